@@ -1,0 +1,110 @@
+"""Layers: what kinds of weights there are, and how each stack lays them out.
+
+A letter an axis: E independent copies, O out, I in, D H W kernel.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.initializers.words import unknown_word
+
+# The weights as each stack stores them: `depthwise` of the stacks without such a layer is their
+# grouped convolution, `recurrent` the input or hidden weights of one direction with the gates
+# fused along O (onnx keeps the directions in front), dense of burn is its default row layout.
+_TABLE = """
+                    torch   keras   flax    flux    burn    candle  mlx     tfjs    onnx
+dense               OI      IO      IO      OI      IO      OI      OI      IO      IO
+conv1d              OIW     WIO     WIO     WIO     OIW     OIW     OWI     WIO     OIW
+conv2d              OIHW    HWIO    HWIO    WHIO    OIHW    OIHW    OHWI    HWIO    OIHW
+conv3d              OIDHW   DHWIO   DHWIO   WHDIO   OIDHW   -       ODHWI   DHWIO   OIDHW
+conv_transpose1d    IOW     WOI     WIO     WOI     IOW     IOW     OWI     -       IOW
+conv_transpose2d    IOHW    HWOI    HWIO    WHOI    IOHW    IOHW    OHWI    HWOI    IOHW
+conv_transpose3d    IODHW   DHWOI   DHWIO   WHDOI   IODHW   -       ODHWI   DHWOI   IODHW
+depthwise_conv1d    OIW     WEO     WIO     WIO     OIW     OIW     OWI     -       OIW
+depthwise_conv2d    OIHW    HWEO    HWIO    WHIO    OIHW    OIHW    OHWI    HWEO    OIHW
+embedding           EO      EO      EO      OE      EO      EO      EO      EO      EO
+recurrent           OI      IO      IO      OI      IO      OI      OI      IO      EOI
+bias                O       O       O       O       O       O       O       O       O
+scale               O       O       O       O       O       O       O       O       O
+"""
+
+STACKS: tuple[str, ...] = tuple(_TABLE.split("\n")[1].split())
+
+_LAYER_REPLACEMENTS = {
+    "linear": "dense",
+    "fc": "dense",
+    "fullyconnected": "dense",
+    "gemm": "dense",
+    "matmul": "dense",
+    "convolution1d": "conv1d",
+    "convolution2d": "conv2d",
+    "convolution3d": "conv3d",
+    "conv1dtranspose": "conv_transpose1d",
+    "conv2dtranspose": "conv_transpose2d",
+    "conv3dtranspose": "conv_transpose3d",
+    "embed": "embedding",
+    "rnn": "recurrent",
+    "lstm": "recurrent",
+    "gru": "recurrent",
+    "rnncell": "recurrent",
+    "lstmcell": "recurrent",
+    "grucell": "recurrent",
+    "simplernn": "recurrent",
+    "beta": "bias",
+    "gamma": "scale",
+    "layernorm": "scale",
+    "rmsnorm": "scale",
+    "groupnorm": "scale",
+    "batchnorm": "scale",
+}
+
+_LAYER_OF_RANK = {1: "bias", 2: "dense", 3: "conv1d", 4: "conv2d", 5: "conv3d"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A kind of weight: `kernel_axes` of its axes are kernel, `letters` says all by stack."""
+
+    name: str
+    kernel_axes: int
+    transposed: bool
+    depthwise: bool
+    has_fans: bool
+    letters: Mapping[str, str]
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """How many axes its weight has: one number unless the stacks differ."""
+        return tuple(sorted({len(letters) for letters in self.letters.values()}))
+
+
+def _layer(name: str, cells: list[str]) -> Layer:
+    letters = {stack: cell for stack, cell in zip(STACKS, cells, strict=True) if cell != "-"}
+    return Layer(
+        name=name,
+        kernel_axes=sum(letter in "DHW" for letter in letters["torch"]),
+        transposed=name.startswith("conv_transpose"),
+        depthwise=name.startswith("depthwise"),
+        has_fans=name not in ("bias", "scale"),
+        letters=letters,
+    )
+
+
+LAYERS: dict[str, Layer] = {
+    name: _layer(name, cells) for name, *cells in map(str.split, _TABLE.split("\n")[2:-1])
+}
+
+
+def find_layer(name: str) -> Layer:
+    """The layer called `name`.
+
+    Raises UnreadableError (`unknown_word`) with the right spelling or the nearest ones.
+    """
+    if name not in LAYERS:
+        raise unknown_word("layer", name, LAYERS, _LAYER_REPLACEMENTS, "/layers")
+    return LAYERS[name]
+
+
+def default_layer(rank: int) -> str | None:
+    """What a tensor of `rank` axes is taken for if nothing is said; None for rank 0 and 6 up."""
+    return _LAYER_OF_RANK.get(rank)

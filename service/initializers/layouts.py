@@ -1,0 +1,131 @@
+"""Layouts: which axis of a written weight is which.
+
+A layout is a letter an axis or the name of a stack, which stands for its letters of a layer.
+E, O, I, D, H, W is the order elements are counted in, however the tensor is written.
+"""
+
+from service.errors import ImpossibleError, Problem, UnreadableError
+from service.initializers.layers import LAYERS, STACKS, Layer, default_layer, find_layer
+from service.initializers.words import squash, unknown_word
+
+LETTERS = "EOIDHW"
+_KERNEL = frozenset("DHW")
+_REPEATABLE = frozenset("OI")
+
+_STACK_REPLACEMENTS = {
+    "pytorch": "torch",
+    "tensorflow": "keras",
+    "tf": "keras",
+    "jax": "flax",
+    "linen": "flax",
+    "nnx": "flax",
+    "julia": "flux",
+    "tensorflowjs": "tfjs",
+}
+
+
+def kernel_axes(letters: str) -> int:
+    """How many of the axes are kernel axes."""
+    return sum(letter in _KERNEL for letter in letters)
+
+
+def layer_of_letters(letters: str) -> str | None:
+    """What written letters are taken for if the layer is not given; None if they fit none.
+
+    I and O with a kernel are a convolution and without one dense; E and O alone are an
+    embedding or, with a kernel, depthwise; O alone is a bias.
+    """
+    kernel = kernel_axes(letters)
+    channels = "".join(letter for letter in "EIO" if letter in letters)
+    if channels in ("IO", "EIO"):
+        name = f"conv{kernel}d" if kernel else "dense"
+    elif channels == "EO":
+        name = f"depthwise_conv{kernel}d" if kernel else "embedding"
+    else:
+        name = "bias" if channels == "O" and not kernel else ""
+    return name if name in LAYERS else None
+
+
+def canonical_axes(letters: str) -> tuple[int, ...]:
+    """The written axis numbers in the order E, O, I, D, H, W; equal letters keep theirs."""
+    return tuple(sorted(range(len(letters)), key=lambda axis: LETTERS.index(letters[axis])))
+
+
+def resolve_letters(layout: str, layer: str | None, rank: int) -> str:
+    """The letters, one an axis, of a `layout` that is letters itself or the name of a stack.
+
+    Raises UnreadableError (`unknown_word`, `bad_layout`) for words that are neither, and
+    ImpossibleError (`no_such_layer`, `layout_mismatch`) where stack, layer and rank disagree.
+    """
+    letters = _stack_letters(layout, layer) if layout in STACKS else _written_letters(layout)
+    if len(letters) != rank:
+        raise _rank_mismatch(layout, letters, layer, rank)
+    if layer is not None and kernel_axes(letters) != find_layer(layer).kernel_axes:
+        raise _kernel_mismatch(letters, find_layer(layer))
+    return letters
+
+
+def _stack_letters(stack: str, layer: str | None) -> str:
+    if layer is None:
+        raise ImpossibleError(
+            "no_such_layer",
+            Problem("layer", f"no layer to take {stack}'s letters of", "give layer, or letters"),
+        )
+    letters = find_layer(layer).letters
+    if stack not in letters:
+        raise _missing_layer(stack, layer)
+    return letters[stack]
+
+
+def _written_letters(layout: str) -> str:
+    strange = sorted(set(layout) - set(LETTERS))
+    if strange:
+        raise _unknown_layout(layout, strange)
+    twice = [x for x in LETTERS if layout.count(x) > 1 and x not in _REPEATABLE]
+    if twice:
+        message = f"{', '.join(twice)} may stand only once"
+        raise UnreadableError("bad_layout", Problem("layout", message, "only O and I may repeat"))
+    return layout
+
+
+def _unknown_layout(layout: str, strange: list[str]) -> UnreadableError:
+    if set(layout.upper()) <= set(LETTERS):
+        respelled = {squash(layout): layout.upper()}
+        return unknown_word("layout", layout, STACKS, respelled, "/layers")
+    if not layout.isupper() or squash(layout) in (*STACKS, *_STACK_REPLACEMENTS):
+        return unknown_word("layout", layout, STACKS, _STACK_REPLACEMENTS, "/layers")
+    message = f"{', '.join(map(repr, strange[:6]))}: no letter of a layout"
+    hint = "E copies, O out, I in, D H W kernel, as in OIHW; or a stack, /layers lists them"
+    return UnreadableError("bad_layout", Problem("layout", message, hint))
+
+
+def _missing_layer(stack: str, layer: str) -> ImpossibleError:
+    has = ", ".join(name for name in LAYERS if stack in LAYERS[name].letters)
+    message = f"{stack} has no {layer}"
+    hint = f"it has {has}; or write the letters, such as {LAYERS[layer].letters['torch']}"
+    return ImpossibleError("no_such_layer", Problem("layout", message, hint))
+
+
+def _rank_mismatch(layout: str, letters: str, layer: str | None, rank: int) -> ImpossibleError:
+    of_rank = default_layer(rank)
+    if layout in STACKS:
+        message = f"{layout}'s {layer} is {letters}, {len(letters)} axes; the shape has {rank}"
+        fits = of_rank is not None and layout in LAYERS[of_rank].letters
+        instead = f"layer={of_rank}, " if fits else ""
+        hint = f"give {len(letters)} extents, {instead}or a letter for each axis"
+    else:
+        message = f"{len(letters)} letters, but the shape has {rank} axes"
+        example = "" if of_rank is None else f", such as {LAYERS[of_rank].letters['torch']}"
+        hint = f"write a letter for each axis{example}"
+    return ImpossibleError("layout_mismatch", Problem("layout", message, hint))
+
+
+def _kernel_mismatch(letters: str, layer: Layer) -> ImpossibleError:
+    message = (
+        f"{layer.name} has {layer.kernel_axes} kernel axes, {letters} has {kernel_axes(letters)}"
+    )
+    fitting = layer_of_letters(letters)
+    hint = f"in torch it is {layer.letters['torch']}"
+    if fitting is not None:
+        hint += f"; {letters} would be {fitting}"
+    return ImpossibleError("layout_mismatch", Problem("layout", message, hint))

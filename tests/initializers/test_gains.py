@@ -1,0 +1,98 @@
+"""Gains by rule, and where a scheme's gain comes from."""
+
+import math
+
+import pytest
+
+from service.errors import ImpossibleError, UnreadableError
+from service.initializers.activations import ACTIVATIONS
+from service.initializers.gains import GAIN_RULES, gain_of, rectifier_gain, scheme_gain
+
+PYTORCH = {
+    "linear": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "leaky_relu": math.sqrt(2 / (1 + 0.01**2)),
+    "selu": 3 / 4,
+}
+"""torch.nn.init.calculate_gain of every activation it knows."""
+
+
+@pytest.mark.parametrize(
+    ("slope", "gain"),
+    [
+        (0.0, "0x1.6a09e667f3bcdp+0"),
+        (0.01, "0x1.6a05442aad7e4p+0"),
+        (0.2, "0x1.63021484ae2bbp+0"),
+        (1.0, "0x1.0p+0"),
+        (-1.0, "0x1.0p+0"),
+    ],
+)
+def test_the_rectifiers_gain_is_golden(slope: float, gain: str) -> None:
+    """sqrt(2 / (1 + a^2)) to the last bit, for it reaches the stream."""
+    assert rectifier_gain(slope) == float.fromhex(gain)
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "prelu"])
+@pytest.mark.parametrize("rule", ["exact", "backward"])
+def test_only_leaky_activations_look_at_the_slope(name: str, rule: str) -> None:
+    """Theirs is the rectifier's gain of the request's slope; any other's ignores it."""
+    assert gain_of(ACTIVATIONS[name], rule, 0.5) == math.sqrt(1.6)
+    assert gain_of(ACTIVATIONS["relu"], rule, 0.5) == math.sqrt(2)
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "prelu"])
+def test_the_listed_gain_of_a_leaky_activation_is_that_of_its_slope(name: str) -> None:
+    """The listing and the stream say one number."""
+    activation = ACTIVATIONS[name]
+    assert activation.slope is not None
+    assert activation.gain == gain_of(activation, "exact", activation.slope)
+    assert activation.backward_gain == gain_of(activation, "backward", activation.slope)
+
+
+def test_each_rule_is_its_own_number() -> None:
+    """Tanh has three gains: exact, backward, and PyTorch's 5/3."""
+    gains = [gain_of(ACTIVATIONS["tanh"], rule, 0.0) for rule in GAIN_RULES]
+    assert gains == [1.5925374197228315, 1.467413591630795, 5 / 3]
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_pytorchs_rule_is_pytorchs_table(name: str) -> None:
+    """Where calculate_gain answers, so do we; where it raises, we refuse with a way out."""
+    activation = ACTIVATIONS[name]
+    assert activation.pytorch_gain == PYTORCH.get(name)
+    if name in PYTORCH:
+        assert gain_of(activation, "pytorch", 0.01) == PYTORCH[name]
+    else:
+        with pytest.raises(ImpossibleError, match=f"no gain for {name}") as refusal:
+            gain_of(activation, "pytorch", 0.01)
+        assert refusal.value.reason == "no_pytorch_gain"
+        assert f"gain={activation.gain:.6g}" in refusal.value.problems[0].hint
+
+
+def test_an_unknown_rule_is_refused() -> None:
+    """The hint names the rule that was meant."""
+    with pytest.raises(UnreadableError) as refusal:
+        gain_of(ACTIVATIONS["relu"], "Torch", 0.0)
+    assert refusal.value.problems[0].hint == "write pytorch; /activations lists all"
+
+
+@pytest.mark.parametrize(
+    ("kind", "activation", "gain"),
+    [
+        ("one", "relu", 1.0),
+        ("he", "linear", math.sqrt(2)),
+        ("he", "gelu", math.sqrt(2)),
+        ("he", "leaky_relu", math.sqrt(1.6)),
+        ("he", "prelu", math.sqrt(1.6)),
+        ("activation", "linear", 1.0),
+        ("activation", "leaky_relu", math.sqrt(1.6)),
+        ("activation", "silu", 1.676532470331091),
+    ],
+)
+def test_a_schemes_gain_comes_from_where_its_record_says(
+    kind: str, activation: str, gain: float
+) -> None:
+    """Glorot and LeCun 1, He the rectifier's, variance scaling the activation's; slope 1/2."""
+    assert scheme_gain(kind, ACTIVATIONS[activation], "exact", 0.5) == gain

@@ -1,0 +1,133 @@
+"""The schemes: what their records say, and which words lead to them."""
+
+import pytest
+
+from service.errors import UnreadableError
+from service.initializers.fans import MODES
+from service.initializers.schemes import DISTRIBUTIONS, SCHEMES, find_scheme
+
+FIELDS = (
+    "mode", "distribution", "gain", "gain_rule", "scale", "mean", "std", "std_kind",
+    "low", "high", "bounds", "value",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "distribution", "mode", "gain"),
+    [
+        ("zeros", "constant", None, None),
+        ("ones", "constant", None, None),
+        ("constant", "constant", None, None),
+        ("uniform", "uniform", None, None),
+        ("normal", "normal", None, None),
+        ("truncated_normal", "truncated_normal", None, None),
+        ("variance_scaling", "normal", "fan_in", "activation"),
+        ("lecun_normal", "normal", "fan_in", "one"),
+        ("lecun_uniform", "uniform", "fan_in", "one"),
+        ("glorot_normal", "normal", "fan_avg", "one"),
+        ("glorot_uniform", "uniform", "fan_avg", "one"),
+        ("he_normal", "normal", "fan_in", "he"),
+        ("he_uniform", "uniform", "fan_in", "he"),
+    ],
+)
+def test_what_a_bare_name_means(
+    name: str, distribution: str, mode: str | None, gain: str | None
+) -> None:
+    """Golden: the defaults behind a name are part of its revision 1."""
+    scheme = SCHEMES[name]
+    assert (scheme.distribution, scheme.mode, scheme.gain) == (distribution, mode, gain)
+
+
+def test_every_scheme_is_in_the_golden_table() -> None:
+    """13 schemes, and zeros and ones are the only ones that bring their value along."""
+    assert len(SCHEMES) == 13
+    assert {s.name: s.value for s in SCHEMES.values() if s.value is not None} == {
+        "zeros": 0.0,
+        "ones": 1.0,
+    }
+
+
+@pytest.mark.parametrize("name", list(SCHEMES))
+def test_a_record_does_not_contradict_itself(name: str) -> None:
+    """Words are the interface's; who has a fan has mode, gain and scale, and says so."""
+    scheme = SCHEMES[name]
+    assert set(scheme.fields) <= set(FIELDS)
+    assert scheme.distribution in DISTRIBUTIONS
+    assert set(scheme.distributions) <= set(DISTRIBUTIONS)
+    assert (scheme.mode is None) == (scheme.gain is None) == (not scheme.distributions)
+    assert scheme.mode is None or scheme.mode in MODES
+    fan_fields = {"mode", "gain", "scale", "distribution"}
+    assert fan_fields & set(scheme.fields) == (fan_fields if scheme.mode else set())
+    assert not scheme.distributions or scheme.distribution in scheme.distributions
+    truncates = "truncated_normal" in (scheme.distribution, *scheme.distributions)
+    assert ("bounds" in scheme.fields) == ("std_kind" in scheme.fields) == truncates
+
+
+def test_only_gainless_variance_scaling_asks_for_the_rule() -> None:
+    """He, Glorot and LeCun are their gain; a rule would make them something else."""
+    assert [s.name for s in SCHEMES.values() if "gain_rule" in s.fields] == ["variance_scaling"]
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("he_normal", "he_normal"),
+        ("he_normal@1", "he_normal"),
+        ("kaiming_normal", "he_normal"),
+        ("kaiming_uniform@1", "he_uniform"),
+        ("xavier_normal", "glorot_normal"),
+        ("xavier_uniform", "glorot_uniform"),
+    ],
+)
+def test_names_aliases_and_revision_1_lead_to_a_scheme(word: str, name: str) -> None:
+    """A bare name is revision 1."""
+    assert find_scheme(word) is SCHEMES[name]
+
+
+@pytest.mark.parametrize("revision", ["@2", "@0", "@01", "@", "@1@1", "@x"])
+def test_other_revisions_do_not_exist_yet(revision: str) -> None:
+    """The hint names the one there is."""
+    with pytest.raises(UnreadableError) as refusal:
+        find_scheme("kaiming_normal" + revision)
+    assert refusal.value.reason == "unknown_revision"
+    assert refusal.value.problems[0].hint == "write he_normal or he_normal@1"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("KaimingNormal", "he_normal"),
+        ("kaiming_normal_", "he_normal"),
+        ("HeNormal", "he_normal"),
+        ("heNormal", "he_normal"),
+        ("kaiming_uniform_", "he_uniform"),
+        ("xavier_uniform_", "glorot_uniform"),
+        ("XavierNormal", "glorot_normal"),
+        ("GlorotUniform", "glorot_uniform"),
+        ("LecunNormal", "lecun_normal"),
+        ("VarianceScaling", "variance_scaling"),
+        ("TruncatedNormal", "truncated_normal"),
+        ("trunc_normal_", "truncated_normal"),
+        ("normal_", "normal"),
+        ("RandomNormal", "normal"),
+        ("random_uniform", "uniform"),
+        ("constant_", "constant"),
+        ("zeros_init", "zeros"),
+        ("Ones", "ones"),
+        ("AUTO", "auto"),
+    ],
+)
+def test_spellings_of_other_frameworks_get_the_exact_word(word: str, meant: str) -> None:
+    """PyTorch's, Keras's, JAX's and Burn's names lead to the one that was meant."""
+    with pytest.raises(UnreadableError) as refusal:
+        find_scheme(word)
+    assert refusal.value.reason == "unknown_word"
+    assert refusal.value.problems[0].hint == f"write {meant}; /schemes lists all"
+
+
+def test_a_typing_error_gets_the_nearest_words() -> None:
+    """Aliases count as words."""
+    with pytest.raises(UnreadableError) as refusal:
+        find_scheme("kaimin_norml")
+    hint = refusal.value.problems[0].hint
+    assert hint.startswith("the nearest are kaiming_normal, ")
