@@ -1,0 +1,49 @@
+"""Writes requirements.txt and requirements-dev.txt: pyproject's pins and all they bring along.
+
+Run by `make pins` after a pin of pyproject.toml has changed. It names no index: where packages
+come from is pip's own setting.
+"""
+
+import subprocess
+import tempfile
+import tomllib
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    """Install both sets in a fresh environment, one after the other, and write what came."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    service: list[str] = project["dependencies"]
+    tests: list[str] = project["optional-dependencies"]["test"]
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = str(Path(folder, "bin", "python"))
+        service = service + _brought_along(python, service)
+        tests = tests + _brought_along(python, service + tests)
+    _write("requirements.txt", service)
+    _write("requirements-dev.txt", tests, "-r requirements.txt")
+
+
+def _brought_along(python: str, wanted: list[str]) -> list[str]:
+    """Install `wanted`; the pins of whatever is installed then and not named there."""
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
+    freeze = [python, "-m", "pip", "freeze"]
+    pins = subprocess.run(freeze, check=True, capture_output=True, text=True).stdout.split()
+    named = {_package(line) for line in wanted}
+    return [pin for pin in pins if _package(pin) not in named]
+
+
+def _package(pin: str) -> str:
+    return pin.partition("==")[0].lower().replace("_", "-")
+
+
+def _write(file: str, pins: list[str], *first: str) -> None:
+    lines = [*first, *sorted(pins, key=str.lower)]
+    (ROOT / file).write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

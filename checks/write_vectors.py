@@ -1,0 +1,159 @@
+"""Write tests/golden/stream-v1.json from the reference: `make vectors`.
+
+While the file calls itself a draft it is written anew. Once frozen, a vector in it never changes:
+the script refuses to write a file in which one would, and may only append.
+"""
+
+import hashlib
+import itertools
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.stream.address import Address, stream_of
+from service.stream.draws import (
+    Constant,
+    Draw,
+    Normal,
+    SymmetricTruncatedNormal,
+    SymmetricUniform,
+    TruncatedNormalBetween,
+    UniformBetween,
+)
+from service.stream.precision import PRECISIONS
+from service.stream.reference.values import element_bytes, values32, values64
+
+PATH = Path(__file__).parent.parent / "tests" / "golden" / "stream-v1.json"
+SEEDS = (0, 1, 2**32, 2**64 - 1)
+NAMES = ("", "transformer.h.0.mlp.c_fc.weight", "caf\u00e9", "cafe\u0301")
+FIRSTS = (0, 1, 3, 5, 2**32 - 2, 2**34 - 2, 2**40 + 1)
+COUNT = 1031
+SHOWN = 8
+# (Phi(c) - 1/2, 1 - Phi(c)) at 2 and at 5 sigma; Phi(-1), Phi(3) - Phi(-1), 1 - Phi(3).
+MASS_2, TAIL_2 = map(float.fromhex, ("0x1.e8b4307d3627ap-2", "0x1.74bcf82c9d860p-6"))
+MASS_5, TAIL_5 = map(float.fromhex, ("0x1.ffffecc35d0dfp-2", "0x1.33ca2f2133831p-22"))
+BELOW, BETWEEN, ABOVE = map(
+    float.fromhex, ("0x1.44ed0bb7cb20bp-3", "0x1.ae13ce02410a2p-1", "0x1.61de1f985b5d7p-10")
+)
+
+DRAWS: tuple[Draw, ...] = (
+    Constant(0.1),
+    SymmetricUniform(0.1),
+    UniformBetween(-0.25, 1.0),
+    Normal(0.0, 1.0),
+    Normal(1.0, 0.02),
+    SymmetricTruncatedNormal(0.0, 1.0, MASS_2, TAIL_2, -2.0, 2.0),
+    SymmetricTruncatedNormal(0.5, 0.02, MASS_5, TAIL_5, 0.4, 0.6),
+    TruncatedNormalBetween(0.0, 1.0, BELOW, BETWEEN, ABOVE, -1.0, 3.0),
+)
+EDGES = (
+    0x00000000, 0x00000001, 0x00000002, 0x1FFFFFFF, 0x20000000, 0x20000001, 0x3FFFFFFF, 0x40000000,
+    0x5FFFFFFF, 0x60000000, 0x7FFFFFFE, 0x7FFFFFFF, 0x80000000, 0x80000001, 0x9FFFFFFF, 0xA0000000,
+    0xBFFFFFFF, 0xC0000000, 0xC0000001, 0xDFFFFFFF, 0xE0000000, 0xFFFFFF7F, 0xFFFFFFFE, 0xFFFFFFFF,
+)  # fmt: skip
+"""Words at the ends of the range, at quarter turns and where the logarithm changes sides."""
+
+
+def constants(draw: Draw) -> dict[str, str]:
+    """The fields of a draw as hexadecimal floats."""
+    return {key: value.hex() for key, value in asdict(draw).items()}
+
+
+def hex_words(data: bytes, itemsize: int) -> list[str]:
+    """The bits of each little-endian number, as hexadecimal digits."""
+    return [data[i : i + itemsize][::-1].hex() for i in range(0, len(data), itemsize)]
+
+
+def run_case(draw: Draw, dtype: str, seed: int, name: str, first: int) -> dict[str, Any]:
+    """COUNT elements from `first` on: the first SHOWN as bits, all as a SHA-256 of their bytes."""
+    data = element_bytes(draw, dtype, Address(seed, stream_of(name)), first, COUNT)
+    itemsize = len(data) // COUNT
+    return {
+        "draw": type(draw).__name__,
+        "constants": constants(draw),
+        "dtype": dtype,
+        "seed": str(seed),
+        "name": name,
+        "start": str(first),
+        "count": COUNT,
+        "first": hex_words(data[: SHOWN * itemsize], itemsize),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def run_cases() -> list[dict[str, Any]]:
+    """Every draw in every dtype, float32 and float64 at every start; seeds and names rotate."""
+    seeds, names, firsts = (
+        itertools.cycle(SEEDS),
+        itertools.cycle(NAMES[:3]),
+        itertools.cycle(FIRSTS),
+    )
+    found = []
+    for draw, dtype in itertools.product(DRAWS, PRECISIONS):
+        starts = FIRSTS if dtype in ("float32", "float64") else (next(firsts), next(firsts))
+        for first in starts:
+            found.append(run_case(draw, dtype, next(seeds), next(names), first))
+    decomposed = [run_case(Normal(0.0, 1.0), dtype, 0, NAMES[3], 0) for dtype in PRECISIONS]
+    return found + decomposed
+
+
+def word_cases() -> list[dict[str, Any]]:
+    """Blocks of edge words to values, every edge as first and as second word of a pair."""
+    turned = [EDGES[(i * 7 + 5) % len(EDGES)] for i in range(len(EDGES))]
+    pairs = np.array([list(EDGES), turned, turned[::-1], list(EDGES)[::-1]], np.uint32).T
+    pairs = np.ascontiguousarray(pairs)
+    wide = pairs.astype(np.uint64) << np.uint64(32) | pairs[::-1]
+    found = []
+    for draw in DRAWS[1:]:
+        single, double = values32(draw, pairs).tobytes(), values64(draw, wide).tobytes()
+        for dtype, words, data in (("float32", pairs, single), ("float64", wide, double)):
+            found.append(
+                {
+                    "draw": type(draw).__name__,
+                    "constants": constants(draw),
+                    "dtype": dtype,
+                    "words": hex_words(words.tobytes(), words.itemsize),
+                    "values": hex_words(data, len(data) // words.size),
+                }
+            )
+    return found
+
+
+def document() -> dict[str, Any]:
+    return {
+        "stream": 1,
+        "status": "draft",
+        "about": "docs/stream-v1.md; constants are hexadecimal floats, values hexadecimal bits",
+        "word_cases": word_cases(),
+        "cases": run_cases(),
+    }
+
+
+def rewritten(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Name every vector of a frozen file that the new one does not hold unchanged."""
+    if old["status"] == "draft":
+        return []
+    faults = [] if new["status"] == old["status"] else ["status"]
+    for key in ("word_cases", "cases"):
+        kept = new[key][: len(old[key])]
+        faults += [f"{key} {i}" for i, was in enumerate(old[key]) if kept[i : i + 1] != [was]]
+    return faults
+
+
+def main() -> None:
+    new = document()
+    if PATH.exists():
+        old = json.loads(PATH.read_text(encoding="utf-8"))
+        if faults := rewritten(old, new):
+            sys.exit(f"the vectors are frozen, and these would change: {', '.join(faults)}")
+    PATH.parent.mkdir(exist_ok=True)
+    PATH.write_text(json.dumps(new, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
+    print(f"{PATH.name}: {len(new['cases'])} runs, {len(new['word_cases'])} tables of words")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Draw, dtype and address to bytes, by the kernels: the way in for everything above the stream."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from service.stream.address import Address
+from service.stream.draws import Draw
+from service.stream.kernels.packing import Packed, pack
+from service.stream.kernels.run import LONGEST_PIECES, STRIP, run, scatter
+from service.stream.lattice import Lattice
+
+Bytes = npt.NDArray[np.uint8]
+
+_thread = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """The values of one tensor, ready to be written from any position on."""
+
+    packed: Packed
+    lattice: Lattice
+    itemsize: int
+
+    def fill(self, start: int, stop: int, out: Bytes) -> None:
+        """Write written positions start ... stop - 1 to `out`, (stop - start) itemsize bytes.
+
+        Work is proportional to stop - start. Runs without the GIL; any number of threads may
+        fill parts of the same tensor at once.
+        """
+        done = 0
+        for box in self.lattice.boxes(start, stop):
+            size = box.size * self.itemsize
+            self._fill_box(box.merged(), out[done : done + size])
+            done += size
+
+    def _fill_box(self, box: Lattice, out: Bytes) -> None:
+        packed, itemsize = self.packed, self.itemsize
+        if not box.extents or box.strides == (1,):
+            run(
+                packed.kind,
+                packed.code,
+                itemsize,
+                box.offset,
+                packed.address,
+                packed.constants32,
+                packed.constants64,
+                packed.bounds,
+                _scratch(),
+                out,
+            )
+            return
+        row, axes = _rows(box)
+        scatter(
+            packed.kind,
+            packed.code,
+            itemsize,
+            row,
+            axes,
+            packed.address,
+            packed.constants32,
+            packed.constants64,
+            packed.bounds,
+            _scratch(),
+            out,
+        )
+
+
+def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler:
+    """Prepare the tensor with these draws, dtype, random words and layout."""
+    itemsize = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}.get(dtype, 1)
+    return Filler(pack(draw, dtype, address), lattice.merged(), itemsize)
+
+
+def _rows(box: Lattice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Split a box into rows of consecutive elements and the axes above them, for `scatter`."""
+    steps = [1]
+    for extent in box.extents[:0:-1]:
+        steps.insert(0, steps[0] * extent)
+    axes = sorted(zip(box.strides, box.extents, steps, strict=True), reverse=True)
+    length, step = 1, 1
+    if axes[-1][0] == 1:
+        _, length, step = axes.pop()
+    table = np.array([[e for _, e, _ in axes], [s for s, _, _ in axes], [t for _, _, t in axes]])
+    return np.array([box.offset, length, step]), table
+
+
+def _scratch() -> tuple[npt.NDArray[np.generic], ...]:
+    """Return this thread's working memory: blocks, words, values, pieces and their bytes."""
+    if not hasattr(_thread, "scratch"):
+        _thread.scratch = (
+            np.empty(STRIP, np.uint64),
+            np.empty((8, STRIP), np.uint32),
+            np.empty(4 * STRIP, np.float32),
+            np.empty(4 * STRIP, np.float64),
+            np.empty((3, LONGEST_PIECES), np.int64),
+            np.empty(32 * STRIP, np.uint8),
+        )
+    return _thread.scratch  # type: ignore[no-any-return]

@@ -1,0 +1,23 @@
+"""The bits of a float as an integer of the same width, and back; no instruction is spent."""
+
+from numba import types
+from numba.extending import intrinsic
+
+INTEGER_OF = {types.float32: types.int32, types.float64: types.int64}
+FLOAT_OF = {types.int32: types.float32, types.int64: types.float64}
+
+
+def _bitcast(context, builder, signature, arguments):
+    return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
+
+
+@intrinsic
+def bits_of(_typing, value):
+    """The bits of a float32 as int32, of a float64 as int64."""
+    return INTEGER_OF[value](value), _bitcast
+
+
+@intrinsic
+def float_of(_typing, bits):
+    """The float whose bits these are."""
+    return FLOAT_OF[bits](bits), _bitcast

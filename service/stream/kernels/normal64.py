@@ -1,0 +1,80 @@
+"""Normal values in float64, from wide words."""
+
+import numpy as np
+
+from service.stream import literals
+from service.stream.kernels.bits import bits_of, float_of
+from service.stream.kernels.compiled import compiled, inlined
+
+MINUS_TWO_LN_2_HIGH, MINUS_TWO_LN_2_LOW = (
+    literals.MINUS_TWO_LN_2_HIGH,
+    literals.MINUS_TWO_LN_2_LOW,
+)
+TWO_PI_HIGH, TWO_PI_LOW = literals.TWO_PI_HIGH, literals.TWO_PI_LOW
+R0, R1, R2, R3, R4, R5, R6, R7 = literals.LOG_64
+S0, S1, S2, S3, S4, S5 = literals.SIN_TURN_64
+C0, C1, C2, C3, C4, C5, C6 = literals.COS_TURN_64
+SCALE_COMPLEMENT, SCALE_TURN = 2.0**-64, 2.0**-65
+LOG_CENTRE, FRACTION, WORD_BITS = np.int64(literals.LOG_CENTRE_64), np.int64(52), np.int64(64)
+THREE_QUARTERS = np.uint64(literals.THREE_QUARTERS << 32)
+EIGHTH_TURN, QUARTER_TURN = np.uint64(1 << 61), np.uint64(1 << 62)
+WHOLE_QUARTERS, SIGN, BIT = np.uint64(3 << 62), np.uint64(1 << 63), np.uint64(1)
+UPPER, ZERO = np.uint64(32), np.uint64(0)
+
+
+@inlined
+def minus_two_log(n, f):
+    """-2 ln(2^n (1 + f))."""
+    s = f / (2.0 + f)
+    square, z = f * f, s * s
+    r = (((R7 * z + R6) * z + R5) * z + R4) * z + R3
+    r = ((r * z + R2) * z + R1) * z + R0
+    curved = square - s * (square + z * r)
+    return n * MINUS_TWO_LN_2_HIGH + ((n * MINUS_TWO_LN_2_LOW + curved) - (f + f))
+
+
+@inlined
+def radius(w):
+    """sqrt(-2 ln((W + 1/2) 2^-64)), relative accuracy kept where the result is near 0."""
+    bits = bits_of(np.float64(w) + 0.5)
+    exponent = (bits - LOG_CENTRE) >> FRACTION
+    mantissa = float_of(bits - (exponent << FRACTION))
+    near_one = w >= THREE_QUARTERS
+    complement = np.float64(~w) + 0.5
+    f = -(complement * SCALE_COMPLEMENT) if near_one else mantissa - 1.0
+    n = np.float64(np.int64(0) if near_one else exponent - WORD_BITS)
+    return np.sqrt(minus_two_log(n, f))
+
+
+@inlined
+def turn(v):
+    """Sine and cosine of 2 pi (V + 1/2) 2^-64."""
+    quarter = v + EIGHTH_TURN
+    rest = v - (quarter & WHOLE_QUARTERS)
+    t = np.float64(np.int64((rest << BIT) | BIT)) * SCALE_TURN
+    z = t * t
+    bent = ((((S5 * z + S4) * z + S3) * z + S2) * z + S1) * z + S0
+    s = t * TWO_PI_HIGH + (t * TWO_PI_LOW + t * z * bent)
+    c = (((((C6 * z + C5) * z + C4) * z + C3) * z + C2) * z + C1) * z + C0
+    c = c * z + 1.0
+    odd = (quarter & QUARTER_TURN) != ZERO
+    sine, cosine = (c, s) if odd else (s, c)
+    sine_sign = np.int64(quarter & SIGN)
+    cosine_sign = np.int64((quarter + QUARTER_TURN) & SIGN)
+    return float_of(bits_of(sine) ^ sine_sign), float_of(bits_of(cosine) ^ cosine_sign)
+
+
+@inlined
+def wide(w, w_low):
+    return (np.uint64(w) << UPPER) | np.uint64(w_low)
+
+
+@compiled
+def normal64(words, count, std, mean, values):
+    """z std + mean in float64; rows 0 to 3 of words are the high words, rows 4 to 7 the low."""
+    for j in range(count):
+        for i in range(0, 4, 2):
+            r = radius(wide(words[i, j], words[i + 4, j]))
+            sine, cosine = turn(wide(words[i + 1, j], words[i + 5, j]))
+            values[4 * j + i] = r * sine * std + mean
+            values[4 * j + i + 1] = r * cosine * std + mean

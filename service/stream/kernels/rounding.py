@@ -1,0 +1,80 @@
+"""The last step: into the bounds, then to the dtype, into the bytes that will be sent."""
+
+import numpy as np
+
+from service.stream import literals
+from service.stream.kernels.bits import bits_of, float_of
+from service.stream.kernels.compiled import compiled, inlined
+
+FLOAT32, FLOAT64, BFLOAT16, FLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2 = range(6)
+CODES = {
+    "float32": FLOAT32,
+    "float64": FLOAT64,
+    "bfloat16": BFLOAT16,
+    "float16": FLOAT16,
+    "float8_e4m3fn": FLOAT8_E4M3FN,
+    "float8_e5m2": FLOAT8_E5M2,
+}
+"""How a dtype is named inside compiled code."""
+
+MAGNITUDE, SIGN, ONE = np.int32(0x7FFFFFFF), np.int32(-0x80000000), np.int32(1)
+(
+    NARROW_BFLOAT16,
+    NARROW_FLOAT16,
+    NARROW_FLOAT8_E4M3FN,
+    NARROW_FLOAT8_E5M2,
+) = (
+    tuple(np.int32(n) for n in literals.NARROW[dtype])
+    for dtype in ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
+)
+SIGN_TO_16, SIGN_TO_8 = np.int32(16), np.int32(24)
+
+
+@inlined
+def clamped(value, low, high):
+    raised = low if value < low else value
+    return high if raised > high else raised
+
+
+@compiled
+def narrow(values, low, high, parameters, sign_shift, codes):
+    """Round float32 values to codes of 16 or 8 bits, ties to even (literals.NARROW)."""
+    dropped, rebias, least_normal, anchor = parameters
+    below_half = np.int32((ONE << np.int32(dropped - ONE)) - ONE)
+    anchor_value = float_of(np.int32(anchor))
+    for i in range(codes.size):
+        bits = bits_of(clamped(values[i], low, high))
+        magnitude = np.int32(bits & MAGNITUDE)
+        tie = np.int32(np.int32(magnitude >> dropped) & ONE)
+        normal = np.int32(np.int32(magnitude + below_half) + np.int32(tie - rebias)) >> dropped
+        subnormal = np.int32(bits_of(float_of(magnitude) + anchor_value) - anchor)
+        code = np.int32(subnormal if magnitude < least_normal else normal)
+        sign = np.uint32(np.int32(bits & SIGN)) >> np.uint32(sign_shift)
+        codes[i] = np.uint32(code) | sign
+
+
+@compiled
+def clamp(values, low, high, out):
+    for i in range(out.size):
+        out[i] = clamped(values[i], low, high)
+
+
+@compiled
+def store(code, values32, values64, low, high, out):
+    """Write values to the bytes `out`: from values64 for float64, else from values32.
+
+    low and high (float64) are numbers of the dtype, so rounding keeps what is inside inside.
+    """
+    low32, high32 = np.float32(low), np.float32(high)
+    if code == FLOAT64:
+        clamp(values64, low, high, out.view(np.float64))
+    elif code == FLOAT32:
+        clamp(values32, low32, high32, out.view(np.float32))
+    elif code == BFLOAT16:
+        narrow(values32, low32, high32, NARROW_BFLOAT16, SIGN_TO_16, out.view(np.uint16))
+    elif code == FLOAT16:
+        narrow(values32, low32, high32, NARROW_FLOAT16, SIGN_TO_16, out.view(np.uint16))
+    elif code == FLOAT8_E4M3FN:
+        narrow(values32, low32, high32, NARROW_FLOAT8_E4M3FN, SIGN_TO_8, out)
+    else:
+        narrow(values32, low32, high32, NARROW_FLOAT8_E5M2, SIGN_TO_8, out)

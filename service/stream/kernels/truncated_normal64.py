@@ -1,0 +1,136 @@
+"""Truncated normal values in float64, and those between any two bounds in every dtype."""
+
+import numpy as np
+
+from service.stream import literals
+from service.stream.kernels.bits import bits_of, float_of
+from service.stream.kernels.compiled import compiled, inlined
+
+MAGNITUDE, SIGN = np.uint64(0x7FFFFFFFFFFFFFFF), np.int64(-0x8000000000000000)
+UPPER, FRACTION = np.uint64(32), np.int64(52)
+UNIT_32, UNIT_64 = 2.0**-32, 2.0**-64
+SQRT_TWO_PI_HIGH, SQRT_TWO_PI_LOW = literals.SQRT_TWO_PI_HIGH, literals.SQRT_TWO_PI_LOW
+N0, N1, N2, N3, N4, N5, N6, N7, N8, N9 = literals.CENTRAL_64_OVER
+D0, D1, D2, D3, D4, D5, D6, D7, D8 = literals.CENTRAL_64_UNDER
+W0, W1, W2, W3, W4, W5, W6, W7, W8, W9, W10, W11, W12, W13, W14 = literals.WIDE_64_OVER
+V0, V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13 = literals.WIDE_64_UNDER
+F0, F1, F2, F3, F4, F5, F6, F7 = literals.FAR_OVER
+U0, U1, U2, U3, U4, U5, U6 = literals.FAR_UNDER
+G0, G1, G2, G3, G4, G5, G6, G7 = literals.WIDE_LOG_64
+WIDE_LOG_CENTRE, LN_2 = np.int64(literals.WIDE_LOG_CENTRE_64), literals.LN_2_64
+FAR_LOG = literals.FAR_LOG
+
+
+@inlined
+def wide_word(w, w_low):
+    return (np.uint64(w) << UPPER) | np.uint64(w_low)
+
+
+@inlined
+def mass_of(word, step):
+    """p = Phi(|z|) - 1/2."""
+    return (np.float64(word & MAGNITUDE) + 0.5) * step
+
+
+@inlined
+def spread_of(word, step, tail):
+    """y = t (1 - t), t = 1 - Phi(|z|)."""
+    t = (np.float64((word & MAGNITUDE) ^ MAGNITUDE) + 0.5) * step + tail
+    return t * (1.0 - t)
+
+
+@inlined
+def signed(magnitude, word):
+    return float_of(bits_of(magnitude) | (np.int64(word) & SIGN))
+
+
+@inlined
+def minus_log_of_four(y):
+    bits = bits_of(y)
+    e = (bits - WIDE_LOG_CENTRE) >> FRACTION
+    g = float_of(bits - (e << FRACTION)) - 0.25
+    s = g / (g + 0.5)
+    z = s * s
+    bent = (((G7 * z + G6) * z + G5) * z + G4) * z + G3
+    bent = ((bent * z + G2) * z + G1) * z + G0
+    return s * bent - np.float64(e) * LN_2
+
+
+@inlined
+def central_form(p, y):
+    over = (((N9 * y + N8) * y + N7) * y + N6) * y + N5
+    over = ((((over * y + N4) * y + N3) * y + N2) * y + N1) * y + N0
+    under = ((((y + D8) * y + D7) * y + D6) * y + D5) * y + D4
+    under = (((under * y + D3) * y + D2) * y + D1) * y + D0
+    return p * (SQRT_TWO_PI_HIGH + (SQRT_TWO_PI_LOW + p * p * (over / under)))
+
+
+@inlined
+def wide_form(p, x):
+    q = x * x
+    odd = (((((W13 * q + W11) * q + W9) * q + W7) * q + W5) * q + W3) * q + W1
+    even = ((((((W14 * q + W12) * q + W10) * q + W8) * q + W6) * q + W4) * q + W2) * q + W0
+    over = odd * x + even
+    odd = (((((V13 * q + V11) * q + V9) * q + V7) * q + V5) * q + V3) * q + V1
+    even = ((((((q + V12) * q + V10) * q + V8) * q + V6) * q + V4) * q + V2) * q + V0
+    under = odd * x + even
+    return p * (SQRT_TWO_PI_HIGH + (SQRT_TWO_PI_LOW + x * (over / under)))
+
+
+@inlined
+def far_form(log):
+    r = np.sqrt(log if log > FAR_LOG else FAR_LOG)
+    over = ((((((F7 * r + F6) * r + F5) * r + F4) * r + F3) * r + F2) * r + F1) * r + F0
+    under = ((((((r + U6) * r + U5) * r + U4) * r + U3) * r + U2) * r + U1) * r + U0
+    return over / under
+
+
+@inlined
+def quantile(lower, upper):
+    """z with Phi(z) = lower and 1 - Phi(z) = upper."""
+    p = (lower - upper) * 0.5
+    log = minus_log_of_four(lower * upper)
+    far = float_of(bits_of(far_form(log)) | (bits_of(p) & SIGN))
+    return wide_form(p, log) if log <= FAR_LOG else far
+
+
+@compiled
+def central_truncated64(words, count, step, tail, std, mean, values):
+    """z std + mean, bounds within 2 sigma; step = mass 2^-63; mean is -0.0 if nothing is added."""
+    for j in range(count):
+        for i in range(4):
+            word = wide_word(words[i, j], words[i + 4, j])
+            magnitude = central_form(mass_of(word, step), spread_of(word, step, tail))
+            values[4 * j + i] = signed(magnitude, word) * std + mean
+
+
+@compiled
+def wide_truncated64(words, count, step, tail, std, mean, values):
+    """The same for bounds beyond 2 sigma."""
+    for j in range(count):
+        for i in range(4):
+            word = wide_word(words[i, j], words[i + 4, j])
+            log = minus_log_of_four(spread_of(word, step, tail))
+            values[4 * j + i] = signed(wide_form(mass_of(word, step), log), word) * std + mean
+
+
+@compiled
+def truncated_between32(words, count, below, mass, above, std, mean, values):
+    """z std + mean from 32-bit words, in float64 and rounded once."""
+    for j in range(count):
+        for i in range(4):
+            u = (np.float64(words[i, j]) + 0.5) * UNIT_32
+            rest = (np.float64(np.uint32(~words[i, j])) + 0.5) * UNIT_32
+            z = quantile(below + u * mass, above + rest * mass)
+            values[4 * j + i] = np.float32(z * std + mean)
+
+
+@compiled
+def truncated_between64(words, count, below, mass, above, std, mean, values):
+    """z std + mean from wide words."""
+    for j in range(count):
+        for i in range(4):
+            word = wide_word(words[i, j], words[i + 4, j])
+            u = (np.float64(word) + 0.5) * UNIT_64
+            rest = (np.float64(~word) + 0.5) * UNIT_64
+            values[4 * j + i] = quantile(below + u * mass, above + rest * mass) * std + mean

@@ -1,0 +1,100 @@
+"""What the compiler made of the kernels: no fused multiply-add, no double where single is meant."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FUSED = re.compile(r"\b(vfn?m(add|sub)\w*|fn?m(add|sub|la|ls)\w*)\b")
+DOUBLE = re.compile(r"\bv?(add|sub|mul|div|sqrt|max|min|cvt\w*|u?comi)[a-z0-9]*[ps]d\b")
+
+PRINT_ASSEMBLER = """
+import numpy as np
+from service.stream.kernels import {module} as kernels
+kernel = kernels.{kernel}
+words = np.zeros((8, 512), np.uint32)
+kernel(words, 512, *[np.{dtype}(1)] * {constants}, np.empty(2048, np.{dtype}))
+print(*kernel.inspect_asm().values())
+"""
+SINGLE = [
+    ("uniform", "symmetric_uniform32", 1),
+    ("normal", "normal32", 2),
+    ("truncated_normal", "central_truncated32", 4),
+    ("truncated_normal", "wide_truncated32", 4),
+]
+
+
+def assembler(source: str, folder: Path) -> str:
+    """Compile in a process of its own with an empty cache; return the kernels' own functions.
+
+    The wrappers that unpack Python floats are left out: they handle doubles by nature.
+    """
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=True
+    )
+    functions = re.split(r"^(?=[A-Za-z_]\S*:)", done.stdout, flags=re.MULTILINE)
+    return "".join(f for f in functions if not f.startswith(("_ZN7cpython", "cfunc")))
+
+
+@pytest.mark.parametrize(("module", "kernel", "constants"), SINGLE)
+def test_single_precision_kernels_compute_in_single_precision(
+    module: str, kernel: str, constants: int, tmp_path: Path
+) -> None:
+    """Neither a double operation nor a conversion to one, and many single ones."""
+    source = PRINT_ASSEMBLER.format(
+        module=module, kernel=kernel, constants=constants, dtype="float32"
+    )
+    code = assembler(source, tmp_path)
+    assert not DOUBLE.search(code)
+    assert not FUSED.search(code)
+    assert re.search(r"mulps|fmul", code)
+
+
+def test_a_double_operation_would_be_seen(tmp_path: Path) -> None:
+    """Negative control: the float64 normal kernel is full of them, and still without fusion."""
+    source = PRINT_ASSEMBLER.format(
+        module="normal64", kernel="normal64", constants=2, dtype="float64"
+    )
+    code = assembler(source, tmp_path)
+    assert DOUBLE.search(code) or "fmul" in code
+    assert not FUSED.search(code)
+
+
+def test_a_fused_multiply_add_would_be_seen(tmp_path: Path) -> None:
+    """Negative control: the same sum compiled with contraction allowed, where the CPU has it."""
+    source = """
+import numba, numpy as np
+def f(x, out):
+    for i in range(out.size):
+        out[i] = x[i] * x[i] + x[i]
+kernel = numba.njit(fastmath={"contract"})(f)
+kernel(np.ones(64, np.float32), np.ones(64, np.float32))
+print(*kernel.inspect_asm().values())
+"""
+    code = assembler(source, tmp_path)
+    if "fma" not in Path("/proc/cpuinfo").read_text(encoding="ascii").split():
+        pytest.skip("this processor has no fused multiply-add to show")
+    assert FUSED.search(code)
+
+
+def test_the_whole_data_path_has_no_fused_multiply_add(tmp_path: Path) -> None:
+    """`run` and `scatter` with everything that was inlined into them."""
+    source = """
+import numpy as np
+from service.stream import fill
+from service.stream.address import Address
+from service.stream.draws import Normal
+from service.stream.kernels.run import run, scatter
+from service.stream.lattice import Lattice
+for lattice in Lattice(0, (8,), (1,)), Lattice(0, (2, 2), (1, 2)):
+    out = np.empty(lattice.size * 4, np.uint8)
+    fill.filler(Normal(0.0, 1.0), "float32", Address(0, 0), lattice).fill(0, lattice.size, out)
+print(*run.inspect_asm().values(), *scatter.inspect_asm().values())
+"""
+    code = assembler(source, tmp_path)
+    assert len(code) > 10_000
+    assert not FUSED.search(code)

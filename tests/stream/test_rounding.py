@@ -1,0 +1,49 @@
+"""float32 to fewer bits: nearest, ties to even, subnormals too, in both implementations."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from service.stream.kernels.rounding import CODES, store
+from service.stream.precision import PRECISIONS
+from service.stream.reference.arrays import Float32
+from service.stream.reference.rounding import clamped32, encoded
+
+NARROW = {
+    "bfloat16": ml_dtypes.bfloat16,
+    "float16": np.float16,
+    "float8_e4m3fn": ml_dtypes.float8_e4m3fn,
+    "float8_e5m2": ml_dtypes.float8_e5m2,
+}
+
+
+def awkward_values(largest: float) -> Float32:
+    """Every 997th float32 up to the largest value of the dtype, and the neighbours of ties."""
+    bits = np.arange(0, 2**31, 997, dtype=np.int64)
+    ties = (np.arange(0, 2**31, 2**12, dtype=np.int64)[:, None] + [-1, 0, 1]).reshape(-1)
+    patterns = np.concatenate([bits, np.maximum(ties, 0)]).astype(np.uint32)
+    values = patterns.view(np.float32)
+    values = values[np.isfinite(values) & (values <= np.float32(largest))]
+    return np.concatenate([values, -values])
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_rounding_agrees_with_ml_dtypes(dtype: str) -> None:
+    """Reference and kernel give the codes that ml_dtypes gives."""
+    largest = PRECISIONS[dtype].largest
+    values = awkward_values(largest)
+    with np.errstate(under="ignore"):
+        expected = values.astype(NARROW[dtype]).tobytes()
+    assert encoded(values, dtype) == expected
+    out = np.empty(len(expected), np.uint8)
+    store(CODES[dtype], values, np.empty(0), -largest, largest, out)
+    assert out.tobytes() == expected
+
+
+def test_bounds_are_applied_before_the_rounding() -> None:
+    """A value past a bound becomes the bound; one inside stays."""
+    values = np.array([-3.0, -0.5, 0.25, 7.0], np.float32)
+    assert clamped32(values, -1.0, 2.0).tolist() == [-1.0, -0.5, 0.25, 2.0]
+    out = np.empty(8, np.uint8)
+    store(CODES["bfloat16"], values, np.empty(0), -1.0, 2.0, out)
+    assert out.view(ml_dtypes.bfloat16).astype(float).tolist() == [-1.0, -0.5, 0.25, 2.0]

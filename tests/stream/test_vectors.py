@@ -1,0 +1,102 @@
+"""The golden vectors hold in both implementations, and cannot be rewritten once frozen."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from checks.write_vectors import rewritten
+from service.stream import draws
+from service.stream.address import Address, stream_of
+from service.stream.draws import Draw
+from service.stream.fill import filler
+from service.stream.kernels.evaluate import CONSTANT_64, transform32, transform64
+from service.stream.kernels.packing import pack
+from service.stream.lattice import Lattice
+from service.stream.reference.values import element_bytes, values32, values64
+from tests.stream.vectors import cases, document
+
+
+def draw_of(case: dict[str, Any]) -> Draw:
+    constants = {key: float.fromhex(text) for key, text in case["constants"].items()}
+    draw: Draw = getattr(draws, case["draw"])(**constants)
+    return draw
+
+
+def check(case: dict[str, Any], data: bytes) -> None:
+    shown, itemsize = len(case["first"]), len(data) // case["count"]
+    bits = [data[i * itemsize : (i + 1) * itemsize][::-1].hex() for i in range(shown)]
+    assert bits == case["first"], case
+    assert hashlib.sha256(data).hexdigest() == case["sha256"], case
+
+
+def test_there_are_vectors_enough() -> None:
+    """At least 80, with every draw, dtype, seed, start and name that the contract lists."""
+    assert len(cases()) >= 80
+    assert {case["seed"] for case in cases()} == {"0", "1", str(2**32), str(2**64 - 1)}
+    starts = {int(case["start"]) for case in cases()}
+    assert starts == {0, 1, 3, 5, 2**32 - 2, 2**34 - 2, 2**40 + 1}
+    assert {len(case["name"].encode()) for case in cases()} >= {0, 5, 6}
+    assert len({(case["draw"], case["dtype"]) for case in cases()}) == 36
+
+
+def test_the_reference_gives_the_vectors() -> None:
+    """Every run, by NumPy."""
+    for case in cases():
+        address = Address(int(case["seed"]), stream_of(case["name"]))
+        start, count = int(case["start"]), case["count"]
+        check(case, element_bytes(draw_of(case), case["dtype"], address, start, count))
+
+
+def test_the_kernels_give_the_vectors() -> None:
+    """Every run, by the kernels."""
+    for case in cases():
+        address = Address(int(case["seed"]), stream_of(case["name"]))
+        count = case["count"]
+        lattice = Lattice(int(case["start"]), (count,), (1,))
+        prepared = filler(draw_of(case), case["dtype"], address, lattice)
+        out = np.empty(count * prepared.itemsize, np.uint8)
+        prepared.fill(0, count, out)
+        check(case, out.tobytes())
+
+
+@pytest.mark.parametrize("case", document()["word_cases"], ids=lambda c: c["draw"] + c["dtype"])
+def test_edge_words_become_the_vectors_values(case: dict[str, Any]) -> None:
+    """The values of hand-picked words, before bounds and rounding, in both implementations."""
+    wide = case["dtype"] == "float64"
+    words = np.array([int(w, 16) for w in case["words"]], np.uint64).reshape(-1, 4)
+    draw = draw_of(case)
+    if wide:
+        values: Any = values64(draw, words).view(np.uint64)
+    else:
+        values = values32(draw, words.astype(np.uint32)).view(np.uint32)
+    expected = [int(v, 16) for v in case["values"]]
+    assert values.reshape(-1).tolist() == expected
+    assert kernel_values(draw, words, wide) == expected
+
+
+def kernel_values(draw: Draw, words: Any, wide: bool) -> list[int]:
+    packed = pack(draw, "float64" if wide else "float32", Address(0, 0))
+    rows = np.concatenate([words.T >> 32, words.T & 0xFFFFFFFF] if wide else [words.T, words.T])
+    rows, count = np.ascontiguousarray(rows, np.uint32), words.shape[0]
+    out = np.empty(4 * count, np.float64 if wide else np.float32)
+    if packed.kind < CONSTANT_64:
+        transform32(packed.kind, rows, count, packed.constants32, packed.constants64, out)
+    else:
+        transform64(packed.kind, rows, count, packed.constants64, out)
+    bits: list[int] = out.view(np.uint64 if wide else np.uint32).tolist()
+    return bits
+
+
+def test_a_frozen_vector_cannot_be_rewritten() -> None:
+    """A draft may change; a frozen file may only grow."""
+    old = {"status": "draft", "word_cases": [], "cases": [{"first": "a"}, {"first": "b"}]}
+    changed = {**old, "cases": [{"first": "a"}, {"first": "x"}, {"first": "c"}]}
+    grown = {**old, "status": "frozen", "cases": [*old["cases"], {"first": "c"}]}
+    assert rewritten(old, changed) == []
+    frozen = {**old, "status": "frozen"}
+    assert rewritten(frozen, grown) == []
+    assert rewritten(frozen, {**changed, "status": "frozen"}) == ["cases 1"]
+    assert rewritten(frozen, changed) == ["status", "cases 1"]
+    assert rewritten(frozen, {**frozen, "cases": old["cases"][:1]}) == ["cases 1"]
