@@ -55,7 +55,7 @@ EXACT_NAMES: dict[str, dict[str, str]] = {
         "bits": "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift",
     },
     "numba": {
-        "compiling": "config.CACHE_DIR njit",
+        "compiling": "config.CACHE_DIR config.CACHE_LOCATOR_CLASSES njit",
         "bits": "extending.intrinsic",
         "types": """boolean float32 float64 int8 int16 int32 int64 intp types uint8 uint16 uint32
             uint64 uintp void""",

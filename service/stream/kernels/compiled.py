@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
-from numba.core import config
+import numba
 
 Kernel = Callable[..., Any]
 
@@ -31,8 +30,8 @@ def _cache_folder() -> str:
 
 # Numba makes its settings at import, out of mypy's sight. Its other cache folders are ruled out,
 # because there a kernel would not be told from one whose imported parts were other ones.
-config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
-config.CACHE_LOCATOR_CLASSES = "UserProvidedCacheLocator"  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
+numba.config.CACHE_LOCATOR_CLASSES = "UserProvidedCacheLocator"  # type: ignore[attr-defined]
 
 
 def compiled(kernel: Kernel) -> Kernel:
@@ -41,11 +40,11 @@ def compiled(kernel: Kernel) -> Kernel:
     Where no folder can be written, the kernel is compiled anew in every process.
     """
     try:
-        return njit(nogil=True, error_model="numpy", cache=True)(kernel)
+        return numba.njit(nogil=True, error_model="numpy", cache=True)(kernel)
     except RuntimeError:
-        return njit(nogil=True, error_model="numpy")(kernel)
+        return numba.njit(nogil=True, error_model="numpy")(kernel)
 
 
 def inlined(expression: Kernel) -> Kernel:
     """Compile as a part of the kernels that call it."""
-    return njit(inline="always", error_model="numpy")(expression)
+    return numba.njit(inline="always", error_model="numpy")(expression)
