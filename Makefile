@@ -1,0 +1,48 @@
+# The verbs. `make run` and `make test` do all their set-up; the second time there is none.
+VENV := .venv
+VENV_PYTHON := $(VENV)/bin/python
+
+.PHONY: install run test test-all check format openapi vectors pins
+
+install: $(VENV)/tests-installed
+
+run: $(VENV)/service-installed
+	$(VENV_PYTHON) -m service serve $(ARGS)
+
+test: check
+	$(VENV_PYTHON) -m pytest -m "not slow" $(ARGS)
+
+test-all: check
+	$(VENV_PYTHON) -m pytest $(ARGS)
+
+check: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
+	$(VENV_PYTHON) checks/arithmetic.py service/initializers service/stream
+
+format: install
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+openapi: install
+	$(VENV_PYTHON) -m service openapi > openapi/openapi.json.new
+	mv openapi/openapi.json.new openapi/openapi.json
+
+vectors: install
+	$(VENV_PYTHON) -m checks.write_vectors
+
+pins:
+	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py
+
+# New pins begin a new environment, so that nothing the old ones brought stays behind.
+$(VENV)/service-installed: requirements.txt checks/find_python.sh
+	python=$$(sh checks/find_python.sh) && "$$python" -m venv --clear $(VENV)
+	@echo "Installing into $(VENV) (once, a minute or so)"
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/tests-installed: $(VENV)/service-installed requirements-dev.txt
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

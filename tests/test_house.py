@@ -1,0 +1,127 @@
+"""Pins, versions and the changelog say the same thing, and nothing names a package index."""
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from tests.needs import require
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SERVICE: list[str] = PROJECT["dependencies"]
+TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
+INDEX = re.compile("pypi" + r"\.org|pythonhosted" + r"\.|npmjs" + r"\.|--(extra-)?index" + "-url")
+
+
+def pins(file: str) -> list[str]:
+    """The lines of a requirements file, without the one that includes another file."""
+    return [row for row in (ROOT / file).read_text().splitlines() if not row.startswith("-r ")]
+
+
+def closure(wanted: list[str]) -> Iterator[str]:
+    """Names of the installed packages that `wanted` brings along, its own included."""
+    waiting, seen = [Requirement(pin) for pin in wanted], set()
+    while waiting:
+        needed = waiting.pop()
+        name = canonicalize_name(needed.name)
+        if name in seen or not (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+            continue
+        seen.add(name)
+        yield name
+        waiting += [Requirement(line) for line in metadata.requires(name) or []]
+
+
+@pytest.mark.needs("git")
+def test_no_file_names_a_package_index() -> None:
+    """Where packages come from is the machine's setting, so no file of the project says it."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True)
+    files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    texts = {
+        str(file.relative_to(ROOT)): file.read_bytes().decode(errors="replace") for file in files
+    }
+    assert "requirements.txt" in texts
+    assert [name for name, text in texts.items() if INDEX.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    "address", ["https://pypi" + ".org/simple", "files.python" + "hosted.org", "--index-" + "url x"]
+)
+def test_an_index_would_be_noticed(address: str) -> None:
+    """The pattern of the test above is not one that matches nothing."""
+    assert INDEX.search(f"before {address} after")
+
+
+@pytest.mark.parametrize(
+    "pin", [*SERVICE, *TESTS, *pins("requirements.txt"), *pins("requirements-dev.txt")]
+)
+def test_every_pin_is_exact(pin: str) -> None:
+    """One version each, and nothing but the registry says where it comes from."""
+    requirement = Requirement(pin)
+    (specifier,) = requirement.specifier
+    assert (specifier.operator, requirement.url) == ("==", None)
+    assert "*" not in specifier.version
+
+
+def test_the_pins_hold_what_pyproject_asks_for() -> None:
+    """pyproject.toml and the requirements files never disagree."""
+    assert set(SERVICE) <= set(pins("requirements.txt"))
+    assert set(TESTS) <= set(pins("requirements-dev.txt"))
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        (["requirements.txt"], SERVICE),
+        (["requirements.txt", "requirements-dev.txt"], SERVICE + TESTS),
+    ],
+    ids=["service", "tests"],
+)
+def test_the_pins_are_complete_and_in_force(files: list[str], wanted: list[str]) -> None:
+    """Everything a dependency brings is pinned, nothing else is, and just that is installed."""
+    listed = [Requirement(pin) for file in files for pin in pins(file)]
+    here = {
+        canonicalize_name(pin.name): pin
+        for pin in listed
+        if not pin.marker or pin.marker.evaluate()
+    }
+    assert set(closure(wanted)) == set(here)
+    assert all(metadata.version(name) in pin.specifier for name, pin in here.items())
+
+
+def test_the_search_for_a_python_knows_the_supported_ones() -> None:
+    """checks/find_python.sh and requires-python mean the same versions."""
+    script = (ROOT / "checks" / "find_python.sh").read_text()
+    (listed,) = re.findall(r"^supported='(.*)'$", script, re.MULTILINE)
+    supported = SpecifierSet(PROJECT["requires-python"])
+    assert listed.split() == [f"3.{minor}" for minor in range(30) if f"3.{minor}" in supported]
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    """The top entry of the changelog is the version in pyproject.toml."""
+    entries = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert entries[0] == PROJECT["version"]
+
+
+def test_a_missing_program_skips_a_test_on_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody without Node can still run the rest."""
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="not installed: no-such-program"):
+        require(("sh", "no-such-program"))
+
+
+def test_a_missing_program_fails_a_test_under_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CI cannot pass by lacking the tools."""
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="not installed: no-such-program"):
+        require(("no-such-program",))
+    require(("sh",))
