@@ -13,6 +13,8 @@ from service.stream.kernels.run import LONGEST_PIECES, STRIP, run, scatter
 from service.stream.lattice import Lattice
 
 Bytes = npt.NDArray[np.uint8]
+Axis = tuple[int, int, int]
+"""Extent, stride in the stream, step in what is written."""
 
 _thread = threading.local()
 
@@ -76,16 +78,27 @@ def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler
 
 
 def _rows(box: Lattice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Split a box into rows of consecutive elements and the axes above them, for `scatter`."""
+    """Split a box into rows, sheets of rows and the axes above them, for `scatter`.
+
+    The row is the axis consecutive in the stream, the sheet the one consecutive in `out`.
+    """
     steps = [1]
     for extent in box.extents[:0:-1]:
         steps.insert(0, steps[0] * extent)
-    axes = sorted(zip(box.strides, box.extents, steps, strict=True), reverse=True)
-    length, step = 1, 1
-    if axes[-1][0] == 1:
-        _, length, step = axes.pop()
-    table = np.array([[e for _, e, _ in axes], [s for s, _, _ in axes], [t for _, _, t in axes]])
-    return np.array([box.offset, length, step]), table
+    axes = list(zip(box.extents, box.strides, steps, strict=True))
+    row = _taken(axes, [axis for axis in axes if axis[1] == 1])
+    sheet = _taken(axes, [axis for axis in axes if axis[2] == 1])
+    axes.sort(key=lambda axis: axis[1], reverse=True)
+    corner = [box.offset, row[0], row[2], *sheet]
+    return np.array(corner, np.int64), np.array(axes, np.int64).reshape(-1, 3).T.copy()
+
+
+def _taken(axes: list[Axis], wanted: list[Axis]) -> Axis:
+    """Remove and return the wanted axis; without one, an axis of a single element."""
+    if not wanted:
+        return (1, 0, 0)
+    axes.remove(wanted[0])
+    return wanted[0]
 
 
 def _scratch() -> tuple[npt.NDArray[np.generic], ...]:

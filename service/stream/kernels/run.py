@@ -11,6 +11,9 @@ STRIP = 512
 
 LONGEST_PIECES = 4 * STRIP
 
+NARROWEST_TILE = 16
+"""Elements of a row in one tile: enough to fill the cache lines that neighbouring rows share."""
+
 
 @compiled
 def run(kind, code, itemsize, first, address, constants32, constants64, bounds, scratch, out):
@@ -39,32 +42,54 @@ def scatter(
 ):
     """Write a box of elements to `out`, wherever in the stream they lie.
 
-    box int64: (first element, elements a row, bytes' worth of elements from one of a row to the
-    next in `out`). A row is consecutive in the stream; axes int64, shape (3, n), tells of the n
-    axes above the row: extents, strides in the stream, steps in `out`. Rows are taken in the
-    stream's order, so that neighbours share their blocks; a batch of rows fills one strip.
+    box int64: (first element, row length, row step, rows a sheet, sheet stride, sheet step). A
+    row is consecutive in the stream and `row step` elements apart in `out`; the rows of a sheet
+    lie `sheet stride` apart in the stream and `sheet step` apart in `out`, where they should be
+    neighbours. axes int64, shape (3, n), tells of the n axes above the sheet: extents, strides in
+    the stream, steps in `out`.
     """
-    blocks, values32, values64 = scratch[0], scratch[2], scratch[3]
-    pieces, packed = scratch[4], scratch[5]
-    element, length, step = box[0], box[1], box[2]
+    element, length, row_step, rows, sheet_stride, sheet_step = box
     position = np.zeros(axes.shape[1], np.int64)
-    rows, target, done = 1, 0, 0
+    sheets, target = 1, 0
     for extent in axes[0]:
-        rows *= extent
-    while rows > 0:
+        sheets *= extent
+    width = max(NARROWEST_TILE, 4 * STRIP // rows // 4 * 4)
+    for _ in range(sheets):
+        start = 0
+        while start < length:
+            # A tile begins where a block does, so that the next one draws no block again.
+            stop = min(length, start + width - ((element + start) & 3))
+            tile = (element + start, stop - start, target + start * row_step)
+            fill_tile(
+                kind, code, itemsize, tile, row_step, rows, sheet_stride, sheet_step,
+                address, constants32, constants64, bounds, scratch, out,
+            )  # fmt: skip
+            start = stop
+        element, target = advance(position, axes, element, target)
+
+
+@compiled
+def fill_tile(
+    kind, code, itemsize, tile, row_step, rows, sheet_stride, sheet_step,
+    address, constants32, constants64, bounds, scratch, out,
+):  # fmt: skip
+    """Write the same stretch of every row of a sheet, a strip of blocks at a time."""
+    values32, values64, pieces, packed = scratch[2], scratch[3], scratch[4], scratch[5]
+    element, size, target = tile
+    row, done = 0, 0
+    while row < rows:
         used, count = 0, 0
-        while rows > 0 and used < STRIP and count < LONGEST_PIECES:
-            size, used = claim(element + done, length - done, used, count, blocks, pieces)
-            pieces[1, count] = target + done * step
+        while row < rows and used < STRIP and count < LONGEST_PIECES:
+            start = element + row * sheet_stride + done
+            taken, used = claim(start, size - done, used, count, scratch[0], pieces)
+            pieces[1, count] = target + row * sheet_step + done * row_step
             count += 1
-            done += size
-            if done == length:
-                done = 0
-                rows -= 1
-                element, target = advance(position, axes, element, target)
+            done += taken
+            if done == size:
+                row, done = row + 1, 0
         evaluate(kind, used, address, constants32, constants64, scratch)
         store(code, values32, values64, bounds[0], bounds[1], packed[: 4 * used * itemsize])
-        spread(itemsize, pieces, count, step, packed, out)
+        spread(itemsize, pieces, count, row_step, packed, out)
 
 
 @compiled
