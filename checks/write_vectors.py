@@ -39,8 +39,10 @@ MASS_5, TAIL_5 = map(float.fromhex, ("0x1.ffffecc35d0dfp-2", "0x1.33ca2f2133831p
 BELOW, BETWEEN, ABOVE = map(
     float.fromhex, ("0x1.44ed0bb7cb20bp-3", "0x1.ae13ce02410a2p-1", "0x1.61de1f985b5d7p-10")
 )
-# Phi(12) - Phi(9), 1 - Phi(12).
-FROM_9, ABOVE_12 = map(float.fromhex, ("0x1.0a7afbb1ee633p-63", "0x1.272b313666239p-109"))
+# Phi(3) - 1/2; Phi(12) - Phi(9), 1 - Phi(12).
+TO_3, FROM_9, ABOVE_12 = map(
+    float.fromhex, ("0x1.fe9e21e067a4ap-2", "0x1.0a7afbb1ee633p-63", "0x1.272b313666239p-109")
+)
 
 DRAWS: tuple[Draw, ...] = (
     Constant(0.1),
@@ -53,6 +55,7 @@ DRAWS: tuple[Draw, ...] = (
     SymmetricTruncatedNormal(0.0, 1.0, MASS_2, TAIL_2, -2.0, 2.0),
     SymmetricTruncatedNormal(0.5, 0.02, MASS_5, TAIL_5, 0.4, 0.6),
     TruncatedNormalBetween(0.0, 1.0, BELOW, BETWEEN, ABOVE, -1.0, 3.0),
+    TruncatedNormalBetween(0.0, 1.0, 0.5, TO_3, ABOVE, 0.0, 3.0),
     TruncatedNormalBetween(0.1, 0.02, BELOW, BETWEEN, ABOVE, 0.08, 0.16),
     TruncatedNormalBetween(0.0, 1.0, 1.0, FROM_9, ABOVE_12, 9.0, 12.0),
     TruncatedNormalBetween(0.0, 1.0, ABOVE_12, FROM_9, 1.0, -12.0, -9.0),

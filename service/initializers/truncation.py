@@ -14,6 +14,7 @@ NARROWEST = 2.0**-64
 """Between closer bounds than these a normal is a constant to every digit that can be issued."""
 
 SPARE_DIGITS = 60
+"""Beyond what cancellation costs: 17 of them settle a float64 unless the truth is all but a tie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Between:
 
 @lru_cache(maxsize=1024)
 def symmetric(c: float) -> Symmetric:
-    """Return the constants of bounds -c and c, 2^-64 <= c.
+    """Return the constants of bounds -c and c, 2^-65 <= c <= 40.
 
     Var(z | |z| < c) = 1 - 2 c phi(c) / (2 Phi(c) - 1); at c = 2 the ratio is 0x1.c25e4b6dba981p-1.
     """
@@ -52,7 +53,9 @@ def symmetric(c: float) -> Symmetric:
 
 @lru_cache(maxsize=1024)
 def between(a: float, b: float) -> Between:
-    """Return the constants of bounds a < b; raises ImpossibleError if they are closer than 2^-64.
+    """Return the constants of bounds -40 <= a < b <= 40.
+
+    Raises ImpossibleError if they are closer than 2^-64.
 
     E z = (phi(a) - phi(b)) / mass, Var z = 1 + (a phi(a) - b phi(b)) / mass - (E z)^2
     (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions 1, 1994, 13.10.1).
@@ -80,7 +83,10 @@ def _context(farthest: float, width: float) -> Context:
 
 
 def _central_mass(x: Decimal) -> Decimal:
-    """Phi(x) - 1/2 = phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...): no term cancels another."""
+    """Phi(x) - 1/2 = phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...): no term cancels another.
+
+    Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.2.11.
+    """
     square = x * x
     term = total = x
     odd = 1

@@ -14,8 +14,7 @@ const TAIL_D = list(`
   0x1.211b5b1334257p+42, 0x1.1b962508d93b4p+42, 0x1.85039179809aap+42, 0x1.207494c21f0bcp+41,
   0x1.01080360ec691p+38, 0x1.25b13c1eac037p+33, 0x1.5d8631111c75ap+26, 1`);
 
-function quantile(lower, upper) {
-  const p = (lower - upper) * 0.5;
+function quantile(p, lower, upper) {
   const log = log64(lower * upper);
   if (log <= 42) return wideOfLog(p, log);
   const r = Math.sqrt(log);
@@ -27,7 +26,11 @@ function quantile(lower, upper) {
 function truncatedNormalBetween(draw) {
   const { below, mass, above } = draw;
   const scaled = scaling(draw);
-  return (u, opposite) => scaled(quantile(below + u * mass, above + opposite * mass));
+  const fromBelow = Math.abs(below - 0.5) <= Math.abs(0.5 - above);
+  return (u, opposite) => {
+    const p = fromBelow ? below - 0.5 + u * mass : 0.5 - above - opposite * mass;
+    return scaled(quantile(p, below + u * mass, above + opposite * mass));
+  };
 }
 
 export function truncatedNormalBetween32(draw) {

@@ -53,7 +53,7 @@ def minus_log_of_four(y):
     z = s * s
     bent = (((G7 * z + G6) * z + G5) * z + G4) * z + G3
     bent = ((bent * z + G2) * z + G1) * z + G0
-    return s * bent - np.float64(e) * LN_2
+    return s * bent - np.float64(np.int32(e)) * LN_2
 
 
 @inlined
@@ -86,10 +86,11 @@ def far_form(log):
 
 
 @inlined
-def quantile(lower, upper):
-    """z with Phi(z) = lower and 1 - Phi(z) = upper."""
-    p = (lower - upper) * 0.5
-    log = minus_log_of_four(lower * upper)
+def quantile(u, rest, below, mass, above):
+    """z with Phi(z) = below + u mass and 1 - Phi(z) = above + rest mass, u + rest = 1."""
+    from_below = abs(below - 0.5) <= abs(0.5 - above)
+    p = (below - 0.5) + u * mass if from_below else (0.5 - above) - rest * mass
+    log = minus_log_of_four((below + u * mass) * (above + rest * mass))
     far = float_of(bits_of(far_form(log)) | (bits_of(p) & SIGN))
     return wide_form(p, log) if log <= FAR_LOG else far
 
@@ -121,7 +122,7 @@ def truncated_between32(words, count, below, mass, above, std, mean, values):
         for i in range(4):
             u = (np.float64(words[i, j]) + 0.5) * UNIT_32
             rest = (np.float64(np.uint32(~words[i, j])) + 0.5) * UNIT_32
-            z = quantile(below + u * mass, above + rest * mass)
+            z = quantile(u, rest, below, mass, above)
             values[4 * j + i] = np.float32(z * std + mean)
 
 
@@ -133,4 +134,4 @@ def truncated_between64(words, count, below, mass, above, std, mean, values):
             word = wide_word(words[i, j], words[i + 4, j])
             u = (np.float64(word) + 0.5) * UNIT_64
             rest = (np.float64(~word) + 0.5) * UNIT_64
-            values[4 * j + i] = quantile(below + u * mass, above + rest * mass) * std + mean
+            values[4 * j + i] = quantile(u, rest, below, mass, above) * std + mean

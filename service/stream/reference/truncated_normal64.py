@@ -42,14 +42,16 @@ def between64(w: WideWords, draw: TruncatedNormalBetween) -> Float64:
 
 
 def _between(u: Float64, rest: Float64, draw: TruncatedNormalBetween) -> Float64:
-    """Phi(z) = below + u mass and 1 - Phi(z) = above + (1 - u) mass."""
-    mass = np.float64(draw.mass)
-    return quantile64(np.float64(draw.below) + u * mass, np.float64(draw.above) + rest * mass)
+    """p = Phi(z) - 1/2 counts from the bound nearer 0, so that values near 0 keep their digits."""
+    below, mass, above = np.float64(draw.below), np.float64(draw.mass), np.float64(draw.above)
+    half = np.float64(0.5)
+    from_below = abs(below - half) <= abs(half - above)
+    p = (below - half) + u * mass if from_below else (half - above) - rest * mass
+    return quantile64(p, below + u * mass, above + rest * mass)
 
 
-def quantile64(lower: Float64, upper: Float64) -> Float64:
-    """z with Phi(z) = lower and 1 - Phi(z) = upper: both are given, so no tail is lost."""
-    p = (lower - upper) * np.float64(0.5)
+def quantile64(p: Float64, lower: Float64, upper: Float64) -> Float64:
+    """z with Phi(z) = lower = 1/2 + p and 1 - Phi(z) = upper: all given, so no digits are lost."""
     log = minus_log_of_four64(lower * upper)
     return np.where(log <= literals.FAR_LOG, wide64(p, log), np.copysign(far64(log), p))
 
