@@ -1,0 +1,103 @@
+"""One spelling for everything that is the same: the canonical spec of a tensor, and its URL.
+
+A field is left out if the answer stays the same without it, which is tried, not reasoned: that
+is, its bytes and the facts that are told with them.
+"""
+
+from dataclasses import replace
+
+from service.errors import FaninError, ImpossibleError, Problem
+from service.plan.tensor import Tensor, resolve
+from service.spec import DEFAULTS, Spec, write_query
+from service.spec.canonical import given
+
+PATH = "/v1/weights"
+
+MOST_URL_BYTES = 2048
+"""What every client, proxy and cache on the way carries."""
+
+_ALWAYS_WRITTEN = ("shape", "scheme")
+"""A URL that says how it was made can be read by people, and `auto` need not be."""
+
+
+def canonical_tensor(spec: Spec, written: str) -> Tensor:
+    """The tensor of this spec, its own spec being the canonical one."""
+    tensor = resolve(spec, written)
+    return _reduced(replace(tensor, spec=_normalised(tensor)))
+
+
+def canonical_url(tensor: Tensor) -> str:
+    """The path-absolute URL of a tensor whose spec is canonical.
+
+    Raises ImpossibleError (`spec_too_long`) for one that not every proxy would carry.
+    """
+    url = f"{PATH}.{tensor.format}?{write_query(tensor.spec)}"
+    if len(url) > MOST_URL_BYTES:
+        message = f"the canonical URL has {len(url)} bytes, more than {MOST_URL_BYTES}"
+        raise ImpossibleError("spec_too_long", Problem("name", message, "shorten the name"))
+    return url
+
+
+def _normalised(tensor: Tensor) -> Spec:
+    """The same spec with the one spelling of each value: the scheme that `auto` is, letters."""
+    spec, placement = tensor.spec, tensor.placement
+    whole = all(
+        interval == (0, extent)
+        for interval, extent in zip(placement.intervals, spec.shape, strict=True)
+    )
+    return spec.model_copy(
+        update={
+            "scheme": tensor.recipe.scheme.name,
+            "layout": placement.letters or DEFAULTS["layout"],
+            "stride": spec.stride[:1] if len(set(spec.stride)) == 1 else spec.stride,
+            "slice": None if whole else _shortest_slice(placement.intervals, spec.shape),
+        }
+    )
+
+
+def _shortest_slice(
+    intervals: tuple[tuple[int, int], ...], shape: tuple[int, ...]
+) -> tuple[tuple[int | None, int | None], ...]:
+    return tuple(
+        (start or None, None if stop == extent else stop)
+        for (start, stop), extent in zip(intervals, shape, strict=True)
+    )
+
+
+def _reduced(tensor: Tensor) -> Tensor:
+    """Without every field that makes no difference, until each that is left makes one."""
+    answer = _answer(tensor)
+    while (shorter := _passed_over(tensor, answer)) is not tensor:
+        tensor = shorter
+    return tensor
+
+
+def _passed_over(tensor: Tensor, answer: tuple[object, ...]) -> Tensor:
+    """Each field in the table's order is left out if it can be."""
+    for field, _ in given(tensor.spec):
+        if field in _ALWAYS_WRITTEN:
+            continue
+        shorter = _without(tensor, field)
+        if shorter is not None and _answer(shorter) == answer:
+            tensor = shorter
+    return tensor
+
+
+def _without(tensor: Tensor, field: str) -> Tensor | None:
+    shorter = tensor.spec.model_copy(update={field: DEFAULTS[field]})
+    try:
+        return resolve(shorter, tensor.format)
+    except FaninError:
+        return None
+
+
+def _answer(tensor: Tensor) -> tuple[object, ...]:
+    """All that an answer is made of: equal tuples are equal bytes with equal facts.
+
+    The certificate, whose bytes tell more, tells the name and the order of a constant too.
+    """
+    spec, placement, recipe = tensor.spec, tensor.placement, tensor.recipe
+    facts = (placement.letters, recipe, tensor.drawing, spec.dtype, placement.shape)
+    randomness = (placement.lattice, spec.seed, spec.name) if tensor.random else ()
+    told = (spec.name, placement.fortran) if tensor.format == "json" else ()
+    return tensor.head, facts, randomness, told

@@ -1,0 +1,54 @@
+"""The certificate: what is to be known of a tensor, in JSON, without any of its values."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from service.errors import ImpossibleError
+from service.plan.canonical import canonical_tensor, canonical_url
+from service.plan.facts import facts_of
+from service.plan.tensor import Tensor
+from service.plan.warning import warnings_of
+from service.spec import write_value
+from service.stream.address import stream_of
+from service.wire.formats import FORMATS
+
+STREAM = "v1 draft"
+"""The version of the stream that the bytes come from."""
+
+
+def certificate_of(tensor: Tensor) -> dict[str, Any]:
+    """Facts, sizes and URLs of a tensor whose spec is canonical.
+
+    `shape` is the written part of `whole_shape`; the seed, above 2^53 no safe number, is a
+    string, and the stream's number hexadecimal. Both are None where no random word is used.
+    """
+    spec, placement = tensor.spec, tensor.placement
+    return {
+        "stream": STREAM,
+        **asdict(facts_of(tensor)),
+        "dtype": spec.dtype,
+        "shape": list(placement.shape),
+        "order": "F" if placement.fortran else "C",
+        "whole_shape": list(spec.shape),
+        "slice": write_value("slice", spec.slice) if spec.slice else None,
+        "elements": placement.lattice.size,
+        "name": spec.name,
+        "seed": str(spec.seed) if tensor.random and spec.seed is not None else None,
+        "stream_id": f"{stream_of(spec.name):016x}" if tensor.random else None,
+        "formats": dict(_formats(tensor)),
+        "warnings": [asdict(warning) for warning in warnings_of(tensor)],
+        "references": [asdict(reference) for reference in tensor.recipe.scheme.references],
+    }
+
+
+def _formats(tensor: Tensor) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each format that can carry the tensor: its canonical URL, and its length in bytes."""
+    for written, format_ in FORMATS.items():
+        try:
+            other = canonical_tensor(tensor.spec, written)
+            settled = other.spec.seed is not None or not other.random
+            url = canonical_url(other) if settled else None
+        except ImpossibleError:
+            continue
+        yield written, {"url": url, "bytes": None if format_.head is None else other.length}

@@ -1,0 +1,112 @@
+"""Where a spec's elements sit: its letters, the part of it that is written, and the lattice.
+
+Elements count the axes in the order E, O, I, D, H, W, without letters as they are written. The
+layout permutes the written axes, a slice offsets and shortens them, order F reverses them.
+"""
+
+from dataclasses import dataclass
+
+from service.errors import ImpossibleError, Problem
+from service.initializers.layers import STACKS, default_layer
+from service.initializers.layouts import (
+    canonical_axes,
+    layer_of_letters,
+    resolve_letters,
+)
+from service.spec import DEFAULTS, Spec
+from service.spec.axes import Interval
+from service.stream.lattice import Lattice
+from service.wire.npy import is_fortran
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """`letters` is None for a tensor without; `intervals` are start and stop of each axis.
+
+    `shape` is what the intervals leave; `fortran` says whether order F makes a difference to it.
+    """
+
+    layer: str | None
+    letters: str | None
+    intervals: tuple[tuple[int, int], ...]
+    shape: tuple[int, ...]
+    fortran: bool
+    lattice: Lattice
+
+
+def place(spec: Spec) -> Placement:
+    """The placement of the spec's elements.
+
+    Raises ImpossibleError where layer, layout and shape disagree, or the slice leaves the tensor.
+    """
+    layer, letters = resolve_layer(spec)
+    intervals = resolve_slice(spec.slice, spec.shape)
+    strides = element_strides(spec.shape, letters)
+    shape = tuple(stop - start for start, stop in intervals)
+    fortran = is_fortran(shape, spec.order)
+    offset = sum(start * stride for (start, _), stride in zip(intervals, strides, strict=True))
+    lattice = Lattice(offset, shape, strides)
+    if fortran:
+        lattice = Lattice(offset, shape[::-1], strides[::-1])
+    return Placement(layer, letters, intervals, shape, fortran, lattice)
+
+
+def resolve_layer(spec: Spec) -> tuple[str | None, str | None]:
+    """The layer and the letters of the axes, as far as anything suggests them.
+
+    Given letters suggest a layer, else the number of axes does; a layer has its stack's letters.
+    """
+    rank = len(spec.shape)
+    layer = spec.layer
+    if spec.layout not in STACKS:
+        letters = resolve_letters(spec.layout, layer, rank)
+        return layer or layer_of_letters(letters), letters
+    layer = layer or default_layer(rank)
+    if layer is None and spec.layout == DEFAULTS["layout"]:
+        return None, None
+    return layer, resolve_letters(spec.layout, layer, rank)
+
+
+def element_strides(shape: tuple[int, ...], letters: str | None) -> tuple[int, ...]:
+    """How far apart, in elements of the stream, neighbours along each written axis are."""
+    counted = canonical_axes(letters) if letters is not None else range(len(shape))
+    strides = [0] * len(shape)
+    stride = 1
+    for axis in reversed(counted):
+        strides[axis] = stride
+        stride *= shape[axis]
+    return tuple(strides)
+
+
+def resolve_slice(
+    intervals: tuple[Interval, ...] | None, shape: tuple[int, ...]
+) -> tuple[tuple[int, int], ...]:
+    """start and stop of each axis, counted from its beginning.
+
+    Raises ImpossibleError (`impossible_slice`) for bounds outside the tensor.
+    """
+    if intervals is None:
+        return tuple((0, extent) for extent in shape)
+    if len(intervals) != len(shape):
+        message = f"the slice has {len(intervals)} items, the shape {len(shape)} axes"
+        hint = "leave slice out" if not shape else f"write {','.join(':' for _ in shape)}"
+        raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
+    return tuple(_resolved(pair, n) for pair, n in zip(intervals, shape, strict=True))
+
+
+def _resolved(interval: Interval, extent: int) -> tuple[int, int]:
+    """One axis; a negative bound counts from the end, as NumPy has it, but is never clamped."""
+    start, stop = interval
+    start = 0 if start is None else start
+    stop = extent if stop is None else stop
+    for bound in (start, stop):
+        if not -extent <= bound <= extent:
+            message = f"{bound} is outside an axis of {extent}"
+            hint = f"write bounds from {-extent} to {extent}"
+            raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
+    start, stop = (bound + extent if bound < 0 else bound for bound in (start, stop))
+    if start > stop:
+        message = f"starts at {start}, after its stop at {stop}"
+        hint = f"write {stop}:{start} for what lies between"
+        raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
+    return start, stop

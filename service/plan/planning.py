@@ -1,0 +1,84 @@
+"""From a spec to a plan: everything is checked here, before the first byte."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from service.errors import ImpossibleError, Problem
+from service.plan.canonical import canonical_tensor, canonical_url
+from service.plan.certificate import certificate_of
+from service.plan.facts import Facts, facts_of
+from service.plan.warning import PlanWarning, warnings_of
+from service.spec import Spec
+from service.spec.axes import MOST_ELEMENTS
+from service.stream.draws import Draw
+from service.stream.lattice import Lattice
+from service.wire.dtypes import DTYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A tensor that can be issued, to the byte.
+
+    `spec` is canonical, and everything else is computed from it. `canonical` is the
+    path-absolute URL, None while a seed is needed and missing. `shape` is the written one, after
+    any slice; `head` stands before the values and `length` counts both, in bytes.
+    """
+
+    spec: Spec
+    format: str
+    canonical: str | None
+    needs_seed: bool
+    draw: Draw
+    lattice: Lattice
+    dtype: str
+    shape: tuple[int, ...]
+    head: bytes
+    length: int
+    facts: Facts
+    warnings: tuple[PlanWarning, ...]
+
+    def certificate(self) -> dict[str, Any]:
+        """Every fact about the tensor as JSON can carry it, and no value of it."""
+        return certificate_of(canonical_tensor(self.spec, self.format))
+
+
+def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
+    """The plan of a spec in a format of `service.wire.formats.FORMATS`.
+
+    `max_bytes` bounds the values of the whole tensor, of which a slice may be a small part.
+
+    Raises ImpossibleError where no such tensor can be issued, and UnreadableError for a layout
+    that is neither letters nor a stack.
+    """
+    _refuse_large(spec, max_bytes)
+    tensor = canonical_tensor(spec, written)
+    spec = tensor.spec
+    needs_seed = tensor.random and spec.seed is None
+    return Plan(
+        spec=spec,
+        format=written,
+        canonical=None if needs_seed else canonical_url(tensor),
+        needs_seed=needs_seed,
+        draw=tensor.drawing.draw,
+        lattice=tensor.placement.lattice,
+        dtype=spec.dtype,
+        shape=tensor.placement.shape,
+        head=tensor.head,
+        length=tensor.length,
+        facts=facts_of(tensor),
+        warnings=warnings_of(tensor),
+    )
+
+
+def _refuse_large(spec: Spec, max_bytes: int) -> None:
+    itemsize = DTYPES[spec.dtype].itemsize
+    most = min(max_bytes // itemsize, MOST_ELEMENTS - 1)
+    hint = f"{spec.dtype} tensors have at most {most} elements, of which a slice may be a part"
+    if prod(spec.shape) > most:
+        message = f"{prod(spec.shape)} elements of {itemsize} bytes are too many"
+        raise ImpossibleError("too_large", Problem("shape", message, hint))
+    # An extent of 0 does not excuse the others: readers multiply those, too.
+    if prod(extent for extent in spec.shape if extent) >= MOST_ELEMENTS:
+        message = "the extents other than 0 multiply to 2^58 or more"
+        raise ImpossibleError("too_large", Problem("shape", message, hint))

@@ -1,0 +1,63 @@
+"""A spec resolved and checked: everything its answer depends on, in one record.
+
+Which spelling of the spec led here no longer shows, but for the spec itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.plan.drawing import Drawing, constant, normal, uniform
+from service.plan.placement import Placement, place
+from service.plan.reach import refuse_out_of_reach
+from service.plan.recipe import Recipe, recipe_of
+from service.plan.truncating import truncated_normal
+from service.spec import Spec
+from service.stream.draws import Constant
+from service.wire.dtypes import DTYPES
+from service.wire.formats import FORMATS, refuse_pair
+
+_DRAWINGS: dict[str, Callable[[Spec, Recipe], Drawing]] = {
+    "constant": constant,
+    "normal": normal,
+    "uniform": uniform,
+    "truncated_normal": truncated_normal,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What a spec stands for in a format; `random` says whether a seed moves any of its bytes."""
+
+    spec: Spec
+    format: str
+    placement: Placement
+    recipe: Recipe
+    drawing: Drawing
+    head: bytes
+    random: bool
+
+    @property
+    def length(self) -> int:
+        """Bytes of head and values; 0 in a format that holds none."""
+        if FORMATS[self.format].head is None:
+            return 0
+        return len(self.head) + self.placement.lattice.size * DTYPES[self.spec.dtype].itemsize
+
+
+def resolve(spec: Spec, written: str) -> Tensor:
+    """The tensor of this spec in the format `written`.
+
+    Raises ImpossibleError, or UnreadableError for a layout that is no word, for whatever cannot
+    be issued.
+    """
+    placement = place(spec)
+    recipe = recipe_of(spec, placement)
+    drawing = _DRAWINGS[recipe.distribution](spec, recipe)
+    dtype, format_ = DTYPES[spec.dtype], FORMATS[written]
+    refuse_pair(format_, dtype, placement.fortran)
+    refuse_out_of_reach(drawing.draw, spec.dtype)
+    head = b""
+    if format_.head is not None:
+        head = format_.head(dtype, placement.shape, placement.fortran, spec.name)
+    random = placement.lattice.size > 0 and not isinstance(drawing.draw, Constant)
+    return Tensor(spec, written, placement, recipe, drawing, head, random)

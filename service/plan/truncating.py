@@ -1,0 +1,87 @@
+"""From a recipe to a truncated normal: where it is cut, and which normal it is a part of.
+
+In standard deviations of that normal, the parent, the bounds are a < z < b. Its std is the one
+asked for divided by std(z), so that the values have it, unless the parent's own was asked for.
+"""
+
+from dataclasses import replace
+from math import isfinite
+
+from service.errors import ImpossibleError, Problem
+from service.initializers import truncation
+from service.plan.drawing import Drawing, low_and_high, std_of
+from service.plan.recipe import Recipe
+from service.spec import Spec
+from service.spec.axes import MOST_SIGMAS
+from service.stream.draws import Draw, SymmetricTruncatedNormal, TruncatedNormalBetween
+
+_DEFAULT_BOUND = 2.0
+
+LEAST_MASS = 2.0**-1022
+"""The smallest normal float64: below it a mass has no digits left to draw from."""
+
+
+def truncated_normal(spec: Spec, recipe: Recipe) -> Drawing:
+    """Cut at `low` and `high`, whose std is never corrected, or at `bounds`, by default 2.
+
+    Raises ImpossibleError where nothing, in float64, lies between the bounds.
+    """
+    mean, std = spec.mean or 0.0, std_of(spec, recipe)
+    if spec.low is None and spec.high is None:
+        corrected = spec.std_kind != "parent"
+        return _cut_at_sigmas(mean, std, spec.bounds or (_DEFAULT_BOUND,), corrected)
+    if spec.std_kind == "corrected":
+        message = "with low and high, std is that of the normal before it is cut"
+        problem = Problem("std_kind", message, "give bounds instead, or std_kind=parent")
+        raise ImpossibleError("conflicting_fields", problem)
+    return _cut_at_values(mean, std, *low_and_high(spec, recipe))
+
+
+def _cut_at_sigmas(mean: float, std: float, bounds: tuple[float, ...], corrected: bool) -> Drawing:
+    a, b = (-bounds[0], bounds[0]) if len(bounds) == 1 else bounds
+    parent = std / _cut(a, b).ratio if corrected else std
+    drawing = _drawing(mean, parent, (a, b), mean + a * parent, mean + b * parent)
+    return replace(drawing, std=std) if corrected else drawing
+
+
+def _cut_at_values(mean: float, std: float, low: float, high: float) -> Drawing:
+    bounds = (low - mean) / std, (high - mean) / std
+    if not all(map(isfinite, bounds)):
+        problem = Problem("std", "std is nothing beside low and high", "use scheme=uniform")
+        raise ImpossibleError("nothing_between", problem)
+    return _drawing(mean, std, bounds, low, high)
+
+
+def _drawing(
+    mean: float, parent: float, bounds: tuple[float, float], low: float, high: float
+) -> Drawing:
+    # Beyond these bounds the constants no longer change.
+    a, b = (max(-MOST_SIGMAS, min(bound, MOST_SIGMAS)) for bound in bounds)
+    cut = _cut(a, b)
+    draw: Draw
+    if bounds[0] == -bounds[1]:
+        half = truncation.symmetric(b)
+        draw = SymmetricTruncatedNormal(mean, parent, half.mass, half.tail, low, high)
+    else:
+        draw = TruncatedNormalBetween(mean, parent, cut.below, cut.mass, cut.above, low, high)
+    return Drawing(
+        draw,
+        mean=mean + cut.mean * parent,
+        std=cut.ratio * parent,
+        limit=high if low == -high else None,
+        low=low,
+        high=high,
+        bounds=bounds,
+        parent_std=parent,
+    )
+
+
+def _cut(a: float, b: float) -> truncation.Between:
+    """The normal between a and b; raises ImpossibleError for bounds with next to nothing inside."""
+    if a < b:
+        cut = truncation.between(a, b)
+        if cut.mass >= LEAST_MASS:
+            return cut
+    message = "less than 2^-1022 of the normal lies between the bounds"
+    problem = Problem("bounds", message, "move them towards the mean")
+    raise ImpossibleError("nothing_between", problem)

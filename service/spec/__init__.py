@@ -1,0 +1,17 @@
+"""The spec: the one table of fields, how each is read, and how a spec is written as a query."""
+
+from service.spec.canonical import write_query, write_value
+from service.spec.fields import DEFAULTS, FIELDS, Spec
+from service.spec.parsing import parse_json, parse_query, parse_words, with_seed
+
+__all__ = [
+    "DEFAULTS",
+    "FIELDS",
+    "Spec",
+    "parse_json",
+    "parse_query",
+    "parse_words",
+    "with_seed",
+    "write_query",
+    "write_value",
+]

@@ -1,0 +1,136 @@
+"""The table of fields: what a request can say, in the order canonical URLs say it.
+
+Query, JSON, command line, OpenAPI and the documentation all come from this one model. Whether
+such a tensor exists is for the plan to find out.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.initializers.schemes import AUTO
+from service.spec import kinds
+
+
+class Spec(BaseModel):
+    """A request for a tensor: every field as it was given, or its default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="Spec")
+
+    shape: kinds.Shape = Field(
+        description="The whole tensor's extents, slowest axis first; `scalar` for no axes.",
+        examples=["64,3,7,7"],
+    )
+    layer: kinds.Layer = Field(
+        default=None,
+        description="The kind of layer; by default what `layout` or the number of axes suggests.",
+        examples=["conv2d"],
+    )
+    layout: kinds.Layout = Field(
+        default="torch",
+        description=(
+            "A letter for each axis (E independent copies, O out, I in, D H W kernel), or the "
+            "stack whose letters for this layer they are."
+        ),
+        examples=["HWIO"],
+    )
+    groups: kinds.OptionalCount = Field(
+        default=None,
+        description="Groups of a grouped convolution; 1 unless the layer is depthwise.",
+        examples=[32],
+    )
+    parts: kinds.Count = Field(
+        default=1,
+        description="Equal blocks fused along O: 3 for query, key and value, 4 for LSTM gates.",
+        examples=[3],
+    )
+    stride: kinds.Stride = Field(
+        default=(1,),
+        description="The convolution's stride: one number, or one for each kernel axis.",
+        examples=["2,2"],
+    )
+    fan_in: kinds.OptionalCount = Field(
+        default=None, description="Inputs of one output, instead of counting.", examples=[576]
+    )
+    fan_out: kinds.OptionalCount = Field(
+        default=None, description="Outputs of one input, instead of counting.", examples=[1152]
+    )
+    activation: kinds.Activation = Field(
+        default="linear", description="The nonlinearity around the layer.", examples=["relu"]
+    )
+    negative_slope: kinds.Number = Field(
+        default=None,
+        description="The slope below 0 of leaky and parametric ReLU; by default the usual one.",
+        examples=[0.2],
+    )
+    scheme: kinds.Scheme = Field(
+        default=AUTO,
+        description="How the values are drawn; `auto` goes by the layer and its activation.",
+        examples=["he_normal"],
+    )
+    mode: kinds.Mode = Field(
+        default=None, description="Which fan the variance is divided by.", examples=["fan_in"]
+    )
+    distribution: kinds.Distribution = Field(
+        default=None, description="The distribution of the values.", examples=["truncated_normal"]
+    )
+    gain: kinds.Number = Field(
+        default=None, description="std = gain sqrt(1 / fan), instead of the scheme's.", examples=[1]
+    )
+    gain_rule: kinds.GainRule = Field(
+        default=None, description="Which gain of the activation is meant.", examples=["exact"]
+    )
+    scale: kinds.Number = Field(
+        default=None, description="The square of `gain`, instead of it.", examples=[2]
+    )
+    mean: kinds.Number = Field(
+        default=None, description="The mean before any truncation.", examples=[0]
+    )
+    std: kinds.Number = Field(default=None, description="The standard deviation.", examples=[0.02])
+    std_kind: kinds.StdKind = Field(
+        default=None,
+        description="Whether `std` is that of the values, or of the normal that is truncated.",
+        examples=["parent"],
+    )
+    low: kinds.Number = Field(
+        default=None, description="The smallest value there may be.", examples=[-0.04]
+    )
+    high: kinds.Number = Field(
+        default=None, description="The largest value there may be.", examples=[0.04]
+    )
+    bounds: kinds.Bounds = Field(
+        default=None,
+        description="Where the normal is cut, in standard deviations: c for -c,c, or a,b.",
+        examples=[2],
+    )
+    value: kinds.Number = Field(
+        default=None, description="The value of every element of a constant.", examples=[0.1]
+    )
+    seed: kinds.Seed = Field(
+        default=None,
+        description="0 to 2^64 - 1; in JSON from 2^53 on as a string. Drawn if not given.",
+        examples=[42],
+    )
+    name: kinds.Name = Field(
+        default="",
+        description="The tensor's name: equal seeds with other names are other tensors.",
+        examples=["layer1.0.conv1.weight"],
+    )
+    dtype: kinds.Dtype = Field(
+        default="float32", description="The element type.", examples=["bfloat16"]
+    )
+    order: kinds.Order = Field(
+        default="C", description="Row-major (C) or column-major (F) bytes.", examples=["F"]
+    )
+    slice: kinds.Slice = Field(
+        default=None,
+        description="start:stop for each axis: the part of the whole tensor to issue.",
+        examples=["0:8,:"],
+    )
+
+
+FIELDS: tuple[str, ...] = tuple(Spec.model_fields)
+"""Every field, in the order of canonical URLs."""
+
+DEFAULTS: dict[str, Any] = {name: field.default for name, field in Spec.model_fields.items()}
+"""What each field is if it is not given; `shape` has to be."""

@@ -1,0 +1,99 @@
+"""The kinds of value a field can hold: a Python type, the reader that makes it, its JSON schema.
+
+An optional kind is None where nothing was given; no reader ever answers None.
+"""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from service.initializers.activations import ACTIVATIONS, find_activation
+from service.initializers.fans import MODES
+from service.initializers.gains import GAIN_RULES
+from service.initializers.layers import LAYERS, find_layer
+from service.initializers.schemes import AUTO, SCHEMES, find_scheme
+from service.spec import axes, numbers, schemas
+from service.spec.text import read_label, read_name, record_reader, word_reader
+from service.wire.dtypes import DTYPES
+
+DISTRIBUTIONS = tuple(dict.fromkeys(d for s in SCHEMES.values() for d in s.distributions))
+STD_KINDS = ("corrected", "parent")
+ORDERS = ("C", "F")
+
+_MODES = {"average": "fan_avg", "avg": "fan_avg", "in": "fan_in", "out": "fan_out"}
+_DISTRIBUTIONS = {
+    "gaussian": "normal",
+    "untruncatednormal": "normal",
+    "truncnormal": "truncated_normal",
+    "truncated": "truncated_normal",
+}
+_GAIN_RULES = {"torch": "pytorch"}
+_ORDERS = {"row": "C", "rowmajor": "C", "column": "F", "columnmajor": "F", "fortran": "F"}
+_DTYPES = {
+    **dict.fromkeys(("float", "single", "fp32", "f32", "f4"), "float32"),
+    **dict.fromkeys(("half", "fp16", "f16", "f2"), "float16"),
+    **dict.fromkeys(("bf16", "brainfloat"), "bfloat16"),
+    **dict.fromkeys(("double", "fp64", "f64", "f8"), "float64"),
+    **dict.fromkeys(("fp8", "e4m3", "e4m3fn", "fp8e4m3", "fp8e4m3fn"), "float8_e4m3fn"),
+    **dict.fromkeys(("float8e4m3", "f8e4m3", "f8e4m3fn"), "float8_e4m3fn"),
+    **dict.fromkeys(("e5m2", "f8e5m2", "fp8e5m2"), "float8_e5m2"),
+}
+
+
+def _read_count(given: object) -> int:
+    return numbers.read_integer(given, 1, axes.MOST_ELEMENTS - 1)
+
+
+def _scheme_name(word: str) -> str:
+    return AUTO if word == AUTO else find_scheme(word).name
+
+
+Shape = Annotated[tuple[int, ...], BeforeValidator(axes.read_shape), schemas.SHAPE]
+Stride = Annotated[tuple[int, ...], BeforeValidator(axes.read_stride), schemas.STRIDE]
+Bounds = Annotated[tuple[float, ...] | None, BeforeValidator(axes.read_bounds), schemas.BOUNDS]
+Slice = Annotated[tuple[axes.Interval, ...] | None, BeforeValidator(axes.read_slice), schemas.SLICE]
+Count = Annotated[int, BeforeValidator(_read_count), schemas.COUNT]
+OptionalCount = Annotated[int | None, BeforeValidator(_read_count), schemas.COUNT]
+Number = Annotated[float | None, BeforeValidator(numbers.read_number), schemas.NUMBER]
+Seed = Annotated[int | None, BeforeValidator(numbers.read_seed), schemas.SEED]
+Name = Annotated[str, BeforeValidator(read_name), schemas.NAME]
+Layout = Annotated[str, BeforeValidator(read_label), schemas.LABEL]
+Layer = Annotated[
+    str | None,
+    BeforeValidator(record_reader(lambda word: find_layer(word).name)),
+    schemas.words(LAYERS),
+]
+Activation = Annotated[
+    str,
+    BeforeValidator(record_reader(lambda word: find_activation(word).name)),
+    schemas.words(ACTIVATIONS),
+]
+Scheme = Annotated[
+    str, BeforeValidator(record_reader(_scheme_name)), schemas.words([AUTO, *SCHEMES])
+]
+Mode = Annotated[
+    str | None,
+    BeforeValidator(word_reader("mode", MODES, _MODES, "/schemes")),
+    schemas.words(MODES),
+]
+Distribution = Annotated[
+    str | None,
+    BeforeValidator(word_reader("distribution", DISTRIBUTIONS, _DISTRIBUTIONS, "/schemes")),
+    schemas.words(DISTRIBUTIONS),
+]
+GainRule = Annotated[
+    str | None,
+    BeforeValidator(word_reader("gain_rule", GAIN_RULES, _GAIN_RULES, "/activations")),
+    schemas.words(GAIN_RULES),
+]
+StdKind = Annotated[
+    str | None,
+    BeforeValidator(word_reader("std_kind", STD_KINDS, {}, "/docs")),
+    schemas.words(STD_KINDS),
+]
+Dtype = Annotated[
+    str, BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "/dtypes")), schemas.words(DTYPES)
+]
+Order = Annotated[
+    str, BeforeValidator(word_reader("order", ORDERS, _ORDERS, "/docs")), schemas.words(ORDERS)
+]

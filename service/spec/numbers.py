@@ -1,0 +1,129 @@
+"""Numbers as the interface spells them: the grammar of JSON (RFC 8259 section 6), nothing more.
+
+One number has one meaning in a query, in JSON and on the command line, and one shortest spelling.
+"""
+
+import re
+from math import isfinite
+
+from service.spec.faults import Fault, shown
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+MOST_INTEGER_DIGITS = 20
+"""As many as 2^64 - 1 has."""
+
+MOST_SEED = 2**64 - 1
+MOST_JSON_INTEGER = 2**53 - 1
+"""Above it a JSON number may change in readers that use float64 (RFC 8259 section 6)."""
+
+MOST_NUMBER_CHARACTERS = 40
+"""The 17 digits that tell every float64 apart, twice over."""
+
+_WHOLE_BELOW = 1e16
+"""From here on the exponent form is shorter than the digits."""
+
+
+class NumberToken(str):
+    """A number as JSON text spells it, kept so that no digit is lost and a string is no number."""
+
+    __slots__ = ()
+
+
+def spelling(given: object) -> str:
+    """The text of a number: text as it stands, a Python number in its shortest form."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return repr(given)
+    raise Fault("malformed_number", f"{kind(given)} is not a number", "write a number such as 2")
+
+
+def kind(given: object) -> str:
+    """What a value is called in JSON, for messages that must not quote it."""
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    if isinstance(given, int | float | NumberToken):
+        return "a number"
+    names = {type(None): "null", str: "a string", list: "a list", tuple: "a list"}
+    return names.get(type(given), "an object")
+
+
+def read_integer(given: object, least: int, most: int) -> int:
+    """An integer of `least` to `most`, whose bounds have at most 20 digits."""
+    text = spelling(given)
+    if not _INTEGER.fullmatch(text):
+        hint = _integer_hint(text)
+        raise Fault("malformed_number", f"{shown(text)} is not an integer", hint)
+    if len(text.lstrip("-")) > MOST_INTEGER_DIGITS or not least <= int(text) <= most:
+        message = f"{shown(text)} is not within {least} and {most}"
+        raise Fault("out_of_range", message, f"write an integer from {least} to {most}")
+    return int(text)
+
+
+def read_seed(given: object) -> int:
+    """0 to 2^64 - 1; JSON gives it as a string from 2^53 on."""
+    seed = read_integer(given, 0, MOST_SEED)
+    if isinstance(given, NumberToken) and seed > MOST_JSON_INTEGER:
+        message = "not every reader of JSON keeps a number above 2^53 - 1"
+        raise Fault("out_of_range", message, f'write "{seed}", as a string')
+    return seed
+
+
+def read_number(given: object) -> float:
+    """The float64 nearest to the number written; -0 is 0."""
+    text = spelling(given)
+    if len(text) > MOST_NUMBER_CHARACTERS:
+        message = f"a number has at most {MOST_NUMBER_CHARACTERS} characters"
+        raise Fault("malformed_number", message, "17 digits tell every float64 apart")
+    if not _NUMBER.fullmatch(text):
+        raise Fault("malformed_number", f"{shown(text)} is not a number", _number_hint(text))
+    value = float(text)
+    if not isfinite(value) or (value == 0 and _has_digits(text)):
+        message = f"{shown(text)} is outside the range of float64"
+        raise Fault("out_of_range", message, "write a magnitude from 5e-324 to 1.7e308, or 0")
+    return value + 0.0
+
+
+def shortest(value: float) -> str:
+    """The one spelling of a number in canonical URLs: the fewest digits that read back the same.
+
+    Whole numbers below 1e16 stand without a point; an exponent has no plus and no leading zero.
+    """
+    if value.is_integer() and abs(value) < _WHOLE_BELOW:
+        return str(int(value))
+    return repr(value).replace("e+", "e").replace("e-0", "e-")
+
+
+def _has_digits(text: str) -> bool:
+    mantissa = re.split("[eE]", text)[0]
+    return any(digit in "123456789" for digit in mantissa)
+
+
+def _meant(text: str) -> float | None:
+    """What Python's laxer grammar makes of the text: a guess for the hint, never a value.
+
+    Blanks are left out: a query's `1e+5` arrives as `1e 5`.
+    """
+    if len(text) > MOST_NUMBER_CHARACTERS:
+        return None
+    try:
+        guess = float(text.replace(" ", ""))
+    except ValueError:
+        return None
+    return guess if isfinite(guess) else None
+
+
+def _integer_hint(text: str) -> str:
+    guess = _meant(text)
+    if guess is None or not guess.is_integer() or abs(guess) >= _WHOLE_BELOW:
+        return "write an integer such as 2, in plain digits"
+    return f"write {int(guess)}"
+
+
+def _number_hint(text: str) -> str:
+    guess = _meant(text)
+    if guess is None:
+        return "write a finite number such as 0.02 or 2e-5"
+    return f"write {shortest(guess)}"

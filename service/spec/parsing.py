@@ -1,0 +1,135 @@
+"""From a query, a JSON body or a shell's words to a Spec, or to every fault found in them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import ValidationError
+
+from service.initializers.words import unknown_word
+from service.spec.faults import MOST_PROBLEMS, Fault, refusal
+from service.spec.fields import FIELDS, Spec
+from service.spec.json_body import read_object
+from service.spec.query import split_query
+from service.spec.text import fault_of, is_unicode, word_reader
+from service.wire.formats import FORMATS
+
+_FORMAT = "format"
+_DEFAULT_FORMAT = "npy"
+_MAY_BE_EMPTY = "name"
+
+_REPLACEMENTS = {
+    **dict.fromkeys(("size", "dims", "dimensions"), "shape"),
+    **dict.fromkeys(("rng", "randomseed", "manualseed"), "seed"),
+    **dict.fromkeys(("init", "initializer", "method"), "scheme"),
+    **dict.fromkeys(("stddev", "sigma"), "std"),
+    **dict.fromkeys(("minval", "min"), "low"),
+    **dict.fromkeys(("maxval", "max"), "high"),
+    "nonlinearity": "activation",
+    "type": "dtype",
+    "key": "name",
+    "strides": "stride",
+}
+
+Members = Iterable[tuple[str, object]]
+Faults = list[tuple[str, Fault]]
+
+
+def parse_query(query_string: bytes) -> Spec:
+    """The spec of a URL's query, as it came over the wire.
+
+    Raises UnreadableError with a problem for each fault.
+    """
+    items, faults = split_query(query_string)
+    return _spec(items, faults)
+
+
+def parse_words(words: Mapping[str, str]) -> Spec:
+    """The spec of a shell's words, spelled as in a query that needs no escapes.
+
+    Raises UnreadableError with a problem for each fault.
+    """
+    return _spec(words.items(), [])
+
+
+def parse_json(body: bytes) -> tuple[Spec, str]:
+    """The spec and the format of a JSON object; text in it is read as a query's text is.
+
+    Raises UnreadableError with a problem for each fault.
+    """
+    try:
+        members = read_object(body)
+    except Fault as fault:
+        raise refusal([("", fault)]) from None
+    formats = [member for member in members if member[0] == _FORMAT]
+    faults: Faults = []
+    written = _DEFAULT_FORMAT
+    if len(formats) > 1:
+        faults.append((_FORMAT, _duplicate(_FORMAT)))
+    elif formats:
+        try:
+            written = _read_format(formats[0][1])
+        except Fault as fault:
+            faults.append((_FORMAT, fault))
+    return _spec((member for member in members if member[0] != _FORMAT), faults), written
+
+
+_read_format = word_reader(_FORMAT, FORMATS, {"numpy": "npy", "st": "safetensors"}, "/docs")
+
+
+def with_seed(spec: Spec, seed: int) -> Spec:
+    """The same spec with a seed of 0 to 2^64 - 1."""
+    return spec.model_copy(update={"seed": seed})
+
+
+def _spec(members: Members, faults: Faults) -> Spec:
+    """The spec of the members, unless something is wrong with them or was wrong before."""
+    values: dict[str, object] = {}
+    for field, value in members:
+        fault = _member_fault(field, value, values)
+        if fault is None:
+            values[field] = value
+        else:
+            faults.append((_printable(field), fault))
+        if len(faults) >= MOST_PROBLEMS:
+            raise refusal(faults)
+    try:
+        spec = Spec.model_validate(values)
+    except ValidationError as error:
+        known = {field for field, _ in faults}
+        raise refusal([*faults, *_faults(error, known)]) from None
+    if faults:
+        raise refusal(faults)
+    return spec
+
+
+def _member_fault(field: str, value: object, before: Mapping[str, object]) -> Fault | None:
+    if not is_unicode(field):
+        return Fault("malformed_text", "half of a surrogate pair", "write whole characters")
+    if field not in FIELDS:
+        unknown = fault_of(unknown_word("", field, FIELDS, _REPLACEMENTS, "/docs"))
+        return Fault("unknown_field", unknown.message, unknown.hint)
+    if field in before:
+        return _duplicate(field)
+    if value == "" and field != _MAY_BE_EMPTY:
+        return Fault("empty_field", "nothing is given", "give a value, or leave the field out")
+    return None
+
+
+def _duplicate(field: str) -> Fault:
+    return Fault("duplicate_field", "given more than once", "give it once")
+
+
+def _faults(error: ValidationError, known: set[str]) -> Iterator[tuple[str, Fault]]:
+    """pydantic's errors as faults, but for fields of which one is known already."""
+    for entry in error.errors(include_url=False, include_input=False):
+        field = str(entry["loc"][0])
+        if field in known:
+            continue
+        if entry["type"] == "missing":
+            yield field, Fault("missing_field", "every tensor has a shape", "add shape=64,3,7,7")
+        else:
+            yield field, entry["ctx"]["error"]
+
+
+def _printable(field: str) -> str:
+    """A stranger's field name as an answer may repeat it: short, and nothing JSON cannot carry."""
+    return field[:64].encode("ascii", "backslashreplace").decode("ascii")

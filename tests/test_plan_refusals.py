@@ -1,0 +1,188 @@
+"""What cannot be issued: refused with a reason and a way out, before the first byte."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.errors import FaninError, ImpossibleError
+from service.plan import plan
+from service.spec import Spec, parse_query
+from service.wire.dtypes import DTYPES
+
+MOST = 2**44
+
+REFUSED = [
+    # fields the scheme does not take, or that contradict each other
+    ("scheme=zeros&std=1", "scheme_field", "std", "it takes none"),
+    ("scheme=normal&bounds=2", "scheme_field", "bounds", "mean, std"),
+    ("scheme=normal&gain=2", "scheme_field", "gain", "he_normal"),
+    ("scheme=he_normal&std=0.02", "scheme_field", "std", "normal"),
+    ("activation=relu&std=0.02", "scheme_field", "std", "normal"),
+    ("scheme=he_normal&distribution=uniform", "scheme_field", "distribution", "truncated_normal"),
+    ("scheme=he_normal&bounds=2", "scheme_field", "bounds", "distribution=truncated_normal"),
+    ("scheme=he_normal&std_kind=parent", "scheme_field", "std_kind", "distribution=truncated"),
+    ("scheme=he_normal&gain=1&scale=1", "conflicting_fields", "scale", "gain or scale"),
+    ("scheme=truncated_normal&low=-1&high=1&bounds=2", "conflicting_fields", "bounds", "low"),
+    (
+        "scheme=truncated_normal&low=-1&high=1&std_kind=corrected",
+        "conflicting_fields",
+        "std_kind",
+        "bounds",
+    ),
+    ("scheme=uniform&low=0&high=1&std=1", "conflicting_fields", "std", "leave std out"),
+    ("scheme=uniform&low=0&high=1&mean=1", "conflicting_fields", "mean", "leave mean out"),
+    # fields that are missing or leave nothing
+    ("scheme=constant", "scheme_needs", "value", "value="),
+    ("scheme=uniform", "scheme_needs", "low", "high="),
+    ("scheme=uniform&low=0", "scheme_needs", "high", "high="),
+    ("scheme=truncated_normal&high=0", "scheme_needs", "low", "low="),
+    ("scheme=uniform&low=1&high=1", "empty_range", "low", "constant"),
+    ("scheme=truncated_normal&low=2&high=1", "empty_range", "low", "exchange"),
+    ("scheme=normal&std=0", "not_positive", "std", "scheme=zeros"),
+    ("scheme=normal&std=-0.5", "not_positive", "std", "write 0.5"),
+    ("scheme=he_normal&gain=0", "not_positive", "gain", "scheme=zeros"),
+    ("scheme=he_normal&scale=-2", "not_positive", "scale", "write 2"),
+    ("scheme=truncated_normal&bounds=39,40", "nothing_between", "bounds", "towards the mean"),
+    ("scheme=truncated_normal&low=1&high=2&std=1e-308", "nothing_between", "std", "uniform"),
+    ("scheme=truncated_normal&low=1&high=2&std=1e-9", "nothing_between", "bounds", "towards"),
+    ("scheme=truncated_normal&bounds=0,1e-30", "nothing_between", "bounds", "constant"),
+    # what a dtype cannot hold
+    ("scheme=normal&std=1e300", "overflows_dtype", "dtype", "wider"),
+    ("scheme=normal&std=1e308&dtype=float64", "overflows_dtype", "dtype", "wider"),
+    ("scheme=normal&std=9700&dtype=float16", "overflows_dtype", "dtype", "wider"),
+    ("scheme=normal&mean=440&std=5&dtype=float8_e4m3fn", "overflows_dtype", "dtype", "wider"),
+    ("scheme=constant&value=465&dtype=float8_e4m3fn", "overflows_dtype", "dtype", "wider"),
+    ("scheme=constant&value=65520&dtype=float16", "overflows_dtype", "dtype", "wider"),
+    ("scheme=constant&value=-1e39", "overflows_dtype", "dtype", "wider"),
+    ("scheme=uniform&low=0&high=70000&dtype=float16", "overflows_dtype", "dtype", "wider"),
+    ("scheme=normal&std=1e-60", "vanishes_in_dtype", "dtype", "zeros"),
+    ("scheme=normal&std=1e-9&dtype=float16", "vanishes_in_dtype", "dtype", "zeros"),
+    ("scheme=constant&value=1e-50", "vanishes_in_dtype", "dtype", "zeros"),
+    ("scheme=constant&value=0.0009&dtype=float8_e4m3fn", "vanishes_in_dtype", "dtype", "zeros"),
+    ("scheme=uniform&low=-1e-42&high=1e-42", "vanishes_in_dtype", "dtype", "zeros"),
+    ("scheme=uniform&low=-0.001&high=0.001&dtype=float8_e4m3fn", "vanishes_in_dtype", "dtype", ""),
+    ("scheme=uniform&low=1.001&high=1.002&dtype=bfloat16", "nothing_between", "dtype", "apart"),
+    # fans that do not exist
+    ("shape=8&scheme=he_normal", "no_fan", "fan_in", "fan_in"),
+    ("shape=8,0&scheme=he_normal", "zero_fan", "fan_in", "fan_in"),
+    ("shape=1,1,1,1,1,1&scheme=he_normal", "no_fan", "layout", "layout"),
+    ("shape=scalar&scheme=he_normal", "no_fan", "layout", "fan_in"),
+    ("shape=scalar", "no_auto", "scheme", "scheme"),
+    ("shape=7,4&parts=2&scheme=he_normal&mode=fan_out", "inexact_fan", "parts", "fan_out"),
+    # layouts that do not fit
+    ("shape=8,4,3&layout=OI", "layout_mismatch", "layout", "each axis"),
+    ("shape=8,4&layer=conv2d", "layout_mismatch", "layout", "dense"),
+    ("shape=8,4&layout=oi", "unknown_word", "layout", "write OI;"),
+    ("shape=8,4&layout=EE", "bad_layout", "layout", "repeat"),
+    # sizes
+    ("shape=4194304,1048577", "too_large", "shape", "4398046511104"),
+    ("shape=0,536870912,536870912", "too_large", "shape", "at most"),
+]
+
+
+@pytest.mark.parametrize(("query", "reason", "field", "hint"), REFUSED)
+def test_the_impossible_is_refused_with_the_way_out(
+    query: str, reason: str, field: str, hint: str
+) -> None:
+    """A stable reason, the field to change, and what would be possible."""
+    shape = "" if "shape=" in query else "shape=8,4&"
+    spec = parse_query(f"{shape}seed=1&name=a&{query}".encode())
+    with pytest.raises(FaninError) as refused:
+        plan(spec, "npy" if DTYPES[spec.dtype].npy_descr else "raw", max_bytes=MOST)
+    problem = refused.value.problems[0]
+    assert refused.value.reason == reason
+    assert problem.field == field
+    assert hint in problem.hint
+
+
+ALLOWED = [
+    "scheme=constant&value=464&dtype=float8_e4m3fn",
+    "scheme=constant&value=65519&dtype=float16",
+    "scheme=constant&value=0&dtype=float8_e4m3fn",
+    "scheme=constant&value=0.001&dtype=float8_e4m3fn",
+    "scheme=normal&std=9600&dtype=float16",
+    "scheme=normal&std=5e37",
+    "scheme=normal&std=1e307&dtype=float64",
+    "scheme=normal&std=1e-44",
+    "scheme=normal&std=1e-308&dtype=float64",
+    "scheme=uniform&low=-65519&high=65519&dtype=float16",
+    "scheme=uniform&low=-2e-38&high=2e-38",
+    "scheme=truncated_normal&bounds=40",
+    "scheme=truncated_normal&bounds=-40,39",
+    "scheme=truncated_normal&bounds=37,40",
+    "scheme=truncated_normal&low=-1e30&high=1e30&std=1e-30",
+    "shape=0,7&scheme=he_normal",
+    "shape=4194304,1048576",
+]
+
+
+@pytest.mark.parametrize("query", ALLOWED)
+def test_what_is_just_possible_is_planned(query: str) -> None:
+    """The refusals above are as narrow as they say: 464 is halfway to what float8 lacks."""
+    shape = "" if "shape=" in query else "shape=8,4&"
+    spec = parse_query(f"{shape}seed=1&name=a&{query}".encode())
+    assert plan(spec, "raw", max_bytes=MOST).canonical is not None
+
+
+def test_a_refusal_names_the_scheme_that_auto_is() -> None:
+    """Whoever gives std without a scheme learns which scheme they were about to get."""
+    with pytest.raises(ImpossibleError) as refused:
+        plan(parse_query(b"shape=8,4&std=0.02"), "npy", max_bytes=MOST)
+    (problem,) = refused.value.problems
+    assert problem.message == "glorot_uniform, which auto is here, takes no std"
+
+
+def test_formats_refuse_what_they_cannot_carry() -> None:
+    """.npy has no word for bfloat16, safetensors none for order F; an order without effect is
+    none."""
+    spec = parse_query(b"shape=8,4&scheme=normal&seed=1&dtype=bfloat16&order=F")
+    with pytest.raises(ImpossibleError) as no_dtype:
+        plan(spec, "npy", max_bytes=MOST)
+    with pytest.raises(ImpossibleError) as no_order:
+        plan(spec, "safetensors", max_bytes=MOST)
+    assert no_dtype.value.reason == "format_cannot_carry_dtype"
+    assert no_order.value.reason == "format_cannot_carry_order"
+    row = parse_query(b"shape=1,4&scheme=normal&seed=1&order=F")
+    assert plan(row, "safetensors", max_bytes=MOST).canonical is not None
+
+
+def test_the_limit_is_the_whole_tensors_and_says_what_is_possible() -> None:
+    """A slice does not excuse its tensor; the hint counts elements of the dtype asked for."""
+    spec = parse_query(b"shape=1001&scheme=normal&dtype=float64&slice=0:1")
+    with pytest.raises(ImpossibleError) as refused:
+        plan(spec, "npy", max_bytes=8000)
+    assert refused.value.reason == "too_large"
+    assert "float64 tensors have at most 1000 elements" in refused.value.problems[0].hint
+    assert plan(spec, "npy", max_bytes=8008).length == 136
+
+
+NUMBERS = st.sampled_from(
+    [0.0, 5e-324, 2.0**-1022, 1e-46, 1e-38, 1e-3, 1.0, 3e38, 4e38, 1e200, 1.7e308]
+) | st.floats(allow_nan=False, allow_infinity=False)
+FIELDS = ("gain", "scale", "mean", "std", "low", "high", "value", "negative_slope")
+SCHEMES = ("constant", "uniform", "normal", "truncated_normal", "variance_scaling", "he_uniform")
+
+
+@st.composite
+def extremes(draw: st.DrawFn) -> Spec:
+    """Specs whose numbers lie at the ends of float64."""
+    chosen = draw(st.sets(st.sampled_from(FIELDS), max_size=4))
+    signs = st.sampled_from([1.0, -1.0])
+    numbers = {field: draw(NUMBERS) * draw(signs) for field in sorted(chosen)}
+    scheme, dtype = draw(st.sampled_from(SCHEMES)), draw(st.sampled_from(list(DTYPES)))
+    bounds = draw(st.sampled_from([None, (1e-15,), (40.0,), (0.0, 1e-10), (-40.0, -39.0)]))
+    more = {} if bounds is None else {"bounds": bounds}
+    return Spec(shape=(2, 3), seed=1, scheme=scheme, dtype=dtype, **numbers, **more)
+
+
+@settings(max_examples=500)
+@given(extremes())
+def test_no_number_breaks_the_plan(spec: Spec) -> None:
+    """Every spec is planned or refused as Fanin refuses, and every certificate is JSON."""
+    try:
+        found = plan(spec, "json", max_bytes=MOST)
+    except FaninError:
+        return
+    assert json.loads(json.dumps(found.certificate(), allow_nan=False))["shape"] == [2, 3]

@@ -1,0 +1,93 @@
+"""The README's commands work as they stand, and its tables are the program's."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from service.api.app import create_app
+from service.initializers.layers import LAYERS, STACKS
+from service.initializers.schemes import SCHEMES
+from service.settings import Settings, variable
+from service.spec import FIELDS
+from tests.server import running
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(program: str) -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [words for words in map(shlex.split, lines) if words[0].endswith(program)]
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    with running(create_app(Settings())) as address:
+        with httpx2.Client(base_url=address.url) as client:
+            while client.get("/readyz").status_code != 200:
+                pass
+        yield address.url
+
+
+def run(command: list[str], base: str, folder: Path) -> str:
+    words = [word.replace("http://127.0.0.1:8000", base) for word in command]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.needs("curl")
+def test_the_first_screen_puts_a_tensor_in_hand(base: str, tmp_path: Path) -> None:
+    """The quoted curl as typed, then the Python lines; the shell gives the same file."""
+    first, second, wrong = commands("curl")
+    run(first, base, tmp_path)
+    loaded = run([sys.executable, "-c", blocks("python")[0]], base, tmp_path)
+    assert re.match(r"\(64, 3, 7, 7\) float32 0\.11[67]", loaded)
+    fetched = (tmp_path / "conv1.npy").read_bytes()
+    (shell,) = commands("python")
+    run(["env", f"PYTHONPATH={ROOT}", sys.executable, *shell[1:]], base, tmp_path)
+    assert (tmp_path / "conv1.npy").read_bytes() == fetched
+    certificate = json.loads(run(second, base, tmp_path))
+    assert (certificate["fan_in"], certificate["fan_out"]) == (75, 200)
+    assert "he_normal" in json.loads(run(wrong, base, tmp_path))["errors"][0]["hint"]
+
+
+@pytest.mark.needs("curl")
+def test_the_quoted_curl_fails_loudly(base: str, tmp_path: Path) -> None:
+    """Negative control: with a field spelled wrong it exits with an error and writes no file."""
+    command = [word.replace("shape=64", "shap=64") for word in commands("curl")[0]]
+    with pytest.raises(subprocess.CalledProcessError):
+        run([word for word in command if "retry" not in word and word != "30"], base, tmp_path)
+    assert not (tmp_path / "conv1.npy").exists()
+
+
+def test_every_verb_is_the_makefiles_and_the_other_way_round() -> None:
+    """The table of verbs lists exactly the phony targets."""
+    (declared,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE)
+    assert set(re.findall(r"^\| `make ([\w-]+)`", README, flags=re.MULTILINE)) == set(
+        declared.split()
+    )
+    assert {words[1] for words in commands("make")} <= set(declared.split())
+
+
+def test_the_tables_are_the_programs() -> None:
+    """Layouts, settings, fields and scheme names."""
+    for name, layer in LAYERS.items():
+        cells = " | ".join(layer.letters.get(stack, "-") for stack in STACKS)
+        assert f"| `{name}` | {cells} |" in README
+    for name, setting in Settings.model_fields.items():
+        assert f"| `{variable(name)}` | {setting.description} | `{setting.default}` |" in README
+    named = set(re.findall(r"`([a-z_]+)`", README))
+    assert set(FIELDS) <= named
+    assert all(re.search(rf"\b{scheme}\b", README) for scheme in SCHEMES)

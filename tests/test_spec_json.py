@@ -1,0 +1,123 @@
+"""JSON bodies: what they may say beyond a query, and what they may not."""
+
+import json
+import time
+
+import pytest
+
+from service.errors import UnreadableError
+from service.spec import Spec, parse_json, parse_query
+
+READ = [
+    (b'{"shape": [64, 3]}', b"shape=64,3"),
+    (b'{"shape": "64,3"}', b"shape=64,3"),
+    (b'{"shape": "[64, 3]"}', b"shape=64,3"),
+    (b'{"shape": []}', b"shape=scalar"),
+    (b'{"shape": [2], "seed": 9007199254740991}', b"shape=2&seed=9007199254740991"),
+    (b'{"shape": [2], "seed": "18446744073709551615"}', b"shape=2&seed=18446744073709551615"),
+    (b'{"shape": [2], "std": 1e-5, "groups": 2}', b"shape=2&std=1e-5&groups=2"),
+    (b'{"shape": [2], "std": "0.5", "mean": 1}', b"shape=2&std=0.5&mean=1"),
+    (b'{"shape": [2], "bounds": [-1, 2.5], "stride": [2, 1]}', b"shape=2&bounds=-1,2.5&stride=2,1"),
+    (b'{"shape": [2], "bounds": 3, "stride": 2}', b"shape=2&bounds=3&stride=2"),
+    (b'{"shape": [2], "name": "\\u00e9 \\ud83d\\ude00"}', b"shape=2&name=%C3%A9+%F0%9F%98%80"),
+    (b'{"shape": [2], "name": "", "slice": "0:1"}', b"shape=2&slice=0:1"),
+]
+
+
+@pytest.mark.parametrize(("body", "query"), READ)
+def test_a_body_says_what_a_query_says(body: bytes, query: bytes) -> None:
+    """Numbers, lists and strings become the same spec as the query's text."""
+    assert parse_json(body) == (parse_query(query), "npy")
+
+
+def test_a_body_names_its_format() -> None:
+    """The path of POST has no suffix, so the body has a field for it."""
+    assert parse_json(b'{"shape": [2], "format": "raw"}') == (Spec(shape=(2,)), "raw")
+
+
+REFUSED = [
+    (b"", "malformed_json", "", '{"shape"'),
+    (b"shape=2", "malformed_json", "", '{"shape"'),
+    (b"[64, 3]", "malformed_json", "", '{"shape"'),
+    (b"5", "malformed_json", "", '{"shape"'),
+    (b'{"shape": [2]} x', "malformed_json", "", '{"shape"'),
+    (b"{'shape': [2]}", "malformed_json", "", '{"shape"'),
+    (b'{"shape": [2],}', "malformed_json", "", '{"shape"'),
+    (b'\xef\xbb\xbf{"shape": [2]}', "malformed_json", "", '{"shape"'),
+    (b'{"shape": [2], "name": "\xff"}', "malformed_json", "", "UTF-8"),
+    (b'{"shape": [2], "std": NaN}', "malformed_json", "", "finite"),
+    (b'{"shape": [2], "std": -Infinity}', "malformed_json", "", "finite"),
+    (b'{"shape": [[[[2]]]]}', "malformed_json", "", "flat"),
+    (b'{"shape": [2], "name": "\\ud800"}', "malformed_text", "name", "whole characters"),
+    (b'{"shape": [2], "seed": 1, "seed": 1}', "duplicate_field", "seed", "once"),
+    (b'{"shape": [2], "format": "raw", "format": "npy"}', "duplicate_field", "format", "once"),
+    (b'{"shape": [2], "format": "npz"}', "unknown_word", "format", "npy"),
+    (b'{"shape": [2], "format": 5}', "malformed_text", "format", "string"),
+    (b'{"shape": [2], "format": ""}', "unknown_word", "format", "npy"),
+    (b'{"shape": [2], "sed": 1}', "unknown_field", "sed", "seed"),
+    (b'{"shape": ""}', "empty_field", "shape", "value"),
+    (b'{"shape": 64}', "malformed_shape", "shape", "[64]"),
+    (b'{"shape": true}', "malformed_shape", "shape", "64,3,7,7"),
+    (b'{"shape": null}', "malformed_shape", "shape", "64,3,7,7"),
+    (b'{"shape": {}}', "malformed_shape", "shape", "64,3,7,7"),
+    (b'{"shape": [64, true]}', "malformed_shape", "shape", "[64,3,7,7]"),
+    (b'{"shape": [64, "3"]}', "malformed_shape", "shape", "[64,3,7,7]"),
+    (b'{"shape": [64, 3.0]}', "malformed_shape", "shape", "[64,3,7,7]"),
+    (b'{"shape": [64, [3]]}', "malformed_shape", "shape", "[64,3,7,7]"),
+    (b'{"shape": [2], "groups": 2.0}', "malformed_number", "groups", "write 2"),
+    (b'{"shape": [2], "groups": true}', "malformed_number", "groups", "number"),
+    (b'{"shape": [2], "std": null}', "malformed_number", "std", "number"),
+    (b'{"shape": [2], "std": {"a": 1}}', "malformed_number", "std", "number"),
+    (b'{"shape": [2], "std": 1e999}', "out_of_range", "std", "1.7e308"),
+    (b'{"shape": [2], "stride": []}', "malformed_number", "stride", "at least one"),
+    (b'{"shape": [2], "bounds": []}', "malformed_number", "bounds", "at least one"),
+    (b'{"shape": [2], "dtype": 32}', "malformed_text", "dtype", "string"),
+    (b'{"shape": [2], "name": 5}', "malformed_text", "name", "string"),
+    (b'{"shape": [2], "slice": [0, 1]}', "malformed_slice", "slice", "0:8"),
+    (b'{"shape": [2], "seed": 9007199254740992}', "out_of_range", "seed", '"9007199254740992"'),
+    (b'{"shape": [2], "seed": 1.0}', "malformed_number", "seed", "write 1"),
+    (b'{"shape": [2], "seed": ' + b"9" * 5000 + b"}", "out_of_range", "seed", "0 to"),
+]
+
+
+@pytest.mark.parametrize(("body", "reason", "field", "hint"), REFUSED)
+def test_a_malformed_body_is_refused_with_the_way_out(
+    body: bytes, reason: str, field: str, hint: str
+) -> None:
+    """One problem, with a stable reason; Python's own parser would have taken several of these."""
+    with pytest.raises(UnreadableError) as refused:
+        parse_json(body)
+    (problem,) = refused.value.problems
+    assert refused.value.reason == reason
+    assert problem.field == field
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'"' + b"\\" * 100_000,
+        b'"' + b'\\"' * 50_000,
+        b'"a' * 50_001,
+        b"{" + b",".join(b'"x%d":1' % i for i in range(10_000)) + b"}",
+        b'{"shape":"' + b"1," * 50_000 + b'1"}',
+        b'{"shape":[' + b"1," * 50_000 + b"1]}",
+    ],
+    ids=["arrays", "objects", "backslashes", "escapes", "quotes", "fields", "text", "list"],
+)
+def test_a_hostile_body_is_refused_quickly(body: bytes) -> None:
+    """100 kB of the worst shapes cost less than a second: no recursion, nothing quadratic."""
+    start = time.perf_counter()
+    with pytest.raises(UnreadableError):
+        parse_json(body)
+    assert time.perf_counter() - start < 1
+
+
+def test_numbers_are_exact() -> None:
+    """Digits that float64 would lose are read from the text, not from a float."""
+    body = json.dumps({"shape": [2**58 - 1], "fan_in": 2**57 + 1}).encode()
+    spec, _ = parse_json(body)
+    assert spec.shape == (288230376151711743,)
+    assert spec.fan_in == 144115188075855873
