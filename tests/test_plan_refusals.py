@@ -111,7 +111,7 @@ ALLOWED = [
     "scheme=uniform&low=-2e-38&high=2e-38",
     "scheme=truncated_normal&bounds=40",
     "scheme=truncated_normal&bounds=-40,39",
-    "scheme=truncated_normal&bounds=37,40",
+    "scheme=truncated_normal&bounds=36,40",
     "scheme=truncated_normal&low=-1e30&high=1e30&std=1e-30",
     "shape=0,7&scheme=he_normal",
     "shape=4194304,1048576",

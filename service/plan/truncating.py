@@ -17,8 +17,8 @@ from service.stream.draws import Draw, SymmetricTruncatedNormal, TruncatedNormal
 
 _DEFAULT_BOUND = 2.0
 
-LEAST_MASS = 2.0**-1022
-"""The smallest normal float64: below it a mass has no digits left to draw from."""
+LEAST_MASS = 2.0**-950
+"""An extreme word leaves 2^-65 of the mass; that has to be a normal float64, with room."""
 
 
 def truncated_normal(spec: Spec, recipe: Recipe) -> Drawing:
@@ -82,6 +82,6 @@ def _cut(a: float, b: float) -> truncation.Between:
         cut = truncation.between(a, b)
         if cut.mass >= LEAST_MASS:
             return cut
-    message = "less than 2^-1022 of the normal lies between the bounds"
+    message = "less than 2^-950 of the normal lies between the bounds"
     problem = Problem("bounds", message, "move them towards the mean")
     raise ImpossibleError("nothing_between", problem)
