@@ -44,11 +44,8 @@ def symmetric(c: float) -> Symmetric:
 
     Var(z | |z| < c) = 1 - 2 c phi(c) / (2 Phi(c) - 1); at c = 2 the ratio is 0x1.c25e4b6dba981p-1.
     """
-    found = between(-c, c)
-    bound = Decimal(c)
-    with localcontext(_context(c, 2 * c)):
-        mass = _central_mass(bound)
-    return Symmetric(float(mass), found.above, found.ratio)
+    whole = between(-c, c)
+    return Symmetric(whole.mass / 2, whole.above, whole.ratio)
 
 
 @lru_cache(maxsize=1024)
@@ -76,10 +73,10 @@ def between(a: float, b: float) -> Between:
 
 
 def _context(farthest: float, width: float) -> Context:
-    """Digits to spare after what is lost: c c / (2 ln 10) in a tail, twice the width's zeros."""
+    """Digits to spare after what is lost: c c / (2 ln 10) in a tail, the width's zeros thrice."""
     in_the_tail = int(0.22 * farthest * farthest)
-    in_the_width = 2 * max(0, -Decimal(width).adjusted())
-    return Context(prec=SPARE_DIGITS + 2 * in_the_tail + 2 * in_the_width, Emin=-99999, Emax=99999)
+    in_the_width = 3 * max(0, -Decimal(width).adjusted())
+    return Context(prec=SPARE_DIGITS + in_the_tail + in_the_width, Emin=-99999, Emax=99999)
 
 
 def _central_mass(x: Decimal) -> Decimal:
