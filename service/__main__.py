@@ -1,0 +1,89 @@
+"""The roof: python -m service serve | weights | openapi.
+
+Kept readable to a Python too old for the rest, so that it can say so.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - who runs an older one anyway reads this line
+    sys.exit("Fanin needs Python 3.11 or newer, and this is " + sys.version.split()[0])
+
+USAGE = """usage: python -m service COMMAND [option ...]
+
+commands:
+  serve      answer HTTP
+  weights    write one tensor to a file
+  openapi    print the OpenAPI document
+
+python -m service COMMAND --help lists a command's options.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; the exit status: 0 done, 1 failed, 2 asked for wrongly."""
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is None:
+        helped = arguments[:1] in (["-h"], ["--help"])
+        print(USAGE, end="", file=sys.stdout if helped else sys.stderr)
+        return 0 if helped else 2
+    try:
+        return command(arguments[1:])
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "service":
+            raise
+        reason = " ".join(str(error).split())
+        print(
+            f"{reason}: install what requirements.txt lists, as `make install` does",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _serve(arguments: list[str]) -> int:
+    from service.api.listening import listen, origin
+    from service.cli.serving import read_settings
+
+    settings = read_settings(arguments)
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        # What follows in brackets is the address once more.
+        reason = str(error.strerror or error).partition(" (")[0]
+        print(f"cannot listen on {settings.host} port {settings.port}: {reason}", file=sys.stderr)
+        return 1
+    with listener:
+        print(GREETING.format(origin=origin(listener)), flush=True)
+        from service.api.server import serve
+
+        serve(settings, listener)
+    return 0
+
+
+GREETING = (
+    "Fanin listens on {origin}; try: curl --fail --retry 30 -o w.npy "
+    "'{origin}/v1/weights.npy?shape=64,3,7,7&scheme=he_normal&seed=42&name=conv1.weight'"
+)
+
+
+def _weights(arguments: list[str]) -> int:
+    from service.cli.weights import write_weights
+
+    return write_weights(arguments)
+
+
+def _openapi(arguments: list[str]) -> int:
+    from service.api.app import create_app
+    from service.api.documents import json_bytes
+    from service.cli.parser import LineParser, usable_settings
+
+    LineParser("openapi", "Print the OpenAPI document.").parse_args(arguments)
+    sys.stdout.buffer.write(json_bytes(create_app(usable_settings()).openapi()))
+    return 0
+
+
+COMMANDS = {"serve": _serve, "weights": _weights, "openapi": _openapi}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

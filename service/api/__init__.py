@@ -1,0 +1,1 @@
+"""The HTTP interface: the only floor that knows FastAPI, Starlette and uvicorn."""

@@ -1,0 +1,47 @@
+"""The composition root of the HTTP floor: settings in, an ASGI application out."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from service.api import problems
+from service.api.openapi import openapi, openapi_route
+from service.api.readiness import Readiness
+from service.api.routes import health, listings
+from service.api.routes.weights import Issuer
+from service.api.routing import PlainRoute
+from service.api.streaming import StreamPool
+from service.settings import Settings
+from service.stream.selfcheck import warm_up
+
+
+class Application(FastAPI):
+    """FastAPI, whose document is written from the descriptions of plain routes."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        if self.openapi_schema is None:
+            plain = [route for route in self.routes if isinstance(route, PlainRoute)]
+            self.openapi_schema = openapi(plain)
+        return self.openapi_schema
+
+
+def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> Application:
+    """The application with these settings; it issues bytes once `warm_up` has returned."""
+    readiness = Readiness()
+    pool = StreamPool(settings.max_streams, settings.stream_threads)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        readiness.start(warm_up)
+        yield
+        pool.close()
+
+    issuer = Issuer(settings.max_bytes, pool, readiness)
+    routes = [*issuer.routes(), *listings.routes(), *health.routes(), openapi_route()]
+    app = Application(routes=[*routes], lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app.state.readiness = readiness
+    problems.install(app)
+    return app

@@ -1,0 +1,125 @@
+"""The headers of a tensor: how it may be cached, what file it is, and the facts about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.api.conditions import entity_tag
+from service.plan import Plan
+from service.plan.certificate import STREAM
+from service.plan.issuing import Issue
+from service.spec.numbers import shortest
+from service.wire.disposition import attachment_name
+from service.wire.formats import FORMATS
+
+CACHED = "public, max-age=300, no-transform"
+"""What the canonical URL says while the stream is a draft, whose bytes may still change."""
+
+MOST_HEADER_BYTES = 3 * 1024
+"""All headers of an answer together: proxies commonly give them a buffer of 4 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A header that tells something of a plan; None where it does not apply."""
+
+    header: str
+    description: str
+    value: Callable[[Plan], str | None]
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else shortest(value)
+
+
+def _count(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+FACTS: tuple[Fact, ...] = (
+    Fact(
+        "Weights-Seed",
+        "The seed, drawn or given; absent where none moves a byte.",
+        lambda plan: _count(plan.spec.seed),
+    ),
+    Fact(
+        "Weights-Scheme",
+        "The scheme, after `auto` and aliases.",
+        lambda plan: plan.facts.scheme,
+    ),
+    Fact(
+        "Weights-Distribution",
+        "The distribution of the values.",
+        lambda plan: plan.facts.distribution,
+    ),
+    Fact(
+        "Weights-Layout",
+        "A letter for each axis, where the axes have letters.",
+        lambda plan: plan.facts.layout or None,
+    ),
+    Fact(
+        "Weights-Fan-In",
+        "Inputs of one output, where the scheme looks at fans.",
+        lambda plan: _count(plan.facts.fan_in),
+    ),
+    Fact(
+        "Weights-Fan-Out",
+        "Outputs of one input, where the scheme looks at fans.",
+        lambda plan: _count(plan.facts.fan_out),
+    ),
+    Fact(
+        "Weights-Gain",
+        "The gain, where the scheme has one.",
+        lambda plan: _number(plan.facts.gain),
+    ),
+    Fact(
+        "Weights-Std",
+        "The standard deviation of the values before they are rounded to the dtype.",
+        lambda plan: _number(plan.facts.std),
+    ),
+    Fact(
+        "Weights-Limit",
+        "The largest magnitude of values that are symmetric about 0.",
+        lambda plan: _number(plan.facts.limit),
+    ),
+    Fact(
+        "Weights-Warnings",
+        "Codes of what was probably not meant, separated by commas; the certificate explains them.",
+        lambda plan: ",".join(warning.code for warning in plan.warnings) or None,
+    ),
+)
+
+
+def fact_headers(plan: Plan) -> dict[str, str]:
+    """What applies of FACTS, and what the bytes are."""
+    form = FORMATS[plan.format]
+    facts = {fact.header: fact.value(plan) for fact in FACTS}
+    file_name = attachment_name(plan.spec.name, form.suffix)
+    return {
+        "Content-Type": form.media_type,
+        "Content-Disposition": f'attachment; filename="{file_name}"',
+        "X-Content-Type-Options": "nosniff",
+        "Accept-Ranges": "none",
+        **{header: value for header, value in facts.items() if value is not None},
+    }
+
+
+def caching_headers(issue: Issue, tag: str, target: bytes) -> dict[str, str]:
+    """How the answer to a GET of `target` may be kept; a 304 repeats them.
+
+    Only the canonical URL's answer is fresh for a while: of its other spellings, which are
+    without number, a cache would have to keep one copy each.
+    """
+    location = location_header(issue, target)
+    if issue.drawn:
+        return {"Cache-Control": "no-store"} | location
+    return {"ETag": tag, "Cache-Control": "no-cache" if location else CACHED} | location
+
+
+def location_header(issue: Issue, target: bytes) -> dict[str, str]:
+    """Content-Location, where `target` is not the canonical URL, to the byte."""
+    return {} if target == issue.url.encode("ascii") else {"Content-Location": issue.url}
+
+
+def tensor_tag(issue: Issue) -> str:
+    """The tag of a tensor's bytes, known without them: they follow from stream and URL."""
+    return entity_tag(f"{STREAM} {issue.url}".encode("ascii"))

@@ -1,0 +1,201 @@
+"""The OpenAPI 3.1 document: fields, tables and routes, each described where it is defined."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.documents import document, json_bytes
+from service.api.headers import FACTS
+from service.api.operations import PROBLEM_TYPE, document_operation, reference
+from service.api.reasons import REASONS, Reason
+from service.api.routing import PlainRoute
+from service.initializers.activations import Activation
+from service.initializers.layers import Layer
+from service.initializers.schemes import Scheme
+from service.plan import Facts, PlanWarning
+from service.plan.certificate import STREAM
+from service.spec import FIELDS, Spec
+from service.spec.kinds import ORDERS
+from service.wire.dtypes import DTYPES, Dtype
+from service.wire.formats import FORMATS
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+
+
+def _array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+_OPTIONAL_TEXT: Schema = {"type": ["string", "null"]}
+_COUNTS = _array({"type": "integer"})
+_FILE: Schema = {
+    "type": "object",
+    "required": ["url", "bytes"],
+    "properties": {"url": _OPTIONAL_TEXT, "bytes": {"type": ["integer", "null"]}},
+}
+_CERTIFICATE: Schema = {
+    "stream": _TEXT,
+    "dtype": {"enum": list(DTYPES)},
+    "shape": _COUNTS,
+    "order": {"enum": list(ORDERS)},
+    "whole_shape": _COUNTS,
+    "slice": _OPTIONAL_TEXT,
+    "elements": {"type": "integer"},
+    "name": _TEXT,
+    "seed": _OPTIONAL_TEXT,
+    "stream_id": _OPTIONAL_TEXT,
+    "formats": {"type": "object", "additionalProperties": _FILE},
+    "warnings": _array(reference("schemas", "Warning")),
+    "references": _array(reference("schemas", "Reference")),
+}
+
+_RECORDS: dict[str, tuple[type, Schema]] = {
+    "Scheme": (Scheme, {"revisions": _COUNTS}),
+    "Activation": (Activation, {"takes_slope": {"type": "boolean"}}),
+    "Layer": (Layer, {"ranks": _COUNTS}),
+    "Dtype": (Dtype, {"formats": _array({"enum": list(FORMATS)})}),
+    "Reason": (Reason, {"reason": {"enum": list(REASONS)}}),
+    "Warning": (PlanWarning, {}),
+    "Certificate": (Facts, _CERTIFICATE),
+}
+"""The records of JSON answers: what each is made from, and what the answer adds."""
+
+_HEADERS: dict[str, str] = {
+    "ETag": "The strong tag of the body; of a tensor, the same on every replica.",
+    "Cache-Control": "Fresh for a while at the canonical URL only; no-store if a seed was drawn.",
+    "Content-Location": "The canonical URL, where another one was asked for.",
+    "Accept-Ranges": "none: parts are asked for by `slice`.",
+    "Content-Disposition": "A file name, made from the tensor's.",
+    "Link": "The canonical URL, as rel=canonical: GET it for the same bytes.",
+    **{fact.header: fact.description for fact in FACTS},
+}
+
+_CONDITIONS: dict[str, str] = {
+    "If-None-Match": "Tags the client has: 304 if this is one of them.",
+    "If-Match": "Tags the client wants: 412 if this is none of them.",
+}
+
+_PROBLEMS: dict[str, str] = {
+    "Unreadable": "The request cannot be read: an unknown, duplicate, empty or malformed field.",
+    "Impossible": "The request is well-formed, but no tensor fits it.",
+    "NotFound": "Nothing is at this path.",
+    "PreconditionFailed": "If-Match names other tags only.",
+    "TooLarge": "The body is too large.",
+    "NotJson": "The body is no application/json.",
+    "Unavailable": "Not now: all streams are in use, or the kernels are not compiled yet.",
+}
+
+
+def openapi_route() -> PlainRoute:
+    """The path of the application's own document."""
+    return PlainRoute("/openapi.json", _answer, {"get": document_operation()})
+
+
+async def _answer(request: Request) -> Response:
+    return document(request, json_bytes(request.app.openapi()))
+
+
+def openapi(routes: Iterable[PlainRoute]) -> Schema:
+    """The whole document, in an order that depends on nothing but the tables."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Fanin",
+            "version": STREAM,
+            "summary": "Initialized weight tensors: the same URL, the same bytes.",
+        },
+        "paths": {route.path: dict(route.operations) for route in routes},
+        "components": {
+            "parameters": _field_parameters() | _header_parameters(),
+            "headers": {name: _header(text) for name, text in _HEADERS.items()},
+            "responses": _responses(),
+            "schemas": _schemas(),
+        },
+    }
+
+
+def _field_parameters() -> Schema:
+    properties = _fields()
+    return {field: _parameter(field, properties[field]) for field in FIELDS}
+
+
+def _parameter(field: str, schema: Schema) -> Schema:
+    described = {
+        "name": field,
+        "in": "query",
+        "description": schema.pop("description"),
+        "example": schema.pop("examples")[0],
+        "schema": schema,
+        "style": "form",
+        "explode": False,
+    }
+    return described | ({"required": True} if Spec.model_fields[field].is_required() else {})
+
+
+def _fields() -> dict[str, Schema]:
+    """The spec's own schemas, without null, which stands for a field that is not given."""
+    properties: dict[str, Schema] = Spec.model_json_schema()["properties"]
+    for schema in properties.values():
+        del schema["title"]
+        if schema.get("default", 0) is None:
+            del schema["default"]
+    return properties
+
+
+def _header_parameters() -> Schema:
+    return {
+        name: {"name": name, "in": "header", "description": text, "schema": _TEXT}
+        for name, text in _CONDITIONS.items()
+    }
+
+
+def _header(description: str) -> Schema:
+    return {"description": description, "schema": _TEXT}
+
+
+def _responses() -> Schema:
+    content = {PROBLEM_TYPE: {"schema": reference("schemas", "Problem")}}
+    problems = {name: {"description": text, "content": content} for name, text in _PROBLEMS.items()}
+    problems["Unavailable"]["headers"] = {"Retry-After": _header("Seconds to wait.")}
+    tags = {name: reference("headers", name) for name in ("ETag", "Cache-Control")}
+    return problems | {"NotModified": {"description": "The client has it.", "headers": tags}}
+
+
+def _schemas() -> Schema:
+    spec = Spec.model_json_schema() | {"properties": _fields()}
+    form = {"enum": list(FORMATS), "default": "npy", "description": "How the tensor is written."}
+    with_format = spec | {"properties": spec["properties"] | {"format": form}}
+    records: Schema = {}
+    for name, (record, more) in _RECORDS.items():
+        records |= _record(name, record, more)
+    return {"SpecWithFormat": with_format, "Problem": _problem(), **records}
+
+
+def _record(name: str, record: type, more: Schema) -> Schema:
+    """A dataclass's schema under `name`, and the schemas it refers to."""
+    schema = TypeAdapter(record).json_schema(
+        ref_template="#/components/schemas/{model}", mode="serialization"
+    )
+    others: Schema = schema.pop("$defs", {})
+    schema["properties"] |= more
+    schema["required"] = list(schema["properties"])
+    return {name: schema | {"title": name}, **others}
+
+
+def _problem() -> Schema:
+    entry = dict.fromkeys(("field", "message", "hint"), _TEXT)
+    errors = _array({"type": "object", "required": list(entry), "properties": entry})
+    properties: Mapping[str, Schema] = {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "reason": {"enum": list(REASONS)},
+        "errors": errors,
+    }
+    return {"type": "object", "required": list(properties), "properties": properties}

@@ -1,0 +1,229 @@
+"""The table of reason codes: each is part of the interface, and a page under /problems/."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`title` is the same in every answer of this reason; `explanation` is what its page says."""
+
+    title: str
+    explanation: str
+
+
+REASONS: dict[str, Reason] = {
+    "bad_layout": Reason(
+        "The layout's letters make no sense",
+        "A layout is one letter per axis: O out, I in, D H W kernel, E independent copies; only O "
+        "and I may stand more than once.",
+    ),
+    "bad_request": Reason(
+        "The request cannot be read",
+        "Send what the route describes in /docs.",
+    ),
+    "conflicting_fields": Reason(
+        "Two fields exclude each other",
+        "Each says what the other says, or leaves it no choice: keep one.",
+    ),
+    "duplicate_field": Reason(
+        "A field is given more than once",
+        "Which of two values counts would be a guess, so neither does.",
+    ),
+    "empty_field": Reason(
+        "A field is given without a value",
+        "Only name may be empty; leave any other field out to get its default.",
+    ),
+    "empty_range": Reason(
+        "The range holds no number",
+        "A range goes from low up to high, and both differ.",
+    ),
+    "format_cannot_carry_dtype": Reason(
+        "The format has no word for the dtype",
+        "A .npy file knows NumPy's own types only, so bfloat16 and float8 need safetensors or raw.",
+    ),
+    "format_cannot_carry_order": Reason(
+        "The format has no word for the order",
+        "A safetensors file is row-major; only npy and raw can be written with order F.",
+    ),
+    "header_too_large": Reason(
+        "The request's header is too large",
+        "Put long specs into the body of a POST.",
+    ),
+    "impossible_slice": Reason(
+        "The slice lies outside the tensor",
+        "One start:stop for each axis, within its extent; a negative bound counts from the end.",
+    ),
+    "inexact_fan": Reason(
+        "A fan is not a whole number",
+        "Groups, parts and strides divide the channels they are counted over, or fan_in and "
+        "fan_out are given.",
+    ),
+    "internal": Reason(
+        "The server made a mistake",
+        "No input should lead here. Report the request, the time and the server's version.",
+    ),
+    "layout_mismatch": Reason(
+        "The layout does not fit the shape",
+        "A layout has one letter for each axis, and as many kernel letters as the layer.",
+    ),
+    "malformed_json": Reason(
+        "The body is no JSON object of fields",
+        "Send one flat object in UTF-8, with finite numbers.",
+    ),
+    "malformed_number": Reason(
+        "A number cannot be read",
+        "Plain decimal digits: no sign +, no _, no NaN; an integer has no point.",
+    ),
+    "malformed_query": Reason(
+        "The query cannot be read",
+        "Items field=value, joined by &; % stands for itself only as %25.",
+    ),
+    "malformed_shape": Reason(
+        "The shape cannot be read",
+        "Extents joined by commas, slowest axis first, as in 64,3,7,7; no axes is scalar.",
+    ),
+    "malformed_slice": Reason(
+        "The slice cannot be read",
+        "A start:stop for each axis, joined by commas; either side may be left out.",
+    ),
+    "malformed_text": Reason(
+        "A text cannot be read",
+        "Text is UTF-8; a name has at most 512 bytes and no control characters.",
+    ),
+    "method_not_allowed": Reason(
+        "The method is not allowed here",
+        "The Allow header lists the methods this path knows.",
+    ),
+    "missing_field": Reason(
+        "A field is missing",
+        "Every tensor needs a shape.",
+    ),
+    "no_auto": Reason(
+        "auto cannot choose a scheme",
+        "The choice follows from the layer: give it, or a layout that belongs to one.",
+    ),
+    "no_fan": Reason(
+        "The tensor has no such fan",
+        "Biases, norm scales and axes without letters connect nothing; give the fan of their "
+        "layer.",
+    ),
+    "no_pytorch_gain": Reason(
+        "PyTorch has no gain for the activation",
+        "torch.nn.init.calculate_gain knows a few; gain_rule=exact knows them all.",
+    ),
+    "no_such_layer": Reason(
+        "The stack has no such layer",
+        "Stacks name the letters of the layers they have; any layout can be written as letters.",
+    ),
+    "not_depthwise": Reason(
+        "The tensor is no depthwise kernel",
+        "Each group of a depthwise layer has one input, so I is 1 and E or O counts the groups.",
+    ),
+    "not_found": Reason(
+        "Nothing is at this path",
+        "/docs lists every path there is.",
+    ),
+    "not_positive": Reason(
+        "A number must be above 0",
+        "A standard deviation, gain or scale of 0 is what scheme=zeros is for.",
+    ),
+    "not_ready": Reason(
+        "The server is not ready yet",
+        "It compiles and checks its kernels before it issues a byte; /readyz says when it is done.",
+    ),
+    "nothing_between": Reason(
+        "No number lies between the bounds",
+        "In the dtype's or float64's precision the bounds leave nothing to draw.",
+    ),
+    "out_of_range": Reason(
+        "A number is out of range",
+        "The hint says what the range is.",
+    ),
+    "overflows_dtype": Reason(
+        "The dtype cannot hold the values",
+        "The largest value the draw can reach would be infinite in this dtype.",
+    ),
+    "payload_too_large": Reason(
+        "The request's body is too large",
+        "A spec as JSON is small; nothing larger is read.",
+    ),
+    "precondition_failed": Reason(
+        "The precondition does not hold",
+        "The tensor's ETag is not the one If-Match names: the URL now stands for other bytes.",
+    ),
+    "range_not_satisfiable": Reason(
+        "The range lies outside the body",
+        "Content-Range says how long the body is.",
+    ),
+    "request_timeout": Reason(
+        "The request took too long to arrive",
+        "Send the header and the body without pauses.",
+    ),
+    "reserved_name": Reason(
+        "The name is taken by the format",
+        "safetensors keeps the key __metadata__ for itself; npy and raw know no such key.",
+    ),
+    "scheme_field": Reason(
+        "The scheme does not take the field",
+        "Each scheme takes the fields /schemes lists for it, so that none is silently ignored.",
+    ),
+    "scheme_needs": Reason(
+        "The scheme needs another field",
+        "The hint names what to add; /schemes says what each scheme takes.",
+    ),
+    "spec_too_long": Reason(
+        "The canonical URL is too long",
+        "A tensor's URL has to pass every proxy on the way; names take up to three bytes of it "
+        "for one of theirs.",
+    ),
+    "stride_mismatch": Reason(
+        "The stride does not fit the kernel",
+        "One number for all kernel axes, or one for each.",
+    ),
+    "too_busy": Reason(
+        "Every stream is in use",
+        "A process serves a bounded number of large tensors at a time, so that each gets on.",
+    ),
+    "too_large": Reason(
+        "The tensor is too large",
+        "Its elements must be countable, and its bytes within the server's limit; any part of "
+        "what fits can be asked for.",
+    ),
+    "too_many_requests": Reason(
+        "Too many requests",
+        "Wait for as many seconds as Retry-After says.",
+    ),
+    "unauthorized": Reason(
+        "A key is needed",
+        "Send the key in the request's header.",
+    ),
+    "unknown_field": Reason(
+        "There is no such field",
+        "/docs lists the fields; none is ignored, since a misspelt one would change the tensor.",
+    ),
+    "unknown_revision": Reason(
+        "There is no such revision",
+        "A scheme's revisions are listed at /schemes; the bare name is revision 1 for ever.",
+    ),
+    "unknown_word": Reason(
+        "The word is in none of the tables",
+        "The hint has the nearest words, and the URL that lists all of them.",
+    ),
+    "unsupported_media_type": Reason(
+        "The body's media type is not known",
+        "Send JSON, with Content-Type: application/json.",
+    ),
+    "uri_too_long": Reason(
+        "The URL is too long",
+        "Put long specs into the body of a POST.",
+    ),
+    "vanishes_in_dtype": Reason(
+        "The dtype rounds every value to 0",
+        "The largest value the draw can reach lies below the dtype's smallest subnormal.",
+    ),
+    "zero_fan": Reason(
+        "A fan that the variance divides by is 0",
+        "An empty axis connects nothing; give the fan, or a scheme without one.",
+    ),
+}
+"""Every reason that an answer can give."""

@@ -1,0 +1,1 @@
+"""The routes: each module makes its own from what they need, and describes them."""

@@ -1,0 +1,62 @@
+"""uvicorn, set up for bodies of any size: one process, or several that share the port."""
+
+import logging
+import os
+from socket import socket
+from typing import Any
+
+from fastapi import FastAPI
+from uvicorn import Config, Server
+from uvicorn.supervisors import Multiprocess
+
+from service.api.app import create_app
+from service.api.protocol import MOST_HEADER_BYTES, ProblemProtocol
+from service.settings import Settings, load_settings
+
+KEEP_ALIVE_SECONDS = 65
+"""Longer than proxies keep an idle connection, so that it is never this side that hangs up."""
+
+GRACE_SECONDS = 20
+"""Left to running answers after SIGTERM; orchestrators give 30 before they kill."""
+
+
+def serve(settings: Settings, listener: socket) -> None:
+    """Answer on `listener` until a signal ends it."""
+    if settings.workers == 1:
+        Server(_config(settings, create_app(settings))).run([listener])
+    else:
+        # Workers are new processes, to which the environment is what gets through.
+        os.environ.update(settings.environment())
+        factory = f"{__name__}:{worker_app.__name__}"
+        Multiprocess(_config(settings, factory, factory=True), sockets=[listener]).run()
+
+
+def worker_app() -> FastAPI:
+    """The application of a worker process."""
+    settings = load_settings()
+    _configure_logging(settings)
+    return create_app(settings)
+
+
+def _config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
+    _configure_logging(settings)
+    return Config(
+        app,
+        workers=settings.workers,
+        http=ProblemProtocol,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        **more,
+    )
+
+
+def _configure_logging(settings: Settings) -> None:
+    level = settings.log_level.upper()
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")

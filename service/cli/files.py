@@ -1,0 +1,37 @@
+"""Where bytes go: standard output, or a file that is there whole or not at all."""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+STANDARD_OUTPUT = "-"
+
+
+@contextmanager
+def opened(output: str) -> Iterator[IO[bytes]]:
+    """A file to write to; raises OSError.
+
+    The bytes gather beside the file and take its name when the block ends well; when it does
+    not, they are removed, and what had the name before still has it. Devices and pipes, which
+    nothing can take the place of, are written to as they are.
+    """
+    if output == STANDARD_OUTPUT:
+        with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
+            yield stream
+        return
+    path = Path(output).resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as stream:
+            yield stream
+        return
+    part = path.with_name(f".fanin-{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as stream:
+            yield stream
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,118 @@
+"""The headers of a tensor: the facts they tell, and that they fit every proxy."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from service.api.headers import FACTS, MOST_HEADER_BYTES
+from service.plan import WARNINGS
+from service.plan.canonical import MOST_URL_BYTES
+from tests.application import Answer, ask, send, serving
+from tests.server import Address
+
+TENSOR = "/v1/weights.npy?shape=64,3,7,7&scheme=he_normal&seed=18446744073709551615&name=conv1"
+LONGEST_NAME = "a" * 80 + "%F0%9F%98%80" * 108
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[Address]:
+    """HEAD alone is asked here, for which nothing is compiled."""
+    with serving(warm_up=lambda: None) as address:
+        yield address
+
+
+def facts(answer: Answer) -> dict[str, str]:
+    """The headers that begin with Weights-, without that."""
+    return {
+        name.removeprefix("weights-"): value
+        for name, value in answer.headers.items()
+        if name.startswith("weights-")
+    }
+
+
+def test_a_tensor_tells_what_it_is(address: Address) -> None:
+    """Every fact of a He kernel, written out: std = sqrt(2/147)."""
+    answer = ask(address, TENSOR, "HEAD")
+    assert facts(answer) == {
+        "seed": "18446744073709551615",
+        "scheme": "he_normal",
+        "distribution": "normal",
+        "layout": "OIHW",
+        "fan-in": "147",
+        "fan-out": "3136",
+        "gain": "1.4142135623730951",
+        "std": "0.11664236870396087",
+    }
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-disposition"] == 'attachment; filename="conv1.npy"'
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (
+            "shape=3,2&scheme=uniform&low=-1e-05&high=1e-5&seed=1&name=x",
+            {
+                "seed": "1",
+                "scheme": "uniform",
+                "distribution": "uniform",
+                "layout": "OI",
+                "std": "5.773502691896259e-6",
+                "limit": "1e-5",
+            },
+        ),
+        (
+            "shape=2,2,2,2,2,2&scheme=normal&seed=1",
+            {
+                "seed": "1",
+                "scheme": "normal",
+                "distribution": "normal",
+                "std": "1",
+                "warnings": "name_missing",
+            },
+        ),
+        (
+            "shape=5&scheme=zeros&seed=1",
+            {"scheme": "zeros", "distribution": "constant", "layout": "O", "std": "0"},
+        ),
+    ],
+)
+def test_only_facts_that_apply_are_told(
+    address: Address, query: str, expected: dict[str, str]
+) -> None:
+    """Numbers are in the shortest form; what a scheme does not have is left out."""
+    assert facts(ask(address, f"/v1/weights.raw?{query}", "HEAD")) == expected
+
+
+def test_large_fans_keep_every_digit(address: Address) -> None:
+    """Fans beyond 2^53 are integers, not floats."""
+    target = "/v1/weights.raw?shape=3,2&scheme=he_normal&fan_in=90071992547409931&seed=1&name=x"
+    assert facts(ask(address, target, "HEAD"))["fan-in"] == "90071992547409931"
+
+
+def test_all_headers_together_stay_small(address: Address) -> None:
+    """Every fact at its longest, a name of 512 bytes and a URL of 2,048: below 3 KiB."""
+    query = (
+        "shape=16777216,1,1,1,1,3,1,1&layout=EOIOIHWD"
+        "&fan_in=288230376151711741&fan_out=288230376151711743"
+        "&scheme=variance_scaling&mode=fan_geo_avg&distribution=truncated_normal"
+        "&gain=1.2345678901234567e-12&bounds=1.2345678901234567"
+        f"&seed=18446744073709551615&dtype=float64&name={LONGEST_NAME}"
+    )
+    start = f"HEAD /v1/weights.safetensors?{query} HTTP/1.1"
+    head = send(address, f"{start}\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    location = re.search(rb"content-location: (.*)\r\n", head)
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert location is not None
+    missing = MOST_URL_BYTES - len(location[1])
+    warnings = len("weights-warnings: " + ",".join(WARNINGS) + "\r\n")
+    assert len(head) + missing + warnings < MOST_HEADER_BYTES == 3072
+
+
+def test_every_fact_has_a_case_here() -> None:
+    """The cases above leave out no header of the table."""
+    told = {"seed", "scheme", "distribution", "layout", "fan-in", "fan-out", "gain", "std"}
+    listed = {fact.header.lower().removeprefix("weights-") for fact in FACTS}
+    assert listed == told | {"limit", "warnings"}

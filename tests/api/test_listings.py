@@ -1,0 +1,120 @@
+"""The tables as a client of them sees them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from service.api.reasons import REASONS
+from service.initializers.activations import ACTIVATIONS
+from service.initializers.layers import LAYERS
+from service.initializers.schemes import SCHEMES
+from service.wire.dtypes import DTYPES
+from tests.application import ask, serving
+from tests.server import Address
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[Address]:
+    with serving(warm_up=lambda: None) as address:
+        yield address
+
+
+def listed(address: Address, path: str) -> Any:
+    """The answer's JSON."""
+    return json.loads(ask(address, path).body)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("schemes", SCHEMES), ("activations", ACTIVATIONS), ("layers", LAYERS), ("dtypes", DTYPES)],
+)
+def test_a_listing_holds_its_table(address: Address, name: str, table: dict[str, Any]) -> None:
+    """Every record, in the table's order, under the table's name."""
+    assert [record["name"] for record in listed(address, f"/{name}")[name]] == list(table)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/schemes", "/schemes/he_normal", "/activations", "/layers", "/dtypes", "/problems/internal"],
+)
+def test_a_listing_may_be_kept_and_is_asked_for_anew(address: Address, path: str) -> None:
+    """no-cache with the body's own tag: who has it gets 304; HEAD has GET's headers."""
+    answer = ask(address, path)
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    again = ask(address, path, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+    head = ask(address, path, "HEAD")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers | {"date": ""} == answer.headers | {"date": ""}
+
+
+def test_a_scheme_tells_all_it_is_made_of(address: Address) -> None:
+    """He's record, by its name, an alias and a revision."""
+    record = listed(address, "/schemes/he_normal")
+    assert record["aliases"] == ["kaiming_normal"]
+    assert record["mode"] == "fan_in"
+    assert record["references"][0]["year"] == 2015
+    assert listed(address, "/schemes/kaiming_normal") == record
+    assert listed(address, "/schemes/he_normal@1") == record
+
+
+def test_auto_is_told_whole(address: Address) -> None:
+    """Edition 1: by layer where that decides, else by activation."""
+    auto = listed(address, "/schemes")["auto"]
+    assert auto["edition"] == 1
+    assert auto["layers"] == {"embedding": "normal", "bias": "zeros", "scale": "ones"}
+    assert set(auto["activations"]) == set(ACTIVATIONS)
+    assert auto["activations"]["relu"] == "he_normal"
+
+
+def test_numbers_are_exact(address: Address) -> None:
+    """A gain in JSON reads back as the very float64."""
+    gains = {
+        record["name"]: record["gain"] for record in listed(address, "/activations")["activations"]
+    }
+    assert gains == {name: activation.gain for name, activation in ACTIVATIONS.items()}
+
+
+def test_layers_come_with_the_letters_of_each_stack(address: Address) -> None:
+    """What a porter needs: the same kernel in two stacks, and what a letter means."""
+    answer = listed(address, "/layers")
+    [conv] = [layer for layer in answer["layers"] if layer["name"] == "conv2d"]
+    assert (conv["letters"]["torch"], conv["letters"]["keras"]) == ("OIHW", "HWIO")
+    assert set(answer["stacks"]) >= set(conv["letters"])
+    assert list(answer["letters"]) == list("EOIDHW")
+
+
+def test_dtypes_tell_which_formats_carry_them(address: Address) -> None:
+    """bfloat16 has no .npy."""
+    formats = {record["name"]: record["formats"] for record in listed(address, "/dtypes")["dtypes"]}
+    assert formats["bfloat16"] == ["safetensors", "raw", "json"]
+    assert formats["float32"] == ["npy", "safetensors", "raw", "json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/schemes/HeNormal", "write he_normal; /schemes lists all"),
+        ("/schemes/he_norml", "the nearest are he_normal, "),
+        ("/schemes/he_normal@2", "write he_normal or he_normal@1"),
+        ("/problems/unknwon_word", "the nearest are unknown_word, "),
+    ],
+)
+def test_a_record_nobody_knows_is_not_found(address: Address, path: str, hint: str) -> None:
+    """404 with what was probably meant."""
+    answer = ask(address, path)
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["reason"]) == (404, "not_found")
+    assert problem["errors"][0]["hint"].startswith(hint)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_every_problem_type_leads_to_its_explanation(address: Address) -> None:
+    """/problems/{reason} answers for each code there is."""
+    for reason, row in REASONS.items():
+        expected = {"reason": reason, "title": row.title, "explanation": row.explanation}
+        assert listed(address, f"/problems/{reason}") == expected
