@@ -49,9 +49,8 @@ def _serve(arguments: list[str]) -> int:
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
-        # What follows in brackets is the address once more.
-        reason = str(error.strerror or error).partition(" (")[0]
-        print(f"cannot listen on {settings.host} port {settings.port}: {reason}", file=sys.stderr)
+        where = f"{settings.host} port {settings.port}"
+        print(f"cannot listen on {where}: {error.strerror or error}", file=sys.stderr)
         return 1
     with listener:
         print(GREETING.format(origin=origin(listener)), flush=True)

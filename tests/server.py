@@ -13,6 +13,8 @@ from typing import Any
 
 import uvicorn
 
+from service.api.listening import listen
+
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
@@ -44,7 +46,7 @@ def running(app: Callable[..., Any] | str, **config: Any) -> Iterator[Address]:
         "timeout_graceful_shutdown": 1,
     }
     server = uvicorn.Server(uvicorn.Config(app, **(defaults | config)))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         thread = Thread(target=server.run, args=([listener],), name="uvicorn", daemon=True)
         thread.start()
         try:

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import signal
-import socket
 import subprocess
 import sys
 import termios
@@ -16,8 +14,8 @@ import pytest
 from service.__main__ import main
 from service.chunks import TensorBody
 from service.cli.weights import write_weights
-from tests.application import ask, ready, wait_until_ready
-from tests.process import ROOT, run, served
+from tests.application import ask, ready
+from tests.process import ROOT, run
 from tests.server import Address
 
 TENSOR = ["--shape", "4,3", "--scheme", "he_normal", "--seed", "7", "--name", "w"]
@@ -242,38 +240,6 @@ def test_openapi_prints_the_committed_document() -> None:
     """What `make openapi` redirects into the file."""
     committed = (ROOT / "openapi" / "openapi.json").read_bytes()
     assert run("openapi").stdout == committed
-
-
-def test_serve_says_where_it_listens_and_what_to_try() -> None:
-    """One line with a curl that works, then requests are answered; SIGTERM ends it."""
-    with served() as (pid, address):
-        wait_until_ready(address)
-        answer = ask(address, "/v1/weights.npy?shape=2&scheme=zeros")
-        assert answer.status == 200
-        assert "server" not in answer.headers
-        os.kill(pid, signal.SIGTERM)
-
-
-@pytest.mark.slow
-@pytest.mark.ci
-def test_workers_share_the_port_and_the_settings() -> None:
-    """Two processes behind one port; what the first was told replaces the environment's."""
-    with served("--workers", "2", environment={"FANIN_PORT": "x"}) as (pid, address):
-        wait_until_ready(address)
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        answers = {ask(address, "/v1/weights.npy?shape=2&scheme=zeros").body for _ in range(20)}
-    assert len(children) >= 2
-    assert len(answers) == 1
-
-
-def test_a_busy_port_is_one_line() -> None:
-    """Status 1, no traceback, before anything heavy is imported."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        done = run("serve", "--port", port)
-    assert (done.returncode, done.stdout) == (1, b"")
-    said = f"cannot listen on 127.0.0.1 port {port}: Address already in use"
-    assert done.stderr.decode().splitlines() == [said]
 
 
 @pytest.mark.parametrize("command", ["serve", "weights", "openapi"])

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from service.api import problems
 from service.api.openapi import openapi, openapi_route
 from service.api.readiness import Readiness
-from service.api.routes import health, listings
+from service.api.routes import docs, health, listings
 from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool
@@ -40,7 +40,13 @@ def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> 
         pool.close()
 
     issuer = Issuer(settings.max_bytes, pool, readiness)
-    routes = [*issuer.routes(), *listings.routes(), *health.routes(), openapi_route()]
+    routes = [
+        *issuer.routes(),
+        *listings.routes(),
+        *health.routes(),
+        *docs.routes(),
+        openapi_route(),
+    ]
     app = Application(routes=[*routes], lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.readiness = readiness
     problems.install(app)

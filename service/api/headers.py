@@ -14,9 +14,6 @@ from service.wire.formats import FORMATS
 CACHED = "public, max-age=300, no-transform"
 """What the canonical URL says while the stream is a draft, whose bytes may still change."""
 
-MOST_HEADER_BYTES = 3 * 1024
-"""All headers of an answer together: proxies commonly give them a buffer of 4 KiB."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:

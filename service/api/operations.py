@@ -103,6 +103,17 @@ def document_operation() -> Operation:
     return _json_operation("openapi", "This document", [], {"type": "object"})
 
 
+def page_operation() -> Operation:
+    """GET of the document as a page for people."""
+    answer = {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
+    return {
+        "operationId": "docs",
+        "summary": "This document as a page",
+        "tags": ["tables"],
+        "responses": {"200": answer} | _responses({"304": "NotModified"}),
+    }
+
+
 def reference(kind: str, name: str) -> dict[str, str]:
     """A reference to a component of the document."""
     return {"$ref": f"#/components/{kind}/{name}"}

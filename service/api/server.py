@@ -60,3 +60,5 @@ def _config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
 def _configure_logging(settings: Settings) -> None:
     level = settings.log_level.upper()
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    # Its debug records are pages about each kernel.
+    logging.getLogger("numba").setLevel(logging.WARNING)

@@ -1,6 +1,7 @@
 """The tables as a client of them sees them."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from service.api.reasons import REASONS
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
+from service.spec import FIELDS
 from service.wire.dtypes import DTYPES
 from tests.application import ask, serving
 from tests.server import Address
@@ -111,6 +113,17 @@ def test_a_record_nobody_knows_is_not_found(address: Address, path: str, hint: s
     assert (answer.status, problem["reason"]) == (404, "not_found")
     assert problem["errors"][0]["hint"].startswith(hint)
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_page_for_people_needs_nothing_else(address: Address) -> None:
+    """/docs lists paths and fields in one answer: no script, no style sheet, no other host."""
+    answer = ask(address, "/docs")
+    page = answer.body.decode()
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<code>GET /v1/weights.npy</code>" in page
+    assert all(f"<code>{field}=" in page for field in FIELDS)
+    assert not re.search("<script|<link|src=|//", page)
+    assert ask(address, "/docs", headers={"If-None-Match": answer.headers["etag"]}).status == 304
 
 
 def test_every_problem_type_leads_to_its_explanation(address: Address) -> None:
