@@ -9,12 +9,10 @@ import numpy.typing as npt
 from service.stream.address import Address
 from service.stream.draws import Draw
 from service.stream.kernels.packing import Packed, pack
-from service.stream.kernels.run import LONGEST_PIECES, STRIP, run, scatter
+from service.stream.kernels.run import STRIP, run, scatter
 from service.stream.lattice import Lattice
 
 Bytes = npt.NDArray[np.uint8]
-Axis = tuple[int, int, int]
-"""Extent, stride in the stream, step in what is written."""
 
 _thread = threading.local()
 
@@ -80,36 +78,29 @@ def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler
 def _rows(box: Lattice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Split a box into rows, sheets of rows and the axes above them, for `scatter`.
 
-    The row is the axis consecutive in the stream, the sheet the one consecutive in `out`.
+    The row is the axis consecutive in the stream, the sheet the most nearly consecutive in `out`.
     """
     steps = [1]
     for extent in box.extents[:0:-1]:
         steps.insert(0, steps[0] * extent)
     axes = list(zip(box.extents, box.strides, steps, strict=True))
-    row = _taken(axes, [axis for axis in axes if axis[1] == 1])
-    sheet = _taken(axes, [axis for axis in axes if axis[2] == 1])
-    axes.sort(key=lambda axis: axis[1], reverse=True)
+    row = next((axis for axis in axes if axis[1] == 1), (1, 0, 0))
+    above = [axis for axis in axes if axis != row]
+    sheet = above.pop() if above else (1, 0, 0)
+    above.sort(key=lambda axis: axis[1], reverse=True)
     corner = [box.offset, row[0], row[2], *sheet]
-    return np.array(corner, np.int64), np.array(axes, np.int64).reshape(-1, 3).T.copy()
-
-
-def _taken(axes: list[Axis], wanted: list[Axis]) -> Axis:
-    """Remove and return the wanted axis; without one, an axis of a single element."""
-    if not wanted:
-        return (1, 0, 0)
-    axes.remove(wanted[0])
-    return wanted[0]
+    return np.array(corner, np.int64), np.array(above, np.int64).reshape(-1, 3).T.copy()
 
 
 def _scratch() -> tuple[npt.NDArray[np.generic], ...]:
-    """Return this thread's working memory: blocks, words, values, pieces and their bytes."""
+    """Return this thread's working memory: blocks, words, values, their bytes, starts of rows."""
     if not hasattr(_thread, "scratch"):
         _thread.scratch = (
             np.empty(STRIP, np.uint64),
             np.empty((8, STRIP), np.uint32),
             np.empty(4 * STRIP, np.float32),
             np.empty(4 * STRIP, np.float64),
-            np.empty((3, LONGEST_PIECES), np.int64),
             np.empty(32 * STRIP, np.uint8),
+            np.empty(STRIP, np.int64),
         )
     return _thread.scratch  # type: ignore[no-any-return]

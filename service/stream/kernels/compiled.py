@@ -7,10 +7,12 @@ folder is named by a digest of all the sources that end up in the machine code.
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache, UserProvidedCacheLocator
 
 Kernel = Callable[..., Any]
 
@@ -23,26 +25,51 @@ def _sources_digest() -> str:
 
 def _cache_folder() -> str:
     """NUMBA_CACHE_DIR is honoured as the parent folder; otherwise the user's cache folder is."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    parent = Path(os.environ.get("NUMBA_CACHE_DIR") or home / "fanin")
-    return str(parent / f"kernels-{_sources_digest()}")
+    parent = os.environ.get("NUMBA_CACHE_DIR")
+    if not parent:
+        home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+        parent = str(Path(home) / "fanin")
+    return str(Path(parent) / f"kernels-{_sources_digest()}")
+
+
+class KernelFolder(UserProvidedCacheLocator):
+    """The folder above, be it writable or not: Numba's own refuses one that can only be read."""
+
+    def ensure_cache_path(self) -> None:
+        with suppress(OSError):
+            super().ensure_cache_path()
+
+
+class KernelCache(FunctionCache):
+    """Machine code on disk, as far as the disk plays along: what it does not give is compiled."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with suppress(OSError):
+            return super().load_overload(sig, target_context)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
 
 
 # Numba makes its settings at import, out of mypy's sight. Its other cache folders are ruled out,
 # because there a kernel would not be told from one whose imported parts were other ones.
 numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
-numba.config.CACHE_LOCATOR_CLASSES = "UserProvidedCacheLocator"  # type: ignore[attr-defined]
+numba.config.CACHE_LOCATOR_CLASSES = (  # type: ignore[attr-defined]
+    f"{__name__}.{KernelFolder.__name__}"
+)
 
 
 def compiled(kernel: Kernel) -> Kernel:
-    """Compile at the first call, without the GIL; keep the machine code on disk if that works.
+    """Compile at the first call, without the GIL, unless the machine code is on disk already.
 
-    Where no folder can be written, the kernel is compiled anew in every process.
+    Where it cannot be kept on disk, the kernel is compiled anew in every process.
     """
-    try:
-        return numba.njit(nogil=True, error_model="numpy", cache=True)(kernel)
-    except RuntimeError:
-        return numba.njit(nogil=True, error_model="numpy")(kernel)
+    dispatcher = numba.njit(nogil=True, error_model="numpy")(kernel)
+    # What cache=True does, which offers no choice of the class.
+    dispatcher._cache = KernelCache(kernel)  # type: ignore[attr-defined]
+    return dispatcher
 
 
 def inlined(expression: Kernel) -> Kernel:

@@ -9,10 +9,10 @@ from service.stream.kernels.rounding import store
 STRIP = 512
 """Blocks evaluated at a time: words and values of a strip stay in a first-level cache."""
 
-LONGEST_PIECES = 4 * STRIP
-
 NARROWEST_TILE = 16
 """Elements of a row in one tile: enough to fill the cache lines that neighbouring rows share."""
+WIDEST_TILE = 4 * STRIP - 8
+"""A strip less the ends of the first and the last block."""
 
 
 @compiled
@@ -53,63 +53,51 @@ def scatter(
     sheets, target = 1, 0
     for extent in axes[0]:
         sheets *= extent
-    width = max(NARROWEST_TILE, 4 * STRIP // rows // 4 * 4)
+    width = WIDEST_TILE
+    if row_step > 1:
+        width = min(max(NARROWEST_TILE, 4 * (STRIP // rows - 2)), WIDEST_TILE)
     for _ in range(sheets):
         start = 0
         while start < length:
             # A tile begins where a block does, so that the next one draws no block again.
             stop = min(length, start + width - ((element + start) & 3))
-            tile = (element + start, stop - start, target + start * row_step)
+            tile = np.array(
+                (element + start, stop - start, row_step, rows, sheet_stride, sheet_step)
+            )
             fill_tile(
-                kind, code, itemsize, tile, row_step, rows, sheet_stride, sheet_step,
-                address, constants32, constants64, bounds, scratch, out,
+                kind, code, itemsize, tile, address, constants32, constants64, bounds, scratch,
+                out[(target + start * row_step) * itemsize :],
             )  # fmt: skip
             start = stop
         element, target = advance(position, axes, element, target)
 
 
 @compiled
-def fill_tile(
-    kind, code, itemsize, tile, row_step, rows, sheet_stride, sheet_step,
-    address, constants32, constants64, bounds, scratch, out,
-):  # fmt: skip
-    """Write the same stretch of every row of a sheet, a strip of blocks at a time."""
-    values32, values64, pieces, packed = scratch[2], scratch[3], scratch[4], scratch[5]
-    element, size, target = tile
-    row, done = 0, 0
+def fill_tile(kind, code, itemsize, tile, address, constants32, constants64, bounds, scratch, out):
+    """Write a stretch of every row of a sheet, as many rows at a time as fill a strip."""
+    blocks, values32, values64 = scratch[0], scratch[2], scratch[3]
+    packed, starts = scratch[4], scratch[5]
+    element, size, row_step, rows, sheet_stride, sheet_step = tile
+    each = (size + 6) >> 2
+    row = 0
     while row < rows:
-        used, count = 0, 0
-        while row < rows and used < STRIP and count < LONGEST_PIECES:
-            start = element + row * sheet_stride + done
-            taken, used = claim(start, size - done, used, count, scratch[0], pieces)
-            pieces[1, count] = target + row * sheet_step + done * row_step
-            count += 1
-            done += taken
-            if done == size:
-                row, done = row + 1, 0
-        evaluate(kind, used, address, constants32, constants64, scratch)
-        store(code, values32, values64, bounds[0], bounds[1], packed[: 4 * used * itemsize])
-        spread(itemsize, pieces, count, row_step, packed, out)
-
-
-@compiled
-def claim(element, wanted, used, count, blocks, pieces):
-    """Append the blocks of a piece of a row, as much of it as the strip has room for."""
-    block, lane = element >> 2, element & 3
-    if used > 0 and blocks[used - 1] == np.uint64(block):
-        used -= 1
-    size = min(wanted, 4 * (STRIP - used) - lane)
-    pieces[0, count] = 4 * used + lane
-    pieces[2, count] = size
-    more = ((lane + size + 3) >> 2) + used
-    for j in range(used, more):
-        blocks[j] = np.uint64(block + j - used)
-    return size, more
+        count = min(rows - row, STRIP // each)
+        for i in range(count):
+            first = element + (row + i) * sheet_stride
+            starts[i] = 4 * i * each + (first & 3)
+            for j in range(each):
+                blocks[i * each + j] = np.uint64((first >> 2) + j)
+        evaluate(kind, count * each, address, constants32, constants64, scratch)
+        batch = packed[: 4 * count * each * itemsize]
+        store(code, values32, values64, bounds[0], bounds[1], batch)
+        target = out[row * sheet_step * itemsize :]
+        spread(itemsize, starts, count, size, row_step, sheet_step, batch, target)
+        row += count
 
 
 @compiled
 def advance(position, axes, element, target):
-    """Step to the next row: the last axis counts fastest."""
+    """Step to the next sheet: the last axis counts fastest."""
     for axis in range(position.size - 1, -1, -1):
         position[axis] += 1
         element += axes[1, axis]
@@ -123,21 +111,29 @@ def advance(position, axes, element, target):
 
 
 @compiled
-def spread(itemsize, pieces, count, step, packed, out):
-    """Move the pieces' elements, `itemsize` bytes each, to where they belong."""
+def spread(itemsize, starts, rows, size, row_step, sheet_step, packed, out):
+    """Move the rows, elements of `itemsize` bytes, to where they belong."""
     if itemsize == 1:
-        move(pieces, count, step, packed, out)
+        move(starts, rows, size, row_step, sheet_step, packed, out)
     elif itemsize == 2:
-        move(pieces, count, step, packed.view(np.uint16), out.view(np.uint16))
+        source, target = packed.view(np.uint16), out.view(np.uint16)
+        move(starts, rows, size, row_step, sheet_step, source, target)
     elif itemsize == 4:
-        move(pieces, count, step, packed.view(np.uint32), out.view(np.uint32))
+        source, target = packed.view(np.uint32), out.view(np.uint32)
+        move(starts, rows, size, row_step, sheet_step, source, target)
     else:
-        move(pieces, count, step, packed.view(np.uint64), out.view(np.uint64))
+        source, target = packed.view(np.uint64), out.view(np.uint64)
+        move(starts, rows, size, row_step, sheet_step, source, target)
 
 
 @compiled
-def move(pieces, count, step, source, target):
-    for piece in range(count):
-        start, to = pieces[0, piece], pieces[1, piece]
-        for i in range(pieces[2, piece]):
-            target[to + i * step] = source[start + i]
+def move(starts, rows, size, row_step, sheet_step, source, target):
+    """target[row sheet_step + i row_step] = element i of a row, along the sheet first."""
+    if sheet_step == 1:
+        for i in range(size):
+            for row in range(rows):
+                target[i * row_step + row] = source[starts[row] + i]
+    else:
+        for row in range(rows):
+            for i in range(size):
+                target[row * sheet_step + i * row_step] = source[starts[row] + i]
