@@ -5,9 +5,10 @@ is, its bytes and the facts that are told with them.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 from service.errors import FaninError, ImpossibleError, Problem
-from service.plan.tensor import Tensor, resolve
+from service.plan.tensor import Tensor, head_of, resolve
 from service.spec import DEFAULTS, Spec, write_query
 from service.spec.canonical import given
 
@@ -20,10 +21,34 @@ _ALWAYS_WRITTEN = ("shape", "scheme")
 """A URL that says how it was made can be read by people, and `auto` need not be."""
 
 
+_ADDRESS = {field: DEFAULTS[field] for field in ("seed", "name")}
+"""Where a tensor's random words are: what tensors of one kind differ in."""
+
+KINDS_KEPT = 1024
+"""Kinds of tensors whose canonical form is remembered; each takes a few KiB."""
+
+
 def canonical_tensor(spec: Spec, written: str) -> Tensor:
     """The tensor of this spec, its own spec being the canonical one."""
+    kind = _kind(spec.model_copy(update=_ADDRESS), written)
+    return _addressed(kind, spec.seed, spec.name)
+
+
+@lru_cache(maxsize=KINDS_KEPT)
+def _kind(spec: Spec, written: str) -> Tensor:
+    """The canonical tensor of a spec without seed and name."""
     tensor = resolve(spec, written)
     return _reduced(replace(tensor, spec=_normalised(tensor)))
+
+
+def _addressed(kind: Tensor, seed: int | None, name: str) -> Tensor:
+    """With seed and name, as far as they make a difference: to values, head or certificate."""
+    named = kind.spec.model_copy(update={"name": name})
+    head = head_of(named, kind.format, kind.placement)
+    if kind.random:
+        return replace(kind, spec=named.model_copy(update={"seed": seed}), head=head)
+    told = kind.format == "json" or head != kind.head
+    return replace(kind, spec=named if told else kind.spec, head=head)
 
 
 def canonical_url(tensor: Tensor) -> str:
@@ -92,12 +117,12 @@ def _without(tensor: Tensor, field: str) -> Tensor | None:
 
 
 def _answer(tensor: Tensor) -> tuple[object, ...]:
-    """All that an answer is made of: equal tuples are equal bytes with equal facts.
+    """All that the answer of a kind is made of: equal tuples are equal bytes with equal facts.
 
-    The certificate, whose bytes tell more, tells the name and the order of a constant too.
+    The certificate, whose bytes tell more, tells the order of a constant too.
     """
     spec, placement, recipe = tensor.spec, tensor.placement, tensor.recipe
     facts = (placement.letters, recipe, tensor.drawing, spec.dtype, placement.shape)
-    randomness = (placement.lattice, spec.seed, spec.name) if tensor.random else ()
-    told = (spec.name, placement.fortran) if tensor.format == "json" else ()
-    return tensor.head, facts, randomness, told
+    order = placement.lattice if tensor.random else None
+    told = placement.fortran if tensor.format == "json" else None
+    return tensor.head, facts, order, told

@@ -56,8 +56,15 @@ def resolve(spec: Spec, written: str) -> Tensor:
     dtype, format_ = DTYPES[spec.dtype], FORMATS[written]
     refuse_pair(format_, dtype, placement.fortran)
     refuse_out_of_reach(drawing.draw, spec.dtype)
-    head = b""
-    if format_.head is not None:
-        head = format_.head(dtype, placement.shape, placement.fortran, spec.name)
     random = placement.lattice.size > 0 and not isinstance(drawing.draw, Constant)
-    return Tensor(spec, written, placement, recipe, drawing, head, random)
+    return Tensor(
+        spec, written, placement, recipe, drawing, head_of(spec, written, placement), random
+    )
+
+
+def head_of(spec: Spec, written: str, placement: Placement) -> bytes:
+    """The bytes before the values, among them the name in a format that tells it."""
+    head = FORMATS[written].head
+    if head is None:
+        return b""
+    return head(DTYPES[spec.dtype], placement.shape, placement.fortran, spec.name)
