@@ -4,7 +4,7 @@ Lean by intent: no dependencies, and no validation but the spec's own.
 """
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,13 +19,30 @@ from service.api.readiness import Readiness
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TensorBody
-from service.plan.canonical import PATH
+from service.plan.canonical import MOST_URL_BYTES, PATH
 from service.plan.issuing import Issue, issue
 from service.spec import parse_json, parse_query
 from service.wire.formats import FORMATS
 
 MOST_BODY_BYTES = 64 * 1024
 """Many times the longest spec there can be."""
+
+ANSWERS_KEPT = 512
+"""Answers remembered for clients who come again, without their values: a few KiB each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All there is to say to the GET of a target before its first value.
+
+    `drawn` says that the seed was nobody's choice, so that no other GET gets this answer.
+    """
+
+    drawn: bool
+    tag: str
+    caching: dict[str, str]
+    headers: list[tuple[bytes, bytes]]
+    body: TensorBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +55,34 @@ class Issuer:
 
     def routes(self) -> list[PlainRoute]:
         """A path for each format, and one that takes the fields as JSON."""
+        endpoints = {form: partial(self.get, form) for form in FORMATS} | {"json": self.certificate}
         return [
             *(
-                PlainRoute(f"{PATH}.{form}", partial(self.get, form), weights_operations(form))
-                for form in FORMATS
+                PlainRoute(f"{PATH}.{form}", endpoint, weights_operations(form))
+                for form, endpoint in endpoints.items()
             ),
             PlainRoute(PATH, self.post, {"post": weights_post_operation()}),
         ]
 
     async def get(self, form: str, request: Request) -> ASGIApp:
         """The tensor that the query asks for."""
-        target = request.scope["raw_path"] + b"?" + request.scope["query_string"]
-        spec = parse_query(request.scope["query_string"])
-        issued = issue(spec, form, max_bytes=self.max_bytes)
-        if form == "json":
-            return _certificate(request, issued, target)
-        tag = tensor_tag(issued)
-        headers = caching_headers(issued, tag, target)
-        held = None if issued.drawn else answer_without_body(request, tag, headers)
-        if held is not None:
-            return held
+        answer = _answer(form, request.scope["query_string"], self.max_bytes)
+        if not answer.drawn:
+            held = answer_without_body(request, answer.tag, answer.caching)
+            if held is not None:
+                return held
         if request.method != "HEAD":
             self.readiness.require()
-        return self._tensor(issued, headers)
+        return TensorResponse(answer.body, answer.headers, self.pool)
+
+    async def certificate(self, request: Request) -> Response:
+        """Every fact about the tensor that the query asks for."""
+        query = request.scope["query_string"]
+        issued = issue(parse_query(query), "json", max_bytes=self.max_bytes)
+        location = location_header(issued, _target("json", query))
+        if issued.drawn:
+            return json_response(issued.certificate(), {"Cache-Control": "no-store"} | location)
+        return document(request, issued.certificate(), location)
 
     async def post(self, request: Request) -> ASGIApp:
         """The tensor that a JSON body asks for: not to be kept, but its URL may be."""
@@ -70,19 +92,40 @@ class Issuer:
         if form == "json":
             return json_response(issued.certificate(), headers)
         self.readiness.require()
-        return self._tensor(issued, headers)
-
-    def _tensor(self, issued: Issue, headers: dict[str, str]) -> TensorResponse:
-        everything = fact_headers(issued.plan) | headers
-        encoded = [(name.lower().encode(), value.encode()) for name, value in everything.items()]
-        return TensorResponse(TensorBody(issued.plan), encoded, self.pool)
+        return TensorResponse(TensorBody(issued.plan), _headers(issued, headers), self.pool)
 
 
-def _certificate(request: Request, issued: Issue, target: bytes) -> Response:
-    location = location_header(issued, target)
-    if issued.drawn:
-        return json_response(issued.certificate(), {"Cache-Control": "no-store"} | location)
-    return document(request, issued.certificate(), location)
+def _answer(form: str, query: bytes, max_bytes: int) -> Answer:
+    """The answer to this query, remembered if it is not too long and has its seed."""
+    if len(query) <= MOST_URL_BYTES:
+        remembered = _kept_answer(form, query, max_bytes)
+        if remembered is not None:
+            return remembered
+    return _new_answer(form, query, max_bytes)
+
+
+@lru_cache(maxsize=ANSWERS_KEPT)
+def _kept_answer(form: str, query: bytes, max_bytes: int) -> Answer | None:
+    answer = _new_answer(form, query, max_bytes)
+    return None if answer.drawn else answer
+
+
+def _new_answer(form: str, query: bytes, max_bytes: int) -> Answer:
+    issued = issue(parse_query(query), form, max_bytes=max_bytes)
+    tag = tensor_tag(issued)
+    caching = caching_headers(issued, tag, _target(form, query))
+    headers = _headers(issued, caching)
+    return Answer(issued.drawn, tag, caching, headers, TensorBody(issued.plan))
+
+
+def _headers(issued: Issue, caching: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    everything = fact_headers(issued.plan) | caching
+    return [(name.lower().encode(), value.encode()) for name, value in everything.items()]
+
+
+def _target(form: str, query: bytes) -> bytes:
+    """The request target as it was sent: PlainRoute lets no second spelling of a path through."""
+    return f"{PATH}.{form}?".encode() + query
 
 
 async def _json_body(request: Request) -> bytes:
