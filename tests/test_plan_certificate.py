@@ -6,6 +6,7 @@ from typing import Any
 
 from service.plan import plan
 from service.spec import parse_query
+from service.stream.edition import EDITION
 
 MOST = 2**44
 
@@ -23,7 +24,7 @@ SLICED = (
 )
 
 TOLD = {
-    "stream": "v1 draft",
+    "stream": EDITION,
     "scheme": "he_normal",
     "distribution": "normal",
     "layout": "HWIO",

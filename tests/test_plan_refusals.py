@@ -45,8 +45,8 @@ REFUSED = [
     ("scheme=he_normal&gain=0", "not_positive", "gain", "scheme=zeros"),
     ("scheme=he_normal&scale=-2", "not_positive", "scale", "write 2"),
     ("scheme=truncated_normal&bounds=39,40", "nothing_between", "bounds", "towards the mean"),
-    ("scheme=truncated_normal&low=1&high=2&std=1e-308", "nothing_between", "std", "uniform"),
-    ("scheme=truncated_normal&low=1&high=2&std=1e-9", "nothing_between", "bounds", "towards"),
+    ("scheme=truncated_normal&low=1&high=2&std=1e-308", "nothing_between", "std", "larger"),
+    ("scheme=truncated_normal&low=1&high=2&std=1e-9", "nothing_between", "low", "towards"),
     ("scheme=truncated_normal&bounds=0,1e-30", "nothing_between", "bounds", "constant"),
     # what a dtype cannot hold
     ("scheme=normal&std=1e300", "overflows_dtype", "dtype", "wider"),
@@ -61,8 +61,22 @@ REFUSED = [
     ("scheme=normal&std=1e-9&dtype=float16", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=constant&value=1e-50", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=constant&value=0.0009&dtype=float8_e4m3fn", "vanishes_in_dtype", "dtype", "zeros"),
-    ("scheme=uniform&low=-1e-42&high=1e-42", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=uniform&low=-0.001&high=0.001&dtype=float8_e4m3fn", "vanishes_in_dtype", "dtype", ""),
+    # a uniform whose steps would themselves be rounded
+    ("scheme=uniform&low=-1e-37&high=1e-37", "vanishes_in_dtype", "dtype", "float64"),
+    # what the extreme words of a truncated normal reach, not what its bounds allow
+    ("scheme=truncated_normal&low=-1e38&high=1e38&std=1e39", "overflows_dtype", "dtype", ""),
+    (
+        "scheme=truncated_normal&low=-1&high=1&std=1e-4&dtype=float8_e4m3fn",
+        "vanishes_in_dtype",
+        "dtype",
+        "zeros",
+    ),
+    ("scheme=truncated_normal&low=0&high=1&std=1e-46", "vanishes_in_dtype", "dtype", "zeros"),
+    # a stride that cannot be, even where no fan needs it
+    ("stride=1,1&fan_in=5&scheme=he_normal", "stride_mismatch", "stride", "leave stride out"),
+    ("scheme=truncated_normal&low=-1&high=1&std=1e20", "nothing_between", "std", "uniform"),
+    ("scheme=truncated_normal&low=50&high=60", "nothing_between", "low", "mean"),
     ("scheme=uniform&low=1.001&high=1.002&dtype=bfloat16", "nothing_between", "dtype", "apart"),
     # fans that do not exist
     ("shape=8&scheme=he_normal", "no_fan", "fan_in", "fan_in"),
@@ -108,7 +122,9 @@ ALLOWED = [
     "scheme=normal&std=1e-44",
     "scheme=normal&std=1e-308&dtype=float64",
     "scheme=uniform&low=-65519&high=65519&dtype=float16",
-    "scheme=uniform&low=-2e-38&high=2e-38",
+    "scheme=uniform&low=-2e-31&high=2e-31",
+    "scheme=truncated_normal&low=-1000&high=1000&std=0.02&dtype=float8_e4m3fn",
+    "scheme=truncated_normal&low=-1e38&high=1e38&std=3e38",
     "scheme=truncated_normal&bounds=40",
     "scheme=truncated_normal&bounds=-40,39",
     "scheme=truncated_normal&bounds=36,40",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from service.api.conditions import entity_tag
 from service.plan import Plan
-from service.plan.certificate import STREAM
 from service.plan.issuing import Issue
 from service.spec.numbers import shortest
+from service.stream.edition import EDITION
 from service.wire.disposition import attachment_name
 from service.wire.formats import FORMATS
 
@@ -119,4 +119,4 @@ def location_header(issue: Issue, target: bytes) -> dict[str, str]:
 
 def tensor_tag(issue: Issue) -> str:
     """The tag of a tensor's bytes, known without them: they follow from stream and URL."""
-    return entity_tag(f"{STREAM} {issue.url}".encode("ascii"))
+    return entity_tag(f"{EDITION} {issue.url}".encode("ascii"))

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.advice import Question, Recommendation
 from service.api.documents import document, json_bytes
 from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, document_operation, reference
@@ -16,9 +17,9 @@ from service.initializers.activations import Activation
 from service.initializers.layers import Layer
 from service.initializers.schemes import Scheme
 from service.plan import Facts, PlanWarning
-from service.plan.certificate import STREAM
-from service.spec import FIELDS, Spec
+from service.spec import Spec
 from service.spec.kinds import ORDERS
+from service.stream.edition import EDITION
 from service.wire.dtypes import DTYPES, Dtype
 from service.wire.formats import FORMATS
 
@@ -50,7 +51,7 @@ _CERTIFICATE: Schema = {
     "seed": _OPTIONAL_TEXT,
     "stream_id": _OPTIONAL_TEXT,
     "formats": {"type": "object", "additionalProperties": _FILE},
-    "warnings": _array(reference("schemas", "Warning")),
+    "warnings": _array(reference("schemas", "PlanWarning")),
     "references": _array(reference("schemas", "Reference")),
 }
 
@@ -60,8 +61,9 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Layer": (Layer, {"ranks": _COUNTS}),
     "Dtype": (Dtype, {"formats": _array({"enum": list(FORMATS)})}),
     "Reason": (Reason, {"reason": {"enum": list(REASONS)}}),
-    "Warning": (PlanWarning, {}),
+    "PlanWarning": (PlanWarning, {}),
     "Certificate": (Facts, _CERTIFICATE),
+    "Recommendation": (Recommendation, {}),
 }
 """The records of JSON answers: what each is made from, and what the answer adds."""
 
@@ -106,7 +108,7 @@ def openapi(routes: Iterable[PlainRoute]) -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "Fanin",
-            "version": STREAM,
+            "version": EDITION,
             "summary": "Initialized weight tensors: the same URL, the same bytes.",
         },
         "paths": {route.path: dict(route.operations) for route in routes},
@@ -120,8 +122,7 @@ def openapi(routes: Iterable[PlainRoute]) -> Schema:
 
 
 def _field_parameters() -> Schema:
-    properties = _fields()
-    return {field: _parameter(field, properties[field]) for field in FIELDS}
+    return {field: _parameter(field, schema) for field, schema in _fields(Question).items()}
 
 
 def _parameter(field: str, schema: Schema) -> Schema:
@@ -134,12 +135,12 @@ def _parameter(field: str, schema: Schema) -> Schema:
         "style": "form",
         "explode": False,
     }
-    return described | ({"required": True} if Spec.model_fields[field].is_required() else {})
+    return described | ({"required": True} if Question.model_fields[field].is_required() else {})
 
 
-def _fields() -> dict[str, Schema]:
-    """The spec's own schemas, without null, which stands for a field that is not given."""
-    properties: dict[str, Schema] = Spec.model_json_schema()["properties"]
+def _fields(model: type[Spec]) -> dict[str, Schema]:
+    """A model's own schemas, without null, which stands for a field that is not given."""
+    properties: dict[str, Schema] = model.model_json_schema()["properties"]
     for schema in properties.values():
         del schema["title"]
         if schema.get("default", 0) is None:
@@ -167,13 +168,19 @@ def _responses() -> Schema:
 
 
 def _schemas() -> Schema:
-    spec = Spec.model_json_schema() | {"properties": _fields()}
+    spec = Spec.model_json_schema() | {"properties": _fields(Spec)}
+    question = Question.model_json_schema() | {"properties": _fields(Question)}
     form = {"enum": list(FORMATS), "default": "npy", "description": "How the tensor is written."}
     with_format = spec | {"properties": spec["properties"] | {"format": form}}
     records: Schema = {}
     for name, (record, more) in _RECORDS.items():
         records |= _record(name, record, more)
-    return {"SpecWithFormat": with_format, "Problem": _problem(), **records}
+    return {
+        "SpecWithFormat": with_format,
+        "Question": question,
+        "Problem": _problem(),
+        **records,
+    }
 
 
 def _record(name: str, record: type, more: Schema) -> Schema:

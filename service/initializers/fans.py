@@ -82,7 +82,7 @@ def fan_in_of(weight: Weight) -> int:
     each other.
     """
     _refuse_fanless(weight, "fan_in")
-    groups, stride = _groups(weight), _stride(weight)
+    groups, stride = _groups(weight), stride_of(weight)
     inputs = math.prod(weight.extents("I"))
     if not weight.transposed:
         return inputs * math.prod(weight.extents("DHW"))
@@ -96,7 +96,7 @@ def fan_out_of(weight: Weight) -> int:
     E never counts. Raises ImpossibleError as `fan_in_of` does.
     """
     _refuse_fanless(weight, "fan_out")
-    groups, stride = _groups(weight), _stride(weight)
+    groups, stride = _groups(weight), stride_of(weight)
     outputs = math.prod(weight.extents("O"))
     if weight.transposed:
         part = _divide(outputs, "parts", weight.parts, "outputs", "fan_out")
@@ -160,8 +160,8 @@ def _groups(weight: Weight) -> int:
     return 1
 
 
-def _stride(weight: Weight) -> tuple[int, ...]:
-    """One stride for every kernel axis."""
+def stride_of(weight: Weight) -> tuple[int, ...]:
+    """One stride for every kernel axis; raises ImpossibleError (`stride_mismatch`)."""
     axes = kernel_axes(weight.letters)
     if len(weight.stride) == axes:
         return weight.stride

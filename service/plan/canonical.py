@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from service.errors import FaninError, ImpossibleError, Problem
 from service.plan.tensor import Tensor, head_of, resolve
-from service.spec import DEFAULTS, Spec, write_query
+from service.spec import DEFAULTS, FIELDS, Spec, write_query
 from service.spec.canonical import given
 
 PATH = "/v1/weights"
@@ -36,9 +36,17 @@ def canonical_tensor(spec: Spec, written: str) -> Tensor:
 
 @lru_cache(maxsize=KINDS_KEPT)
 def _kind(spec: Spec, written: str) -> Tensor:
-    """The canonical tensor of a spec without seed and name."""
+    """The canonical tensor of a spec without seed and name.
+
+    What is left out can change what is normal, so both go on until the spec stays as it is.
+    """
     tensor = resolve(spec, written)
-    return _reduced(replace(tensor, spec=_normalised(tensor)))
+    for _ in FIELDS:
+        shorter = _reduced(resolve(_normalised(tensor), written))
+        if shorter.spec == tensor.spec:
+            break
+        tensor = shorter
+    return tensor
 
 
 def _addressed(kind: Tensor, seed: int | None, name: str) -> Tensor:
@@ -64,7 +72,8 @@ def canonical_url(tensor: Tensor) -> str:
 
 
 def _normalised(tensor: Tensor) -> Spec:
-    """The same spec with the one spelling of each value: the scheme that `auto` is, letters."""
+    """The same spec with the one spelling of each value: the scheme that `auto` is, letters, the
+    gain that a scale comes to."""
     spec, placement = tensor.spec, tensor.placement
     whole = all(
         interval == (0, extent)
@@ -75,6 +84,8 @@ def _normalised(tensor: Tensor) -> Spec:
             "scheme": tensor.recipe.scheme.name,
             "layout": placement.letters or DEFAULTS["layout"],
             "stride": spec.stride[:1] if len(set(spec.stride)) == 1 else spec.stride,
+            "gain": spec.gain if spec.scale is None else tensor.recipe.gain,
+            "scale": None,
             "slice": None if whole else _shortest_slice(placement.intervals, spec.shape),
         }
     )

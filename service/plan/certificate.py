@@ -11,10 +11,8 @@ from service.plan.tensor import Tensor
 from service.plan.warning import warnings_of
 from service.spec import write_value
 from service.stream.address import stream_of
+from service.stream.edition import EDITION
 from service.wire.formats import FORMATS
-
-STREAM = "v1 draft"
-"""The version of the stream that the bytes come from."""
 
 
 def certificate_of(tensor: Tensor) -> dict[str, Any]:
@@ -25,7 +23,7 @@ def certificate_of(tensor: Tensor) -> dict[str, Any]:
     """
     spec, placement = tensor.spec, tensor.placement
     return {
-        "stream": STREAM,
+        "stream": EDITION,
         **asdict(facts_of(tensor)),
         "dtype": spec.dtype,
         "shape": list(placement.shape),

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from service.errors import ImpossibleError, Problem
 from service.initializers.activations import find_activation
 from service.initializers.auto import resolve_auto
-from service.initializers.fans import MODES, Weight, fan_in_of, fan_number, fan_out_of
+from service.initializers.fans import (
+    MODES,
+    Weight,
+    fan_in_of,
+    fan_number,
+    fan_out_of,
+    stride_of,
+)
 from service.initializers.gains import scheme_gain
 from service.initializers.schemes import AUTO, SCHEMES, Scheme
 from service.plan.placement import Placement
@@ -65,10 +72,13 @@ def recipe_of(spec: Spec, placement: Placement) -> Recipe:
     scheme = SCHEMES[name]
     distribution = spec.distribution or scheme.distribution
     _refuse_fields(spec, scheme, distribution)
+    weight = _weight(spec, placement)
+    # A stride that cannot be is refused even where no fan needs it.
+    stride_of(weight)
     if scheme.mode is None:
         return Recipe(scheme, distribution)
     mode = spec.mode or scheme.mode
-    fan_in, fan_out = _fans(spec, placement, MODES[mode])
+    fan_in, fan_out = _fans(spec, weight, MODES[mode])
     number = fan_number(mode, fan_in, fan_out)
     return Recipe(scheme, distribution, mode, fan_in, fan_out, number, _gain(spec, scheme))
 
@@ -109,9 +119,8 @@ def _idle(field: str, distribution: str) -> Problem:
     return Problem(field, message, "add distribution=truncated_normal, or leave it out")
 
 
-def _fans(spec: Spec, placement: Placement, used: tuple[str, ...]) -> tuple[int | None, int | None]:
-    """Both fans, given or counted; one that is not used may fail to exist."""
-    weight = Weight(
+def _weight(spec: Spec, placement: Placement) -> Weight:
+    return Weight(
         placement.letters or "",
         spec.shape if placement.letters else (),
         placement.layer,
@@ -119,6 +128,10 @@ def _fans(spec: Spec, placement: Placement, used: tuple[str, ...]) -> tuple[int 
         spec.parts,
         spec.stride,
     )
+
+
+def _fans(spec: Spec, weight: Weight, used: tuple[str, ...]) -> tuple[int | None, int | None]:
+    """Both fans, given or counted; one that is not used may fail to exist."""
 
     def fan(name: str, given: int | None, count: Callable[[Weight], int]) -> int | None:
         if given is not None:

@@ -39,25 +39,34 @@ def truncated_normal(spec: Spec, recipe: Recipe) -> Drawing:
 
 def _cut_at_sigmas(mean: float, std: float, bounds: tuple[float, ...], corrected: bool) -> Drawing:
     a, b = (-bounds[0], bounds[0]) if len(bounds) == 1 else bounds
-    parent = std / _cut(a, b).ratio if corrected else std
-    drawing = _drawing(mean, parent, (a, b), mean + a * parent, mean + b * parent)
+    parent = std / _cut(a, b, "bounds").ratio if corrected else std
+    drawing = _drawing(mean, parent, (a, b), mean + a * parent, mean + b * parent, "bounds")
     return replace(drawing, std=std) if corrected else drawing
 
 
 def _cut_at_values(mean: float, std: float, low: float, high: float) -> Drawing:
     bounds = (low - mean) / std, (high - mean) / std
     if not all(map(isfinite, bounds)):
-        problem = Problem("std", "std is nothing beside low and high", "use scheme=uniform")
+        problem = Problem("std", "std is nothing beside low and high", "make std larger")
         raise ImpossibleError("nothing_between", problem)
-    return _drawing(mean, std, bounds, low, high)
+    if bounds[1] - bounds[0] < truncation.NARROWEST:
+        message = "so wide a normal is flat between low and high"
+        problem = Problem("std", message, "use scheme=uniform with low and high")
+        raise ImpossibleError("nothing_between", problem)
+    return _drawing(mean, std, bounds, low, high, "low")
 
 
 def _drawing(
-    mean: float, parent: float, bounds: tuple[float, float], low: float, high: float
+    mean: float,
+    parent: float,
+    bounds: tuple[float, float],
+    low: float,
+    high: float,
+    field: str,
 ) -> Drawing:
     # Beyond these bounds the constants no longer change.
     a, b = (max(-MOST_SIGMAS, min(bound, MOST_SIGMAS)) for bound in bounds)
-    cut = _cut(a, b)
+    cut = _cut(a, b, field)
     draw: Draw
     if bounds[0] == -bounds[1]:
         half = truncation.symmetric(b)
@@ -76,12 +85,15 @@ def _drawing(
     )
 
 
-def _cut(a: float, b: float) -> truncation.Between:
-    """The normal between a and b; raises ImpossibleError for bounds with next to nothing inside."""
+def _cut(a: float, b: float, field: str) -> truncation.Between:
+    """The normal between a and b; raises ImpossibleError for bounds with next to nothing inside.
+
+    `field` is the one that set them.
+    """
     if a < b:
         cut = truncation.between(a, b)
         if cut.mass >= LEAST_MASS:
             return cut
     message = "less than 2^-950 of the normal lies between the bounds"
-    problem = Problem("bounds", message, "move them towards the mean")
+    problem = Problem(field, message, "move them towards the mean")
     raise ImpossibleError("nothing_between", problem)

@@ -18,12 +18,10 @@ from service.stream.draws import (
     TruncatedNormalBetween,
     UniformBetween,
 )
+from service.stream.edition import DIGEST
 from service.stream.fill import filler
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
-
-DIGEST = "f5e8db1004b78fbf524ccaa716fb8ee3c80b51ede002b3ec845d9f049c05566c"
-"""SHA-256 of what `digest` fills on every processor that does IEEE arithmetic."""
 
 DRAWS: tuple[Draw, ...] = (
     Constant(0.1),
