@@ -14,6 +14,7 @@ HARMLESS_MODULES = frozenset(
     {
         "__future__",
         "collections",
+        "contextlib",
         "dataclasses",
         "decimal",  # rounds as its context says, ln and exp included: constants at plan time
         "difflib",  # near words for error messages
@@ -56,6 +57,8 @@ EXACT_NAMES: dict[str, dict[str, str]] = {
     },
     "numba": {
         "compiling": "config.CACHE_DIR config.CACHE_LOCATOR_CLASSES njit",
+        "keeping what is compiled": """core.caching.FunctionCache
+            core.caching.UserProvidedCacheLocator""",
         "bits": "extending.intrinsic",
         "types": """boolean float32 float64 int8 int16 int32 int64 intp types uint8 uint16 uint32
             uint64 uintp void""",
