@@ -1,4 +1,4 @@
-"""The roof: python -m service serve | weights | openapi.
+"""The roof: python -m service serve | weights | recommend | openapi.
 
 Kept readable to a Python too old for the rest, so that it can say so.
 """
@@ -13,6 +13,7 @@ USAGE = """usage: python -m service COMMAND [option ...]
 commands:
   serve      answer HTTP
   weights    write one tensor to a file
+  recommend  say what a layer's weights should start as
   openapi    print the OpenAPI document
 
 python -m service COMMAND --help lists a command's options.
@@ -72,6 +73,12 @@ def _weights(arguments: list[str]) -> int:
     return write_weights(arguments)
 
 
+def _recommend(arguments: list[str]) -> int:
+    from service.cli.recommending import print_recommendation
+
+    return print_recommendation(arguments)
+
+
 def _openapi(arguments: list[str]) -> int:
     from service.api.app import create_app
     from service.api.documents import json_bytes
@@ -82,7 +89,12 @@ def _openapi(arguments: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"serve": _serve, "weights": _weights, "openapi": _openapi}
+COMMANDS = {
+    "serve": _serve,
+    "weights": _weights,
+    "recommend": _recommend,
+    "openapi": _openapi,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

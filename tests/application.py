@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.api.app import create_app
-from service.api.protocol import MOST_HEADER_BYTES, ProblemProtocol
+from service.api.protocol import ProblemProtocol
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
 from tests.server import Address, running
@@ -34,8 +34,7 @@ class Answer:
 def serving(warm_up: Callable[[], None] = warm_up, **settings: Any) -> Iterator[Address]:
     """The application as `serve` runs it, ready or not."""
     app = create_app(Settings(**settings), warm_up=warm_up)
-    limit = MOST_HEADER_BYTES
-    with running(app, http=ProblemProtocol, h11_max_incomplete_event_size=limit) as address:
+    with running(app, http=ProblemProtocol) as address:
         yield address
 
 

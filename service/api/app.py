@@ -10,6 +10,7 @@ from service.api import problems
 from service.api.openapi import openapi, openapi_route
 from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
+from service.api.routes.advice import Adviser
 from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool
@@ -42,6 +43,7 @@ def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> 
     issuer = Issuer(settings.max_bytes, pool, readiness)
     routes = [
         *issuer.routes(),
+        *Adviser(settings.max_bytes).routes(),
         *listings.routes(),
         *health.routes(),
         *docs.routes(),

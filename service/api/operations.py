@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from service.advice import Question
 from service.api.headers import FACTS
 from service.api.routing import Operation
 from service.spec import FIELDS
@@ -25,6 +26,8 @@ _WRITTEN_ABOUT = {
     "raw": "The tensor's bare little-endian values",
     "json": "Every fact about the tensor, and none of its values",
 }
+
+_QUESTION = {"shape": [64, 3, 7, 7], "activation": "relu", "depth": 30, "name": "conv1.weight"}
 
 
 def weights_operations(form: str) -> dict[str, Operation]:
@@ -61,6 +64,34 @@ def weights_post_operation() -> Operation:
             **_responses(_REFUSALS | {"413": "TooLarge", "415": "NotJson"} | _busy("npy")),
         },
     }
+
+
+def recommend_operations() -> dict[str, Operation]:
+    """GET, HEAD and POST of a question."""
+    summary, schema = "What a layer's weights should start as", reference("schemas", "Question")
+    fields = [reference("parameters", field) for field in Question.model_fields]
+    get = _json_operation("get_recommend", summary, fields, reference("schemas", "Recommendation"))
+    get["tags"] = ["advice"]
+    get["parameters"].append(reference("parameters", "If-Match"))
+    get["responses"] |= _responses(_REFUSALS | _CONDITIONAL)
+    head = {"operationId": "head_recommend", "summary": f"{summary}: the headers alone"}
+    answer = {
+        "description": summary,
+        "headers": {"Cache-Control": reference("headers", "Cache-Control")},
+        "content": get["responses"]["200"]["content"],
+    }
+    content = {"schema": schema, "example": _QUESTION}
+    post = {
+        "operationId": "post_recommend",
+        "summary": f"{summary}, the fields being JSON",
+        "tags": ["advice"],
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": {
+            "200": answer,
+            **_responses(_REFUSALS | {"413": "TooLarge", "415": "NotJson"}),
+        },
+    }
+    return {"get": get, "head": get | head, "post": post}
 
 
 def listing_operations(name: str, record: str) -> dict[str, Operation]:

@@ -10,7 +10,7 @@ from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from service.api.app import create_app
-from service.api.protocol import MOST_HEADER_BYTES, ProblemProtocol
+from service.api.protocol import ProblemProtocol
 from service.settings import Settings, load_settings
 
 KEEP_ALIVE_SECONDS = 65
@@ -44,7 +44,6 @@ def _config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
         app,
         workers=settings.workers,
         http=ProblemProtocol,
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -1,4 +1,4 @@
-"""A shell's words as fields: every field of the spec is an option, made from the spec's model."""
+"""A shell's words as fields: every field of a model is an option, made from the model."""
 
 import argparse
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.cli.parser import LineParser
-from service.spec import FIELDS, Spec
+from service.spec import Spec
 from service.wire.formats import FORMATS
 
 _NEGATIVE = re.compile(r"-[0-9.:]")
@@ -25,21 +25,34 @@ class Wish:
 
 
 def read_wish(arguments: Sequence[str]) -> Wish:
-    """The wish of these arguments; --help and arguments that are no options exit.
+    """The wish of these arguments; --help and arguments that are no options exit."""
+    given = read_words(_parser(), arguments)
+    return Wish(output=given.pop("output"), form=given.pop("format", None), words=given)
 
-    Options nobody knows are kept as fields nobody knows, since the spec refuses those better.
+
+def read_words(parser: LineParser, arguments: Sequence[str]) -> dict[str, str]:
+    """What is given of the parser's options, by name; arguments that are no options exit.
+
+    Options nobody knows are kept as fields nobody knows, since the model refuses those better.
     """
-    parser = _parser()
     known, others = parser.parse_known_args(_joined(arguments))
     given = {name: text for name, text in vars(known).items() if text is not None}
-    output, form = given.pop("output"), given.pop("format", None)
     for other in others:
         name, _, text = other.partition("=")
         if name.startswith("--"):
             given[name[2:].replace("-", "_")] = text
     if others and not others[0].startswith("--"):
         parser.error(f"{others[0][:40]!r} belongs to no option")
-    return Wish(given, output, form)
+    return given
+
+
+def add_fields(parser: LineParser, model: type[Spec]) -> None:
+    """An option for each field of the model, with dashes or underscores."""
+    for name, field in model.model_fields.items():
+        help_text = (field.description or "").replace("%", "%%")
+        names = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
+        example = str((field.examples or [name.upper()])[0])
+        parser.add_argument(*names, dest=name, action=_Once, metavar=example, help=help_text)
 
 
 class _Once(argparse.Action):
@@ -67,18 +80,8 @@ def _parser() -> LineParser:
         metavar="FORMAT",
         help=f"{', '.join(FORMATS)}; by default what FILE ends in, or npy",
     )
-    for field in FIELDS:
-        help_text = (Spec.model_fields[field].description or "").replace("%", "%%")
-        names = dict.fromkeys((f"--{field.replace('_', '-')}", f"--{field}"))
-        parser.add_argument(
-            *names, dest=field, action=_Once, metavar=_example(field), help=help_text
-        )
+    add_fields(parser, Spec)
     return parser
-
-
-def _example(field: str) -> str:
-    examples = Spec.model_fields[field].examples or [field.upper()]
-    return str(examples[0])
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:

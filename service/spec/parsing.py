@@ -1,12 +1,16 @@
-"""From a query, a JSON body or a shell's words to a Spec, or to every fault found in them."""
+"""From a query, a JSON body or a shell's words to a Spec, or to every fault found in them.
+
+One parser reads every model that is a Spec with further fields.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from service.initializers.words import unknown_word
 from service.spec.faults import MOST_PROBLEMS, Fault, refusal
-from service.spec.fields import FIELDS, Spec
+from service.spec.fields import Spec
 from service.spec.json_body import read_object
 from service.spec.query import split_query
 from service.spec.text import fault_of, is_unicode, word_reader
@@ -31,6 +35,7 @@ _REPLACEMENTS = {
 
 Members = Iterable[tuple[str, object]]
 Faults = list[tuple[str, Fault]]
+Model = TypeVar("Model", bound=Spec)
 
 
 def parse_query(query_string: bytes) -> Spec:
@@ -38,8 +43,7 @@ def parse_query(query_string: bytes) -> Spec:
 
     Raises UnreadableError with a problem for each fault.
     """
-    items, faults = split_query(query_string)
-    return _spec(items, faults)
+    return read_members(Spec, *split_query(query_string))
 
 
 def parse_words(words: Mapping[str, str]) -> Spec:
@@ -47,7 +51,7 @@ def parse_words(words: Mapping[str, str]) -> Spec:
 
     Raises UnreadableError with a problem for each fault.
     """
-    return _spec(words.items(), [])
+    return read_members(Spec, words.items(), [])
 
 
 def parse_json(body: bytes) -> tuple[Spec, str]:
@@ -55,10 +59,7 @@ def parse_json(body: bytes) -> tuple[Spec, str]:
 
     Raises UnreadableError with a problem for each fault.
     """
-    try:
-        members = read_object(body)
-    except Fault as fault:
-        raise refusal([("", fault)]) from None
+    members = json_members(body)
     formats = [member for member in members if member[0] == _FORMAT]
     faults: Faults = []
     written = _DEFAULT_FORMAT
@@ -69,7 +70,8 @@ def parse_json(body: bytes) -> tuple[Spec, str]:
             written = _read_format(formats[0][1])
         except Fault as fault:
             faults.append((_FORMAT, fault))
-    return _spec((member for member in members if member[0] != _FORMAT), faults), written
+    others = (member for member in members if member[0] != _FORMAT)
+    return read_members(Spec, others, faults), written
 
 
 _read_format = word_reader(_FORMAT, FORMATS, {"numpy": "npy", "st": "safetensors"}, "/docs")
@@ -80,11 +82,23 @@ def with_seed(spec: Spec, seed: int) -> Spec:
     return spec.model_copy(update={"seed": seed})
 
 
-def _spec(members: Members, faults: Faults) -> Spec:
-    """The spec of the members, unless something is wrong with them or was wrong before."""
+def json_members(body: bytes) -> list[tuple[str, object]]:
+    """The members of a JSON object in their order; raises UnreadableError for anything else."""
+    try:
+        return read_object(body)
+    except Fault as fault:
+        raise refusal([("", fault)]) from None
+
+
+def read_members(model: type[Model], members: Members, faults: Faults) -> Model:
+    """The `model` of the members, unless something is wrong with them or was wrong before.
+
+    Raises UnreadableError with a problem for each fault.
+    """
+    fields = tuple(model.model_fields)
     values: dict[str, object] = {}
     for field, value in members:
-        fault = _member_fault(field, value, values)
+        fault = _member_fault(field, value, values, fields)
         if fault is None:
             values[field] = value
         else:
@@ -92,20 +106,22 @@ def _spec(members: Members, faults: Faults) -> Spec:
         if len(faults) >= MOST_PROBLEMS:
             raise refusal(faults)
     try:
-        spec = Spec.model_validate(values)
+        read = model.model_validate(values)
     except ValidationError as error:
         known = {field for field, _ in faults}
         raise refusal([*faults, *_faults(error, known)]) from None
     if faults:
         raise refusal(faults)
-    return spec
+    return read
 
 
-def _member_fault(field: str, value: object, before: Mapping[str, object]) -> Fault | None:
+def _member_fault(
+    field: str, value: object, before: Mapping[str, object], fields: tuple[str, ...]
+) -> Fault | None:
     if not is_unicode(field):
         return Fault("malformed_text", "half of a surrogate pair", "write whole characters")
-    if field not in FIELDS:
-        unknown = fault_of(unknown_word("", field, FIELDS, _REPLACEMENTS, "/docs"))
+    if field not in fields:
+        unknown = fault_of(unknown_word("", field, fields, _REPLACEMENTS, "/docs"))
         return Fault("unknown_field", unknown.message, unknown.hint)
     if field in before:
         return _duplicate(field)

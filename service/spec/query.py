@@ -8,7 +8,7 @@ import re
 from service.spec.faults import Fault, shown
 
 MOST_ITEMS = 64
-"""More than twice the fields there are."""
+"""About twice the fields there are."""
 
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")

@@ -21,7 +21,7 @@ td {{ padding: 0 1rem .5rem 0; vertical-align: top }}</style>
 <p>{summary} For machines: <a href="/openapi.json">openapi.json</a>.</p>
 <h2>Paths</h2>
 <table>{paths}</table>
-<h2>Fields of /v1/weights</h2>
+<h2>Fields, from input_activation on of /recommend alone</h2>
 <table>{fields}</table>
 </html>
 """

@@ -6,11 +6,11 @@ Lean by intent: no dependencies, and no validation but the spec's own.
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from service.api.bodies import json_body
 from service.api.conditions import answer_without_body
 from service.api.documents import document, json_response
 from service.api.headers import caching_headers, fact_headers, location_header, tensor_tag
@@ -23,9 +23,6 @@ from service.plan.canonical import MOST_URL_BYTES, PATH
 from service.plan.issuing import Issue, issue
 from service.spec import parse_json, parse_query
 from service.wire.formats import FORMATS
-
-MOST_BODY_BYTES = 64 * 1024
-"""Many times the longest spec there can be."""
 
 ANSWERS_KEPT = 512
 """Answers remembered for clients who come again, without their values: a few KiB each."""
@@ -86,7 +83,7 @@ class Issuer:
 
     async def post(self, request: Request) -> ASGIApp:
         """The tensor that a JSON body asks for: not to be kept, but its URL may be."""
-        spec, form = parse_json(await _json_body(request))
+        spec, form = parse_json(await json_body(request))
         issued = issue(spec, form, max_bytes=self.max_bytes)
         headers = {"Cache-Control": "no-store", "Link": f'<{issued.url}>; rel="canonical"'}
         if form == "json":
@@ -126,23 +123,3 @@ def _headers(issued: Issue, caching: dict[str, str]) -> list[tuple[bytes, bytes]
 def _target(form: str, query: bytes) -> bytes:
     """The request target as it was sent: PlainRoute lets no second spelling of a path through."""
     return f"{PATH}.{form}?".encode() + query
-
-
-async def _json_body(request: Request) -> bytes:
-    """The body of a request that says it is JSON.
-
-    Raises HTTPException: 415 for another media type, 413 for more than MOST_BODY_BYTES.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise HTTPException(415, f"the body is {media_type or 'of no stated type'}, not JSON")
-    body = bytearray()
-    try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MOST_BODY_BYTES:
-                raise HTTPException(413, f"the body has more than {MOST_BODY_BYTES} bytes")
-    except ClientDisconnect:
-        # Nobody reads this answer; without one the server's log would call it an error.
-        raise HTTPException(400, "the body broke off") from None
-    return bytes(body)

@@ -1,0 +1,19 @@
+"""Advice: from the description of a layer to how its weights should start, and why."""
+
+from service.advice.question import (
+    Question,
+    parse_question_json,
+    parse_question_query,
+    parse_question_words,
+)
+from service.advice.recommendation import Recommendation
+from service.advice.recommending import recommend
+
+__all__ = [
+    "Question",
+    "Recommendation",
+    "parse_question_json",
+    "parse_question_query",
+    "parse_question_words",
+    "recommend",
+]

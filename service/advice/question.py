@@ -1,0 +1,113 @@
+"""The question: a tensor's spec, and what a recommendation has to know of the layer around it.
+
+The scheme fields are the asker's own choice, which is compared with what is recommended.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from service.initializers.activations import ACTIVATIONS, find_activation
+from service.spec import Spec, schemas
+from service.spec.numbers import read_integer
+from service.spec.parsing import json_members, read_members
+from service.spec.query import split_query
+from service.spec.text import record_reader, word_reader
+
+NORMALIZATIONS = ("none", "batch", "layer", "rms", "group")
+RESIDUALS = ("none", "pre_norm", "post_norm")
+POSITIONS = ("first", "hidden", "output")
+
+MOST_DEPTH = 10_000
+"""Ten times the deepest networks there are."""
+
+_NORMALIZATIONS = {
+    **{"batchnorm": "batch", "bn": "batch", "layernorm": "layer", "ln": "layer"},
+    **{"rmsnorm": "rms", "groupnorm": "group", "gn": "group", "false": "none"},
+}
+_RESIDUALS = {
+    **dict.fromkeys(("pre", "preln", "prelayernorm"), "pre_norm"),
+    **dict.fromkeys(("post", "postln", "postlayernorm"), "post_norm"),
+    "false": "none",
+}
+_POSITIONS = {
+    **dict.fromkeys(("input", "stem"), "first"),
+    **dict.fromkeys(("middle", "inner"), "hidden"),
+    **dict.fromkeys(("last", "final", "head", "classifier", "logits"), "output"),
+}
+
+
+def _read_depth(given: object) -> int:
+    return read_integer(given, 1, MOST_DEPTH)
+
+
+_InputActivation = Annotated[
+    str | None,
+    BeforeValidator(record_reader(lambda word: find_activation(word).name)),
+    schemas.words(ACTIVATIONS),
+]
+_Normalization = Annotated[
+    str,
+    BeforeValidator(word_reader("normalization", NORMALIZATIONS, _NORMALIZATIONS, "/docs")),
+    schemas.words(NORMALIZATIONS),
+]
+_Depth = Annotated[int | None, BeforeValidator(_read_depth), schemas.COUNT]
+_Residual = Annotated[
+    str,
+    BeforeValidator(word_reader("residual", RESIDUALS, _RESIDUALS, "/docs")),
+    schemas.words(RESIDUALS),
+]
+_Position = Annotated[
+    str,
+    BeforeValidator(word_reader("position", POSITIONS, _POSITIONS, "/docs")),
+    schemas.words(POSITIONS),
+]
+
+
+class Question(Spec):
+    """A description of a layer: every field as it was given, or its default."""
+
+    model_config = ConfigDict(title="Question")
+
+    input_activation: _InputActivation = Field(
+        default=None,
+        description=(
+            "The nonlinearity whose output the layer reads; by default `activation`, linear for "
+            "the first layer and for a head of sigmoids or softmax."
+        ),
+        examples=["relu"],
+    )
+    normalization: _Normalization = Field(
+        default="none",
+        description="The normalization that follows the layer, or feeds it.",
+        examples=["batch"],
+    )
+    depth: _Depth = Field(
+        default=None,
+        description="Layers of the stack like this one; of a residual network, its blocks.",
+        examples=[30],
+    )
+    residual: _Residual = Field(
+        default="none",
+        description="Where the norm stands, if the layer writes into a residual stream.",
+        examples=["pre_norm"],
+    )
+    position: _Position = Field(
+        default="hidden", description="Where in the network the layer is.", examples=["output"]
+    )
+
+
+def parse_question_query(query_string: bytes) -> Question:
+    """The question of a URL's query; raises UnreadableError with a problem for each fault."""
+    return read_members(Question, *split_query(query_string))
+
+
+def parse_question_words(words: Mapping[str, str]) -> Question:
+    """The question of a shell's words; raises UnreadableError with a problem for each fault."""
+    return read_members(Question, words.items(), [])
+
+
+def parse_question_json(body: bytes) -> Question:
+    """The question of a JSON object; raises UnreadableError with a problem for each fault."""
+    return read_members(Question, json_members(body), [])

@@ -1,0 +1,31 @@
+"""What a request for one scheme may say, as JSON Schema (draft 2020-12)."""
+
+from typing import Any
+
+from service.initializers.schemes import Scheme
+from service.plan.recipe import SCHEME_FIELDS
+from service.spec import Spec
+from service.wire.formats import FORMATS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def scheme_schema(scheme: Scheme) -> dict[str, Any]:
+    """The schema of a POST to /v1/weights that names `scheme`, with the fields it takes alone."""
+    taken = Spec.model_json_schema()["properties"]
+    for field in SCHEME_FIELDS:
+        if field not in scheme.fields:
+            del taken[field]
+    if "distribution" in taken:
+        taken["distribution"]["enum"] = list(scheme.distributions)
+    taken["scheme"]["enum"] = [scheme.name, f"{scheme.name}@1", *scheme.aliases]
+    taken["format"] = {"type": "string", "enum": list(FORMATS), "default": "npy"}
+    return {
+        "$schema": DIALECT,
+        "title": scheme.name,
+        "description": f"{scheme.summary} {scheme.formula}",
+        "type": "object",
+        "properties": taken,
+        "required": ["shape", "scheme"],
+        "additionalProperties": False,
+    }

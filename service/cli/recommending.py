@@ -1,0 +1,35 @@
+"""`recommend`: what a layer's weights should start as, printed to be read, or as JSON."""
+
+import sys
+
+from service.advice import Question, parse_question_words, recommend
+from service.cli.parser import REFUSED, LineParser, complain_of, usable_settings
+from service.cli.report import report
+from service.cli.words import add_fields, read_words
+from service.errors import FaninError
+
+_DESCRIPTION = "Say what a layer's weights should start as, and why."
+_USAGE = "%(prog)s --shape 64,3,7,7 --activation relu --depth 30"
+
+
+def print_recommendation(arguments: list[str]) -> int:
+    """Do what the arguments ask for; the exit status."""
+    words = read_words(_parser(), arguments)
+    as_json = words.pop("json", None) is not None
+    max_bytes = usable_settings().max_bytes
+    try:
+        answer = recommend(parse_question_words(words), max_bytes=max_bytes)
+    except FaninError as error:
+        complain_of(error.problems)
+        return REFUSED
+    sys.stdout.buffer.write(answer.as_json() if as_json else report(answer).encode())
+    return 0
+
+
+def _parser() -> LineParser:
+    parser = LineParser("recommend", _DESCRIPTION, _USAGE)
+    parser.add_argument(
+        "--json", action="store_const", const="", help="the whole answer, as /recommend gives it"
+    )
+    add_fields(parser, Question)
+    return parser

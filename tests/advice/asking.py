@@ -1,0 +1,26 @@
+"""A question as a client would write it, to its recommendation."""
+
+from service.advice import Recommendation, parse_question_query, recommend
+from service.plan import Plan, plan
+from service.spec import parse_query
+
+MOST = 2**44
+
+
+def asked(query: str) -> Recommendation:
+    """The recommendation for a query."""
+    return recommend(parse_question_query(query.encode()), max_bytes=MOST)
+
+
+def fetched(url: str) -> Plan:
+    """The plan of a weights_url, with seed 1 if it has none."""
+    path, _, query = url.partition("?")
+    spec = parse_query(query.encode())
+    if spec.seed is None:
+        spec = parse_query(f"{query}&seed=1".encode())
+    return plan(spec, path.rpartition(".")[2], max_bytes=MOST)
+
+
+def codes(recommendation: Recommendation) -> list[str]:
+    """The codes of its warnings, but for the missing name's."""
+    return [each.code for each in recommendation.warnings if each.code != "name_missing"]

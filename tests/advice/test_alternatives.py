@@ -1,0 +1,113 @@
+"""Alternatives, and the same thing in other stacks' words."""
+
+import ast
+
+import pytest
+
+from service.advice.equivalents import STACKS
+from tests.advice.asking import asked, fetched
+
+QUERIES = [
+    "shape=64,32,3,3&activation=relu&normalization=batch&std=0.02",
+    "shape=64,64&activation=tanh",
+    "shape=64,64&activation=sin&position=first",
+    "shape=64,64&activation=sigmoid&dtype=bfloat16",
+    "shape=10,64&input_activation=relu&activation=sigmoid&position=output",
+    "shape=64,64&input_activation=gelu&residual=pre_norm&depth=8",
+    "shape=100,64&layer=embedding",
+    "shape=64&fan_in=9",
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_an_alternative_with_a_url_is_what_it_says(query: str) -> None:
+    """Scheme, gain, std and limit of every one, and no two alike."""
+    answer = asked(f"{query}&seed=1&name=a")
+    found = [each for each in answer.alternatives if each.weights_url is not None]
+    assert found
+    assert len({each.weights_url for each in found} | {answer.weights_url}) == len(found) + 1
+    for each in found:
+        facts = fetched(each.weights_url or "").facts
+        assert (each.scheme, each.gain) == (facts.scheme, facts.gain)
+        assert (each.std, each.limit) == (facts.std, facts.limit)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_alternative_says_what_and_when(query: str) -> None:
+    """And what Fanin cannot issue has no numbers."""
+    for each in asked(query).alternatives:
+        assert each.what
+        assert each.when
+        assert (each.weights_url is None) == (each.std is None)
+
+
+def test_tanh_has_its_edge_of_chaos() -> None:
+    """Gain 1.4674 with biases of std 0.3885 (sqrt(0.15097))."""
+    whats = [each.what for each in asked("shape=64,64&activation=tanh").alternatives]
+    assert any("gain 1.46741 with biases of std 0.388542" in what for what in whats)
+
+
+def test_implicit_networks_are_shown_siren() -> None:
+    """1/n for the first layer, sqrt(6/n)/30 for the others."""
+    for position, limit in (("first", 1 / 64), ("hidden", (6 / 64) ** 0.5 / 30)):
+        answer = asked(f"shape=64,64&activation=sin&position={position}")
+        siren = next(each for each in answer.alternatives if each.what.startswith("SIREN"))
+        assert siren.limit == pytest.approx(limit)
+
+
+def test_every_stack_has_a_line_or_a_reason() -> None:
+    """Ten stacks, none of which the tests run."""
+    equivalents = asked("shape=64,64&activation=relu").equivalents
+    assert list(equivalents) == (
+        ["pytorch", "keras", "jax", "flax", "flux", "burn", "candle", "mlx", "tfjs", "onnx"]
+    )
+    assert not any(each.executed for each in equivalents.values())
+    assert [name for name, each in equivalents.items() if each.code is None] == ["onnx"]
+
+
+@pytest.mark.parametrize("query", [*QUERIES, "shape=64,64&distribution=truncated_normal"])
+def test_lines_are_code(query: str) -> None:
+    """Python parses its five; who has no line says why."""
+    equivalents = asked(query).equivalents
+    assert all(each.code or each.note for each in equivalents.values())
+    for stack in ("pytorch", "keras", "jax", "flax", "mlx"):
+        ast.parse(equivalents[stack].code or "", mode="eval")
+
+
+LINES = [
+    ("pytorch", "activation=relu", "torch.nn.init.kaiming_normal_(w, a=0.0)"),
+    ("pytorch", "activation=selu", "torch.nn.init.kaiming_normal_(w, a=1.0)"),
+    ("pytorch", "activation=tanh", "torch.nn.init.xavier_uniform_(w, gain=1.59253742)"),
+    ("pytorch", "activation=gelu", "torch.nn.init.normal_(w, 0.0, 0.1916913051)"),
+    (
+        "keras",
+        "activation=relu",
+        'keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")',
+    ),
+    ("flux", "activation=relu", "Flux.kaiming_normal(dims...; gain = 1.414213562)"),
+    ("burn", "activation=relu", "Initializer::Normal { mean: 0.0, std: 0.1767766953 }"),
+    (
+        "candle",
+        "activation=tanh",
+        "candle_nn::Init::Uniform { lo: -0.3447944655, up: 0.3447944655 }",
+    ),
+    ("tfjs", "activation=relu", "tf.initializers.randomNormal({mean: 0.0, stddev: 0.1767766953})"),
+    ("mlx", "layer=embedding", "mlx.nn.init.normal(0.0, 1.0)(w)"),
+]
+
+
+@pytest.mark.parametrize(("stack", "query", "line"), LINES)
+def test_a_line_has_the_recommendations_numbers(stack: str, query: str, line: str) -> None:
+    """Ten digits of the std or the limit, or a gain for a stack that counts the same fans."""
+    assert asked(f"shape=64,64&{query}").equivalents[stack].code == line
+
+
+def test_a_stack_that_counts_other_fans_is_given_the_number() -> None:
+    """PyTorch's fan_in of a strided transposed convolution is another: so no kaiming_normal_."""
+    query = "shape=32,64,4,4&layer=conv_transpose2d&stride=2&activation=relu"
+    assert asked(query).equivalents["pytorch"].code == "torch.nn.init.normal_(w, 0.0, 0.125)"
+
+
+def test_every_named_stack_counts_by_a_rule() -> None:
+    """A named line without a fan rule would never be used."""
+    assert all(stack.fans for stack in STACKS.values() if stack.named)
