@@ -50,17 +50,31 @@ def run(command: list[str], base: str, folder: Path) -> str:
 @pytest.mark.needs("curl")
 def test_the_first_screen_puts_a_tensor_in_hand(base: str, tmp_path: Path) -> None:
     """The quoted curl as typed, then the Python lines; the shell gives the same file."""
-    first, second, wrong = commands("curl")
+    first, advice, second, wrong = commands("curl")
     run(first, base, tmp_path)
     loaded = run([sys.executable, "-c", blocks("python")[0]], base, tmp_path)
     assert re.match(r"\(64, 3, 7, 7\) float32 0\.11[67]", loaded)
     fetched = (tmp_path / "conv1.npy").read_bytes()
-    (shell,) = commands("python")
-    run(["env", f"PYTHONPATH={ROOT}", sys.executable, *shell[1:]], base, tmp_path)
+    shell, report = (
+        run(["env", f"PYTHONPATH={ROOT}", sys.executable, *words[1:]], base, tmp_path)
+        for words in commands("python")
+    )
     assert (tmp_path / "conv1.npy").read_bytes() == fetched
+    assert (shell, "he_normal" in report) == ("", True)
+    assert json.loads(run(advice, base, tmp_path))["scheme"] == "he_normal"
     certificate = json.loads(run(second, base, tmp_path))
     assert (certificate["fan_in"], certificate["fan_out"]) == (75, 200)
     assert "he_normal" in json.loads(run(wrong, base, tmp_path))["errors"][0]["hint"]
+
+
+@pytest.mark.needs("rustc")
+def test_from_a_question_to_weights_in_rust(base: str, tmp_path: Path) -> None:
+    """The two lines as typed, from the project's folder."""
+    (tmp_path / "clients").symlink_to(ROOT / "clients")
+    build = " ".join(commands("mkdir")[0])
+    run(["sh", "-c", build], base, tmp_path)
+    (ask,) = commands("build/fanin")
+    assert "he_normal [64, 3, 7, 7] float32" in run(ask, base, tmp_path)
 
 
 @pytest.mark.needs("curl")
