@@ -81,12 +81,12 @@ def _recommend(arguments: list[str]) -> int:
 
 def _openapi(arguments: list[str]) -> int:
     from service.api.app import create_app
-    from service.api.documents import json_bytes
+    from service.cli.files import printed
     from service.cli.parser import LineParser, usable_settings
+    from service.wire.json_text import json_bytes
 
     LineParser("openapi", "Print the OpenAPI document.").parse_args(arguments)
-    sys.stdout.buffer.write(json_bytes(create_app(usable_settings()).openapi()))
-    return 0
+    return printed(json_bytes(create_app(usable_settings()).openapi()))
 
 
 COMMANDS = {

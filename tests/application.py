@@ -4,6 +4,7 @@ httpx respells URLs; `ask` sends a request target as it stands.
 """
 
 import http.client
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -82,3 +83,28 @@ def send(address: Address, request: bytes) -> bytes:
         while piece := client.recv(65536):
             received += piece
         return bytes(received)
+
+
+def parsed(raw: bytes) -> Answer:
+    """Raw bytes from a socket as an answer."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return Answer(int(status.split()[1]), headers, body)
+
+
+def problem(answer: Answer) -> Any:
+    """The answer's problem, whose form is checked: it is whole, strict JSON and never cached."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    body = json.loads(answer.body.decode("utf-8"), parse_constant=refuse)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert body["status"] == answer.status
+    assert body["type"] == f"/problems/{body['reason']}"
+    assert body["errors"]
+    assert all(entry["message"] and entry["hint"] for entry in body["errors"])
+    assert len(answer.body) < 8000
+    return body

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import subprocess
 import sys
 import termios
@@ -71,16 +72,19 @@ def test_values_may_begin_with_a_minus(tmp_path: Path, arguments: list[str]) -> 
 
 
 def test_a_drawn_seed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a seed one is drawn; the line has the URL of the same bytes."""
+    """Without a seed one is drawn; the line has the command and the URL of the same bytes."""
     output = tmp_path / "w.npy"
-    words = ["--shape", "4,3", "--scheme", "normal", "--name", "w"]
+    words = ["--shape", "4,3", "--scheme", "normal", "--fan-in", "3", "--name", "it's"]
     assert write_weights([*words, "-o", str(output)]) == 0
     [line] = capsys.readouterr().err.splitlines()
-    seed = line.split()[1]
-    assert line.endswith(f"/v1/weights.npy?shape=4,3&scheme=normal&seed={seed}&name=w")
-    again = tmp_path / "again.npy"
-    assert write_weights([*words, "--seed", seed, "-o", str(again)]) == 0
-    assert again.read_bytes() == output.read_bytes()
+    assert line.startswith("seed ")
+    seed, written = line.split()[1], output.read_bytes()
+    assert line.endswith(f", or /v1/weights.npy?shape=4,3&scheme=normal&seed={seed}&name=it%27s")
+    output.unlink()
+    python, *command = shlex.split(line.partition("again: ")[2].rpartition(", or ")[0])
+    assert (python, command[:2]) == ("python", ["-m", "service"])
+    assert main(command[2:]) == 0
+    assert output.read_bytes() == written
 
 
 @pytest.mark.parametrize(
@@ -93,6 +97,10 @@ def test_a_drawn_seed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ),
         (["--shape", "4,3", "--seed", ""], ["seed: nothing is given"]),
         (["--shape", "4,3", "--sead", "1"], ["sead: 'sead' is not known (the nearest are "]),
+        (
+            ["--shape", "4,3", "--order", "Z"],
+            ["order: 'Z' is not known (the nearest are F, C; --help lists all)"],
+        ),
         (["--shape", "4,3", "--sead=1"], ["sead: 'sead' is not known (the nearest are "]),
         (["--shape", "4,3", "--scheme", "x", "--std", "y"], ["scheme: ", "std: "]),
         (["--shape", "4,3", "--dtype", "bfloat16"], ["dtype: npy cannot carry bfloat16 (use "]),
@@ -154,17 +162,35 @@ def test_a_failure_leaves_what_was_there(
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("w.npy", b"old")]
 
 
-@pytest.mark.parametrize(
-    ("output", "reason"),
-    [("missing/w.npy", "No such file or directory"), ("w.npy/", "Is a directory")],
-)
+@pytest.mark.parametrize("words", [TENSOR, ["--shape", "4,3", "--scheme", "normal"]])
 def test_a_place_that_cannot_be_written_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str, reason: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
-    """Status 1, and the system's own reason."""
-    (tmp_path / "w.npy").mkdir()
-    assert write_weights([*TENSOR, "--format", "npy", "-o", f"{tmp_path}/{output}"]) == 1
-    assert capsys.readouterr().err == f"{tmp_path}/{output}: {reason}\n"
+    """Status 1, and the system's own reason; of a seed drawn in vain nothing is said."""
+    assert write_weights([*words, "-o", f"{tmp_path}/missing/w.npy"]) == 1
+    assert capsys.readouterr().err == f"{tmp_path}/missing/w.npy: No such file or directory\n"
+
+
+@pytest.mark.parametrize("form", [[], ["--format", "npy"]])
+@pytest.mark.parametrize("output", ["w.npy", "w", "w/"])
+def test_a_folder_is_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: list[str], output: str
+) -> None:
+    """Whatever it is called, and whether or not a format is named; status 2."""
+    (tmp_path / output).mkdir()
+    assert write_weights([*TENSOR, *form, "-o", f"{tmp_path}/{output}"]) == 2
+    assert capsys.readouterr().err == f"{tmp_path}/{output} is a folder\n"
+
+
+def test_a_suffix_and_a_format_do_not_contradict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that says it is another format than it is would be found out by its reader only."""
+    output = str(tmp_path / "w.npy")
+    assert write_weights([*TENSOR, "-o", output, "--format", "json"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "ends as a file of format npy, and --format says json" in line
+    assert write_weights([*TENSOR, "-o", output, "--format", "npy"]) == 0
 
 
 def test_a_full_device_is_one_line() -> None:
@@ -173,18 +199,6 @@ def test_a_full_device_is_one_line() -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"/dev/full: No space left on device\n"
     assert Path("/dev/full").is_char_device()
-
-
-def test_a_reader_who_leaves_is_one_line() -> None:
-    """Like `| head -c 1`: status 1, no traceback."""
-    command = [sys.executable, "-m", "service", "weights", "--shape", "4096,4096"]
-    command += ["--scheme", "zeros", "-o", "-"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:  # type: ignore[call-overload]
-        process.stdout.read(1)
-        process.stdout.close()
-        said = process.stderr.read()
-    assert (process.returncode, said) == (1, b"-: Broken pipe\n")
 
 
 def test_a_file_gets_the_permissions_of_any_other(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The recommendation: the answer to a question, with everything that it rests on."""
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ from service.advice.comparison import Compared
 from service.advice.equivalents import Equivalent
 from service.initializers.references import Reference
 from service.plan import PlanWarning
+from service.wire.json_text import json_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +57,4 @@ class Recommendation:
 
     def as_json(self) -> bytes:
         """The same as text that people can read too, in UTF-8."""
-        text = json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False, indent=2)
-        return text.encode() + b"\n"
+        return json_bytes(self.as_dict())

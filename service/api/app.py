@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from service.api import problems
 from service.api.openapi import openapi, openapi_route
@@ -12,7 +13,7 @@ from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
 from service.api.routes.weights import Issuer
-from service.api.routing import PlainRoute
+from service.api.routing import PlainRoute, origin_form
 from service.api.streaming import StreamPool
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
@@ -27,6 +28,9 @@ class Application(FastAPI):
             plain = [route for route in self.routes if isinstance(route, PlainRoute)]
             self.openapi_schema = openapi(plain)
         return self.openapi_schema
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(origin_form(scope), receive, send)
 
 
 def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> Application:

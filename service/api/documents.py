@@ -1,18 +1,11 @@
 """JSON answers: small enough to be made whole, each with the tag of its own body."""
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.conditions import answer_without_body, entity_tag
-
-
-def json_bytes(value: Any) -> bytes:
-    """A value as JSON that people can read too, in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2).encode() + b"\n"
 
 
 def json_response(body: bytes, headers: Mapping[str, str]) -> Response:

@@ -86,11 +86,14 @@ FACTS: tuple[Fact, ...] = (
 )
 
 
-def fact_headers(plan: Plan) -> dict[str, str]:
-    """What applies of FACTS, and what the bytes are."""
-    form = FORMATS[plan.format]
-    facts = {fact.header: fact.value(plan) for fact in FACTS}
-    file_name = attachment_name(plan.spec.name, form.suffix)
+def fact_headers(issue: Issue) -> dict[str, str]:
+    """What applies of FACTS, and what the bytes are: a file called as the tensor was asked for.
+
+    Equal constants of any name are one tensor, and still files of their own.
+    """
+    form = FORMATS[issue.plan.format]
+    facts = {fact.header: fact.value(issue.plan) for fact in FACTS}
+    file_name = attachment_name(issue.name, form.suffix)
     return {
         "Content-Type": form.media_type,
         "Content-Disposition": f'attachment; filename="{file_name}"',

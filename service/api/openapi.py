@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.advice import Question, Recommendation
-from service.api.documents import document, json_bytes
+from service.api.documents import document
 from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, document_operation, reference
 from service.api.reasons import REASONS, Reason
@@ -20,8 +20,10 @@ from service.plan import Facts, PlanWarning
 from service.spec import Spec
 from service.spec.kinds import ORDERS
 from service.stream.edition import EDITION
+from service.stream.precision import Precision
 from service.wire.dtypes import DTYPES, Dtype
 from service.wire.formats import FORMATS
+from service.wire.json_text import json_bytes
 
 Schema = dict[str, Any]
 
@@ -34,6 +36,11 @@ def _array(items: Schema) -> Schema:
 
 _OPTIONAL_TEXT: Schema = {"type": ["string", "null"]}
 _COUNTS = _array({"type": "integer"})
+_JSON_SCHEMA: Schema = {
+    "type": "object",
+    "description": "JSON Schema of a POST to /v1/weights that names the scheme.",
+}
+_PRECISION: Schema = TypeAdapter(Precision).json_schema()["properties"]
 _FILE: Schema = {
     "type": "object",
     "required": ["url", "bytes"],
@@ -57,9 +64,10 @@ _CERTIFICATE: Schema = {
 
 _RECORDS: dict[str, tuple[type, Schema]] = {
     "Scheme": (Scheme, {"revisions": _COUNTS}),
+    "SchemeWithSchema": (Scheme, {"revisions": _COUNTS, "schema": _JSON_SCHEMA}),
     "Activation": (Activation, {"takes_slope": {"type": "boolean"}}),
     "Layer": (Layer, {"ranks": _COUNTS}),
-    "Dtype": (Dtype, {"formats": _array({"enum": list(FORMATS)})}),
+    "Dtype": (Dtype, {**_PRECISION, "formats": _array({"enum": list(FORMATS)})}),
     "Reason": (Reason, {"reason": {"enum": list(REASONS)}}),
     "PlanWarning": (PlanWarning, {}),
     "Certificate": (Facts, _CERTIFICATE),
@@ -88,7 +96,7 @@ _PROBLEMS: dict[str, str] = {
     "NotFound": "Nothing is at this path.",
     "PreconditionFailed": "If-Match names other tags only.",
     "TooLarge": "The body is too large.",
-    "NotJson": "The body is no application/json.",
+    "NotJson": "The body is no application/json, or encoded.",
     "Unavailable": "Not now: all streams are in use, or the kernels are not compiled yet.",
 }
 

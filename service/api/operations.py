@@ -98,7 +98,9 @@ def listing_operations(name: str, record: str) -> dict[str, Operation]:
     """GET of a whole table, an object that holds the list of records under its name."""
     records = {"type": "array", "items": reference("schemas", record)}
     schema = {"type": "object", "required": [name], "properties": {name: records}}
-    return {"get": _json_operation(f"list_{name}", f"All {name}", [], schema)}
+    operation = _json_operation(f"list_{name}", f"All {name}", [], schema)
+    operation["responses"] |= _responses({"400": "Unreadable"})
+    return {"get": operation}
 
 
 def record_operations(record: str, parameter: str, example: str) -> dict[str, Operation]:
@@ -112,7 +114,7 @@ def record_operations(record: str, parameter: str, example: str) -> dict[str, Op
     }
     name, schema = record.lower(), reference("schemas", record)
     operation = _json_operation(f"get_{name}", f"One {name}", [word], schema)
-    operation["responses"] |= _responses({"404": "NotFound"})
+    operation["responses"] |= _responses({"400": "Unreadable", "404": "NotFound"})
     return {"get": operation}
 
 

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -51,12 +50,11 @@ request."""
 
 _MOST_FIELD_CHARACTERS = 80
 _MOST_TEXT_CHARACTERS = 500
-_MOST_VALIDATION_ERRORS = 10
 
 
 def install(app: FastAPI) -> None:
     """Let every error of `app` be answered by this module; the server logs unknown ones."""
-    for error in (FaninError, HTTPException, RequestValidationError, Exception):
+    for error in (FaninError, HTTPException, Exception):
         app.add_exception_handler(error, _answer)
 
 
@@ -112,8 +110,6 @@ async def _answer(request: Request, error: Exception) -> Response:
             return problem_response(error)
         case HTTPException():
             return _answer_http(request, error)
-        case RequestValidationError():
-            return respond(400, "bad_request", *_validation_problems(error))
         case _:
             message = "an error of this server, which it has logged"
             hint = "report it together with the request"
@@ -135,7 +131,8 @@ def _answer_http(request: Request, error: HTTPException) -> Response:
 
 
 def _nearest_paths(request: Request) -> str:
-    paths = [route.path for route in iter_route_contexts(request.app.routes) if route.path]
+    every = (route.path for route in iter_route_contexts(request.app.routes))
+    paths = [path for path in every if path and "{" not in path]
     path = request.url.path[:_MOST_FIELD_CHARACTERS]
     nearest = difflib.get_close_matches(path, paths, n=3, cutoff=0.0)
     return f"the nearest are {', '.join(nearest)}; /docs lists all"
@@ -152,13 +149,3 @@ def _allowed_methods(request: Request, found: str) -> str:
         if route.path == here:
             methods |= set(route.methods or ())
     return ", ".join(sorted(methods))
-
-
-def _validation_problems(error: RequestValidationError) -> list[Problem]:
-    """FastAPI's findings without the values, which JSON may be unable to carry."""
-    return [
-        Problem(
-            ".".join(map(str, found["loc"][1:])), found["msg"], REASONS["bad_request"].explanation
-        )
-        for found in error.errors()[:_MOST_VALIDATION_ERRORS]
-    ]

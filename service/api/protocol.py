@@ -22,6 +22,10 @@ LINGER_SECONDS = 2.0
 """How long a refused client may go on sending (RFC 9112, section 9.6): a connection closed before
 its bytes are read is reset, and the answer with it."""
 
+# What strangers send is worth no line in the log; an error of the application is.
+_LOGGER = logging.getLogger("uvicorn.error.connection")
+_LOGGER.setLevel(logging.ERROR)
+
 
 class ProblemProtocol(H11Protocol):
     """Called by uvicorn for each connection."""
@@ -29,9 +33,7 @@ class ProblemProtocol(H11Protocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.conn: BoundedConnection = BoundedConnection()
-        # What strangers send is worth no line in the log; an error of the application is.
-        self.logger = logging.getLogger("uvicorn.error.connection")
-        self.logger.setLevel(logging.ERROR)
+        self.logger = _LOGGER
         self._refused = False
 
     def data_received(self, data: bytes) -> None:
@@ -83,14 +85,14 @@ def _answer(conn: BoundedConnection, error: BaseException | None) -> Response:
         return _problem(414, "uri_too_long", message, REASONS["uri_too_long"].explanation)
     if getattr(error, "error_status_hint", 400) == TOO_LARGE:
         message = f"the request line and the headers have more than {MOST_HEAD_BYTES} bytes"
-        return _problem(TOO_LARGE, "header_too_large", message, _HEADER_HINT)
+        return _problem(TOO_LARGE, "header_too_large", message, _HEADERS_HINT)
     if not conn.request_line.isascii():
         return _problem(400, "bad_request", "the request line is not ASCII", _ESCAPES)
     message = "the request line, a header or the body's framing is not HTTP/1.1"
     return _problem(400, "bad_request", message, "let curl or an HTTP library write the request")
 
 
-_HEADER_HINT = REASONS["header_too_large"].explanation
+_HEADERS_HINT = REASONS["header_too_large"].explanation
 _ESCAPES = (
     "percent-encode UTF-8, for example name=gr%C3%B6%C3%9Fe; curl -G --data-urlencode does it"
 )

@@ -47,7 +47,7 @@ REASONS: dict[str, Reason] = {
     ),
     "header_too_large": Reason(
         "The request's header is too large",
-        "Put long specs into the body of a POST.",
+        "Leave out headers that no route reads, cookies first; a long spec goes into a POST.",
     ),
     "impossible_slice": Reason(
         "The slice lies outside the tensor",
@@ -211,7 +211,7 @@ REASONS: dict[str, Reason] = {
     ),
     "unsupported_media_type": Reason(
         "The body's media type is not known",
-        "Send JSON, with Content-Type: application/json.",
+        "Send JSON, with Content-Type: application/json and no Content-Encoding.",
     ),
     "uri_too_long": Reason(
         "The URL is too long",

@@ -1,13 +1,17 @@
 """A route as Fanin has them: one spelling of its path, no dependencies, its OpenAPI beside it."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 Operation = dict[str, Any]
 """An operation object of OpenAPI 3.1."""
+
+_ORIGIN = re.compile(rb"https?://[^/]*", re.IGNORECASE)
 
 
 class PlainRoute(Route):
@@ -26,3 +30,17 @@ class PlainRoute(Route):
         if scope["type"] == "http" and b"%" in scope["raw_path"]:
             return Match.NONE, {}
         return super().matches(scope)
+
+
+def origin_form(scope: Scope) -> Scope:
+    """The same request without the scheme and authority that a target may begin with.
+
+    That is for proxies, but every server has to accept it (RFC 9112, section 3.2.2).
+    """
+    if scope["type"] != "http" or scope["raw_path"].startswith(b"/"):
+        return scope
+    origin = _ORIGIN.match(scope["raw_path"])
+    if not origin:
+        return scope
+    raw_path = scope["raw_path"][origin.end() :] or b"/"
+    return {**scope, "raw_path": raw_path, "path": unquote(raw_path.decode("ascii"))}

@@ -1,5 +1,6 @@
 """Where bytes go: standard output, or a file that is there whole or not at all."""
 
+import errno
 import os
 import secrets
 import sys
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from service.cli.parser import FAILED, complain
 
 STANDARD_OUTPUT = "-"
 
@@ -20,6 +23,8 @@ def opened(output: str) -> Iterator[IO[bytes]]:
     nothing can take the place of, are written to as they are.
     """
     if output == STANDARD_OUTPUT:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "standard output is closed")
         with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
             yield stream
         return
@@ -35,3 +40,14 @@ def opened(output: str) -> Iterator[IO[bytes]]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def printed(content: bytes) -> int:
+    """Write to standard output; the exit status."""
+    try:
+        with opened(STANDARD_OUTPUT) as stream:
+            stream.write(content)
+    except OSError as error:
+        complain(f"{STANDARD_OUTPUT}: {error.strerror or error}")
+        return FAILED
+    return 0

@@ -38,12 +38,13 @@ def usable_settings(**options: str | None) -> Settings:
 
 
 def complain(line: str) -> None:
-    """A line for people."""
-    print(line, file=sys.stderr)
+    """A line for people, if standard error is open: print would take standard output instead."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr)
 
 
 def complain_of(problems: Iterable[Problem]) -> None:
-    """A line for each problem."""
+    """A line for each problem; what the server's page tells, --help does here."""
     for problem in problems:
         field = f"{problem.field}: " if problem.field else ""
-        complain(f"{field}{problem.message} ({problem.hint})")
+        complain(f"{field}{problem.message} ({problem.hint.replace('/docs', '--help')})")

@@ -1,8 +1,7 @@
 """`recommend`: what a layer's weights should start as, printed to be read, or as JSON."""
 
-import sys
-
 from service.advice import Question, parse_question_words, recommend
+from service.cli.files import printed
 from service.cli.parser import REFUSED, LineParser, complain_of, usable_settings
 from service.cli.report import report
 from service.cli.words import add_fields, read_words
@@ -22,8 +21,7 @@ def print_recommendation(arguments: list[str]) -> int:
     except FaninError as error:
         complain_of(error.problems)
         return REFUSED
-    sys.stdout.buffer.write(answer.as_json() if as_json else report(answer).encode())
-    return 0
+    return printed(answer.as_json() if as_json else report(answer).encode())
 
 
 def _parser() -> LineParser:

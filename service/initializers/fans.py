@@ -113,7 +113,7 @@ def fan_number(mode: str, fan_in: int | None, fan_out: int | None) -> float:
     None (`no_fan`) or 0 (`zero_fan`), UnreadableError (`unknown_word`) for an unknown mode.
     """
     if mode not in MODES:
-        raise unknown_word("mode", mode, MODES, {"fanaverage": "fan_avg"}, "/schemes")
+        raise unknown_word("mode", mode, MODES, {}, "/schemes")
     fans = {"fan_in": fan_in, "fan_out": fan_out}
     used = [_usable(name, fans[name]) for name in MODES[mode]]
     first, last = used[0], used[-1]

@@ -36,6 +36,8 @@ _LAYER_REPLACEMENTS = {
     "fullyconnected": "dense",
     "gemm": "dense",
     "matmul": "dense",
+    "conv": "conv2d",
+    "convtranspose": "conv_transpose2d",
     "convolution1d": "conv1d",
     "convolution2d": "conv2d",
     "convolution3d": "conv3d",

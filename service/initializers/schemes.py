@@ -17,8 +17,6 @@ from service.initializers.references import (
 )
 from service.initializers.words import squash, unknown_word
 
-DISTRIBUTIONS = ("constant", "normal", "uniform", "truncated_normal")
-
 AUTO = "auto"
 """The word that stands for whatever scheme fits the layer; it is none itself."""
 

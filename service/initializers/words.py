@@ -11,10 +11,22 @@ from service.errors import Problem, UnreadableError
 _SHOWN = 40
 """Characters of a stranger's word that are compared and repeated: longer than any real name."""
 
+_MOST_CHARACTERS = 100
+"""With its modules a name may be longer."""
+
 
 def squash(word: str) -> str:
-    """`word` without case and punctuation: `KaimingNormal` and `kaiming_normal_` are one."""
-    return "".join(c for c in word[:_SHOWN].casefold() if c.isalnum())
+    """`word` without case and punctuation: `KaimingNormal` and `kaiming_normal_` are one.
+
+    So are the average and its abbreviation.
+    """
+    bare = "".join(c for c in word[:_SHOWN].casefold() if c.isalnum())
+    return bare.replace("average", "avg")
+
+
+def _unqualified(word: str) -> str:
+    """`word` without the modules that stand before it: `torch.nn.Conv2d` is `Conv2d`."""
+    return word[:_MOST_CHARACTERS].rpartition(".")[2]
 
 
 def unknown_word(
@@ -27,7 +39,7 @@ def unknown_word(
     """
     known = tuple(known)
     respelled = {squash(name): name for name in known} | dict(replacements)
-    exact = respelled.get(squash(word))
+    exact = respelled.get(squash(word)) or respelled.get(squash(_unqualified(word)))
     if exact is not None:
         hint = f"write {exact}; {url} lists all"
     else:

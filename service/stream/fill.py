@@ -11,6 +11,7 @@ from service.stream.draws import Draw
 from service.stream.kernels.packing import Packed, pack
 from service.stream.kernels.run import STRIP, run, scatter
 from service.stream.lattice import Lattice
+from service.stream.precision import PRECISIONS
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -71,8 +72,7 @@ class Filler:
 
 def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler:
     """Prepare the tensor with these draws, dtype, random words and layout."""
-    itemsize = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}.get(dtype, 1)
-    return Filler(pack(draw, dtype, address), lattice.merged(), itemsize)
+    return Filler(pack(draw, dtype, address), lattice.merged(), PRECISIONS[dtype].itemsize)
 
 
 def _rows(box: Lattice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -9,21 +9,23 @@ from math import ceil, floor, frexp, ldexp
 class Precision:
     """A binary format: `significand` bits with the hidden one, smallest normal 2^`least_exponent`.
 
-    `largest` is the largest finite value. Subnormals are part of every format.
+    `largest` is the largest finite value. Subnormals are part of every format. A number takes
+    `itemsize` bytes.
     """
 
+    itemsize: int
     significand: int
     least_exponent: int
     largest: float
 
 
 PRECISIONS = {
-    "float32": Precision(24, -126, float.fromhex("0x1.fffffep+127")),
-    "float16": Precision(11, -14, 65504.0),
-    "bfloat16": Precision(8, -126, float.fromhex("0x1.fep+127")),
-    "float64": Precision(53, -1022, float.fromhex("0x1.fffffffffffffp+1023")),
-    "float8_e4m3fn": Precision(4, -6, 448.0),
-    "float8_e5m2": Precision(3, -14, 57344.0),
+    "float32": Precision(4, 24, -126, float.fromhex("0x1.fffffep+127")),
+    "float16": Precision(2, 11, -14, 65504.0),
+    "bfloat16": Precision(2, 8, -126, float.fromhex("0x1.fep+127")),
+    "float64": Precision(8, 53, -1022, float.fromhex("0x1.fffffffffffffp+1023")),
+    "float8_e4m3fn": Precision(1, 4, -6, 448.0),
+    "float8_e5m2": Precision(1, 3, -14, 57344.0),
 }
 
 

@@ -89,6 +89,16 @@ def test_only_facts_that_apply_are_told(
     assert facts(ask(address, f"/v1/weights.raw?{query}", "HEAD")) == expected
 
 
+@pytest.mark.parametrize("draw", ["scheme=zeros", "layer=bias", "scheme=normal&seed=1"])
+def test_a_file_has_the_name_that_was_asked_for(address: Address, draw: str) -> None:
+    """Also a constant's, which no byte and no tag depends on; else downloads replace each other."""
+    target = f"/v1/weights.npy?shape=3&{draw}"
+    named = [ask(address, f"{target}&name={name}", "HEAD").headers for name in ("a.bias", "b.bias")]
+    said = [headers["content-disposition"] for headers in named]
+    assert said == [f'attachment; filename="{name}.npy"' for name in ("a.bias", "b.bias")]
+    assert (named[0]["etag"] == named[1]["etag"]) == ("seed" not in draw)
+
+
 def test_large_fans_keep_every_digit(address: Address) -> None:
     """Fans beyond 2^53 are integers, not floats."""
     target = "/v1/weights.raw?shape=3,2&scheme=he_normal&fan_in=90071992547409931&seed=1&name=x"

@@ -54,6 +54,18 @@ def test_a_listing_may_be_kept_and_is_asked_for_anew(address: Address, path: str
     assert head.headers | {"date": ""} == answer.headers | {"date": ""}
 
 
+@pytest.mark.parametrize(
+    "path", ["/schemes", "/schemes/he_normal", "/layers", "/dtypes", "/problems/internal"]
+)
+def test_a_listing_takes_no_field(address: Address, path: str) -> None:
+    """None is ignored: each is named; a bare question mark is none."""
+    answer = ask(address, f"{path}?name=he&x=1")
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["reason"]) == (400, "unknown_field")
+    assert [entry["field"] for entry in problem["errors"]] == ["name", "x"]
+    assert ask(address, f"{path}?").status == 200
+
+
 def test_a_scheme_tells_all_it_is_made_of(address: Address) -> None:
     """He's record, by its name, an alias and a revision."""
     record = listed(address, "/schemes/he_normal")
@@ -88,6 +100,21 @@ def test_layers_come_with_the_letters_of_each_stack(address: Address) -> None:
     assert (conv["letters"]["torch"], conv["letters"]["keras"]) == ("OIHW", "HWIO")
     assert set(answer["stacks"]) >= set(conv["letters"])
     assert list(answer["letters"]) == list("EOIDHW")
+
+
+def test_a_dtype_tells_its_precision(address: Address) -> None:
+    """bfloat16 whole: 8 significant bits, normal from 2^-126 on, up to (2 - 2^-7) 2^127."""
+    [record] = [r for r in listed(address, "/dtypes")["dtypes"] if r["name"] == "bfloat16"]
+    assert record == {
+        "name": "bfloat16",
+        "itemsize": 2,
+        "npy_descr": None,
+        "safetensors_code": "BF16",
+        "significand": 8,
+        "least_exponent": -126,
+        "largest": 3.3895313892515355e38,
+        "formats": ["safetensors", "raw", "json"],
+    }
 
 
 def test_dtypes_tell_which_formats_carry_them(address: Address) -> None:

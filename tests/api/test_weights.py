@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.api.headers import CACHED
+from service.api.routes import weights
 from service.cli.weights import write_weights
 from service.plan import plan
 from service.spec import parse_query
@@ -237,6 +238,12 @@ def test_a_posted_spec_is_not_kept_but_linked(address: Address) -> None:
     assert ask(address, CANONICAL).body == answer.body
 
 
+def test_a_posted_constant_has_its_name(address: Address) -> None:
+    """The file is called what the body says, though no byte depends on it."""
+    answer = post(address, b'{"shape": [3], "scheme": "zeros", "name": "fc.bias"}')
+    assert answer.headers["content-disposition"] == 'attachment; filename="fc.bias.npy"'
+
+
 def test_a_certificate_is_asked_for_anew(address: Address) -> None:
     """JSON has the tag of its own body and is never fresh, at its canonical URL either."""
     target = CANONICAL.replace("npy", "json")
@@ -264,3 +271,13 @@ def test_max_bytes_bounds_the_whole_and_not_the_slice() -> None:
     assert (fits.status, large.status, part.status) == (200, 422, 422)
     assert json.loads(large.body)["reason"] == "too_large"
     assert "1000 elements" in json.loads(large.body)["errors"][0]["hint"]
+
+
+def test_answers_with_a_drawn_seed_are_not_remembered() -> None:
+    """They would push out those that clients come back for; planned once each."""
+    weights._kept_answer.cache_clear()
+    answers = [weights._answer("npy", b"shape=4,4&scheme=he_normal&name=a", 2**20) for _ in "ab"]
+    assert answers[0].headers != answers[1].headers
+    assert weights._kept_answer.cache_info().currsize == 0
+    kept = [weights._answer("npy", b"shape=4,4&seed=1&name=a", 2**20) for _ in "ab"]
+    assert kept[0] is kept[1]

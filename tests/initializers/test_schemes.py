@@ -4,12 +4,13 @@ import pytest
 
 from service.errors import UnreadableError
 from service.initializers.fans import MODES
-from service.initializers.schemes import DISTRIBUTIONS, SCHEMES, find_scheme
+from service.initializers.schemes import SCHEMES, find_scheme
 
 FIELDS = (
     "mode", "distribution", "gain", "gain_rule", "scale", "mean", "std", "std_kind",
     "low", "high", "bounds", "value",
 )  # fmt: skip
+DISTRIBUTIONS = ("constant", "normal", "uniform", "truncated_normal")
 
 
 @pytest.mark.parametrize(

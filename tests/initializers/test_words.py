@@ -26,6 +26,18 @@ def test_a_foreign_spelling_gets_its_exact_replacement() -> None:
     assert hint_for("Half") == "write float16; /dtypes lists all"
 
 
+@pytest.mark.parametrize("word", ["np.float16", "torch.float16", "jax.numpy.float16", "np.half"])
+def test_the_modules_before_a_name_make_no_difference(word: str) -> None:
+    """What is imported from where, people copy along with the name."""
+    assert hint_for(word) == "write float16; /dtypes lists all"
+
+
+def test_a_word_that_has_points_itself_comes_first() -> None:
+    """A known `a.b` is meant by `A.B`, not a known `b`."""
+    error = unknown_word("scheme", "Torch.Linear", ("linear", "torch.linear"), {}, "/schemes")
+    assert error.problems[0].hint == "write torch.linear; /schemes lists all"
+
+
 def test_any_other_word_gets_the_three_nearest_and_the_list() -> None:
     """A typing error is answered with three accepted words, the likeliest first."""
     assert hint_for("flaot32") == "the nearest are float32, float64, float16; /dtypes lists all"

@@ -23,9 +23,10 @@ TYPES: dict[str, Any] = {
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
 def test_the_formats_are_those_of_numpy_and_ml_dtypes(dtype: str) -> None:
-    """Significand, smallest normal and largest finite value."""
+    """Width, significand, smallest normal and largest finite value."""
     info: Any = ml_dtypes.finfo(TYPES[dtype])  # type: ignore[no-untyped-call]
     precision = PRECISIONS[dtype]
+    assert 8 * precision.itemsize == info.bits
     assert precision.significand == info.nmant + 1
     assert math.ldexp(1.0, precision.least_exponent) == float(info.smallest_normal)
     assert precision.largest == float(info.max)

@@ -10,11 +10,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.documents import document, json_bytes
+from service.api.documents import document
 from service.api.operations import listing_operations, record_operations
 from service.api.problems import respond
+from service.api.queries import refuse_fields
 from service.api.reasons import REASONS
 from service.api.routing import PlainRoute
+from service.api.scheme_schema import scheme_schema
 from service.errors import UnreadableError
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
@@ -22,8 +24,10 @@ from service.initializers.layers import LAYERS, STACKS
 from service.initializers.layouts import LETTERS
 from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
 from service.initializers.words import unknown_word
+from service.stream.precision import PRECISIONS
 from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
+from service.wire.json_text import json_bytes
 
 _LETTER_MEANINGS = {
     "E": "independent copies: experts, depthwise channels, rows of an embedding",
@@ -34,6 +38,8 @@ _LETTER_MEANINGS = {
     "W": "kernel width",
 }
 
+_NO_FIELDS = "leave it out: this answer is always whole"
+
 
 def routes() -> list[PlainRoute]:
     """A path for each table, and one for each record of those that have pages of their own."""
@@ -42,7 +48,9 @@ def routes() -> list[PlainRoute]:
         _listing("activations", "Activation", activations()),
         _listing("layers", "Layer", layers()),
         _listing("dtypes", "Dtype", dtypes()),
-        PlainRoute("/schemes/{name}", scheme, record_operations("Scheme", "name", "he_normal")),
+        PlainRoute(
+            "/schemes/{name}", scheme, record_operations("SchemeWithSchema", "name", "he_normal")
+        ),
         PlainRoute(
             "/problems/{reason}", reason, record_operations("Reason", "reason", "unknown_word")
         ),
@@ -74,26 +82,30 @@ def layers() -> dict[str, Any]:
 
 
 def dtypes() -> dict[str, Any]:
-    """Every element type, and the formats that carry it."""
+    """Every element type with its precision, and the formats that carry it."""
     return {
         "dtypes": [
-            asdict(dtype) | {"formats": [f.name for f in FORMATS.values() if name in f.dtypes]}
+            asdict(dtype)
+            | asdict(PRECISIONS[name])
+            | {"formats": [f.name for f in FORMATS.values() if name in f.dtypes]}
             for name, dtype in DTYPES.items()
         ]
     }
 
 
 async def scheme(request: Request) -> Response:
-    """One scheme, by name or alias."""
+    """One scheme, by name or alias, and what a request for it may say."""
+    refuse_fields(request, _NO_FIELDS)
     try:
         found = find_scheme(request.path_params["name"])
     except UnreadableError as error:
         return _lost(error)
-    return document(request, json_bytes(_scheme(found)))
+    return document(request, json_bytes(_scheme(found) | {"schema": scheme_schema(found)}))
 
 
 async def reason(request: Request) -> Response:
     """What a reason code means."""
+    refuse_fields(request, _NO_FIELDS)
     code = request.path_params["reason"]
     if code not in REASONS:
         return _lost(unknown_word("reason", code, REASONS, {}, "/openapi.json"))
@@ -104,6 +116,7 @@ def _listing(name: str, record: str, table: Mapping[str, Any]) -> PlainRoute:
     body = json_bytes(table)
 
     async def answer(request: Request) -> Response:
+        refuse_fields(request, _NO_FIELDS)
         return document(request, body)
 
     return PlainRoute(f"/{name}", answer, listing_operations(name, record))

@@ -94,17 +94,27 @@ class Issuer:
 
 def _answer(form: str, query: bytes, max_bytes: int) -> Answer:
     """The answer to this query, remembered if it is not too long and has its seed."""
-    if len(query) <= MOST_URL_BYTES:
-        remembered = _kept_answer(form, query, max_bytes)
-        if remembered is not None:
-            return remembered
-    return _new_answer(form, query, max_bytes)
+    if len(query) > MOST_URL_BYTES:
+        return _new_answer(form, query, max_bytes)
+    try:
+        return _kept_answer(form, query, max_bytes)
+    except _NotToBeKept as made:
+        return made.answer
+
+
+class _NotToBeKept(Exception):
+    """An answer that no other request may get."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
 
 
 @lru_cache(maxsize=ANSWERS_KEPT)
-def _kept_answer(form: str, query: bytes, max_bytes: int) -> Answer | None:
+def _kept_answer(form: str, query: bytes, max_bytes: int) -> Answer:
     answer = _new_answer(form, query, max_bytes)
-    return None if answer.drawn else answer
+    if answer.drawn:
+        raise _NotToBeKept(answer)
+    return answer
 
 
 def _new_answer(form: str, query: bytes, max_bytes: int) -> Answer:
@@ -116,7 +126,7 @@ def _new_answer(form: str, query: bytes, max_bytes: int) -> Answer:
 
 
 def _headers(issued: Issue, caching: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    everything = fact_headers(issued.plan) | caching
+    everything = fact_headers(issued) | caching
     return [(name.lower().encode(), value.encode()) for name, value in everything.items()]
 
 
