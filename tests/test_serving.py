@@ -25,6 +25,8 @@ def test_serve_says_where_it_listens_and_what_to_try() -> None:
         os.kill(pid, signal.SIGTERM)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_answers_on_a_kept_connection_do_not_wait() -> None:
     """With Nagle's algorithm on, each would take the 40 ms of a delayed acknowledgement."""
     with served() as (_, address):
@@ -45,6 +47,18 @@ def test_the_printed_url_leads_to_the_listener(host: str) -> None:
     with listen(host, 0) as listener:
         url = urlsplit(origin(listener))
         socket.create_connection((url.hostname, url.port)).close()
+
+
+def test_the_url_of_every_address_is_one_that_can_be_typed() -> None:
+    """0.0.0.0, as containers listen, leads nowhere in a browser."""
+    with listen("0.0.0.0", 0) as listener:
+        assert origin(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_the_listener_names_tcp() -> None:
+    """What asyncio looks for before it turns Nagle's algorithm off on a connection."""
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.slow

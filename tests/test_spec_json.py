@@ -93,6 +93,8 @@ def test_a_malformed_body_is_refused_with_the_way_out(
     assert hint in problem.hint
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,6 +2,9 @@
 
 import socket
 
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that stand for all of a machine's, and one of them."""
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; raises OSError where there is none to be had."""
@@ -21,6 +24,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def origin(listener: socket.socket) -> str:
-    """The URL of what listens there, without a slash at the end."""
+    """The URL of what listens there, as this machine can type it, without a slash at the end."""
     host, port = listener.getsockname()[:2]
+    host = _LOOPBACK.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
