@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run test test-all check format openapi vectors pins
+.PHONY: install run test test-all check format openapi vectors pins bench bench-check
 
 install: $(VENV)/tests-installed
 
@@ -35,6 +35,15 @@ vectors: install
 
 pins:
 	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py
+
+# Minutes, and worth nothing while the machine does something else. It runs until it is done.
+bench: $(VENV)/service-installed
+	sh bench/install.sh $(VENV_PYTHON)
+	$(VENV_PYTHON) -m bench $(ARGS)
+
+bench-check: $(VENV)/service-installed
+	sh bench/install.sh $(VENV_PYTHON)
+	$(VENV_PYTHON) -m bench.guard
 
 # New pins begin a new environment, so that nothing the old ones brought stays behind.
 $(VENV)/service-installed: requirements.txt checks/find_python.sh

@@ -1,0 +1,60 @@
+"""The two clients: the sink, which reads long answers, and wrk, which asks for many short ones."""
+
+import re
+from itertools import count
+
+from bench.contest import MissingError
+from bench.processes import CLIENT_CORE, ROOT, WORK, Server, output_of
+
+_EVERYTHING = 2**62
+_WRK_SECONDS = 1
+_WRK_CONNECTIONS = 16
+_NEW_NAMES = ROOT / "bench" / "new_names.lua"
+_FIRSTS = count(1, 10**7)
+"""Where each run of wrk begins to number its tensors: more apart than a run asks for."""
+
+
+def fetch(
+    server: Server,
+    target: str,
+    *,
+    connections: int = 1,
+    requests: int = 1,
+    most: int = _EVERYTHING,
+) -> list[tuple[int, int]]:
+    """Bytes and nanoseconds of each connection of bench/sink.c."""
+    words = [server.port, connections, requests, most, target]
+    printed = output_of(CLIENT_CORE, [WORK / "sink", *map(str, words)])
+    return [(int(size), int(taken)) for size, taken in map(str.split, printed.splitlines())]
+
+
+def byte_cost(server: Server, target: str, connections: int = 1) -> float:
+    """Nanoseconds a byte until the last connection is done, all of their bytes together."""
+    done = fetch(server, target, connections=connections)
+    return max(taken for _, taken in done) / sum(size for size, _ in done)
+
+
+def unevenness(server: Server, target: str, connections: int) -> float:
+    """How many times as fast the fastest of several equal downloads is as the slowest."""
+    rates = [size / taken for size, taken in fetch(server, target, connections=connections)]
+    return max(rates) / min(rates)
+
+
+def request_cost(server: Server, target: str, *, new_names: bool = False) -> float:
+    """Seconds a request, asked for by wrk on kept connections."""
+    command = ["wrk", "-t1", f"-c{_WRK_CONNECTIONS}", f"-d{_WRK_SECONDS}s"]
+    more = ["-s", str(_NEW_NAMES)] if new_names else []
+    first = ["--", str(next(_FIRSTS))] if new_names else []
+    url = f"http://127.0.0.1:{server.port}{target}"
+    return 1 / requests_per_second(output_of(CLIENT_CORE, [*command, *more, url, *first]))
+
+
+def requests_per_second(printed: str) -> float:
+    """What wrk says; raises MissingError if any answer was an error."""
+    failed = re.search(r"Non-2xx or 3xx responses: [0-9]+|Socket errors: .+", printed)
+    if failed:
+        raise MissingError(f"wrk: {failed[0]}")
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", printed)
+    if found is None or float(found[1]) == 0:
+        raise MissingError("wrk: no answers")
+    return float(found[1])

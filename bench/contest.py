@@ -1,0 +1,48 @@
+"""Two sides measured in turn, A B A B, so that whatever the machine does is done to both."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import repeat
+
+from bench.goals import GOALS
+
+Reading = tuple[float, float]
+"""What one turn cost us and what it cost them, in one unit, whichever."""
+
+
+class MissingError(Exception):
+    """What a line needs is not here; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Who runs against whom for a line of the table."""
+
+    key: str
+    ours: Callable[[], float]
+    theirs: Callable[[], float]
+    rounds: int = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The readings of a line, in their order; `missing` says why there are none."""
+
+    key: str
+    readings: tuple[Reading, ...] = ()
+    missing: str = ""
+
+
+def hold(contest: Contest) -> Outcome:
+    """Let both sides warm up, then take turns."""
+    assert contest.key in GOALS, contest.key
+    try:
+        _turn(contest)
+        return Outcome(contest.key, tuple(_turn(contest) for _ in repeat(None, contest.rounds)))
+    except MissingError as error:
+        return Outcome(contest.key, missing=str(error))
+
+
+def _turn(contest: Contest) -> Reading:
+    ours = contest.ours()
+    return ours, contest.theirs()

@@ -1,0 +1,112 @@
+"""The table of what is measured, against what, and how far it has to get."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Sense(Enum):
+    """What a pair of readings (ours, theirs) comes to; a reading is a cost, less is better."""
+
+    FASTER = "at least"
+    """theirs / ours."""
+    COSTS = "at most"
+    """ours / theirs."""
+    ADDS = "adds at most"
+    """ours - theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One line of the results.
+
+    `goal` is None where nothing is promised, `hard` is what may not be missed in any case.
+    `guarded`: `make bench-check` measures it again.
+    """
+
+    key: str
+    what: str
+    against: str
+    goal: float | None
+    sense: Sense = Sense.FASTER
+    hard: float | None = None
+    unit: str = "x"
+    guarded: bool = False
+
+
+_NORMAL = "normal float32, one core, in process"
+_UNIFORM = "uniform float32, one core, in process"
+_TRUNCATED = "truncated normal float32, one core, in process"
+_STREAM = "1 GiB `he_normal` over loopback, one connection"
+_UNIFORM_STREAM = "1 GiB `he_uniform` over loopback, one connection"
+_NGINX = "nginx, tuned, sending the file from the page cache"
+_HELLO = "FastAPI hello-world JSON on the same server settings"
+
+_KERNELS = (
+    Goal("normal-torch", _NORMAL, "`torch.nn.init.kaiming_normal_`", 3.0),
+    Goal("uniform-torch", _UNIFORM, "`torch.nn.init.kaiming_uniform_`", 5.0),
+    Goal("truncated-torch", _TRUNCATED, "`torch.nn.init.trunc_normal_`", 4.0),
+    Goal("normal-numpy", _NORMAL, "NumPy `standard_normal`, fastest generator", 5.0, guarded=True),
+    Goal("uniform-numpy", _UNIFORM, "NumPy `random`, fastest generator", 3.0, guarded=True),
+    Goal(
+        "truncated-numpy",
+        _TRUNCATED,
+        "NumPy `standard_normal`, fastest generator",
+        None,
+        guarded=True,
+    ),
+    Goal("normal-jax", _NORMAL, "`jax.random.normal`", None),
+    Goal("normal-cores", "normal float32, all cores", "one core", 1.8),
+    Goal("uniform-cores", "uniform float32, all cores", "one core", 1.8),
+    Goal("truncated-cores", "truncated normal float32, all cores", "one core", 1.8),
+    Goal("bfloat16", "bfloat16 normal, elements a second", "float32 normal", 0.9),
+    Goal("layout-dense", "`layout=IO` of a dense layer, normal", "canonical", 0.5),
+    Goal("layout-conv", "`layout=HWIO` of a convolution, normal", "canonical", 0.5),
+    Goal("order-normal", "`order=F` of a dense layer, normal", "canonical", 0.5),
+    Goal("order-uniform", "`order=F` of a dense layer, uniform", "canonical", 0.5),
+)
+
+_BULK = (
+    Goal("stream-nginx", _STREAM, _NGINX, 1.0, hard=0.8),
+    Goal("stream-nginx-one-core", f"{_STREAM}, server on one core", _NGINX, 1.0, hard=0.8),
+    Goal("stream-torch", _STREAM, "`kaiming_normal_` filling it in process", 2.0),
+    Goal("stream-uniform", _UNIFORM_STREAM, _NGINX, 1.0),
+    Goal("stream-uniform-one-core", f"{_UNIFORM_STREAM}, server on one core", _NGINX, 1.0),
+    Goal("connections", "8 connections, total", "one connection", 1.0),
+    Goal("fairness", "fastest of 8 connections", "the slowest", 2.0, Sense.COSTS),
+    Goal("ceiling", "the sink reading from a piece of memory", _NGINX, None),
+    Goal("stream-ceiling", _STREAM, "the sink reading from a piece of memory", None, guarded=True),
+)
+
+_SMALL = (
+    Goal("small-repeated", "GET 64x64, repeated URL (wrk, keep-alive)", _HELLO, 1.0, guarded=True),
+    Goal("small-new", "GET 64x64, a new seed and name each time", _HELLO, 0.5, guarded=True),
+    Goal("recommend", "GET `/recommend`", _HELLO, 0.5, guarded=True),
+)
+
+_FOOTPRINT = (
+    Goal(
+        "slice",
+        "`slice` of 1 MiB out of 1 TiB, service time",
+        "a 1 MiB tensor",
+        1.2,
+        Sense.COSTS,
+    ),
+    Goal(
+        "memory",
+        "resident memory, 64 GiB stream (4 GiB of it read)",
+        "idle",
+        64,
+        Sense.ADDS,
+        unit=" MiB",
+    ),
+    Goal(
+        "start",
+        "import to ready, warm cache",
+        "bare FastAPI app",
+        1.5,
+        Sense.ADDS,
+        unit=" s",
+    ),
+)
+
+GOALS: dict[str, Goal] = {goal.key: goal for goal in (*_KERNELS, *_BULK, *_SMALL, *_FOOTPRINT)}

@@ -1,0 +1,26 @@
+"""What FastAPI's own tutorial begins with, under the service's server settings.
+
+python -m bench.hello PORT
+"""
+
+import sys
+
+from fastapi import FastAPI
+from uvicorn import Server
+
+from service.api.listening import listen
+from service.api.server import _config
+from service.settings import Settings
+
+app = FastAPI()
+
+
+@app.get("/")
+async def hello() -> dict[str, str]:
+    """A small JSON answer."""
+    return {"message": "Hello World"}
+
+
+if __name__ == "__main__":
+    with listen("127.0.0.1", int(sys.argv[1])) as listener:
+        Server(_config(Settings(), app)).run([listener])
