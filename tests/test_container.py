@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from packaging.specifiers import SpecifierSet
 
 from service.__main__ import COMMANDS

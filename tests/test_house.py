@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVICE: list[str] = PROJECT["dependencies"]
 TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
-INDEX = re.compile("pypi" + r"\.org|pythonhosted" + r"\.|npmjs" + r"\.|--(extra-)?index" + "-url")
+INDEX = re.compile("pypi" + r"\.org|python" + r"hosted\.|npm" + r"js\.|--(extra-)?index" + "-url")
 
 
 def pins(file: str) -> list[str]:

@@ -15,7 +15,22 @@ from service.stream.precision import PRECISIONS
 
 Bytes = npt.NDArray[np.uint8]
 
-_thread = threading.local()
+
+class _Scratch(threading.local):
+    """A thread's working memory: blocks, words, values, their bytes, starts of rows."""
+
+    def __init__(self) -> None:
+        self.arrays = (
+            np.empty(STRIP, np.uint64),
+            np.empty((8, STRIP), np.uint32),
+            np.empty(4 * STRIP, np.float32),
+            np.empty(4 * STRIP, np.float64),
+            np.empty(32 * STRIP, np.uint8),
+            np.empty(STRIP, np.int64),
+        )
+
+
+_scratch = _Scratch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,7 @@ class Filler:
                 packed.constants32,
                 packed.constants64,
                 packed.bounds,
-                _scratch(),
+                _scratch.arrays,
                 out,
             )
             return
@@ -65,7 +80,7 @@ class Filler:
             packed.constants32,
             packed.constants64,
             packed.bounds,
-            _scratch(),
+            _scratch.arrays,
             out,
         )
 
@@ -90,17 +105,3 @@ def _rows(box: Lattice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     above.sort(key=lambda axis: axis[1], reverse=True)
     corner = [box.offset, row[0], row[2], *sheet]
     return np.array(corner, np.int64), np.array(above, np.int64).reshape(-1, 3).T.copy()
-
-
-def _scratch() -> tuple[npt.NDArray[np.generic], ...]:
-    """Return this thread's working memory: blocks, words, values, their bytes, starts of rows."""
-    if not hasattr(_thread, "scratch"):
-        _thread.scratch = (
-            np.empty(STRIP, np.uint64),
-            np.empty((8, STRIP), np.uint32),
-            np.empty(4 * STRIP, np.float32),
-            np.empty(4 * STRIP, np.float64),
-            np.empty(32 * STRIP, np.uint8),
-            np.empty(STRIP, np.int64),
-        )
-    return _thread.scratch  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from service.stream.address import Address
 from service.stream.draws import Normal
 from service.stream.fill import filler
 from service.stream.lattice import Lattice
+from service.stream.reference.values import element_bytes
 
 ROOT = Path(__file__).parent.parent.parent
 COMBINATIONS = 8 * 6 * 4
@@ -85,6 +86,19 @@ def test_one_element_at_a_time_is_the_whole(dtype: str, lattice: Lattice) -> Non
             stop = min(size, start + chunk)
             prepared.fill(start, stop, parts[start * itemsize : stop * itemsize])
         assert np.array_equal(parts, whole)
+
+
+@pytest.mark.parametrize("chunk", [2**18, 2**20])
+def test_long_chunks_join_to_what_the_reference_draws(chunk: int) -> None:
+    """Chunks as the service makes them and longer, over a tensor of more than one of them."""
+    size, first = 2**20 + 70_001, 2**34 - 2
+    prepared = filler(Normal(0.0, 1.0), "float32", Address(1, 2), Lattice(first, (size,), (1,)))
+    parts = np.empty(size * 4, np.uint8)
+    for start in range(0, size, chunk):
+        stop = min(size, start + chunk)
+        prepared.fill(start, stop, parts[start * 4 : stop * 4])
+    drawn = element_bytes(Normal(0.0, 1.0), "float32", Address(1, 2), first, size)
+    assert parts.tobytes() == drawn
 
 
 def test_a_process_checks_its_bits_before_it_is_ready() -> None:
