@@ -152,7 +152,8 @@ run_on_another_processor() {
 }
 
 kernels_were_on_disk='
-from service.stream.kernels.run import run, scatter
+from service.stream.kernels.boxes import scatter
+from service.stream.kernels.run import run
 from service.stream.selfcheck import warm_up
 warm_up()
 assert not any(kernel.stats.cache_misses for kernel in (run, scatter))'

@@ -8,38 +8,36 @@ import numpy.typing as npt
 
 from service.stream.address import Address
 from service.stream.draws import Draw
-from service.stream.kernels.packing import Packed, pack
-from service.stream.kernels.run import STRIP, run, scatter
+from service.stream.kernels.boxes import Sheet, scatter
+from service.stream.kernels.recipe import Recipe, recipe
+from service.stream.kernels.run import run
+from service.stream.kernels.scratch import new_scratch
 from service.stream.lattice import Lattice
-from service.stream.precision import PRECISIONS
 
 Bytes = npt.NDArray[np.uint8]
 
 
-class _Scratch(threading.local):
-    """A thread's working memory: blocks, words, values, their bytes, starts of rows."""
+class _Memory(threading.local):
+    """Each thread's own."""
 
     def __init__(self) -> None:
-        self.arrays = (
-            np.empty(STRIP, np.uint64),
-            np.empty((8, STRIP), np.uint32),
-            np.empty(4 * STRIP, np.float32),
-            np.empty(4 * STRIP, np.float64),
-            np.empty(32 * STRIP, np.uint8),
-            np.empty(STRIP, np.int64),
-        )
+        self.scratch = new_scratch()
 
 
-_scratch = _Scratch()
+_memory = _Memory()
 
 
 @dataclass(frozen=True, slots=True)
 class Filler:
     """The values of one tensor, ready to be written from any position on."""
 
-    packed: Packed
+    recipe: Recipe
     lattice: Lattice
-    itemsize: int
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return self.recipe.itemsize
 
     def fill(self, start: int, stop: int, out: Bytes) -> None:
         """Write written positions start ... stop - 1 to `out`, (stop - start) itemsize bytes.
@@ -54,46 +52,23 @@ class Filler:
             done += size
 
     def _fill_box(self, box: Lattice, out: Bytes) -> None:
-        packed, itemsize = self.packed, self.itemsize
         if not box.extents or box.strides == (1,):
-            run(
-                packed.kind,
-                packed.code,
-                itemsize,
-                box.offset,
-                packed.address,
-                packed.constants32,
-                packed.constants64,
-                packed.bounds,
-                _scratch.arrays,
-                out,
-            )
-            return
-        row, axes = _rows(box)
-        scatter(
-            packed.kind,
-            packed.code,
-            itemsize,
-            row,
-            axes,
-            packed.address,
-            packed.constants32,
-            packed.constants64,
-            packed.bounds,
-            _scratch.arrays,
-            out,
-        )
+            run(self.recipe, box.offset, _memory.scratch, out)
+        else:
+            sheet, axes = _sheet(box)
+            scatter(self.recipe, box.offset, sheet, axes, _memory.scratch, out)
 
 
 def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler:
     """Prepare the tensor with these draws, dtype, random words and layout."""
-    return Filler(pack(draw, dtype, address), lattice.merged(), PRECISIONS[dtype].itemsize)
+    return Filler(recipe(draw, dtype, address), lattice.merged())
 
 
-def _rows(box: Lattice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Split a box into rows, sheets of rows and the axes above them, for `scatter`.
+def _sheet(box: Lattice) -> tuple[Sheet, npt.NDArray[np.int64]]:
+    """Split a box into sheets and the axes above them, for `scatter`.
 
-    The row is the axis consecutive in the stream, the sheet the most nearly consecutive in `out`.
+    Rows go along the axis consecutive in the stream, sheets along the most nearly consecutive one
+    in `out`.
     """
     steps = [1]
     for extent in box.extents[:0:-1]:
@@ -101,7 +76,7 @@ def _rows(box: Lattice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     axes = list(zip(box.extents, box.strides, steps, strict=True))
     row = next((axis for axis in axes if axis[1] == 1), (1, 0, 0))
     above = [axis for axis in axes if axis != row]
-    sheet = above.pop() if above else (1, 0, 0)
+    rows, stride, step = above.pop() if above else (1, 0, 0)
     above.sort(key=lambda axis: axis[1], reverse=True)
-    corner = [box.offset, row[0], row[2], *sheet]
-    return np.array(corner, np.int64), np.array(above, np.int64).reshape(-1, 3).T.copy()
+    sheet = Sheet(row[0], row[2], rows, stride, step)
+    return sheet, np.array(above, np.int64).reshape(-1, 3).T.copy()

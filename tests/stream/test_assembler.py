@@ -15,15 +15,16 @@ PRINT_ASSEMBLER = """
 import numpy as np
 from service.stream.kernels import {module} as kernels
 kernel = kernels.{kernel}
-words = np.zeros((8, 512), np.uint32)
-kernel(words, 512, *[np.{dtype}(1)] * {constants}, np.empty(2048, np.{dtype}))
+words = [np.zeros(2048, np.uint32)] * {words}
+kernel(*words, *[np.{dtype}(1)] * {constants}, np.empty(2048, np.{dtype}))
 print(*kernel.inspect_asm().values())
 """
 SINGLE = [
-    ("uniform", "symmetric_uniform32", 1),
-    ("normal", "normal32", 2),
-    ("truncated_normal", "central_truncated32", 4),
-    ("truncated_normal", "wide_truncated32", 4),
+    ("uniform", "symmetric_uniform32", 3),
+    ("normal", "normal32", 4),
+    ("normal", "normal_rows32", 4),
+    ("truncated_normal", "central_truncated32", 6),
+    ("truncated_normal", "wide_truncated32", 6),
 ]
 
 
@@ -46,7 +47,7 @@ def test_single_precision_kernels_compute_in_single_precision(
 ) -> None:
     """Neither a double operation nor a conversion to one, and many single ones."""
     source = PRINT_ASSEMBLER.format(
-        module=module, kernel=kernel, constants=constants, dtype="float32"
+        module=module, kernel=kernel, words=1, constants=constants, dtype="float32"
     )
     code = assembler(source, tmp_path)
     assert not DOUBLE.search(code)
@@ -57,7 +58,7 @@ def test_single_precision_kernels_compute_in_single_precision(
 def test_a_double_operation_would_be_seen(tmp_path: Path) -> None:
     """Negative control: the float64 normal kernel is full of them, and still without fusion."""
     source = PRINT_ASSEMBLER.format(
-        module="normal64", kernel="normal64", constants=2, dtype="float64"
+        module="normal64", kernel="normal64", words=2, constants=4, dtype="float64"
     )
     code = assembler(source, tmp_path)
     assert DOUBLE.search(code) or "fmul" in code
@@ -88,7 +89,8 @@ import numpy as np
 from service.stream import fill
 from service.stream.address import Address
 from service.stream.draws import Normal
-from service.stream.kernels.run import run, scatter
+from service.stream.kernels.boxes import scatter
+from service.stream.kernels.run import run
 from service.stream.lattice import Lattice
 for lattice in Lattice(0, (8,), (1,)), Lattice(0, (2, 2), (1, 2)):
     out = np.empty(lattice.size * 4, np.uint8)

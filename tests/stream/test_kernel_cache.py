@@ -13,7 +13,8 @@ from service.stream.selfcheck import warm_up
 
 ROOT = Path(__file__).parent.parent.parent
 COUNT = """
-from service.stream.kernels.run import run, scatter
+from service.stream.kernels.boxes import scatter
+from service.stream.kernels.run import run
 from service.stream.selfcheck import warm_up
 warm_up()
 print(*(sum(hits.values()) for k in (run, scatter) for hits in (k.stats[1], k.stats[2])))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.stream.address import Address, stream_of
-from service.stream.kernels.words import fill_words
+from service.stream.kernels.words import fill_word_rows, fill_words
 from service.stream.reference.philox import philox, words
 
 # Random123, tests/kat_vectors: counter, key, words.
@@ -22,13 +22,18 @@ KNOWN_ANSWERS = [
 
 
 def kernel_words(address: Address, blocks: list[int], purpose: int = 0) -> list[list[int]]:
+    """The words of each block, after both arrangements were seen to be the same words."""
     halves = [address.seed & 0xFFFFFFFF, address.seed >> 32]
     halves += [address.stream & 0xFFFFFFFF, address.stream >> 32]
-    out = np.empty((4, len(blocks)), np.uint32)
-    numbers = np.array(blocks, np.uint64)
-    fill_words(numbers, len(blocks), np.array(halves, np.uint32), np.uint32(purpose), out)
-    rows: list[list[int]] = out.T.tolist()
-    return rows
+    key = np.array(halves, np.uint32)
+    # Numbers of blocks are added to a base, modulo 2^64.
+    base, numbers = np.uint64(2**64 - 5), np.array(blocks, np.uint64) + np.uint64(5)
+    in_order, rows = np.empty((2, 4 * len(blocks)), np.uint32)
+    fill_words(base, numbers, len(blocks), key, np.uint32(purpose), in_order)
+    fill_word_rows(base, numbers, len(blocks), key, np.uint32(purpose), rows)
+    assert np.array_equal(in_order.reshape(-1, 4), rows.reshape(4, -1).T)
+    words: list[list[int]] = in_order.reshape(-1, 4).tolist()
+    return words
 
 
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS)

@@ -1,10 +1,14 @@
-"""The bits of a float as an integer of the same width, and back; no instruction is spent."""
+"""Bits seen another way: floats as integers, integers as floats, two words as one."""
 
+import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
+from service.stream.kernels.compiled import inlined
+
 INTEGER_OF = {types.float32: types.int32, types.float64: types.int64}
 FLOAT_OF = {types.int32: types.float32, types.int64: types.float64}
+UPPER = np.uint64(32)
 
 
 def _bitcast(context, builder, signature, arguments):
@@ -21,3 +25,9 @@ def bits_of(_typing, value):
 def float_of(_typing, bits):
     """The float whose bits these are."""
     return FLOAT_OF[bits](bits), _bitcast
+
+
+@inlined
+def wide_word(word, low_word):
+    """The uint64 of two words; every constant is typed, or Numba would compute in float64."""
+    return (np.uint64(word) << UPPER) | np.uint64(low_word)

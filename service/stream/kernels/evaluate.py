@@ -3,9 +3,9 @@
 import numpy as np
 
 from service.stream import literals
-from service.stream.kernels.compiled import compiled
-from service.stream.kernels.normal import normal32
-from service.stream.kernels.normal64 import normal64
+from service.stream.kernels.compiled import compiled, inlined
+from service.stream.kernels.normal import normal32, normal_rows32
+from service.stream.kernels.normal64 import normal64, normal_rows64
 from service.stream.kernels.truncated_normal import central_truncated32, wide_truncated32
 from service.stream.kernels.truncated_normal64 import (
     central_truncated64,
@@ -14,7 +14,7 @@ from service.stream.kernels.truncated_normal64 import (
     wide_truncated64,
 )
 from service.stream.kernels.uniform import symmetric_uniform32, uniform64, uniform_between32
-from service.stream.kernels.words import fill_words
+from service.stream.kernels.words import fill_word_rows, fill_words
 
 (
     CONSTANT_32,
@@ -38,54 +38,74 @@ VALUES, LOW_WORDS = np.uint32(literals.PURPOSE_VALUES), np.uint32(literals.PURPO
 
 
 @compiled
-def evaluate(kind, count, address, constants32, constants64, scratch):
-    """Turn the blocks scratch[0][:count] into 4 count values, float32 or float64 by kind.
+def evaluate(recipe, base, count, in_rows, scratch, values32, values64):
+    """Turn the blocks base + scratch.blocks[:count] into 4 count values, of 32 or 64 bits by kind.
 
-    What the constants mean is the affair of each kernel; `kernels.packing` lays them out.
+    They come in the order of the stream, or in four rows, a row for each word of a block. What
+    the constants mean is the affair of each kernel; `kernels.recipe` lays them out.
     """
-    blocks, words = scratch[0], scratch[1]
+    kind, size = recipe.kind, 4 * count
     if kind == CONSTANT_32:
-        scratch[2][: 4 * count] = constants32[0]
+        values32[:size] = recipe.constants32[0]
     elif kind == CONSTANT_64:
-        scratch[3][: 4 * count] = constants64[0]
+        values64[:size] = recipe.constants64[0]
     else:
-        fill_words(blocks, count, address, VALUES, words[:4])
+        words, low_words = scratch.words, scratch.low_words
+        draw_words(recipe, base, count, in_rows, scratch.blocks, VALUES, words)
         if kind < CONSTANT_64:
-            transform32(kind, words, count, constants32, constants64, scratch[2])
+            transform32(recipe, in_rows, words, values32[:size])
         else:
-            fill_words(blocks, count, address, LOW_WORDS, words[4:])
-            transform64(kind, words, count, constants64, scratch[3])
+            draw_words(recipe, base, count, in_rows, scratch.blocks, LOW_WORDS, low_words)
+            transform64(recipe, in_rows, words, low_words, values64[:size])
 
 
-@compiled
-def transform32(kind, words, count, constants32, constants64, values):
-    a, b, c, d = constants32[0], constants32[1], constants32[2], constants32[3]
+@inlined
+def draw_words(recipe, base, count, in_rows, blocks, purpose, words):
+    if in_rows:
+        fill_word_rows(base, blocks, count, recipe.address, purpose, words)
+    else:
+        fill_words(base, blocks, count, recipe.address, purpose, words)
+
+
+@inlined
+def transform32(recipe, in_rows, words, values):
+    """Words to as many values, words and values in rows or not."""
+    kind, constants = recipe.kind, recipe.constants32
+    a, b, c, d = constants[0], constants[1], constants[2], constants[3]
+    low, high = np.float32(recipe.bounds[0]), np.float32(recipe.bounds[1])
     if kind == SYMMETRIC_UNIFORM_32:
-        symmetric_uniform32(words, count, a, values)
+        symmetric_uniform32(words, a, low, high, values)
+    elif kind == NORMAL_32 and in_rows:
+        normal_rows32(words, a, b, low, high, values)
     elif kind == NORMAL_32:
-        normal32(words, count, a, b, values)
+        normal32(words, a, b, low, high, values)
     elif kind == CENTRAL_TRUNCATED_32:
-        central_truncated32(words, count, a, b, c, d, values)
+        central_truncated32(words, a, b, c, d, low, high, values)
     elif kind == WIDE_TRUNCATED_32:
-        wide_truncated32(words, count, a, b, c, d, values)
+        wide_truncated32(words, a, b, c, d, low, high, values)
     elif kind == UNIFORM_BETWEEN_32:
-        uniform_between32(words, count, constants64[0], constants64[1], values)
+        half, middle = recipe.constants64[0], recipe.constants64[1]
+        uniform_between32(words, half, middle, low, high, values)
     elif kind == TRUNCATED_BETWEEN_32:
-        below, mass, above = constants64[0], constants64[1], constants64[2]
-        std, mean = constants64[3], constants64[4]
-        truncated_between32(words, count, below, mass, above, std, mean, values)
+        below, mass, above, std, mean = recipe.constants64
+        truncated_between32(words, below, mass, above, std, mean, low, high, values)
 
 
-@compiled
-def transform64(kind, words, count, constants, values):
-    a, b, c, d, e = constants[0], constants[1], constants[2], constants[3], constants[4]
+@inlined
+def transform64(recipe, in_rows, words, low_words, values):
+    """The same for float64, of words and their low words."""
+    kind = recipe.kind
+    a, b, c, d, e = recipe.constants64
+    low, high = recipe.bounds
     if kind == UNIFORM_64:
-        uniform64(words, count, a, b, values)
+        uniform64(words, low_words, a, b, low, high, values)
+    elif kind == NORMAL_64 and in_rows:
+        normal_rows64(words, low_words, a, b, low, high, values)
     elif kind == NORMAL_64:
-        normal64(words, count, a, b, values)
+        normal64(words, low_words, a, b, low, high, values)
     elif kind == CENTRAL_TRUNCATED_64:
-        central_truncated64(words, count, a, b, c, d, values)
+        central_truncated64(words, low_words, a, b, c, d, low, high, values)
     elif kind == WIDE_TRUNCATED_64:
-        wide_truncated64(words, count, a, b, c, d, values)
+        wide_truncated64(words, low_words, a, b, c, d, low, high, values)
     elif kind == TRUNCATED_BETWEEN_64:
-        truncated_between64(words, count, a, b, c, d, e, values)
+        truncated_between64(words, low_words, a, b, c, d, e, low, high, values)

@@ -4,6 +4,7 @@ import numpy as np
 
 from service.stream import literals
 from service.stream.kernels.bits import bits_of, float_of
+from service.stream.kernels.bounding import clamped
 from service.stream.kernels.compiled import compiled, inlined
 
 HALF, ONE = np.float32(0.5), np.float32(1.0)
@@ -61,14 +62,30 @@ def turn(v):
 
 
 @compiled
-def normal32(words, count, std, mean, values):
+def normal32(words, std, mean, low, high, values):
     """z std + mean in float32; mean is -0.0 where nothing is added (x + -0.0 is x, even at -0)."""
-    for j in range(count):
-        r = radius(words[0, j])
-        sine, cosine = turn(words[1, j])
-        values[4 * j] = r * sine * std + mean
-        values[4 * j + 1] = r * cosine * std + mean
-        r = radius(words[2, j])
-        sine, cosine = turn(words[3, j])
-        values[4 * j + 2] = r * sine * std + mean
-        values[4 * j + 3] = r * cosine * std + mean
+    for j in range(values.size >> 1):
+        r = radius(words[2 * j])
+        sine, cosine = turn(words[2 * j + 1])
+        values[2 * j] = clamped(r * sine * std + mean, low, high)
+        values[2 * j + 1] = clamped(r * cosine * std + mean, low, high)
+
+
+@compiled
+def normal_rows32(words, std, mean, low, high, values):
+    """The same for four rows: rows 0 and 1 make a pair, and rows 2 and 3."""
+    row = values.size >> 2
+    for i in range(0, 4 * row, 2 * row):
+        first, second = slice(i, i + row), slice(i + row, i + 2 * row)
+        pair_rows32(
+            words[first], words[second], std, mean, low, high, values[first], values[second]
+        )
+
+
+@compiled
+def pair_rows32(words, turns, std, mean, low, high, sines, cosines):
+    for j in range(sines.size):
+        r = radius(words[j])
+        sine, cosine = turn(turns[j])
+        sines[j] = clamped(r * sine * std + mean, low, high)
+        cosines[j] = clamped(r * cosine * std + mean, low, high)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from service.stream import literals
-from service.stream.kernels.bits import bits_of, float_of
+from service.stream.kernels.bits import bits_of, float_of, wide_word
+from service.stream.kernels.bounding import clamped
 from service.stream.kernels.compiled import compiled, inlined
 
 MINUS_TWO_LN_2_HIGH, MINUS_TWO_LN_2_LOW = (
@@ -19,7 +20,7 @@ LOG_CENTRE, FRACTION, WORD_BITS = np.int64(literals.LOG_CENTRE_64), np.int64(52)
 THREE_QUARTERS = np.uint64(literals.THREE_QUARTERS << 32)
 EIGHTH_TURN, QUARTER_TURN = np.uint64(1 << 61), np.uint64(1 << 62)
 WHOLE_QUARTERS, SIGN, BIT = np.uint64(3 << 62), np.uint64(1 << 63), np.uint64(1)
-UPPER, ZERO = np.uint64(32), np.uint64(0)
+ZERO = np.uint64(0)
 
 
 @inlined
@@ -64,17 +65,32 @@ def turn(v):
     return float_of(bits_of(sine) ^ sine_sign), float_of(bits_of(cosine) ^ cosine_sign)
 
 
-@inlined
-def wide(w, w_low):
-    return (np.uint64(w) << UPPER) | np.uint64(w_low)
+@compiled
+def normal64(words, low_words, std, mean, low, high, values):
+    """z std + mean in float64, of wide words."""
+    for j in range(values.size >> 1):
+        r = radius(wide_word(words[2 * j], low_words[2 * j]))
+        sine, cosine = turn(wide_word(words[2 * j + 1], low_words[2 * j + 1]))
+        values[2 * j] = clamped(r * sine * std + mean, low, high)
+        values[2 * j + 1] = clamped(r * cosine * std + mean, low, high)
 
 
 @compiled
-def normal64(words, count, std, mean, values):
-    """z std + mean in float64; rows 0 to 3 of words are the high words, rows 4 to 7 the low."""
-    for j in range(count):
-        for i in range(0, 4, 2):
-            r = radius(wide(words[i, j], words[i + 4, j]))
-            sine, cosine = turn(wide(words[i + 1, j], words[i + 5, j]))
-            values[4 * j + i] = r * sine * std + mean
-            values[4 * j + i + 1] = r * cosine * std + mean
+def normal_rows64(words, low_words, std, mean, low, high, values):
+    """The same for four rows: rows 0 and 1 make a pair, and rows 2 and 3."""
+    row = values.size >> 2
+    for i in range(0, 4 * row, 2 * row):
+        first, second = slice(i, i + row), slice(i + row, i + 2 * row)
+        pair_rows64(
+            words[first], low_words[first], words[second], low_words[second],
+            std, mean, low, high, values[first], values[second],
+        )  # fmt: skip
+
+
+@compiled
+def pair_rows64(words, low_words, turns, low_turns, std, mean, low, high, sines, cosines):
+    for j in range(sines.size):
+        r = radius(wide_word(words[j], low_words[j]))
+        sine, cosine = turn(wide_word(turns[j], low_turns[j]))
+        sines[j] = clamped(r * sine * std + mean, low, high)
+        cosines[j] = clamped(r * cosine * std + mean, low, high)

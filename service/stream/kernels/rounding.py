@@ -1,4 +1,4 @@
-"""The last step: into the bounds, then to the dtype, into the bytes that will be sent."""
+"""Values to codes of their dtype, the bytes that will be sent."""
 
 import numpy as np
 
@@ -26,20 +26,14 @@ UPPER_HALF, BELOW_HALF, BIT = np.uint32(16), np.uint32(0x7FFF), np.uint32(1)
 SIGN_TO_16, SIGN_TO_8 = np.int32(16), np.int32(24)
 
 
-@inlined
-def clamped(value, low, high):
-    raised = low if value < low else value
-    return high if raised > high else raised
-
-
 @compiled
-def narrow(values, low, high, parameters, sign_shift, codes):
+def narrow(values, parameters, sign_shift, codes):
     """Round float32 values to codes of 16 or 8 bits, ties to even (literals.NARROW)."""
     dropped, rebias, least_normal, anchor = parameters
     below_half = np.int32((ONE << np.int32(dropped - ONE)) - ONE)
     anchor_value = float_of(np.int32(anchor))
     for i in range(codes.size):
-        bits = bits_of(clamped(values[i], low, high))
+        bits = bits_of(values[i])
         magnitude = np.int32(bits & MAGNITUDE)
         tie = np.int32(np.int32(magnitude >> dropped) & ONE)
         normal = np.int32(np.int32(magnitude + below_half) + np.int32(tie - rebias)) >> dropped
@@ -50,36 +44,32 @@ def narrow(values, low, high, parameters, sign_shift, codes):
 
 
 @compiled
-def narrow_bfloat16(values, low, high, codes):
+def narrow_bfloat16(values, codes):
     """The same for bfloat16, which has float32's exponents: no subnormal case, no rebiasing."""
     for i in range(codes.size):
-        bits = np.uint32(bits_of(clamped(values[i], low, high)))
+        bits = np.uint32(bits_of(values[i]))
         tie = np.uint32(np.uint32(bits >> UPPER_HALF) & BIT)
         codes[i] = np.uint16(np.uint32(bits + np.uint32(tie + BELOW_HALF)) >> UPPER_HALF)
 
 
-@compiled
-def clamp(values, low, high, out):
-    for i in range(out.size):
-        out[i] = clamped(values[i], low, high)
-
-
-@compiled
-def store(code, values32, values64, low, high, out):
-    """Write values to the bytes `out`: from values64 for float64, else from values32.
-
-    low and high (float64) are numbers of the dtype, so rounding keeps what is inside inside.
-    """
-    low32, high32 = np.float32(low), np.float32(high)
-    if code == FLOAT64:
-        clamp(values64, low, high, out.view(np.float64))
-    elif code == FLOAT32:
-        clamp(values32, low32, high32, out.view(np.float32))
+@inlined
+def store(code, values32, values64, out):
+    """Write the codes of as many values as the bytes `out` have room for."""
+    if code == FLOAT32:
+        copy(values32, out.view(np.float32))
+    elif code == FLOAT64:
+        copy(values64, out.view(np.float64))
     elif code == BFLOAT16:
-        narrow_bfloat16(values32, low32, high32, out.view(np.uint16))
+        narrow_bfloat16(values32, out.view(np.uint16))
     elif code == FLOAT16:
-        narrow(values32, low32, high32, NARROW_FLOAT16, SIGN_TO_16, out.view(np.uint16))
+        narrow(values32, NARROW_FLOAT16, SIGN_TO_16, out.view(np.uint16))
     elif code == FLOAT8_E4M3FN:
-        narrow(values32, low32, high32, NARROW_FLOAT8_E4M3FN, SIGN_TO_8, out)
+        narrow(values32, NARROW_FLOAT8_E4M3FN, SIGN_TO_8, out)
     else:
-        narrow(values32, low32, high32, NARROW_FLOAT8_E5M2, SIGN_TO_8, out)
+        narrow(values32, NARROW_FLOAT8_E5M2, SIGN_TO_8, out)
+
+
+@compiled
+def copy(values, out):
+    for i in range(out.size):
+        out[i] = values[i]

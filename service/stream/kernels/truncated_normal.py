@@ -4,6 +4,7 @@ import numpy as np
 
 from service.stream import literals
 from service.stream.kernels.bits import bits_of, float_of
+from service.stream.kernels.bounding import clamped
 from service.stream.kernels.compiled import compiled, inlined
 
 HALF, ONE, QUARTER = np.float32(0.5), np.float32(1.0), np.float32(0.25)
@@ -61,20 +62,14 @@ def wide(word, step, tail):
 
 
 @compiled
-def central_truncated32(words, count, step, tail, std, mean, values):
+def central_truncated32(words, step, tail, std, mean, low, high, values):
     """z std + mean; step = RN32(mass) 2^-31; mean is -0.0 where nothing is added."""
-    for j in range(count):
-        values[4 * j] = central(words[0, j], step, tail) * std + mean
-        values[4 * j + 1] = central(words[1, j], step, tail) * std + mean
-        values[4 * j + 2] = central(words[2, j], step, tail) * std + mean
-        values[4 * j + 3] = central(words[3, j], step, tail) * std + mean
+    for i in range(values.size):
+        values[i] = clamped(central(words[i], step, tail) * std + mean, low, high)
 
 
 @compiled
-def wide_truncated32(words, count, step, tail, std, mean, values):
+def wide_truncated32(words, step, tail, std, mean, low, high, values):
     """The same for bounds beyond 2 sigma."""
-    for j in range(count):
-        values[4 * j] = wide(words[0, j], step, tail) * std + mean
-        values[4 * j + 1] = wide(words[1, j], step, tail) * std + mean
-        values[4 * j + 2] = wide(words[2, j], step, tail) * std + mean
-        values[4 * j + 3] = wide(words[3, j], step, tail) * std + mean
+    for i in range(values.size):
+        values[i] = clamped(wide(words[i], step, tail) * std + mean, low, high)

@@ -3,11 +3,12 @@
 import numpy as np
 
 from service.stream import literals
-from service.stream.kernels.bits import bits_of, float_of
+from service.stream.kernels.bits import bits_of, float_of, wide_word
+from service.stream.kernels.bounding import clamped
 from service.stream.kernels.compiled import compiled, inlined
 
 MAGNITUDE, SIGN = np.uint64(0x7FFFFFFFFFFFFFFF), np.int64(-0x8000000000000000)
-UPPER, FRACTION = np.uint64(32), np.int64(52)
+FRACTION = np.int64(52)
 UNIT_32, UNIT_64 = 2.0**-32, 2.0**-64
 SQRT_TWO_PI_HIGH, SQRT_TWO_PI_LOW = literals.SQRT_TWO_PI_HIGH, literals.SQRT_TWO_PI_LOW
 N0, N1, N2, N3, N4, N5, N6, N7, N8, N9 = literals.CENTRAL_64_OVER
@@ -19,11 +20,6 @@ U0, U1, U2, U3, U4, U5, U6 = literals.FAR_UNDER
 G0, G1, G2, G3, G4, G5, G6, G7 = literals.WIDE_LOG_64
 WIDE_LOG_CENTRE, LN_2 = np.int64(literals.WIDE_LOG_CENTRE_64), literals.LN_2_64
 FAR_LOG = literals.FAR_LOG
-
-
-@inlined
-def wide_word(w, w_low):
-    return (np.uint64(w) << UPPER) | np.uint64(w_low)
 
 
 @inlined
@@ -96,42 +92,39 @@ def quantile(u, rest, below, mass, above):
 
 
 @compiled
-def central_truncated64(words, count, step, tail, std, mean, values):
+def central_truncated64(words, low_words, step, tail, std, mean, low, high, values):
     """z std + mean, bounds within 2 sigma; step = mass 2^-63; mean is -0.0 if nothing is added."""
-    for j in range(count):
-        for i in range(4):
-            word = wide_word(words[i, j], words[i + 4, j])
-            magnitude = central_form(mass_of(word, step), spread_of(word, step, tail))
-            values[4 * j + i] = signed(magnitude, word) * std + mean
+    for i in range(values.size):
+        word = wide_word(words[i], low_words[i])
+        magnitude = central_form(mass_of(word, step), spread_of(word, step, tail))
+        values[i] = clamped(signed(magnitude, word) * std + mean, low, high)
 
 
 @compiled
-def wide_truncated64(words, count, step, tail, std, mean, values):
+def wide_truncated64(words, low_words, step, tail, std, mean, low, high, values):
     """The same for bounds beyond 2 sigma."""
-    for j in range(count):
-        for i in range(4):
-            word = wide_word(words[i, j], words[i + 4, j])
-            log = minus_log_of_four(spread_of(word, step, tail))
-            values[4 * j + i] = signed(wide_form(mass_of(word, step), log), word) * std + mean
+    for i in range(values.size):
+        word = wide_word(words[i], low_words[i])
+        log = minus_log_of_four(spread_of(word, step, tail))
+        magnitude = wide_form(mass_of(word, step), log)
+        values[i] = clamped(signed(magnitude, word) * std + mean, low, high)
 
 
 @compiled
-def truncated_between32(words, count, below, mass, above, std, mean, values):
+def truncated_between32(words, below, mass, above, std, mean, low, high, values):
     """z std + mean from 32-bit words, in float64 and rounded once."""
-    for j in range(count):
-        for i in range(4):
-            u = (np.float64(words[i, j]) + 0.5) * UNIT_32
-            rest = (np.float64(np.uint32(~words[i, j])) + 0.5) * UNIT_32
-            z = quantile(u, rest, below, mass, above)
-            values[4 * j + i] = np.float32(z * std + mean)
+    for i in range(values.size):
+        u = (np.float64(words[i]) + 0.5) * UNIT_32
+        rest = (np.float64(np.uint32(~words[i])) + 0.5) * UNIT_32
+        z = quantile(u, rest, below, mass, above)
+        values[i] = clamped(np.float32(z * std + mean), low, high)
 
 
 @compiled
-def truncated_between64(words, count, below, mass, above, std, mean, values):
+def truncated_between64(words, low_words, below, mass, above, std, mean, low, high, values):
     """z std + mean from wide words."""
-    for j in range(count):
-        for i in range(4):
-            word = wide_word(words[i, j], words[i + 4, j])
-            u = (np.float64(word) + 0.5) * UNIT_64
-            rest = (np.float64(~word) + 0.5) * UNIT_64
-            values[4 * j + i] = quantile(u, rest, below, mass, above) * std + mean
+    for i in range(values.size):
+        word = wide_word(words[i], low_words[i])
+        u = (np.float64(word) + 0.5) * UNIT_64
+        rest = (np.float64(~word) + 0.5) * UNIT_64
+        values[i] = clamped(quantile(u, rest, below, mass, above) * std + mean, low, high)

@@ -6,39 +6,56 @@ from service.stream import literals
 from service.stream.kernels.compiled import compiled, inlined
 
 M0, M1 = (np.uint64(m) for m in literals.PHILOX_MULTIPLIERS)
-STEP0, STEP1 = (np.uint32(w) for w in literals.PHILOX_KEY_STEPS)
+STEP0, STEP1 = (np.uint64(w) for w in literals.PHILOX_KEY_STEPS)
 ROUNDS = literals.PHILOX_ROUNDS
-UPPER = np.uint64(32)
-PURPOSE_SHIFT = np.uint32(literals.PURPOSE_SHIFT)
+UPPER, WORD = np.uint64(32), np.uint64(0xFFFFFFFF)
+PURPOSE_SHIFT = np.uint64(literals.PURPOSE_SHIFT)
 
 
 @inlined
 def philox_round(c0, c1, c2, c3, k0, k1):
-    product0 = np.uint64(c0) * M0
-    product1 = np.uint64(c2) * M1
-    return (
-        np.uint32(product1 >> UPPER) ^ c1 ^ k0,
-        np.uint32(product1),
-        np.uint32(product0 >> UPPER) ^ c3 ^ k1,
-        np.uint32(product0),
-    )
+    """Words are the lower halves of uint64; what the upper halves hold does not matter.
+
+    So a product is two words as it stands, and nothing has to be masked or packed between rounds.
+    """
+    product0 = (c0 & WORD) * M0
+    product1 = (c2 & WORD) * M1
+    return (product1 >> UPPER) ^ c1 ^ k0, product1, (product0 >> UPPER) ^ c3 ^ k1, product0
+
+
+@inlined
+def block_words(block, above, stream0, stream1, k0, k1):
+    """The four words of a block, each the lower half of a uint64; `above` is its purpose."""
+    c0, c1, c2, c3 = block, (block >> UPPER) | above, stream0, stream1
+    for _ in range(ROUNDS):
+        c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = k0 + STEP0, k1 + STEP1
+    return c0, c1, c2, c3
 
 
 @compiled
-def fill_words(blocks, count, address, purpose, words):
-    """Write word i of blocks[j] to words[i, j], j < count.
+def fill_words(base, blocks, count, address, purpose, words):
+    """Write the words of blocks base + blocks[j], j < count, in the order of the stream.
 
-    blocks uint64, address uint32 (key low, key high, stream low, stream high), purpose uint32,
-    words uint32 of four rows.
+    base uint64, blocks uint64, address uint32 (key low, key high, stream low, stream high),
+    purpose uint32, words uint32, four a block.
     """
-    row0, row1, row2, row3 = words[0], words[1], words[2], words[3]
-    above = np.uint32(purpose << PURPOSE_SHIFT)
-    key0, key1, stream0, stream1 = address[0], address[1], address[2], address[3]
+    above = np.uint64(purpose) << PURPOSE_SHIFT
+    key0, key1 = np.uint64(address[0]), np.uint64(address[1])
+    stream0, stream1 = np.uint64(address[2]), np.uint64(address[3])
     for j in range(count):
-        c0 = np.uint32(blocks[j])
-        c1 = np.uint32(np.uint32(blocks[j] >> UPPER) | above)
-        c2, c3, k0, k1 = stream0, stream1, key0, key1
-        for _ in range(ROUNDS):
-            c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
-            k0, k1 = np.uint32(k0 + STEP0), np.uint32(k1 + STEP1)
-        row0[j], row1[j], row2[j], row3[j] = c0, c1, c2, c3
+        w0, w1, w2, w3 = block_words(base + blocks[j], above, stream0, stream1, key0, key1)
+        words[4 * j], words[4 * j + 1] = np.uint32(w0), np.uint32(w1)
+        words[4 * j + 2], words[4 * j + 3] = np.uint32(w2), np.uint32(w3)
+
+
+@compiled
+def fill_word_rows(base, blocks, count, address, purpose, words):
+    """The same, word i of all blocks in a row of its own: row i begins at i count."""
+    above = np.uint64(purpose) << PURPOSE_SHIFT
+    key0, key1 = np.uint64(address[0]), np.uint64(address[1])
+    stream0, stream1 = np.uint64(address[2]), np.uint64(address[3])
+    for j in range(count):
+        w0, w1, w2, w3 = block_words(base + blocks[j], above, stream0, stream1, key0, key1)
+        words[j], words[count + j] = np.uint32(w0), np.uint32(w1)
+        words[2 * count + j], words[3 * count + j] = np.uint32(w2), np.uint32(w3)

@@ -12,10 +12,7 @@ def odd32(w: Words) -> Float32:
 
 
 def odd64(w: WideWords) -> Float64:
-    """k = (int64(W) >> 10) | 1, |k| <= 2^53, exact in float64; the unit variate is k 2^-53.
-
-    |k| = 2^53 + 1 would need W = -2^63 exactly; it rounds to 2^53.
-    """
+    """k = (int64(W) >> 10) | 1, |k| < 2^53, exact in float64; the unit variate is k 2^-53."""
     return ((w.view(np.int64) >> np.int64(10)) | np.int64(1)).astype(np.float64)
 
 

@@ -1,6 +1,6 @@
 """A draw and a dtype as the plain arrays that compiled code takes."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,28 +25,29 @@ NOTHING_ADDED = -0.0
 """What is added for a mean of 0: x + -0.0 is x for every x, so one kernel serves both cases."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Arguments of `kernels.run`; `kernels.evaluate` tells what a kind makes of its constants."""
+class Recipe(NamedTuple):
+    """What makes values of blocks; `kernels.evaluate` tells what a kind makes of its constants."""
 
     kind: int
     code: int
+    itemsize: int
     address: npt.NDArray[np.uint32]
     constants32: npt.NDArray[np.float32]
     constants64: npt.NDArray[np.float64]
     bounds: npt.NDArray[np.float64]
 
 
-def pack(draw: Draw, dtype: str, address: Address) -> Packed:
+def recipe(draw: Draw, dtype: str, address: Address) -> Recipe:
     """Round the draw's constants as docs/stream-v1.md says and lay them out for the kernels."""
     kind, constants = _wide(draw) if dtype == "float64" else _narrow(draw)
     table = np.zeros(kinds.CONSTANTS, np.float64)
     table[: len(constants)] = constants
     with np.errstate(under="ignore", over="ignore"):
         table32 = table.astype(np.float32)
-    return Packed(
+    return Recipe(
         kind,
         CODES[dtype],
+        PRECISIONS[dtype].itemsize,
         np.array(_halves(address.seed) + _halves(address.stream), np.uint32),
         table32,
         table,
