@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, floor, frexp, ldexp
+from math import ceil, copysign, floor, frexp, ldexp
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,11 @@ PRECISIONS = {
 
 
 def nearest(value: float, precision: Precision) -> float:
-    """Round to nearest, ties to even; above the largest finite value the result is not finite."""
-    return _rounded(value, precision, round)
+    """Round to nearest, ties to even; above the largest finite value the result is not finite.
+
+    A zero keeps the sign of `value`.
+    """
+    return copysign(_rounded(value, precision, round), value)
 
 
 def at_most(value: float, precision: Precision) -> float:

@@ -37,7 +37,9 @@ def test_the_formats_are_those_of_numpy_and_ml_dtypes(dtype: str) -> None:
 def test_nearest_is_what_numpy_rounds_to(dtype: str, value: float) -> None:
     """From float64 to a format NumPy knows, ties and subnormals included."""
     with np.errstate(over="ignore", under="ignore"):
-        assert nearest(value, PRECISIONS[dtype]) == float(np.float64(value).astype(TYPES[dtype]))
+        expected = float(np.float64(value).astype(TYPES[dtype]))
+    found = nearest(value, PRECISIONS[dtype])
+    assert (found, math.copysign(1.0, found)) == (expected, math.copysign(1.0, expected))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
