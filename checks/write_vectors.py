@@ -1,19 +1,18 @@
-"""Write tests/golden/stream-v1.json from the reference: `make vectors`.
+"""Append to tests/golden/stream-v1.json what the reference computes: `make vectors`.
 
-While the file calls itself a draft it is written anew. Once frozen, a vector in it never changes:
-the script refuses to write a file in which one would, and may only append.
+A vector in it never changes: the script refuses to write a file in which one would. New words and
+runs come after the last ones, in lists of their own.
 """
 
 import hashlib
 import itertools
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from checks.append_only import write
 from service.stream.address import Address, stream_of
 from service.stream.draws import (
     Constant,
@@ -136,33 +135,15 @@ def word_cases() -> list[dict[str, Any]]:
 def document() -> dict[str, Any]:
     return {
         "stream": 1,
-        "status": "draft",
+        "status": "frozen",
         "about": "docs/stream-v1.md; constants are hexadecimal floats, values hexadecimal bits",
         "word_cases": word_cases(),
         "cases": run_cases(),
     }
 
 
-def rewritten(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Name every vector of a frozen file that the new one does not hold unchanged."""
-    if old["status"] == "draft":
-        return []
-    faults = [] if new["status"] == old["status"] else ["status"]
-    for key in ("word_cases", "cases"):
-        kept = new[key][: len(old[key])]
-        faults += [f"{key} {i}" for i, was in enumerate(old[key]) if kept[i : i + 1] != [was]]
-    return faults
-
-
 def main() -> None:
-    new = document()
-    if PATH.exists():
-        old = json.loads(PATH.read_text(encoding="utf-8"))
-        if faults := rewritten(old, new):
-            sys.exit(f"the vectors are frozen, and these would change: {', '.join(faults)}")
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(json.dumps(new, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
-    print(f"{PATH.name}: {len(new['cases'])} runs, {len(new['word_cases'])} tables of words")
+    write(PATH, document())
 
 
 if __name__ == "__main__":

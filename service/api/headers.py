@@ -7,12 +7,14 @@ from service.api.conditions import entity_tag
 from service.plan import Plan
 from service.plan.issuing import Issue
 from service.spec.numbers import shortest
-from service.stream.edition import EDITION
 from service.wire.disposition import attachment_name
 from service.wire.formats import FORMATS
 
-CACHED = "public, max-age=300, no-transform"
-"""What the canonical URL says while the stream is a draft, whose bytes may still change."""
+IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
+"""What the canonical URL says: its bytes never change, so a reload need not ask (RFC 8246).
+
+A year is as long as caches are used to; whoever asks after it has the same tag, and gets a 304.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,13 @@ def fact_headers(issue: Issue) -> dict[str, str]:
 def caching_headers(issue: Issue, tag: str, target: bytes) -> dict[str, str]:
     """How the answer to a GET of `target` may be kept; a 304 repeats them.
 
-    Only the canonical URL's answer is fresh for a while: of its other spellings, which are
+    Only the canonical URL's answer is kept without asking: of its other spellings, which are
     without number, a cache would have to keep one copy each.
     """
     location = location_header(issue, target)
     if issue.drawn:
         return {"Cache-Control": "no-store"} | location
-    return {"ETag": tag, "Cache-Control": "no-cache" if location else CACHED} | location
+    return {"ETag": tag, "Cache-Control": "no-cache" if location else IMMUTABLE} | location
 
 
 def location_header(issue: Issue, target: bytes) -> dict[str, str]:
@@ -121,5 +123,5 @@ def location_header(issue: Issue, target: bytes) -> dict[str, str]:
 
 
 def tensor_tag(issue: Issue) -> str:
-    """The tag of a tensor's bytes, known without them: they follow from stream and URL."""
-    return entity_tag(f"{EDITION} {issue.url}".encode("ascii"))
+    """The tag of a tensor's bytes, known without them: the canonical URL has no others, ever."""
+    return entity_tag(issue.url.encode("ascii"))

@@ -77,7 +77,7 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
 
 _HEADERS: dict[str, str] = {
     "ETag": "The strong tag of the body; of a tensor, the same on every replica.",
-    "Cache-Control": "Fresh for a while at the canonical URL only; no-store if a seed was drawn.",
+    "Cache-Control": "Immutable at the canonical URL only; no-store if a seed was drawn.",
     "Content-Location": "The canonical URL, where another one was asked for.",
     "Accept-Ranges": "none: parts are asked for by `slice`.",
     "Content-Disposition": "A file name, made from the tensor's.",

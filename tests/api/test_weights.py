@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.api.headers import CACHED
+from service.api.headers import IMMUTABLE
 from service.api.routes import weights
 from service.cli.weights import write_weights
 from service.plan import plan
@@ -96,10 +96,11 @@ def test_every_distribution_is_the_reference_s(address: Address, draw: str) -> N
     assert ask(address, f"/v1/weights.npy?{query}").body == reference_bytes(fields, "npy")
 
 
-def test_the_canonical_url_is_fresh_and_names_no_other(address: Address) -> None:
+def test_the_canonical_url_is_kept_for_ever_and_names_no_other(address: Address) -> None:
     """Only a target equal to the canonical URL, to the byte, may be kept without asking."""
     answer = ask(address, CANONICAL)
-    assert answer.headers["cache-control"] == CACHED == "public, max-age=300, no-transform"
+    assert answer.headers["cache-control"] == IMMUTABLE
+    assert IMMUTABLE == "public, max-age=31536000, immutable, no-transform"
     assert "content-location" not in answer.headers
     assert answer.headers["accept-ranges"] == "none"
 

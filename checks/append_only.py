@@ -1,0 +1,40 @@
+"""The rule of golden files: an entry that stands in one never changes, and further ones follow.
+
+The entries of a file are those of its sections: items of a list, members of an object, or the one
+text that a section may be.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def rewritten(old: Document, new: Document) -> list[str]:
+    """Name every entry of `old` that `new` does not hold, in its place, unchanged."""
+    faults = []
+    for section, content in old.items():
+        now = _entries(new.get(section, []))
+        for key, entry in _entries(content).items():
+            if key not in now or now[key] != entry:
+                faults.append(f"{section} {key}".strip())
+    return faults
+
+
+def _entries(content: Any) -> dict[str, Any]:
+    if isinstance(content, list):
+        return {str(place): entry for place, entry in enumerate(content)}
+    return content if isinstance(content, dict) else {"": content}
+
+
+def write(path: Path, new: Document) -> None:
+    """Write `new` to `path`; ends the process instead if that would change what stands there."""
+    if path.exists():
+        old = json.loads(path.read_text(encoding="utf-8"))
+        if faults := rewritten(old, new):
+            sys.exit(f"{path.name} is frozen, and these would change: {', '.join(faults)}")
+    path.write_text(json.dumps(new, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
+    lists = {name: found for name, found in new.items() if isinstance(found, list | dict)}
+    print(f"{path.name}: {', '.join(f'{len(found)} {name}' for name, found in lists.items())}")

@@ -1,0 +1,113 @@
+"""Constants and tables that move a byte of /v1, as JSON: floats in hexadecimal, to the bit."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from service.initializers.activations import ACTIVATIONS, find_activation
+from service.initializers.auto import resolve_auto
+from service.initializers.fans import MODES
+from service.initializers.layers import LAYERS, default_layer
+from service.initializers.layouts import LETTERS, layer_of_letters
+from service.initializers.schemes import SCHEMES, find_scheme
+from service.spec import DEFAULTS
+from service.spec.axes import MOST_AXES
+from service.stream import literals
+from service.stream.precision import PRECISIONS
+
+Table = dict[str, Any]
+
+
+def tables() -> dict[str, Table | list[Any]]:
+    """Every table under its name; entries are added to one, and never change."""
+    return {
+        "literals": dict(_literals()),
+        "precisions": {name: _record(precision) for name, precision in PRECISIONS.items()},
+        "activations": {name: _numbers(record) for name, record in ACTIVATIONS.items()},
+        "activation names": _names(ACTIVATIONS, find_activation),
+        "schemes": {name: _scheme(name) for name in SCHEMES},
+        "scheme names": _names(SCHEMES, find_scheme),
+        "auto by activation": {name: resolve_auto("dense", name) for name in ACTIVATIONS},
+        "auto by layer": {name: resolve_auto(name, "relu") for name in LAYERS},
+        "modes": {name: list(used) for name, used in MODES.items()},
+        "layers": {name: _layer(name) for name in LAYERS},
+        "letters": _letters(),
+        "counting order": list(LETTERS),
+        "layer of a rank": {str(rank): default_layer(rank) for rank in range(MOST_AXES + 1)},
+        "layer of letters": {letters: layer_of_letters(letters) for letters in _spellings()},
+        "fields": [{"field": name, "default": _default(value)} for name, value in DEFAULTS.items()],
+    }
+
+
+def told(value: Any) -> Any:
+    """A value as JSON keeps it to the bit."""
+    if isinstance(value, float):
+        return value.hex()
+    return [told(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _literals() -> Iterator[tuple[str, Any]]:
+    """Every constant of the stream, words in hexadecimal too; of a table each row."""
+    for name, value in vars(literals).items():
+        if not name.isupper():
+            continue
+        if isinstance(value, dict):
+            yield from ((f"{name} {key}", _hex(row)) for key, row in value.items())
+        else:
+            yield name, _hex(value)
+
+
+def _hex(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_hex(item) for item in value]
+    return hex(value) if isinstance(value, int) else value.hex()
+
+
+def _record(record: Any) -> Table:
+    return {field.name: told(getattr(record, field.name)) for field in fields(record)}
+
+
+def _numbers(record: Any) -> Table:
+    """The fields of an activation that are numbers, or would be."""
+    told_all = _record(record)
+    return {name: told_all[name] for name in told_all if name not in ("name", "aliases", "formula")}
+
+
+def _names(table: Table, find: Callable[[str], Any]) -> Table:
+    """Every word of a table, aliases too, and the record it stands for."""
+    words = [word for record in table.values() for word in (record.name, *record.aliases)]
+    return {word: find(word).name for word in words}
+
+
+def _scheme(name: str) -> Table:
+    """What a scheme is where the request says nothing else."""
+    scheme = SCHEMES[name]
+    return {key: told(getattr(scheme, key)) for key in ("distribution", "mode", "gain", "value")}
+
+
+def _layer(name: str) -> Table:
+    layer = LAYERS[name]
+    return {key: getattr(layer, key) for key in ("transposed", "depthwise", "has_fans")}
+
+
+def _letters() -> Table:
+    """The letters of each layer in each stack that has it."""
+    return {
+        f"{name} {stack}": letters
+        for name, layer in LAYERS.items()
+        for stack, letters in layer.letters.items()
+    }
+
+
+def _spellings() -> list[str]:
+    """Letters in the order of counting: those of the stacks, and what else there may be."""
+    written = ["".join(sorted(letters, key=LETTERS.index)) for letters in _letters().values()]
+    kernels = ("", "W", "HW", "DHW")
+    others = [f"{channels}{kernel}" for channels in ("E", "I", "EOI") for kernel in kernels]
+    return list(dict.fromkeys(written + others))
+
+
+def _default(value: Any) -> Any:
+    return "required" if value is PydanticUndefined else told(value)
