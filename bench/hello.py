@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from uvicorn import Server
 
 from service.api.listening import listen
-from service.api.server import _config
+from service.api.server import config
 from service.settings import Settings
 
 app = FastAPI()
@@ -23,4 +23,4 @@ async def hello() -> dict[str, str]:
 
 if __name__ == "__main__":
     with listen("127.0.0.1", int(sys.argv[1])) as listener:
-        Server(_config(Settings(), app)).run([listener])
+        Server(config(Settings(), app)).run([listener])

@@ -1,46 +1,78 @@
-"""A plan's bytes, piece by piece: head and elements, computed as they are asked for."""
+"""A plan's bytes in chunks, each computed by itself, when and where it is asked for."""
 
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from service.plan import Plan
 from service.stream.address import Address, stream_of
 from service.stream.fill import filler
+from service.stream.lattice import Lattice
 
 CHUNK_BYTES = 1 << 20
 """Large enough that handing a chunk over costs little, small enough for a second-level cache."""
 
+LARGEST_CHUNK_BYTES = 16 * CHUNK_BYTES
+"""Where memory can be had, and a smaller chunk would draw most random words more than once."""
+
+Memory = npt.NDArray[np.uint8]
+
 
 class TensorBody:
-    """The whole representation of one planned tensor, `length` bytes.
+    """The whole representation of one planned tensor: `length` bytes, `chunk_count` chunks.
 
-    Every seed has to be settled before: see `Plan.needs_seed`.
+    A chunk takes `chunk_bytes` of memory at most. Every seed has to be settled before: see
+    `Plan.needs_seed`.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, largest_chunk: int = CHUNK_BYTES) -> None:
         self.length = plan.length
-        self._head = plan.head
+        self._plan = plan
+        self._head = np.frombuffer(plan.head, np.uint8)
         self._size = plan.lattice.size
         address = Address(plan.spec.seed or 0, stream_of(plan.spec.name))
         self._filler = filler(plan.draw, plan.dtype, address, plan.lattice)
+        itemsize = self._filler.itemsize
+        self._elements = elements_of_a_chunk(self._filler.lattice, itemsize, largest_chunk)
+        self.chunk_count = -(-self._size // self._elements) or min(1, self.length)
+        self.chunk_bytes = min(self.length, self._head.size + self._elements * itemsize)
+
+    def in_larger_chunks(self) -> "TensorBody":
+        """The same bytes, in chunks that take more memory where that saves time."""
+        return TensorBody(self._plan, LARGEST_CHUNK_BYTES)
+
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        """Make chunk 0, 1, ... in `memory`, the head with the first; return what of it is used.
+
+        Any number of threads may make chunks of one body at once, each in memory of its own.
+        """
+        head = self._head.size if index == 0 else 0
+        memory[:head] = self._head[:head]
+        start = index * self._elements
+        stop = min(self._size, start + self._elements)
+        end = head + (stop - start) * self._filler.itemsize
+        self._filler.fill(start, stop, memory[head:end])
+        return memory.data[:end]
 
     def chunks(self) -> Iterator[memoryview]:
-        """Yield the bytes in order, about CHUNK_BYTES at a time, the head with the first.
+        """Yield all chunks in order; one is valid until the next is asked for."""
+        memory = np.empty(self.chunk_bytes, np.uint8)
+        for index in range(self.chunk_count):
+            yield self.chunk(index, memory)
 
-        Two buffers take turns, so a chunk stays valid until the next but one is asked for.
-        """
-        longest = min(self.length, CHUNK_BYTES)
-        buffers = [np.empty(longest, np.uint8), np.empty(longest, np.uint8)]
-        itemsize = self._filler.itemsize
-        used = len(self._head)
-        buffers[0][:used] = np.frombuffer(self._head, np.uint8)
-        start = 0
-        while used or start < self._size:
-            buffer = buffers[0]
-            stop = min(self._size, start + (longest - used) // itemsize)
-            end = used + (stop - start) * itemsize
-            self._filler.fill(start, stop, buffer[used:end])
-            yield buffer.data[:end]
-            start, used = stop, 0
-            buffers.reverse()
+
+def elements_of_a_chunk(lattice: Lattice, itemsize: int, largest_chunk: int) -> int:
+    """As many elements as CHUNK_BYTES have room for, or what lets blocks be used whole.
+
+    In permuted layouts neighbours in the stream are written far apart: a chunk that holds one of
+    them and not the other draws their block in vain.
+    """
+    usual = CHUNK_BYTES // itemsize
+    length, distance = lattice.row()
+    if distance > 1:
+        for count in (min(length, 16), 4):
+            span = count * distance
+            if 0 < span * itemsize <= largest_chunk:
+                return max(1, usual // span) * span
+    return usual

@@ -25,7 +25,7 @@ def array(query: str) -> Fill:
 def chunks(query: str) -> Fill:
     """Make the tensor as it is streamed: in chunks, in memory used again and again."""
     planned, _ = _prepared(query)
-    return lambda: deque(TensorBody(planned).chunks(), maxlen=0)
+    return lambda: deque(TensorBody(planned).in_larger_chunks().chunks(), maxlen=0)
 
 
 def threads(count: str, query: str) -> Fill:

@@ -53,7 +53,13 @@ def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> 
         *docs.routes(),
         openapi_route(),
     ]
-    app = Application(routes=[*routes], lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app = Application(
+        routes=[*routes],
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     app.state.readiness = readiness
     problems.install(app)
     return app

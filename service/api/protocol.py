@@ -36,6 +36,11 @@ class ProblemProtocol(H11Protocol):
         self.logger = _LOGGER
         self._refused = False
 
+    def connection_made(self, transport: Any) -> None:
+        """Call a body's piece sent only when none of it is left here: its memory is used again."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(0)
+
     def data_received(self, data: bytes) -> None:
         """Let h11 read, unless nothing that comes can matter any more."""
         if not self._refused:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from starlette.requests import Request
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 Operation = dict[str, Any]
 """An operation object of OpenAPI 3.1."""
@@ -25,6 +26,13 @@ class PlainRoute(Route):
     ) -> None:
         super().__init__(path, endpoint, methods=[method.upper() for method in operations])
         self.operations = operations
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+
+        # Starlette's own catches errors for handlers; the middleware around all routes does too.
+        self.app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] == "http" and b"%" in scope["raw_path"]:

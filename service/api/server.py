@@ -23,12 +23,12 @@ GRACE_SECONDS = 20
 def serve(settings: Settings, listener: socket) -> None:
     """Answer on `listener` until a signal ends it."""
     if settings.workers == 1:
-        Server(_config(settings, create_app(settings))).run([listener])
+        Server(config(settings, create_app(settings))).run([listener])
     else:
         # Workers are new processes, to which the environment is what gets through.
         os.environ.update(settings.environment())
         factory = f"{__name__}:{worker_app.__name__}"
-        Multiprocess(_config(settings, factory, factory=True), sockets=[listener]).run()
+        Multiprocess(config(settings, factory, factory=True), sockets=[listener]).run()
 
 
 def worker_app() -> FastAPI:
@@ -38,7 +38,7 @@ def worker_app() -> FastAPI:
     return create_app(settings)
 
 
-def _config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
+def config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
     _configure_logging(settings)
     return Config(
         app,

@@ -1,51 +1,90 @@
-"""Sending a tensor: chunks made in worker threads, one ahead of the socket, for a client who stays.
+"""Sending a tensor: chunks made in worker threads, ahead of the socket, for a client who stays.
 
 Knows nothing of what the bytes mean; whoever makes them knows nothing of HTTP.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 from starlette.types import Receive, Scope, Send
 
 from service.errors import Problem, UnavailableError
 
-Chunk = bytes | bytearray | memoryview
-
 INLINE_BYTES = 64 * 1024
 """Bodies up to this size are made on the event loop: going to a thread would take longer."""
 
+AHEAD = 1
+"""Chunks in the making while one is being sent, unless others keep the threads busy."""
+
+NICENESS = 5
+"""Of the threads that make chunks: where cores are few the event loop goes first, which has
+clients to serve with what is made already."""
+
+PIECE_BYTES = 1 << 20
+"""Given to the socket at a time."""
+
+Memory = npt.NDArray[np.uint8]
+
 
 class Body(Protocol):
-    """`length` bytes, made piece by piece by whoever iterates."""
+    """`length` bytes in `chunk_count` chunks, each of which takes `chunk_bytes` at most."""
 
     @property
-    def length(self) -> int:
-        """The exact number of bytes that `chunks` yields in all."""
+    def length(self) -> int: ...
+    @property
+    def chunk_count(self) -> int: ...
+    @property
+    def chunk_bytes(self) -> int: ...
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Pieces of about 1 MiB; the memory of one may be used again for the next."""
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        """Make a chunk in `memory`, in any thread, and return the part of it that is used."""
+
+    def in_larger_chunks(self) -> "Body":
+        """The same bytes, in chunks that take more memory if that saves time."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """What a body in flight holds: a right to be made, by one thread at a time."""
+
+    thread: int
 
 
 class StreamPool:
     """The bodies in flight: at most `max_streams` at a time, made by `threads` threads.
 
-    Belongs to one event loop; only the making of chunks leaves it.
+    A body stays with one thread, whose cache has its memory, unless others are idle. Belongs to
+    one event loop; only the making of chunks leaves it.
     """
 
     def __init__(self, max_streams: int, threads: int) -> None:
-        self.executor = ThreadPoolExecutor(threads, thread_name_prefix="stream")
         self._max_streams = max_streams
-        self._in_flight = 0
+        self._threads = [
+            ThreadPoolExecutor(1, f"stream-{number}", _be_nice) for number in range(threads)
+        ]
+        self._bodies = [0] * threads
+
+    @property
+    def roomy(self) -> bool:
+        """Whether there are no more bodies than threads: then each may take more memory.
+
+        In a crowd memory for more is slower too, since caches do not hold it.
+        """
+        return sum(self._bodies) <= len(self._threads)
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
+    def slot(self) -> Iterator[Slot]:
         """Hold one of the places; raises UnavailableError (`too_busy`) when all are held."""
-        if self._in_flight >= self._max_streams:
+        if sum(self._bodies) >= self._max_streams:
             raise UnavailableError(
                 "too_busy",
                 Problem(
@@ -54,15 +93,29 @@ class StreamPool:
                     "try again after the seconds in Retry-After, or ask another replica",
                 ),
             )
-        self._in_flight += 1
+        slot = Slot(self._emptiest())
+        self._bodies[slot.thread] += 1
         try:
-            yield
+            yield slot
         finally:
-            self._in_flight -= 1
+            self._bodies[slot.thread] -= 1
+
+    def submit(self, slot: Slot, body: Body, index: int, memory: Memory) -> Future[memoryview]:
+        """Have a chunk made in `memory`, in the slot's thread."""
+        emptiest = self._emptiest()
+        if self._bodies[slot.thread] > self._bodies[emptiest] + 1:
+            self._bodies[slot.thread] -= 1
+            self._bodies[emptiest] += 1
+            slot.thread = emptiest
+        return self._threads[slot.thread].submit(body.chunk, index, memory)
 
     def close(self) -> None:
         """Make nothing more."""
-        self.executor.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads:
+            thread.shutdown(wait=False, cancel_futures=True)
+
+    def _emptiest(self) -> int:
+        return self._bodies.index(min(self._bodies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,75 +132,95 @@ class TensorResponse:
     status: int = 200
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "HEAD":
+        if scope["method"] == "HEAD" or self.body.chunk_count == 0:
             await self._send_whole(b"", send)
-        elif self.body.length <= INLINE_BYTES:
-            # Copied one by one: a list of chunks would share one piece of memory.
-            await self._send_whole(b"".join(map(bytes, self.body.chunks())), send)
+        elif self.body.length <= INLINE_BYTES and self.body.chunk_count == 1:
+            memory = np.empty(self.body.chunk_bytes, np.uint8)
+            await self._send_whole(self.body.chunk(0, memory), send)
         else:
-            with self.pool.slot():
+            with self.pool.slot() as slot:
+                body = self.body.in_larger_chunks() if self.pool.roomy else self.body
                 await self._start(send)
-                await send_body(self.body, receive, send, self.pool.executor)
+                await send_body(ReadAhead(body, self.pool, slot), body.length, receive, send)
 
     async def _start(self, send: Send) -> None:
         length = (b"content-length", str(self.body.length).encode())
         headers = [*self.headers, length]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
 
-    async def _send_whole(self, content: bytes, send: Send) -> None:
+    async def _send_whole(self, content: bytes | memoryview, send: Send) -> None:
         await self._start(send)
         await send({"type": "http.response.body", "body": content, "more_body": False})
 
 
-async def send_body(body: Body, receive: Receive, send: Send, executor: Executor) -> None:
-    """Send a body of at least one byte after its response has started.
+def _be_nice() -> None:
+    # Linux gives each thread a niceness of its own; elsewhere it is the process's.
+    if sys.platform == "linux":
+        os.nice(NICENESS)
 
-    While one chunk is being sent the next is made in `executor`. Returns early, and makes no more
-    chunks, when the client leaves. Raises what the body raises, and RuntimeError when the body
-    ends before its length: the server then cuts the connection, which the client can tell.
+
+class ReadAhead:
+    """The chunks of a body in order, AHEAD of them in the making as long as the pool is roomy.
+
+    Memory goes round: when a chunk is asked for, `send` has been given the one before it, and has
+    let go of those before that.
     """
-    async with _departure(receive) as departure:
-        ahead = _ReadAhead(body.chunks(), executor)
-        remaining = body.length
-        try:
-            # uvicorn's send() returns as if nothing were wrong once the client has left.
-            while remaining > 0 and not departure.done():
-                chunk = await ahead.next()
-                remaining -= len(chunk)
-                more = remaining > 0
-                await send({"type": "http.response.body", "body": chunk, "more_body": more})
-        finally:
-            ahead.close()
 
+    def __init__(self, body: Body, pool: StreamPool, slot: Slot) -> None:
+        self._body = body
+        self._pool = pool
+        self._slot = slot
+        self._free: list[Memory] = []
+        self._given: deque[Memory] = deque()
+        self._making: deque[tuple[Memory, Future[memoryview]]] = deque()
+        self._begun = 0
 
-class _ReadAhead:
-    """The chunks of a body, the next one always in the making."""
-
-    def __init__(self, chunks: Iterator[Chunk], executor: Executor) -> None:
-        self._chunks = chunks
-        self._executor = executor
-        self._next = executor.submit(self._make)
-
-    async def next(self) -> bytes:
-        chunk = await asyncio.wrap_future(self._next)
-        if chunk is None:
+    async def next(self) -> memoryview:
+        """The next chunk; raises what the body raises, and RuntimeError if there is none."""
+        while len(self._given) > 1:
+            self._free.append(self._given.popleft())
+        wanted = 1 + AHEAD if self._pool.roomy else 1
+        while self._begun < self._body.chunk_count and len(self._making) < wanted:
+            self._begin()
+        if not self._making:
             raise RuntimeError("the body ended before its length")
-        self._next = self._executor.submit(self._make)
-        return chunk
+        memory, made = self._making.popleft()
+        self._given.append(memory)
+        return await asyncio.wrap_future(made)
 
-    def _make(self) -> bytes | None:
-        chunk = next(self._chunks, None)
-        # A transport may keep a reference beyond send(); bytes pass through h11 uncopied.
-        return None if chunk is None else bytes(chunk)
+    def _begin(self) -> None:
+        memory = self._free.pop() if self._free else np.empty(self._body.chunk_bytes, np.uint8)
+        made = self._pool.submit(self._slot, self._body, self._begun, memory)
+        self._making.append((memory, made))
+        self._begun += 1
 
     def close(self) -> None:
-        """Close the iterator as soon as no thread is inside it."""
-        self._next.cancel()
-        self._next.add_done_callback(lambda _: self._close_chunks())
+        """Make nothing more."""
+        for _, made in self._making:
+            made.cancel()
 
-    def _close_chunks(self) -> None:
-        if isinstance(self._chunks, Generator):
-            self._chunks.close()
+
+async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send) -> None:
+    """Send a body of `length` bytes, at least one, after its response has started.
+
+    Returns early, and makes no more chunks, when the client leaves. Raises what `chunks` raises:
+    the server then cuts the connection, which the client can tell.
+
+    `send` has to wait until what it was given before is out of this process, as it does at a
+    write buffer limit of 0: memory is used again.
+    """
+    async with _departure(receive) as departure:
+        try:
+            # uvicorn's send() returns as if nothing were wrong once the client has left.
+            while length > 0 and not departure.done():
+                chunk = await chunks.next()
+                for start in range(0, len(chunk), PIECE_BYTES):
+                    piece = chunk[start : start + PIECE_BYTES]
+                    length -= len(piece)
+                    more = length > 0
+                    await send({"type": "http.response.body", "body": piece, "more_body": more})
+        finally:
+            chunks.close()
 
 
 @asynccontextmanager

@@ -80,7 +80,7 @@ def _write(issued: Issue, output: str) -> None:
         if issued.plan.format == "json":
             stream.write(issued.certificate())
             return
-        body = TensorBody(issued.plan)
+        body = TensorBody(issued.plan).in_larger_chunks()
         for chunk in _shown(body.chunks(), body.length):
             stream.write(chunk)
 

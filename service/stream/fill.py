@@ -45,6 +45,9 @@ class Filler:
         Work is proportional to stop - start. Runs without the GIL; any number of threads may
         fill parts of the same tensor at once.
         """
+        if self.lattice.strides == (1,):
+            run(self.recipe, self.lattice.offset + start, _memory.scratch, out)
+            return
         done = 0
         for box in self.lattice.boxes(start, stop):
             size = box.size * self.itemsize

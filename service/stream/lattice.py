@@ -35,6 +35,18 @@ class Lattice:
         extents, strides = zip(*axes, strict=True) if axes else ((), ())
         return Lattice(self.offset, tuple(extents), tuple(strides))
 
+    def row(self) -> tuple[int, int]:
+        """Return (length, distance) of the axis that is consecutive in the stream.
+
+        Its elements are written `distance` places apart; without such an axis both are 1.
+        """
+        distance = 1
+        for extent, stride in zip(self.extents[::-1], self.strides[::-1], strict=True):
+            if stride == 1:
+                return extent, distance
+            distance *= extent
+        return 1, 1
+
     def boxes(self, start: int, stop: int) -> Iterator["Lattice"]:
         """Cut written positions start ... stop - 1 into boxes, each whole in its lower axes.
 

@@ -14,7 +14,7 @@ LARGE = "/v1/weights.npy?shape=131072,131072&scheme=normal&seed=1&name=large"
 """64 GiB."""
 
 GROWTH = 64 * MIB
-"""The allowance: a stream needs its two chunks and what the sockets hold, some 16 MiB."""
+"""The allowance: a stream needs its three chunks and what the sockets hold, some 16 MiB."""
 
 
 @pytest.mark.slow

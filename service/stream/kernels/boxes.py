@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from service.stream.kernels.borrowing import borrowed, borrowed_recipe, borrowed_scratch
-from service.stream.kernels.compiled import compiled
+from service.stream.kernels.compiled import compiled, inlined
 from service.stream.kernels.evaluate import evaluate
 from service.stream.kernels.rounding import copy, store
 from service.stream.kernels.run import fill_strip
@@ -50,7 +50,7 @@ def scatter(recipe, element, sheet, axes, scratch, out):
         element, target = advance(position, axes, element, target)
 
 
-@compiled
+@inlined
 def advance(position, axes, element, target):
     """Step to the next sheet: the last axis counts fastest."""
     for axis in range(position.size - 1, -1, -1):
@@ -77,7 +77,7 @@ def fill_rows(recipe, element, sheet, scratch, out):
         start = stop
 
 
-@compiled
+@inlined
 def fill_tile(recipe, element, size, sheet, scratch, out):
     """Write `size` elements of every row."""
     itemsize, codes = recipe.itemsize, scratch.codes
@@ -114,7 +114,7 @@ def fill_columns(recipe, element, sheet, scratch, out):
             fill_alike(recipe, element + kind * sheet.stride, alike, scratch, place)
 
 
-@compiled
+@inlined
 def fill_alike(recipe, first, alike, scratch, out):
     """Write rows, at most a strip, whose stride is a multiple of a block.
 
@@ -132,7 +132,7 @@ def fill_alike(recipe, first, alike, scratch, out):
         lay(recipe.itemsize, codes, first, block, columns, alike, out)
 
 
-@compiled
+@inlined
 def row_codes(recipe, base, count, scratch):
     """The codes of blocks, bytes, a row of elements for each word of a block."""
     values32, values64 = scratch.values32, scratch.values64

@@ -1,0 +1,327 @@
+"""Chunks made ahead in memory that goes round: when, in which thread, and never too early."""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from typing import Any
+
+import h11
+import numpy as np
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from service.api.connection import BoundedConnection
+from service.api.protocol import ProblemProtocol
+from service.api.streaming import (
+    NICENESS,
+    Memory,
+    ReadAhead,
+    Slot,
+    StreamPool,
+    TensorResponse,
+    send_body,
+)
+from service.errors import UnavailableError
+from tests.api.patterns import MIB, TIB, PatternBody, settled
+from tests.server import ask, running
+
+KIB = 1024
+
+
+@pytest.fixture
+def pool() -> Iterator[StreamPool]:
+    with closing(StreamPool(max_streams=4, threads=1)) as pool:
+        yield pool
+
+
+async def never() -> Message:
+    """A client that says nothing and stays."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+class OneMemory(PatternBody):
+    """What must not be: every chunk in the same place, whatever place is offered."""
+
+    def __init__(self, length: int, chunk_bytes: int) -> None:
+        super().__init__(length, chunk_bytes)
+        self.only = np.empty(chunk_bytes, np.uint8)
+
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        return super().chunk(index, self.only)
+
+
+def sent(body: PatternBody, pool: StreamPool) -> list[tuple[Message, bytes, bytes]]:
+    """Each message of a body, its bytes when it was given and before the next send returns.
+
+    That is how long a transport may hold on to them; meanwhile the threads have time to write.
+    """
+    messages: list[Message] = []
+    first: list[bytes] = []
+    last: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            time.sleep(0.002)
+            await asyncio.sleep(0)
+            last.extend(bytes(each["body"]) for each in messages[-1:])
+            messages.append(message)
+            first.append(bytes(message["body"]))
+
+    asyncio.run(TensorResponse(body, [], pool)({"method": "GET"}, never, send))
+    return list(zip(messages, first, [*last, first[-1]], strict=True))
+
+
+def overwritten(body: PatternBody, pool: StreamPool) -> int:
+    """How many messages lost their bytes too early."""
+    return sum(given != kept for _, given, kept in sent(body, pool))
+
+
+def thread_of(slot: Slot, pool: StreamPool) -> int:
+    """The thread that makes the slot's next chunk, when it has done everything before."""
+    body = PatternBody(1)
+    pool.submit(slot, body, 0, np.empty(1, np.uint8)).result()
+    return body.threads.pop()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("chunk_bytes", [100_000, MIB, 2 * MIB + 1])
+def test_a_chunk_is_left_alone_until_the_send_after_it(
+    chunk_bytes: int, others: int, pool: StreamPool
+) -> None:
+    """Alone and in a crowd; what arrives is the body."""
+    body = PatternBody(9 * chunk_bytes + 1, chunk_bytes)
+    with ExitStack() as held:
+        for _ in range(others):
+            held.enter_context(pool.slot())
+        messages = sent(body, pool)
+    assert all(given == kept for _, given, kept in messages)
+    assert b"".join(kept for _, _, kept in messages) == body.expected()
+
+
+def test_a_chunk_that_is_not_left_alone_would_be_seen(pool: StreamPool) -> None:
+    """Negative control: with a single piece of memory the bytes change under the socket."""
+    assert overwritten(OneMemory(20 * MIB, MIB), pool) > 0
+
+
+def test_memory_goes_round(pool: StreamPool) -> None:
+    """Forty chunks take three pieces of memory: given, being given, in the making."""
+    messages = sent(PatternBody(40 * 70_000, 70_000), pool)
+    assert len(messages) == 40
+    assert len({id(message["body"].obj) for message, _, _ in messages}) == 3
+
+
+def test_a_long_chunk_is_sent_in_pieces(pool: StreamPool) -> None:
+    """At most 1 MiB each; only the last says that nothing follows."""
+    messages = [message for message, _, _ in sent(PatternBody(5 * MIB + 5, 5 * MIB // 2), pool)]
+    half = MIB // 2
+    assert [len(each["body"]) for each in messages] == [MIB, MIB, half, MIB, MIB, half, 5]
+    assert [each["more_body"] for each in messages] == [True] * 6 + [False]
+
+
+@pytest.mark.parametrize(("others", "made"), [(0, 2), (1, 1), (2, 1)])
+def test_nothing_is_made_ahead_in_a_crowd(others: int, made: int, pool: StreamPool) -> None:
+    """With more bodies than threads only the chunk that is asked for is made."""
+    body = PatternBody(TIB)
+
+    async def ask_for_one() -> None:
+        with ExitStack() as held:
+            for _ in range(others):
+                held.enter_context(pool.slot())
+            slot = held.enter_context(pool.slot())
+            await ReadAhead(body, pool, slot).next()
+            thread_of(slot, pool)
+
+    asyncio.run(ask_for_one())
+    assert body.made == made
+
+
+def test_a_crowd_that_comes_and_goes_loses_no_chunk(pool: StreamPool) -> None:
+    """Chunks stay in order, and what was made ahead before the crowd came is used."""
+    body = PatternBody(60, 5)
+
+    async def collect() -> bytes:
+        received = b""
+        with pool.slot() as slot:
+            chunks = ReadAhead(body, pool, slot)
+            for index in range(12):
+                with ExitStack() as held:
+                    if index % 5 > 2:
+                        held.enter_context(pool.slot())
+                    received += await chunks.next()
+        return received
+
+    assert asyncio.run(collect()) == body.expected()
+    assert body.made == 12
+
+
+def test_bodies_are_spread_over_the_threads() -> None:
+    """Each has the thread with the fewest, and keeps it."""
+    with closing(StreamPool(max_streams=6, threads=3)) as pool, ExitStack() as held:
+        slots = [held.enter_context(pool.slot()) for _ in range(6)]
+        threads = [thread_of(slot, pool) for slot in slots]
+        assert len(set(threads[:3])) == 3
+        assert sorted(threads[:3]) == sorted(threads[3:])
+        assert [thread_of(slot, pool) for slot in slots] == threads
+
+
+def test_a_body_moves_to_a_thread_that_is_left_alone() -> None:
+    """Of two that share a thread, one takes over the thread of a third that has ended."""
+    with closing(StreamPool(max_streams=3, threads=2)) as pool, pool.slot() as first:
+        with pool.slot(), pool.slot() as third:
+            assert thread_of(first, pool) == thread_of(third, pool)
+            kept = thread_of(first, pool)
+        with pool.slot() as second, pool.slot() as third:
+            assert len({thread_of(slot, pool) for slot in (first, second)}) == 2
+            assert thread_of(third, pool) == kept
+
+
+def test_few_bodies_may_take_more_memory(pool: StreamPool) -> None:
+    """As many as there are threads are asked for larger chunks; one more is not."""
+    larger = PatternBody(4 * MIB, 2 * MIB)
+
+    class Permuted(PatternBody):
+        def in_larger_chunks(self) -> PatternBody:
+            return larger
+
+    assert [len(kept) for _, _, kept in sent(Permuted(4 * MIB), pool)] == [MIB] * 4
+    assert larger.made == 2
+    with pool.slot():
+        sent(Permuted(4 * MIB), pool)
+    assert larger.made == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness is a process's there")
+def test_the_event_loop_goes_first(pool: StreamPool) -> None:
+    """The threads that make chunks are nicer than everything else in the process."""
+    found: list[int] = []
+
+    class Noting(PatternBody):
+        def chunk(self, index: int, memory: Memory) -> memoryview:
+            found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().chunk(index, memory)
+
+    with pool.slot() as slot:
+        pool.submit(slot, Noting(1), 0, np.empty(1, np.uint8)).result()
+    assert found == [os.getpriority(os.PRIO_PROCESS, 0) + NICENESS]
+
+
+def test_a_slot_comes_back_after_a_failure() -> None:
+    """The one slot is refused while it is held, and free again whatever happened in it."""
+
+    def fail(pool: StreamPool) -> None:
+        with pool.slot():
+            with pytest.raises(UnavailableError), pool.slot():
+                pass
+            raise ValueError("inside")
+
+    with closing(StreamPool(max_streams=1, threads=2)) as pool:
+        for _ in range(3):
+            with pytest.raises(ValueError, match="inside"):
+                fail(pool)
+
+
+def cancelled(body: Any, pool: StreamPool, ready: Callable[[], bool]) -> int:
+    """Cancel the sending to a client who takes nothing; return how many tasks are left."""
+
+    async def stalled(message: Message) -> None:
+        await asyncio.Event().wait()
+
+    async def run() -> int:
+        with pool.slot() as slot:
+            chunks = ReadAhead(body, pool, slot)
+            sending = asyncio.create_task(send_body(chunks, body.length, never, stalled))
+            async with asyncio.timeout(10):
+                while not ready():
+                    await asyncio.sleep(0.01)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        return len(asyncio.all_tasks()) - 1
+
+    return asyncio.run(run())
+
+
+def test_cancellation_stops_the_making_and_leaves_no_task(pool: StreamPool) -> None:
+    """A response cancelled while it waits for a stalled client cleans up after itself."""
+    body = PatternBody(TIB)
+    assert cancelled(body, pool, lambda: body.made == 2) == 0
+    with pool.slot() as slot:
+        thread_of(slot, pool)
+    assert body.made == 2
+
+
+def test_cancellation_does_not_wait_for_a_chunk(pool: StreamPool) -> None:
+    """One that is being made is left to its thread; the one that waits for it is never begun."""
+    begun, end = threading.Event(), threading.Event()
+
+    class Slow(PatternBody):
+        def chunk(self, index: int, memory: Memory) -> memoryview:
+            begun.set()
+            assert end.wait(10)
+            return super().chunk(index, memory)
+
+    body = Slow(TIB)
+    assert cancelled(body, pool, begun.is_set) == 0
+    assert body.made == 0
+    end.set()
+    with pool.slot() as slot:
+        thread_of(slot, pool)
+    assert body.made == 1
+
+
+def test_a_piece_is_not_copied_on_its_way() -> None:
+    """What the connection makes of a piece of a body is that piece itself."""
+    connection = BoundedConnection()
+    connection.receive_data(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    connection.next_event()
+    head = connection.send(h11.Response(status_code=200, headers=[("Content-Length", "3")]))
+    piece: Any = memoryview(b"abc")
+    assert head is not None
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert connection.send(h11.Data(data=piece)) is piece
+    assert connection.send(h11.EndOfMessage()) == b""
+
+
+def held_back(protocol: type[H11Protocol]) -> tuple[int, int]:
+    """Bytes left in the server for a client that reads nothing, given 1 KiB at a time.
+
+    The second number tells how many pieces were taken.
+    """
+    made: list[H11Protocol] = []
+    taken = 0
+
+    class Watched(protocol):  # type: ignore[valid-type, misc]
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            made.append(self)
+
+    async def copious(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal taken
+        length = [(b"content-length", b"%d" % (20 * MIB))]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        for _ in range(20 * KIB):
+            await send({"type": "http.response.body", "body": bytes(KIB), "more_body": True})
+            taken += 1
+
+    with running(copious, http=Watched, lifespan="off") as address, ask(address):
+        settled(lambda: taken)
+        return made[0].transport.get_write_buffer_size(), taken
+
+
+def test_a_piece_has_left_before_the_next_is_taken() -> None:
+    """With a client that reads nothing, one piece at most waits in this process."""
+    waiting, taken = held_back(ProblemProtocol)
+    assert 0 < waiting <= KIB
+    assert 10 < taken < 20 * KIB
+
+
+def test_pieces_that_pile_up_would_be_seen() -> None:
+    """Negative control: the server's usual protocol takes several more than the socket does."""
+    waiting, _ = held_back(H11Protocol)
+    assert waiting > 2 * KIB
