@@ -1,4 +1,4 @@
-"""`make bench`: measure every line and write bench/results/.
+"""`make bench`: measure every line, write bench/results/ and quote it in the README.
 
 python -m bench [SECTION ...]: with sections named the table is printed and nothing is written.
 """
@@ -11,6 +11,7 @@ from bench.curves import curves
 from bench.machine import machine
 from bench.plot import plot
 from bench.processes import ROOT, end_with_sigterm
+from bench.quotation import README, requoted
 from bench.report import as_json, as_markdown, table
 from bench.sections import SECTIONS
 from bench.summary import Line, line_of
@@ -24,7 +25,7 @@ NOTES = [
     "where the line says `server on one core`.",
     "In process, normal, uniform and truncated normal are filled into an array of 2^24 elements "
     "that was there before, by both sides; JAX makes a new one. Lines against Fanin itself make "
-    "the tensor in chunks of 1 MiB, as the service does.",
+    "the tensor in chunks, as the service does.",
     "NumPy's generator is the fastest of its five on the day.",
     "The sink's ceiling: a C program that writes one piece of memory to the socket. That copies "
     "every byte once, as whoever makes bytes must; nginx's sendfile does not even do that.",
@@ -59,8 +60,10 @@ def measure(names: list[str]) -> list[Line]:
 def _write(lines: list[Line]) -> None:
     facts = machine()
     RESULTS.mkdir(exist_ok=True)
-    record = json.dumps(as_json(lines, facts, NOTES), indent=2, ensure_ascii=False)
+    results = as_json(lines, facts, NOTES)
+    record = json.dumps(results, indent=2, ensure_ascii=False)
     (RESULTS / "latest.json").write_text(record + "\n")
+    README.write_text(requoted(README.read_text(), results))
     (RESULTS / "latest.md").write_text(as_markdown(lines, facts, NOTES))
     drawing = plot(curves(), f"{facts['processor']}, {facts['kernel']}, {facts['Python']}")
     (RESULTS / "time-per-element.svg").write_text(drawing)

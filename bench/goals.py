@@ -58,11 +58,18 @@ _KERNELS = (
     Goal("normal-cores", "normal float32, all cores", "one core", 1.8),
     Goal("uniform-cores", "uniform float32, all cores", "one core", 1.8),
     Goal("truncated-cores", "truncated normal float32, all cores", "one core", 1.8),
-    Goal("bfloat16", "bfloat16 normal, elements a second", "float32 normal", 0.9),
-    Goal("layout-dense", "`layout=IO` of a dense layer, normal", "canonical", 0.5),
-    Goal("layout-conv", "`layout=HWIO` of a convolution, normal", "canonical", 0.5),
-    Goal("order-normal", "`order=F` of a dense layer, normal", "canonical", 0.5),
-    Goal("order-uniform", "`order=F` of a dense layer, uniform", "canonical", 0.5),
+    Goal("bfloat16", "bfloat16 normal, elements a second", "float32 normal", 0.9, guarded=True),
+    Goal("layout-dense", "`layout=IO` of a dense layer, normal", "canonical", 0.5, guarded=True),
+    Goal(
+        "layout-conv",
+        "`layout=HWIO` of a convolution of 512 channels, normal",
+        "canonical",
+        0.5,
+        guarded=True,
+    ),
+    Goal("layout-large-conv", "the same of 1,024 channels", "canonical", 0.5, guarded=True),
+    Goal("order-normal", "`order=F` of a dense layer, normal", "canonical", 0.5, guarded=True),
+    Goal("order-uniform", "`order=F` of a dense layer, uniform", "canonical", 0.5, guarded=True),
 )
 
 _BULK = (

@@ -24,7 +24,8 @@ _NUMPY = {"normal": "standard_normal", "uniform": "random", "truncated": "standa
 _ALTERED = {
     "bfloat16": ("normal", f"{_SHAPE}&dtype=bfloat16", _SHAPE),
     "layout-dense": ("normal", f"{_SHAPE}&layout=IO", _SHAPE),
-    "layout-conv": ("normal", "shape=3,3,1024,1024&layout=HWIO", "shape=1024,1024,3,3"),
+    "layout-conv": ("normal", "shape=3,3,512,512&layout=HWIO", "shape=512,512,3,3"),
+    "layout-large-conv": ("normal", "shape=3,3,1024,1024&layout=HWIO", "shape=1024,1024,3,3"),
     "order-normal": ("normal", f"{_SHAPE}&order=F", _SHAPE),
     "order-uniform": ("uniform", f"{_SHAPE}&order=F", _SHAPE),
 }

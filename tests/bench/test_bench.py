@@ -11,6 +11,8 @@ from bench.contest import Contest, MissingError, Outcome, hold
 from bench.goals import GOALS, Sense
 from bench.guard import Committed, committed, fault, floor
 from bench.plot import plot
+from bench.processes import ROOT
+from bench.quotation import QUOTED, README, quotation, requoted
 from bench.report import as_json, as_markdown, table
 from bench.sections import SECTIONS
 from bench.summary import Summary, line_of, summarized, verdict
@@ -27,6 +29,7 @@ PROMISED = {
     "bfloat16": 0.9,
     "layout-dense": 0.5,
     "layout-conv": 0.5,
+    "layout-large-conv": 0.5,
     "order-normal": 0.5,
     "order-uniform": 0.5,
     "stream-nginx": 1.0,
@@ -130,6 +133,17 @@ def test_the_table_says_ratio_spread_and_verdict() -> None:
     page = as_markdown([line], MACHINE, ["a note"])
     assert "- processor: an abacus\n" in page
     assert "- a note\n" in page
+
+
+def test_the_readme_quotes_the_committed_results() -> None:
+    """Its table is the one that these results make, and other results would make another."""
+    results = json.loads((ROOT / "bench" / "results" / "latest.json").read_text())
+    text = README.read_text()
+    assert quotation(results) in text
+    assert requoted(text, results) == text
+    for line in results["lines"]:
+        line["median"] = 1234.5
+    assert requoted(text, results).count(" 1234.5x |") == len(QUOTED)
 
 
 def test_the_guard_reads_what_the_benchmark_wrote() -> None:

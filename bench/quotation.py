@@ -1,0 +1,45 @@
+"""The lines of the results that the README quotes, in its one table of ratios."""
+
+from typing import Any
+
+from bench.processes import ROOT
+
+README = ROOT / "README.md"
+
+QUOTED = (
+    "normal-torch",
+    "uniform-torch",
+    "truncated-torch",
+    "normal-numpy",
+    "uniform-numpy",
+    "normal-jax",
+    "normal-cores",
+    "layout-dense",
+    "stream-torch",
+    "stream-nginx",
+    "stream-uniform",
+    "connections",
+    "small-repeated",
+    "recommend",
+)
+
+_HEADING = "| Fanin | against | ratio |\n|---|---|---|\n"
+
+
+def quotation(results: dict[str, Any]) -> str:
+    """The table, from the results as `bench.report` writes them."""
+    lines = {line["key"]: line for line in results["lines"]}
+    return _HEADING + "".join(_row(lines[key]) for key in QUOTED if "median" in lines[key])
+
+
+def requoted(text: str, results: dict[str, Any]) -> str:
+    """A README with these results instead of the ones it has."""
+    before, heading, rest = text.partition(_HEADING)
+    if not heading:
+        raise ValueError("the README has no table of ratios")
+    return before + quotation(results) + rest[rest.index("\n\n") + 1 :]
+
+
+def _row(line: dict[str, Any]) -> str:
+    ratio = f"{line['median']:.2f}".rstrip("0").rstrip(".")
+    return f"| {line['what']} | {line['against']} | {ratio}x |\n"
