@@ -60,6 +60,7 @@ EXACT_NAMES: dict[str, dict[str, str]] = {
         "keeping what is compiled": """core.caching.FunctionCache
             core.caching.UserProvidedCacheLocator""",
         "bits": "extending.intrinsic",
+        "arrays as they are": "np.arrayobj.make_array",
         "types": """boolean float32 float64 int8 int16 int32 int64 intp types uint8 uint16 uint32
             uint64 uintp void""",
     },
