@@ -25,6 +25,9 @@ INLINE_BYTES = 64 * 1024
 AHEAD = 1
 """Chunks in the making while one is being sent, unless others keep the threads busy."""
 
+LARGE_BODIES = 4
+"""Bodies at a time that may have larger chunks: their memory does not grow with the machine."""
+
 NICENESS = 5
 """Of the threads that make chunks: where cores are few the event loop goes first, which has
 clients to serve with what is made already."""
@@ -75,11 +78,13 @@ class StreamPool:
 
     @property
     def roomy(self) -> bool:
-        """Whether there are no more bodies than threads: then each may take more memory.
-
-        In a crowd memory for more is slower too, since caches do not hold it.
-        """
+        """Whether there are no more bodies than threads: in a crowd each has enough to do."""
         return sum(self._bodies) <= len(self._threads)
+
+    @property
+    def spacious(self) -> bool:
+        """Whether the bodies are few enough for larger chunks."""
+        return sum(self._bodies) <= min(len(self._threads), LARGE_BODIES)
 
     @contextmanager
     def slot(self) -> Iterator[Slot]:
@@ -139,7 +144,7 @@ class TensorResponse:
             await self._send_whole(self.body.chunk(0, memory), send)
         else:
             with self.pool.slot() as slot:
-                body = self.body.in_larger_chunks() if self.pool.roomy else self.body
+                body = self.body.in_larger_chunks() if self.pool.spacious else self.body
                 await self._start(send)
                 await send_body(ReadAhead(body, self.pool, slot), body.length, receive, send)
 

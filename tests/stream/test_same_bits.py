@@ -1,7 +1,7 @@
 """Reference and kernels give the same bytes for whatever is asked of them."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.stream.address import Address
@@ -52,6 +52,9 @@ def draws(draw: st.DrawFn) -> Draw:
     first=st.one_of(st.integers(0, 9), st.integers(0, 2**58 - 10_000)),
     count=st.one_of(st.integers(1, 9), st.integers(1, 9000)),
 )
+@example(Constant(1e5), "float16", 0, 0, 0, 5)
+@example(Normal(0.0, 1e30), "float8_e4m3fn", 0, 0, 0, 5)
+@example(Normal(0.0, 1e-44), "float32", 0, 0, 0, 50)
 def test_reference_and_kernels_agree(
     draw: Draw, dtype: str, seed: int, stream: int, first: int, count: int
 ) -> None:

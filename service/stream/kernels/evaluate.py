@@ -3,6 +3,7 @@
 import numpy as np
 
 from service.stream import literals
+from service.stream.kernels.bounding import clamped
 from service.stream.kernels.compiled import compiled, inlined
 from service.stream.kernels.normal import normal32, normal_rows32
 from service.stream.kernels.normal64 import normal64, normal_rows64
@@ -45,10 +46,11 @@ def evaluate(recipe, base, count, in_rows, scratch, values32, values64):
     the constants mean is the affair of each kernel; `kernels.recipe` lays them out.
     """
     kind, size = recipe.kind, 4 * count
+    low, high = recipe.bounds
     if kind == CONSTANT_32:
-        values32[:size] = recipe.constants32[0]
+        values32[:size] = clamped(recipe.constants32[0], np.float32(low), np.float32(high))
     elif kind == CONSTANT_64:
-        values64[:size] = recipe.constants64[0]
+        values64[:size] = clamped(recipe.constants64[0], low, high)
     else:
         words, low_words = scratch.words, scratch.low_words
         draw_words(recipe, base, count, in_rows, scratch.blocks, VALUES, words)
