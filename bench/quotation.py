@@ -1,5 +1,6 @@
 """The lines of the results that the README quotes, in its one table of ratios."""
 
+from itertools import dropwhile
 from typing import Any
 
 from bench.processes import ROOT
@@ -23,21 +24,22 @@ QUOTED = (
     "recommend",
 )
 
-_HEADING = "| Fanin | against | ratio |\n|---|---|---|\n"
+HEADING = "| Fanin | against | ratio |\n|---|---|---|\n"
 
 
 def quotation(results: dict[str, Any]) -> str:
     """The table, from the results as `bench.report` writes them."""
     lines = {line["key"]: line for line in results["lines"]}
-    return _HEADING + "".join(_row(lines[key]) for key in QUOTED if "median" in lines[key])
+    return HEADING + "".join(_row(lines[key]) for key in QUOTED if "median" in lines.get(key, {}))
 
 
 def requoted(text: str, results: dict[str, Any]) -> str:
     """A README with these results instead of the ones it has."""
-    before, heading, rest = text.partition(_HEADING)
+    before, heading, rest = text.partition(HEADING)
     if not heading:
         raise ValueError("the README has no table of ratios")
-    return before + quotation(results) + rest[rest.index("\n\n") + 1 :]
+    after = dropwhile(lambda row: row.startswith("|"), rest.splitlines(keepends=True))
+    return before + quotation(results) + "".join(after)
 
 
 def _row(line: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from bench.goals import GOALS, Sense
 from bench.guard import Committed, committed, fault, floor
 from bench.plot import plot
 from bench.processes import ROOT
-from bench.quotation import QUOTED, README, quotation, requoted
+from bench.quotation import HEADING, QUOTED, README, quotation, requoted
 from bench.report import as_json, as_markdown, table
 from bench.sections import SECTIONS
 from bench.summary import Summary, line_of, summarized, verdict
@@ -143,7 +143,9 @@ def test_the_readme_quotes_the_committed_results() -> None:
     assert requoted(text, results) == text
     for line in results["lines"]:
         line["median"] = 1234.5
-    assert requoted(text, results).count(" 1234.5x |") == len(QUOTED)
+    changed = requoted(text, results)
+    assert changed.count(" 1234.5x |") == len(QUOTED)
+    assert requoted(changed, {"lines": []}).partition(HEADING)[2] == text.rpartition("x |\n")[2]
 
 
 def test_the_guard_reads_what_the_benchmark_wrote() -> None:
