@@ -9,13 +9,16 @@ from pydantic_core import PydanticUndefined
 from service.initializers.activations import ACTIVATIONS, find_activation
 from service.initializers.auto import resolve_auto
 from service.initializers.fans import MODES
+from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, default_layer
 from service.initializers.layouts import LETTERS, layer_of_letters
 from service.initializers.schemes import SCHEMES, find_scheme
 from service.spec import DEFAULTS
 from service.spec.axes import MOST_AXES
+from service.spec.kinds import DISTRIBUTIONS, ORDERS, STD_KINDS
 from service.stream import literals
 from service.stream.precision import PRECISIONS
+from service.wire.formats import FORMATS
 
 Table = dict[str, Any]
 
@@ -30,8 +33,13 @@ def tables() -> dict[str, Table | list[Any]]:
         "schemes": {name: _scheme(name) for name in SCHEMES},
         "scheme names": _names(SCHEMES, find_scheme),
         "auto by activation": {name: resolve_auto("dense", name) for name in ACTIVATIONS},
-        "auto by layer": {name: resolve_auto(name, "relu") for name in LAYERS},
+        "auto by layer": dict(_auto_by_layer()),
         "modes": {name: list(used) for name, used in MODES.items()},
+        "distributions": list(DISTRIBUTIONS),
+        "gain rules": list(GAIN_RULES),
+        "std kinds": list(STD_KINDS),
+        "orders": list(ORDERS),
+        "formats": list(FORMATS),
         "layers": {name: _layer(name) for name in LAYERS},
         "letters": _letters(),
         "counting order": list(LETTERS),
@@ -87,6 +95,14 @@ def _scheme(name: str) -> Table:
     return {key: told(getattr(scheme, key)) for key in ("distribution", "mode", "gain", "value")}
 
 
+def _auto_by_layer() -> Iterator[tuple[str, str]]:
+    """The layers that have one scheme, whatever the activation."""
+    for name in LAYERS:
+        schemes = {resolve_auto(name, activation) for activation in ACTIVATIONS}
+        if len(schemes) == 1:
+            yield name, schemes.pop()
+
+
 def _layer(name: str) -> Table:
     layer = LAYERS[name]
     return {key: getattr(layer, key) for key in ("transposed", "depthwise", "has_fans")}
@@ -102,11 +118,10 @@ def _letters() -> Table:
 
 
 def _spellings() -> list[str]:
-    """Letters in the order of counting: those of the stacks, and what else there may be."""
-    written = ["".join(sorted(letters, key=LETTERS.index)) for letters in _letters().values()]
-    kernels = ("", "W", "HW", "DHW")
-    others = [f"{channels}{kernel}" for channels in ("E", "I", "EOI") for kernel in kernels]
-    return list(dict.fromkeys(written + others))
+    """All letters in the order of counting, a kernel of one axis being W, of two HW."""
+    channels = ("O", "OI", "EO", "EOI", "E", "I", "EI", "")
+    spellings = (f"{some}{kernel}" for some in channels for kernel in ("", "W", "HW", "DHW"))
+    return [letters for letters in spellings if letters]
 
 
 def _default(value: Any) -> Any:

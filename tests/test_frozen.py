@@ -77,6 +77,8 @@ def test_the_requests_tell_tensors_apart() -> None:
         (("activations", "gelu", "gain"), "0x1.889573745af36p+0"),
         (("schemes", "he_normal", "mode"), "fan_out"),
         (("auto by activation", "selu"), "he_normal"),
+        (("auto by layer", "embedding"), "he_normal"),
+        (("gain rules", 0), "backward"),
         (("letters", "conv2d keras"), "OIHW"),
         (("fields", 3, "default"), 1),
         (("vectors, cases", 313), "0" * 64),

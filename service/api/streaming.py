@@ -28,7 +28,7 @@ AHEAD = 1
 LARGE_BODIES = 4
 """Bodies at a time that may have larger chunks: their memory does not grow with the machine."""
 
-NICENESS = 5
+NICENESS = 2
 """Of the threads that make chunks: where cores are few the event loop goes first, which has
 clients to serve with what is made already."""
 
