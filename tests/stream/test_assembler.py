@@ -15,16 +15,16 @@ PRINT_ASSEMBLER = """
 import numpy as np
 from service.stream.kernels import {module} as kernels
 kernel = kernels.{kernel}
-words = [np.zeros(2048, np.uint32)] * {words}
-kernel(*words, *[np.{dtype}(1)] * {constants}, np.empty(2048, np.{dtype}))
+words, one, values = np.zeros(2048, np.uint32), np.{dtype}(1), np.empty(2048, np.{dtype})
+kernel({arguments}, values)
 print(*kernel.inspect_asm().values())
 """
 SINGLE = [
-    ("uniform", "symmetric_uniform32", 3),
-    ("normal", "normal32", 4),
-    ("normal", "normal_rows32", 4),
-    ("truncated_normal", "central_truncated32", 6),
-    ("truncated_normal", "wide_truncated32", 6),
+    ("uniform", "symmetric_uniform32", "words" + 3 * ", one"),
+    ("normal", "normal32", "words" + 4 * ", one"),
+    ("normal", "normal_rows32", "words, 512" + 4 * ", one"),
+    ("truncated_normal", "central_truncated32", "words" + 6 * ", one"),
+    ("truncated_normal", "wide_truncated32", "words" + 6 * ", one"),
 ]
 
 
@@ -41,13 +41,13 @@ def assembler(source: str, folder: Path) -> str:
     return "".join(f for f in functions if not f.startswith(("_ZN7cpython", "cfunc")))
 
 
-@pytest.mark.parametrize(("module", "kernel", "constants"), SINGLE)
+@pytest.mark.parametrize(("module", "kernel", "arguments"), SINGLE)
 def test_single_precision_kernels_compute_in_single_precision(
-    module: str, kernel: str, constants: int, tmp_path: Path
+    module: str, kernel: str, arguments: str, tmp_path: Path
 ) -> None:
     """Neither a double operation nor a conversion to one, and many single ones."""
     source = PRINT_ASSEMBLER.format(
-        module=module, kernel=kernel, words=1, constants=constants, dtype="float32"
+        module=module, kernel=kernel, arguments=arguments, dtype="float32"
     )
     code = assembler(source, tmp_path)
     assert not DOUBLE.search(code)
@@ -58,7 +58,10 @@ def test_single_precision_kernels_compute_in_single_precision(
 def test_a_double_operation_would_be_seen(tmp_path: Path) -> None:
     """Negative control: the float64 normal kernel is full of them, and still without fusion."""
     source = PRINT_ASSEMBLER.format(
-        module="normal64", kernel="normal64", words=2, constants=4, dtype="float64"
+        module="normal64",
+        kernel="normal64",
+        arguments="words, words" + 4 * ", one",
+        dtype="float64",
     )
     code = assembler(source, tmp_path)
     assert DOUBLE.search(code) or "fmul" in code

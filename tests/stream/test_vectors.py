@@ -87,10 +87,11 @@ def kernel_values(draw: Draw, words: Any, wide: bool) -> list[list[int]]:
         arranged = np.ascontiguousarray(words.T if in_rows else words).reshape(-1)
         high, low = (arranged >> 32).astype(np.uint32), arranged.astype(np.uint32)
         out = np.empty(words.size, np.float64 if wide else np.float32)
+        row = words.size // 4 if in_rows else 0
         if wide:
-            transform64(unbounded, in_rows, high, low, out)
+            transform64(unbounded, row, high, low, out)
         else:
-            transform32(unbounded, in_rows, low, out)
+            transform32(unbounded, row, low, out)
         bits = out.view(np.uint64 if wide else np.uint32)
         found.append((bits.reshape(4, -1).T if in_rows else bits).reshape(-1).tolist())
     return found

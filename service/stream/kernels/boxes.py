@@ -128,18 +128,22 @@ def fill_alike(recipe, first, alike, scratch, out):
     past = (first + alike.length + 3) >> 2
     for block in range(first >> 2, past, across):
         columns = min(across, past - block)
-        codes = row_codes(recipe, block, columns * rows, scratch)
+        # Of a single block of each row some words may not be wanted: at its ends, or always.
+        start = max(first - 4 * block, 0) if columns == 1 else 0
+        stop = min(first + alike.length - 4 * block, 4) if columns == 1 else 4
+        codes = row_codes(recipe, block, columns * rows, start & 2, (stop + 1) & 6, scratch)
         lay(recipe.itemsize, codes, first, block, columns, alike, out)
 
 
 @inlined
-def row_codes(recipe, base, count, scratch):
-    """The codes of blocks, bytes, a row of elements for each word of a block."""
-    values32, values64 = scratch.values32, scratch.values64
-    evaluate(recipe, np.uint64(base), count, True, scratch, values32, values64)
-    codes = scratch.codes[: 4 * count * recipe.itemsize]
-    store(recipe.code, values32, values64, codes)
-    return codes
+def row_codes(recipe, base, count, start, stop, scratch):
+    """The codes of blocks, bytes, a row for each word of a block: rows start ... stop - 1, even."""
+    values32, values64, itemsize = scratch.values32, scratch.values64, recipe.itemsize
+    begin, end = start * count, stop * count
+    evaluate(recipe, np.uint64(base), count, count, begin, end, scratch, values32, values64)
+    codes = scratch.codes[begin * itemsize : end * itemsize]
+    store(recipe.code, values32[begin:end], values64[begin:end], codes)
+    return scratch.codes[: 4 * count * itemsize]
 
 
 @compiled

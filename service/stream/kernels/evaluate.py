@@ -39,46 +39,47 @@ VALUES, LOW_WORDS = np.uint32(literals.PURPOSE_VALUES), np.uint32(literals.PURPO
 
 
 @compiled
-def evaluate(recipe, base, count, in_rows, scratch, values32, values64):
-    """Turn the blocks base + scratch.blocks[:count] into 4 count values, of 32 or 64 bits by kind.
+def evaluate(recipe, base, count, row, begin, end, scratch, values32, values64):
+    """Turn the blocks base + scratch.blocks[:count] into values, of 32 or 64 bits by kind.
 
-    They come in the order of the stream, or in four rows, a row for each word of a block. What
-    the constants mean is the affair of each kernel; `kernels.recipe` lays them out.
+    Values come in the order of the stream if `row` is 0, else in four rows of `row` = `count`, a
+    row for each word of a block; places begin ... end - 1 of them are written, whole pairs of
+    elements. What the constants mean is the affair of each kernel; `kernels.recipe` lays them out.
     """
-    kind, size = recipe.kind, 4 * count
+    kind = recipe.kind
     low, high = recipe.bounds
     if kind == CONSTANT_32:
-        values32[:size] = clamped(recipe.constants32[0], np.float32(low), np.float32(high))
+        values32[begin:end] = clamped(recipe.constants32[0], np.float32(low), np.float32(high))
     elif kind == CONSTANT_64:
-        values64[:size] = clamped(recipe.constants64[0], low, high)
+        values64[begin:end] = clamped(recipe.constants64[0], low, high)
     else:
         words, low_words = scratch.words, scratch.low_words
-        draw_words(recipe, base, count, in_rows, scratch.blocks, VALUES, words)
+        draw_words(recipe, base, count, row, scratch.blocks, VALUES, words)
         if kind < CONSTANT_64:
-            transform32(recipe, in_rows, words, values32[:size])
+            transform32(recipe, row, words[begin:end], values32[begin:end])
         else:
-            draw_words(recipe, base, count, in_rows, scratch.blocks, LOW_WORDS, low_words)
-            transform64(recipe, in_rows, words, low_words, values64[:size])
+            draw_words(recipe, base, count, row, scratch.blocks, LOW_WORDS, low_words)
+            transform64(recipe, row, words[begin:end], low_words[begin:end], values64[begin:end])
 
 
 @inlined
-def draw_words(recipe, base, count, in_rows, blocks, purpose, words):
-    if in_rows:
+def draw_words(recipe, base, count, row, blocks, purpose, words):
+    if row > 0:
         fill_word_rows(base, blocks, count, recipe.address, purpose, words)
     else:
         fill_words(base, blocks, count, recipe.address, purpose, words)
 
 
 @inlined
-def transform32(recipe, in_rows, words, values):
-    """Words to as many values, words and values in rows or not."""
+def transform32(recipe, row, words, values):
+    """Words to as many values, in the order of the stream or in two or four rows."""
     kind, constants = recipe.kind, recipe.constants32
     a, b, c, d = constants[0], constants[1], constants[2], constants[3]
     low, high = np.float32(recipe.bounds[0]), np.float32(recipe.bounds[1])
     if kind == SYMMETRIC_UNIFORM_32:
         symmetric_uniform32(words, a, low, high, values)
-    elif kind == NORMAL_32 and in_rows:
-        normal_rows32(words, a, b, low, high, values)
+    elif kind == NORMAL_32 and row > 0:
+        normal_rows32(words, row, a, b, low, high, values)
     elif kind == NORMAL_32:
         normal32(words, a, b, low, high, values)
     elif kind == CENTRAL_TRUNCATED_32:
@@ -94,15 +95,15 @@ def transform32(recipe, in_rows, words, values):
 
 
 @inlined
-def transform64(recipe, in_rows, words, low_words, values):
+def transform64(recipe, row, words, low_words, values):
     """The same for float64, of words and their low words."""
     kind = recipe.kind
     a, b, c, d, e = recipe.constants64
     low, high = recipe.bounds
     if kind == UNIFORM_64:
         uniform64(words, low_words, a, b, low, high, values)
-    elif kind == NORMAL_64 and in_rows:
-        normal_rows64(words, low_words, a, b, low, high, values)
+    elif kind == NORMAL_64 and row > 0:
+        normal_rows64(words, low_words, row, a, b, low, high, values)
     elif kind == NORMAL_64:
         normal64(words, low_words, a, b, low, high, values)
     elif kind == CENTRAL_TRUNCATED_64:

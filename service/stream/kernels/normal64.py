@@ -76,10 +76,9 @@ def normal64(words, low_words, std, mean, low, high, values):
 
 
 @compiled
-def normal_rows64(words, low_words, std, mean, low, high, values):
-    """The same for four rows: rows 0 and 1 make a pair, and rows 2 and 3."""
-    row = values.size >> 2
-    for i in range(0, 4 * row, 2 * row):
+def normal_rows64(words, low_words, row, std, mean, low, high, values):
+    """The same for two or four rows, each `row` long: two that follow one another make pairs."""
+    for i in range(0, values.size, 2 * row):
         first, second = slice(i, i + row), slice(i + row, i + 2 * row)
         pair_rows64(
             words[first], low_words[first], words[second], low_words[second],

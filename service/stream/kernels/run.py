@@ -39,6 +39,6 @@ def fill_strip(recipe, block, count, skip, scratch, out):
         values32 = out.view(np.float32)
     elif whole and recipe.code == FLOAT64:
         values64 = out.view(np.float64)
-    evaluate(recipe, block, count, False, scratch, values32, values64)
+    evaluate(recipe, block, count, 0, 0, 4 * count, scratch, values32, values64)
     if not whole or recipe.itemsize < 4:
         store(recipe.code, values32[skip:], values64[skip:], out)
