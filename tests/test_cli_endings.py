@@ -21,8 +21,7 @@ def started(*words: str, before: str = "") -> "subprocess.Popen[bytes]":
     """A command in a shell of its own, which the command replaces."""
     script = f'{before} exec "$@"'
     command = ["sh", "-c", script, "sh", sys.executable, "-m", "service", *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=ROOT, **pipes)  # type: ignore[call-overload, no-any-return]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for_bytes(folder: Path, process: "subprocess.Popen[bytes]") -> None:

@@ -217,7 +217,8 @@ def test_the_build_is_given_what_it_copies_and_nothing_else() -> None:
 @pytest.mark.ci
 @pytest.mark.needs("buildah", "podman", "runc", "debootstrap", "curl")
 @pytest.mark.skipif(
-    os.geteuid() != 0 and os.environ.get("CI") != "true", reason="containers are root's here"
+    os.geteuid() != 0 and os.environ.get("CI") != "true",
+    reason="the script mounts what only root may",
 )
 def test_the_image_does_what_the_service_does() -> None:
     """Built, run read-only as a stranger and by compose: golden runs, health, SIGTERM."""

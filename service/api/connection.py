@@ -45,6 +45,7 @@ class BoundedConnection(h11.Connection):
                 raise h11.RemoteProtocolError("the head is too large", TOO_LARGE)
         return event
 
+    # h11 types this once for each kind of event; uvicorn asks for no more than the last of them.
     def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]
         """What goes to the socket for an event; a piece of a body is not copied on its way."""
         pieces = self.send_with_data_passthrough(event)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ print(*(sum(hits.values()) for k in (run, scatter) for hits in (k.stats[1], k.st
 def read_only_copy(folder: Path) -> Path:
     """A parent folder of kernels, as NUMBA_CACHE_DIR names one, that nobody may write to."""
     warm_up()
-    kernels = Path(run.stats.cache_path).parent  # type: ignore[attr-defined]
+    dispatcher: Any = run
+    kernels = Path(dispatcher.stats.cache_path).parent
     shutil.copytree(kernels, folder / kernels.name)
     return read_only(folder)
 
