@@ -53,7 +53,7 @@ REQUESTS: tuple[str, ...] = (
     "&seed=1&name=a",
     "npy?shape=6,1,3,3&scheme=glorot_uniform&layer=depthwise_conv2d&seed=1&name=a",
     "npy?shape=12&scheme=lecun_uniform&fan_in=147&seed=1&name=a",
-    # layouts: stacks, letters, repeated letters, none
+    # layouts: frameworks, letters, repeated letters, none
     "npy?shape=5,5,3,8&layout=HWIO&scheme=glorot_uniform&seed=1&name=a",
     "npy?shape=3,3,4,8&layout=keras&scheme=he_normal&seed=1&name=a",
     "npy?shape=8,4,3,3&scheme=he_normal&seed=1&name=a",

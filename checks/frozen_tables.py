@@ -109,11 +109,11 @@ def _layer(name: str) -> Table:
 
 
 def _letters() -> Table:
-    """The letters of each layer in each stack that has it."""
+    """The letters of each layer in each framework that has it."""
     return {
-        f"{name} {stack}": letters
+        f"{name} {framework}": letters
         for name, layer in LAYERS.items()
-        for stack, letters in layer.letters.items()
+        for framework, letters in layer.letters.items()
     }
 
 

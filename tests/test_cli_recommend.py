@@ -32,14 +32,14 @@ def test_the_report_begins_with_the_numbers() -> None:
     assert lines[0] == "he_normal: std 0.0833333, gain 1.41421, n = fan_in"
     assert lines[1] == "  fan_in 288, fan_out 576, letters OIHW"
     titles = [line for line in lines[1:] if line and not line.startswith(" ")]
-    assert titles == ["Why", "Mind", "Or", "Read", "In other stacks", "Fetch"]
+    assert titles == ["Why", "Mind", "Or", "Read", "In other frameworks", "Fetch"]
     assert lines[-1] == "  /v1/weights.npy?shape=64,32,3,3&scheme=he_normal"
     assert "  pytorch (not run here): torch.nn.init.kaiming_normal_(w, a=0.0)" in lines
 
 
 def test_prose_is_wrapped_and_code_is_not() -> None:
     """At 96 characters, so that a terminal shows it; a URL is one line."""
-    prose, _, code = report(ANSWER).partition("\nIn other stacks\n")
+    prose, _, code = report(ANSWER).partition("\nIn other frameworks\n")
     assert max(map(len, prose.splitlines())) <= 96
     assert len(code.splitlines()) == 10 + 1 + 2
 

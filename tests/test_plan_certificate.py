@@ -106,7 +106,7 @@ def test_without_a_seed_there_are_facts_but_no_urls() -> None:
 
 def test_warnings_are_told() -> None:
     """Code and message, as in the header's table."""
-    (warning,) = certificate("shape=8,4&seed=1")["warnings"]
+    (warning,) = certificate("shape=8,4&layer=dense&seed=1")["warnings"]
     assert warning["code"] == "name_missing"
     assert "add name=" in warning["message"]
 

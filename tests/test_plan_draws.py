@@ -53,7 +53,8 @@ DRAWS: list[tuple[str, Any]] = [
     ("scheme=he_normal&scale=3", Normal(0.0, math.sqrt(3.0) * math.sqrt(1 / 32))),
     ("scheme=he_uniform", SymmetricUniform(math.sqrt(2.0) * math.sqrt(3 / 32))),
     ("scheme=he_normal&activation=leaky_relu&negative_slope=1", Normal(0.0, math.sqrt(1 / 32))),
-    ("scheme=he_normal&activation=tanh&negative_slope=1", Normal(0.0, 0.25000000000000006)),
+    ("scheme=he_normal&negative_slope=1", Normal(0.0, math.sqrt(1 / 32))),
+    ("scheme=he_normal&activation=tanh", Normal(0.0, 0.25000000000000006)),
     ("scheme=variance_scaling&activation=tanh&gain_rule=pytorch&fan_in=1", Normal(0.0, 5 / 3)),
     ("scheme=he_normal&fan_in=2", Normal(0.0, math.sqrt(2.0) * math.sqrt(0.5))),
 ]
@@ -149,7 +150,7 @@ def test_a_fan_that_is_not_used_may_fail_to_exist() -> None:
 
 def test_only_a_random_tensor_without_a_name_is_warned_of() -> None:
     """Equal shapes of one seed would be identical tensors; constants are so on purpose."""
-    unnamed = plan(parse_query(b"shape=8,4&seed=1"), "npy", max_bytes=2**44)
+    unnamed = plan(parse_query(b"shape=8,4&layer=dense&seed=1"), "npy", max_bytes=2**44)
     assert [warning.code for warning in unnamed.warnings] == ["name_missing"]
     assert planned("scheme=normal").warnings == ()
-    assert plan(parse_query(b"shape=8"), "npy", max_bytes=2**44).warnings == ()
+    assert plan(parse_query(b"shape=8&layer=bias"), "npy", max_bytes=2**44).warnings == ()

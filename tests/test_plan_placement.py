@@ -69,7 +69,10 @@ def test_strides_follow_the_letters(
 
 
 def test_axes_without_letters_count_row_major() -> None:
-    """Six axes suggest no layer, and no axis at all has one element."""
+    """Three axes and six suggest no layer, and no axis at all has one element."""
+    assert place(Spec(shape=(2, 3, 4))).letters is None
+    assert place(Spec(shape=(2, 3, 4))).lattice.strides == (12, 4, 1)
+    assert place(Spec(shape=(2, 3, 4), layout="keras")).letters is None
     assert place(Spec(shape=(2, 1, 3, 1, 2, 2))).letters is None
     assert place(Spec(shape=(2, 1, 3, 1, 2, 2))).lattice.strides == (12, 12, 4, 4, 2, 1)
     assert place(Spec(shape=())).lattice == Lattice(0, (), ())
@@ -96,6 +99,7 @@ def test_a_slice_is_the_slice_of_the_whole(part: tuple[Spec, tuple[slice, ...]])
     """Any slice of any layout in any order has the elements that NumPy's slice has."""
     spec, slices = part
     placement = place(spec)
+    assert spec.layout is not None
     whole = counted(spec.shape, spec.layout)
     expected = whole[slices].ravel(order="F" if spec.order == "F" else "C")
     assert (written(placement.lattice) == expected).all()

@@ -80,16 +80,41 @@ REFUSED = [
     ("scheme=uniform&low=1.001&high=1.002&dtype=bfloat16", "nothing_between", "dtype", "apart"),
     # fans that do not exist
     ("shape=8&scheme=he_normal", "no_fan", "fan_in", "fan_in"),
-    ("shape=8,0&scheme=he_normal", "zero_fan", "fan_in", "fan_in"),
-    ("shape=1,1,1,1,1,1&scheme=he_normal", "no_fan", "layout", "layout"),
-    ("shape=scalar&scheme=he_normal", "no_fan", "layout", "fan_in"),
+    ("shape=1,1,1,1,1,1&scheme=he_normal", "no_fan", "fan_in", "layout"),
+    ("shape=scalar&scheme=he_normal", "no_fan", "fan_in", "fan_in"),
+    # three axes are not guessed
+    ("shape=8,4,3&scheme=he_normal", "ambiguous_axes", "layout", "layout=OIW"),
+    ("shape=8,4,3&scheme=he_normal&layout=keras", "ambiguous_axes", "layout", "layout=OIW"),
+    ("shape=8,4,3&scheme=glorot_normal&fan_in=9", "ambiguous_axes", "layout", "layout=OIW"),
+    ("shape=8,4,3", "ambiguous_axes", "layout", "layout=OIW"),
+    ("shape=0,4,3", "ambiguous_axes", "layout", "layout=EOI"),
+    # groups and parts that cannot be, whatever the scheme
+    ("shape=512,1,3,3&groups=1536&scheme=he_normal", "impossible_groups", "groups", "512"),
+    ("shape=8,3,5,5&groups=3&scheme=zeros", "impossible_groups", "groups", "8"),
+    (
+        "shape=64,8,3,3&layer=conv_transpose2d&groups=3&scheme=normal",
+        "impossible_groups",
+        "groups",
+        "64",
+    ),
+    ("shape=7,4&parts=2&scheme=normal", "impossible_parts", "parts", "7"),
+    ("shape=64&parts=3&layer=bias", "impossible_parts", "parts", "64"),
+    ("shape=8,4,3&scheme=normal&groups=2", "impossible_groups", "groups", "leave groups out"),
+    # a slope without an activation that has one; two words for one number
+    ("activation=relu&negative_slope=0.1", "slope_not_taken", "negative_slope", "leaky_relu"),
+    ("scheme=zeros&activation=gelu&negative_slope=0.1", "slope_not_taken", "negative_slope", ""),
+    ("negative_slope=1e200", "out_of_range", "negative_slope", "0.01"),
+    ("scheme=variance_scaling&gain=2&gain_rule=exact", "conflicting_fields", "gain_rule", "gain"),
+    ("scheme=variance_scaling&scale=2&gain_rule=exact", "conflicting_fields", "gain_rule", "scale"),
+    # fans belong to schemes that have some
+    ("scheme=normal&fan_in=4", "scheme_field", "fan_in", "he_normal"),
+    ("shape=8&fan_out=4", "scheme_field", "fan_out", "leave fan_out out"),
     ("shape=scalar", "no_auto", "scheme", "scheme"),
-    ("shape=7,4&parts=2&scheme=he_normal&mode=fan_out", "inexact_fan", "parts", "fan_out"),
     # layouts that do not fit
     ("shape=8,4,3&layout=OI", "layout_mismatch", "layout", "each axis"),
     ("shape=8,4&layer=conv2d", "layout_mismatch", "layout", "dense"),
     ("shape=8,4&layout=oi", "unknown_word", "layout", "write OI;"),
-    ("shape=8,4&layout=EE", "bad_layout", "layout", "repeat"),
+    ("shape=8,4&layout=HH", "bad_layout", "layout", "repeat"),
     # sizes
     ("shape=4194304,1048577", "too_large", "shape", "4398046511104"),
     ("shape=0,536870912,536870912", "too_large", "shape", "at most"),

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from service.api.app import create_app
-from service.initializers.layers import LAYERS, STACKS
+from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
 from service.settings import Settings, variable
 from service.spec import FIELDS
@@ -98,7 +98,7 @@ def test_every_verb_is_the_makefiles_and_the_other_way_round() -> None:
 def test_the_tables_are_the_programs() -> None:
     """Layouts, settings, fields and scheme names."""
     for name, layer in LAYERS.items():
-        cells = " | ".join(layer.letters.get(stack, "-") for stack in STACKS)
+        cells = " | ".join(layer.letters.get(framework, "-") for framework in FRAMEWORKS)
         assert f"| `{name}` | {cells} |" in README
     for name, setting in Settings.model_fields.items():
         assert f"| `{variable(name)}` | {setting.description} | `{setting.default}` |" in README

@@ -119,7 +119,7 @@ def test_a_hostile_body_is_refused_quickly(body: bytes) -> None:
 
 def test_numbers_are_exact() -> None:
     """Digits that float64 would lose are read from the text, not from a float."""
-    body = json.dumps({"shape": [2**58 - 1], "fan_in": 2**57 + 1}).encode()
+    body = json.dumps({"shape": [2**58 - 1], "groups": 2**57 + 1}).encode()
     spec, _ = parse_json(body)
     assert spec.shape == (288230376151711743,)
-    assert spec.fan_in == 144115188075855873
+    assert spec.groups == 144115188075855873

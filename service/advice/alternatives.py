@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from service.advice.alternative import Alternative, alternative_of, issued
 from service.advice.case import Case
-from service.advice.issuing import recommended
+from service.advice.issuing import recommended, std_of
 from service.advice.responses import edge_of_chaos
 from service.advice.unissued import UNISSUED
 from service.errors import ImpossibleError
@@ -155,7 +155,7 @@ def _zero_scale(case: Case) -> Alternative | None:
 def _own(case: Case) -> Alternative | None:
     if case.own is None or case.own.facts == case.facts:
         return None
-    what = f"your own choice, std {case.own.facts.std:.6g}: served as it is"
+    what = f"your own choice, std {std_of(case.own):.6g}: served as it is"
     when = "you know of the layer what was not asked; `compared` tells what it does to the variance"
     return alternative_of(case.own, what, when)
 

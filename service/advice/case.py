@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from service.advice.issuing import std_of
 from service.advice.responses import SCALE_FREE, compounded
 from service.advice.rules import Choice
 from service.advice.situation import Situation
@@ -23,6 +24,11 @@ class Case:
     def facts(self) -> Facts:
         """What is true of the recommended values."""
         return self.plan.facts
+
+    @property
+    def std(self) -> float:
+        """The recommended std."""
+        return std_of(self.plan)
 
     @property
     def depth(self) -> int | None:

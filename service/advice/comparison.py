@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from service.advice.case import Case, finite
-from service.advice.issuing import planned, url_of
+from service.advice.issuing import planned, std_of, url_of
 from service.advice.question import Question
 from service.advice.situation import spec_of
 from service.initializers.schemes import AUTO
 from service.plan import Plan
-from service.plan.recipe import SCHEME_FIELDS
+from service.spec import FAN_FIELDS, NUMBER_FIELDS
 
 _SCHEME_OF_FIELD: tuple[tuple[str, str], ...] = (
     ("value", "constant"),
@@ -42,14 +42,14 @@ class Compared:
 
 
 def own_choice(question: Question, max_bytes: int) -> Plan | None:
-    """The plan of the scheme fields that the question gives itself; None without.
+    """The plan of the numbers that the question gives itself; None without. Fans are none of them.
 
     A distribution alone is a wish that the recommendation follows. Raises what `plan` raises.
     """
     given = {
         field: getattr(question, field)
-        for field in SCHEME_FIELDS
-        if getattr(question, field) is not None
+        for field in NUMBER_FIELDS
+        if field not in FAN_FIELDS and getattr(question, field) is not None
     }
     if question.scheme != AUTO:
         return planned(spec_of(question, scheme=question.scheme, **given), max_bytes)
@@ -65,14 +65,14 @@ def compared(case: Case) -> Compared | None:
     """The asker's choice measured against the recommendation."""
     if case.own is None:
         return None
-    facts, recommended = case.own.facts, case.facts.std
+    facts, std, recommended = case.own.facts, std_of(case.own), case.std
     # A mean moves all outputs together, which no variance tells.
-    factor = case.forward_factor(facts.std) if facts.mean == 0 else None
+    factor = case.forward_factor(std) if facts.mean == 0 else None
     return Compared(
         scheme=facts.scheme,
-        std=facts.std,
+        std=std,
         recommended_std=recommended,
-        ratio=finite(facts.std / recommended) if recommended else None,
+        ratio=finite(std / recommended) if recommended else None,
         per_layer_factor=factor,
         after_depth=case.through(factor, case.depth),
         weights_url=url_of(case.own),

@@ -1,16 +1,16 @@
-"""The recommendation as a line of each stack's own code, of the same std or limit.
+"""The recommendation as a line of each framework's own code, of the same std or limit.
 
-Fanin's tests install none of the stacks, so they run none of the lines; those of PyTorch, Keras,
-JAX, flax and MLX were run by hand. `w` is the tensor to fill; `key`, `shape` and `dims` are the
-stack's own.
+Fanin's tests install none of the frameworks, so they run none of the lines. Those of PyTorch,
+Keras, JAX, flax and MLX were run by hand. `w` is the tensor to fill; `key`, `shape` and `dims` are
+the framework's own.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.advice.case import Case
-from service.advice.stack_fans import stack_fans
 from service.initializers.fans import Fans, fan_number
+from service.initializers.framework_fans import framework_fans
 from service.plan import Facts
 
 Distribution = str
@@ -18,9 +18,9 @@ Distribution = str
 
 @dataclass(frozen=True, slots=True)
 class Equivalent:
-    """`code` is None where the stack cannot; `note` says why, or what to mind.
+    """`code` is None where the framework cannot; `note` says why, or what to mind.
 
-    `executed` says whether Fanin's tests run the line against that stack.
+    `executed` says whether Fanin's tests run the line against that framework.
     """
 
     code: str | None
@@ -29,8 +29,8 @@ class Equivalent:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """How a stack spells a draw.
+class Framework:
+    """How a framework spells a draw.
 
     `lines` have the numbers themselves, which is right for any shape. `named` is shorter and
     counts the fans itself: it is used where `fans` names whose count it is, and that agrees.
@@ -44,25 +44,25 @@ class Stack:
 
 
 def equivalents_of(case: Case) -> dict[str, Equivalent]:
-    """A line for each stack."""
-    return {name: _equivalent(case, stack) for name, stack in STACKS.items()}
+    """A line for each framework."""
+    return {name: _equivalent(case, framework) for name, framework in FRAMEWORKS.items()}
 
 
-def _equivalent(case: Case, stack: Stack) -> Equivalent:
+def _equivalent(case: Case, framework: Framework) -> Equivalent:
     facts = case.facts
-    if stack.named is not None and stack.fans is not None and _agrees(case, stack.fans):
-        named = stack.named(facts)
+    if framework.named is not None and framework.fans is not None and _agrees(case, framework.fans):
+        named = framework.named(facts)
         if named is not None:
-            return Equivalent(named, executed=False, note=stack.note)
-    line = stack.lines.get(facts.distribution)
+            return Equivalent(named, executed=False, note=framework.note)
+    line = framework.lines.get(facts.distribution)
     if line is None:
-        return Equivalent(None, executed=False, note=stack.missing)
-    return Equivalent(line.format(**_numbers(facts)), executed=False, note=stack.note)
+        return Equivalent(None, executed=False, note=framework.missing)
+    return Equivalent(line.format(**_numbers(facts)), executed=False, note=framework.note)
 
 
-def _agrees(case: Case, stack: str) -> bool:
-    """Whether the stack's own fans make the same n of this weight."""
-    facts, theirs = case.facts, stack_fans(case.situation, stack)
+def _agrees(case: Case, framework: str) -> bool:
+    """Whether the framework's own fans make the same n of this weight."""
+    facts, theirs = case.facts, framework_fans(framework, case.situation.weight)
     if facts.mode is None or theirs is None:
         return False
     ours = Fans(facts.fan_in or 0, facts.fan_out or 0)
@@ -128,8 +128,8 @@ def _flux(facts: Facts) -> str | None:
 _KERAS = "keras.initializers."
 _FLAX = "flax.linen.initializers."
 
-STACKS: dict[str, Stack] = {
-    "pytorch": Stack(
+FRAMEWORKS: dict[str, Framework] = {
+    "pytorch": Framework(
         {
             "constant": "torch.nn.init.constant_(w, {mean})",
             "normal": "torch.nn.init.normal_(w, {mean}, {std})",
@@ -139,7 +139,7 @@ STACKS: dict[str, Stack] = {
         fans="torch",
         named=_pytorch,
     ),
-    "keras": Stack(
+    "keras": Framework(
         {
             "constant": _KERAS + "Constant({mean})",
             "normal": _KERAS + "RandomNormal({mean}, {std})",
@@ -150,7 +150,7 @@ STACKS: dict[str, Stack] = {
         named=_variance_scaling("untruncated_normal", _KERAS + "VarianceScaling"),
         note="Keras's own HeNormal, GlorotNormal and LecunNormal are truncated.",
     ),
-    "jax": Stack(
+    "jax": Framework(
         {
             "constant": "jax.numpy.full(shape, {mean})",
             "normal": "{std} * jax.random.normal(key, shape)",
@@ -161,7 +161,7 @@ STACKS: dict[str, Stack] = {
         named=_jax,
         note="JAX's own he_normal, glorot_normal and lecun_normal are truncated.",
     ),
-    "flax": Stack(
+    "flax": Framework(
         {
             "constant": _FLAX + "constant({mean})",
             "normal": _FLAX + "normal({std})",
@@ -175,7 +175,7 @@ STACKS: dict[str, Stack] = {
         named=_variance_scaling("normal", _FLAX + "variance_scaling"),
         note="For a layer's kernel_init; flax's own uniform(scale) begins at 0.",
     ),
-    "flux": Stack(
+    "flux": Framework(
         {
             "constant": "fill(Float32({mean}), dims...)",
             "normal": "Float32({std}) .* randn(Float32, dims...)",
@@ -188,7 +188,7 @@ STACKS: dict[str, Stack] = {
         fans="flux",
         named=_flux,
     ),
-    "burn": Stack(
+    "burn": Framework(
         {
             "constant": "Initializer::Constant {{ value: {mean} }}",
             "normal": "Initializer::Normal {{ mean: {mean}, std: {std} }}",
@@ -197,7 +197,7 @@ STACKS: dict[str, Stack] = {
         note="For a layer's with_initializer; its default is U(-1/sqrt(n), 1/sqrt(n)).",
         missing="burn has no truncated normal: fetch weights_url.",
     ),
-    "candle": Stack(
+    "candle": Framework(
         {
             "constant": "candle_nn::Init::Const({mean})",
             "normal": "candle_nn::Init::Randn {{ mean: {mean}, stdev: {std} }}",
@@ -206,7 +206,7 @@ STACKS: dict[str, Stack] = {
         note="For VarBuilder's get_with_hints; on the CPU candle takes no seed.",
         missing="candle has no truncated normal: fetch weights_url.",
     ),
-    "mlx": Stack(
+    "mlx": Framework(
         {
             "constant": "mlx.nn.init.constant({mean})(w)",
             "normal": "mlx.nn.init.normal({mean}, {std})(w)",
@@ -214,7 +214,7 @@ STACKS: dict[str, Stack] = {
             "truncated_normal": "{parent} * mlx.core.random.truncated_normal(-2.0, 2.0, w.shape)",
         },
     ),
-    "tfjs": Stack(
+    "tfjs": Framework(
         {
             "constant": "tf.initializers.constant({{value: {mean}}})",
             "normal": "tf.initializers.randomNormal({{mean: {mean}, stddev: {std}}})",
@@ -225,9 +225,9 @@ STACKS: dict[str, Stack] = {
         },
         note="tfjs's own heNormal and its like are truncated without correction: 0.88 of the std.",
     ),
-    "onnx": Stack(
+    "onnx": Framework(
         {},
         missing="ONNX stores tensors and draws none: fetch weights_url, and store that.",
     ),
 }
-"""Every stack that has a line."""
+"""Every framework that has a line."""

@@ -5,7 +5,7 @@ import math
 from service.advice.question import Question
 from service.advice.rules import Choice
 from service.advice.situation import Situation, spec_of
-from service.errors import ImpossibleError
+from service.errors import ImpossibleError, Problem
 from service.plan import Plan, plan
 from service.plan.canonical import PATH
 from service.spec import Spec, write_query
@@ -28,6 +28,19 @@ def planned(spec: Spec, max_bytes: int) -> Plan:
             if error.reason not in _OF_THE_FORMAT:
                 raise
     return plan(spec, _FORMATS[-1], max_bytes=max_bytes)
+
+
+def std_of(planned: Plan) -> float:
+    """The std of the values.
+
+    Raises ImpossibleError (`zero_fan`) for an empty tensor without one.
+    """
+    std = planned.facts.std
+    if std is None:
+        message = "an empty tensor has no fan to set a std by"
+        hint = "write extents above 0; the tensor itself is served without advice"
+        raise ImpossibleError("zero_fan", Problem("shape", message, hint))
+    return std
 
 
 def url_of(planned: Plan) -> str:

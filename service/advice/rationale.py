@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from service.advice.case import Case
+from service.advice.issuing import std_of
 from service.advice.responses import compounded, edge_of_chaos, wandering
 
 _SHOWN_LAYERS = 30
@@ -17,7 +18,7 @@ def rationale_of(case: Case) -> tuple[str, ...]:
 
 
 def _forward(case: Case) -> str | None:
-    situation, std = case.situation, case.facts.std
+    situation, std = case.situation, case.std
     factor = case.forward_factor(std)
     if factor is None:
         return None
@@ -41,7 +42,7 @@ def _assumed(case: Case) -> str | None:
 
 
 def _backward(case: Case) -> str | None:
-    situation, std = case.situation, case.facts.std
+    situation, std = case.situation, case.std
     factor = case.backward_factor(std)
     if factor is None or situation.question.position != "hidden":
         return None
@@ -57,12 +58,12 @@ def _variance_scaling(case: Case) -> str | None:
     facts = case.facts
     if facts.gain is None or facts.mode is None:
         return None
-    number = (facts.gain / facts.std) ** 2
-    limit = f"limit = gain sqrt(3/n) = {facts.std * 3**0.5:.6g}"
+    number = (facts.gain / case.std) ** 2
+    limit = f"limit = gain sqrt(3/n) = {case.std * 3**0.5:.6g}"
     return (
         f"{facts.scheme} is a case of variance scaling, Var(w) = gain^2 / n with n = {facts.mode} "
         f"= {number:.6g}: std = gain sqrt(1/n) = {facts.gain:.6g} x sqrt(1/{number:.6g}) = "
-        f"{facts.std:.6g}. U(-a, a) has variance a^2 / 3, so uniform weights of that std have "
+        f"{case.std:.6g}. U(-a, a) has variance a^2 / 3, so uniform weights of that std have "
         f"{limit}."
     )
 
@@ -170,14 +171,14 @@ def _bias(case: Case) -> str | None:
 def _compared(case: Case) -> str | None:
     if case.own is None:
         return None
-    own, factor = case.own.facts, case.forward_factor(case.own.facts.std)
-    recommended = case.facts.std
-    if factor is None or own.mean != 0 or recommended == 0:
+    own_std, recommended = std_of(case.own), case.std
+    factor = case.forward_factor(own_std)
+    if factor is None or case.own.facts.mean != 0 or recommended == 0:
         return None
     passed = case.through(factor, case.depth or _SHOWN_LAYERS)
     deep = "" if passed is None else f", which leaves {_after(factor, case.depth or _SHOWN_LAYERS)}"
     return (
-        f"Your own std of {own.std:.6g} is {own.std / recommended:.4g} times the recommended "
+        f"Your own std of {own_std:.6g} is {own_std / recommended:.4g} times the recommended "
         f"{recommended:.6g}: it makes {factor:.4g} of a unit variance in a layer{deep}."
     )
 

@@ -35,8 +35,8 @@ class Recommendation:
     mode: str | None
     gain: float | None
     gain_rule: str | None
-    fan_in: int | None
-    fan_out: int | None
+    fan_in: float | None
+    fan_out: float | None
     layout: str | None
     mean: float
     std: float

@@ -22,7 +22,7 @@ def recommend(question: Question, *, max_bytes: int) -> Recommendation:
 
     `max_bytes` bounds the values of the whole tensor, as for a plan. Raises ImpossibleError where
     no such tensor, or none of the asker's own choice, can be issued, and UnreadableError for a
-    layout that is neither letters nor a stack.
+    layout that is neither letters nor a framework.
     """
     case = _case(question, max_bytes)
     situation, facts = case.situation, case.facts
@@ -36,7 +36,7 @@ def recommend(question: Question, *, max_bytes: int) -> Recommendation:
         fan_out=situation.fan_out,
         layout=situation.letters,
         mean=facts.mean,
-        std=facts.std,
+        std=case.std,
         limit=facts.limit,
         bounds=facts.bounds,
         bias=_ZEROS,

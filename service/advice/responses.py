@@ -88,7 +88,7 @@ def spread_of(name: str, slope: float) -> float:
     return 6.0 * (1.0 - 2.0 * part * (1.0 - part))
 
 
-def wandering(slope: float, spread: float, width: int, layers: int) -> float:
+def wandering(slope: float, spread: float, width: float, layers: int) -> float:
     """Variance of the logarithm of the variance after `layers` of `width` inputs, slope at most 1.
 
     Each adds (spread - 1) / width, which every later one multiplies by slope^2.

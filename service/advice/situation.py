@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from service.advice.question import Question
 from service.advice.responses import RESPONSES, Kind, spread_of
-from service.errors import ImpossibleError, Problem
 from service.initializers.activations import ACTIVATIONS, Activation
+from service.initializers.fans import Weight
 from service.initializers.gains import gain_of
 from service.initializers.layers import LAYERS
+from service.initializers.schemes import AUTO, SCHEMES
 from service.plan.placement import place
-from service.plan.recipe import SCHEME_FIELDS, recipe_of
-from service.spec import FIELDS, Spec
+from service.plan.recipe import activation_of, recipe_of, weight_of
+from service.spec import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
 
 _PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
 """What a head makes of its logits; no layer would feed it with them."""
@@ -28,14 +29,19 @@ class Situation:
     """
 
     question: Question
-    layer: str | None
+    weight: Weight
     letters: str | None
-    fan_in: int | None
-    fan_out: int | None
+    fan_in: float | None
+    fan_out: float | None
     feeding: Activation
     following: Activation
     forward_gain: float
     backward_gain: float
+
+    @property
+    def layer(self) -> str | None:
+        """The layer that the tensor belongs to, as far as anything tells."""
+        return self.weight.layer
 
     @property
     def kind(self) -> Kind:
@@ -93,14 +99,13 @@ def situation_of(question: Question) -> Situation:
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
     if layer is None or LAYERS[layer].has_fans:
-        weight = spec_of(question, scheme="variance_scaling", gain=1.0)
-        recipe = recipe_of(weight, placement)
+        spec = spec_of(question, scheme="variance_scaling", gain=1.0)
+        recipe = recipe_of(spec, placement)
         fan_in, fan_out = recipe.fan_in, recipe.fan_out
-    feeding = ACTIVATIONS[_input_activation(question)]
-    following = ACTIVATIONS[question.activation]
+    feeding, following = _activations(question)
     return Situation(
         question=question,
-        layer=layer,
+        weight=weight_of(question, placement),
         letters=placement.letters,
         fan_in=fan_in,
         fan_out=fan_out,
@@ -112,22 +117,38 @@ def situation_of(question: Question) -> Situation:
 
 
 def spec_of(question: Question, **chosen: object) -> Spec:
-    """The question's tensor with these scheme fields instead of its own."""
-    values = {name: getattr(question, name) for name in FIELDS if name not in SCHEME_FIELDS}
-    return Spec.model_construct(**values | chosen)
+    """The question's tensor with these numbers of a scheme instead of its own.
+
+    Fans and a slope are left out where the chosen scheme or activation takes none.
+    """
+    values = {name: getattr(question, name) for name in ("shape", *LAYER_FIELDS, *ADDRESS_FIELDS)}
+    values |= chosen
+    scheme = values.get("scheme", AUTO)
+    if scheme != AUTO and set(FAN_FIELDS) <= set(SCHEMES[scheme].fields):
+        values |= {name: getattr(question, name) for name in FAN_FIELDS}
+    activation = values["activation"]
+    if activation is not None and not ACTIVATIONS[activation].takes_slope:
+        values["negative_slope"] = None
+    return Spec.model_construct(**values)
 
 
-def _input_activation(question: Question) -> str:
-    if question.input_activation is not None:
-        return question.input_activation
-    unknown = question.position == "output" and question.activation in _PROBABILITIES
-    return "linear" if unknown or question.position == "first" else question.activation
+def _activations(question: Question) -> tuple[Activation, Activation]:
+    """The activations on the layer's input and on its output.
+
+    A slope belongs to whichever of the two takes one; raises ImpossibleError where neither does.
+    """
+    given = question.input_activation
+    if given is not None and ACTIVATIONS[given].takes_slope and question.activation is not None:
+        following = ACTIVATIONS[question.activation]
+    else:
+        following = activation_of(question)
+    if given is not None:
+        return ACTIVATIONS[given], following
+    unknown = question.position == "output" and following.name in _PROBABILITIES
+    plain = unknown or question.position == "first"
+    return ACTIVATIONS["linear"] if plain else following, following
 
 
 def _gain(rule: str, question: Question, activation: Activation) -> float:
     slope = activation.slope if question.negative_slope is None else question.negative_slope
-    gain = gain_of(activation, rule, slope or 0.0)
-    if gain == 0:
-        problem = Problem("negative_slope", "its square is beyond float64", "write 0.01")
-        raise ImpossibleError("out_of_range", problem)
-    return gain
+    return gain_of(activation, rule, slope or 0.0)

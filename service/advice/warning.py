@@ -3,10 +3,8 @@
 from collections.abc import Callable
 
 from service.advice.case import Case
-from service.advice.stack_fans import stack_fans, unseen
-from service.advice.suspicion import described, suspicion_of
-from service.initializers.layers import STACKS
 from service.plan import PlanWarning
+from service.plan.warnings import GAIN_IGNORES_ACTIVATION
 from service.stream.precision import PRECISIONS
 
 DEEP = 10
@@ -17,39 +15,17 @@ _MOST_GROWTH = 4.0
 
 
 def warnings_of(case: Case) -> tuple[PlanWarning, ...]:
-    """The warnings that a case deserves, those of the recommended tensor's plan among them."""
+    """The warnings that a case deserves, those of the recommended tensor's plan among them.
+
+    Whether a gain ignores the activation is a question to the asker's own choice: the gain that
+    is recommended was chosen with the activation in mind.
+    """
     found = ((code, warn(case)) for code, warn in WARNINGS.items())
-    own = (PlanWarning(code, message) for code, message in found if message is not None)
-    return (*own, *case.plan.warnings)
-
-
-def _suspicious_layout(case: Case) -> str | None:
-    situation, likely = case.situation, suspicion_of(case.situation)
-    if likely is None or situation.letters is None:
-        return None
-    shape = situation.question.shape
-    return (
-        f"{','.join(map(str, shape))} as {situation.letters} is a kernel of "
-        f"{described(situation.letters, shape)}, with fans {situation.fan_in} and "
-        f"{situation.fan_out}; as {likely.letters} it would be {described(likely.letters, shape)}, "
-        f"with fans {likely.fans.fan_in} and {likely.fans.fan_out}: if so, say "
-        f"layout={likely.letters}"
-    )
-
-
-def _fans_differ_from_stack(case: Case) -> str | None:
-    question, facts = case.situation.question, case.facts
-    given = question.fan_in is not None or question.fan_out is not None
-    if question.layout not in STACKS or facts.mode is None or given:
-        return None
-    theirs = stack_fans(case.situation, question.layout)
-    if theirs is None or (theirs.fan_in, theirs.fan_out) == (facts.fan_in, facts.fan_out):
-        return None
-    return (
-        f"{question.layout} itself counts fan_in {theirs.fan_in} and fan_out {theirs.fan_out}, "
-        f"and here they are {facts.fan_in} and {facts.fan_out}: it reads the shape alone, which "
-        f"does not show {' and '.join(unseen(case.situation)) or 'what the axes are'}"
-    )
+    advised = (PlanWarning(code, message) for code, message in found if message is not None)
+    own = () if case.own is None else case.own.warnings
+    chosen = (each for each in own if each.code == GAIN_IGNORES_ACTIVATION)
+    recommended = (each for each in case.plan.warnings if each.code != GAIN_IGNORES_ACTIVATION)
+    return (*advised, *chosen, *recommended)
 
 
 def _symmetry(case: Case) -> str | None:
@@ -111,7 +87,7 @@ def _saturating_head(case: Case) -> str | None:
         f"{situation.feeding.name} features grow without bound, and {situation.following.name} "
         f"saturates: std {kept:.6g}, which keeps the variance, gives logits of variance 1 already "
         f"for features with E[x^2] = {situation.second_moment:.6g}, and more with larger ones; "
-        f"scale down to {case.facts.std:.6g}, or to 0.5 / sqrt({situation.fan_in} E[x^2]) with "
+        f"scale down to {case.std:.6g}, or to 0.5 / sqrt({situation.fan_in} E[x^2]) with "
         "the E[x^2] you measure, or normalise the features"
     )
 
@@ -130,17 +106,15 @@ def _depth_missing(case: Case) -> str | None:
 def _subnormal_std(case: Case) -> str | None:
     dtype = case.situation.question.dtype
     least = 2.0 ** PRECISIONS[dtype].least_exponent
-    if not 0 < case.facts.std < least:
+    if not 0 < case.std < least:
         return None
     return (
-        f"std {case.facts.std:.6g} lies below {least:.6g}, where {dtype} begins to lose digits and "
+        f"std {case.std:.6g} lies below {least:.6g}, where {dtype} begins to lose digits and "
         "values become 0: keep the weights in a wider dtype"
     )
 
 
 WARNINGS: dict[str, Callable[[Case], str | None]] = {
-    "suspicious_layout": _suspicious_layout,
-    "fans_differ_from_stack": _fans_differ_from_stack,
     "symmetry": _symmetry,
     "unstable_gain": _unstable_gain,
     "no_critical_point": _no_critical_point,

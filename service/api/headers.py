@@ -27,18 +27,14 @@ class Fact:
 
 
 def _number(value: float | None) -> str | None:
-    return None if value is None else shortest(value)
-
-
-def _count(value: int | None) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else shortest(float(value))
 
 
 FACTS: tuple[Fact, ...] = (
     Fact(
         "Weights-Seed",
         "The seed, drawn or given; absent where none moves a byte.",
-        lambda plan: _count(plan.spec.seed),
+        lambda plan: None if plan.spec.seed is None else str(plan.spec.seed),
     ),
     Fact(
         "Weights-Scheme",
@@ -58,12 +54,12 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         "Weights-Fan-In",
         "Inputs of one output, where the scheme looks at fans.",
-        lambda plan: _count(plan.facts.fan_in),
+        lambda plan: _number(plan.facts.fan_in),
     ),
     Fact(
         "Weights-Fan-Out",
         "Outputs of one input, where the scheme looks at fans.",
-        lambda plan: _count(plan.facts.fan_out),
+        lambda plan: _number(plan.facts.fan_out),
     ),
     Fact(
         "Weights-Gain",

@@ -49,7 +49,7 @@ RETRY_AFTER_SECONDS = 2
 request."""
 
 _MOST_FIELD_CHARACTERS = 80
-_MOST_TEXT_CHARACTERS = 500
+_MOST_TEXT_CHARACTERS = 800
 
 
 def install(app: FastAPI) -> None:

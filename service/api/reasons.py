@@ -12,10 +12,15 @@ class Reason:
 
 
 REASONS: dict[str, Reason] = {
+    "ambiguous_axes": Reason(
+        "Three axes can be read in several ways",
+        "Three axes may be a 1-D convolution, experts or an attention kernel, whose fans differ by "
+        "orders of magnitude. Give layer, or a letter for each axis as layout.",
+    ),
     "bad_layout": Reason(
         "The layout's letters make no sense",
-        "A layout is one letter per axis: O out, I in, D H W kernel, E independent copies; only O "
-        "and I may stand more than once.",
+        "A layout is one letter per axis: O out, I in, D H W kernel, E independent copies; only E, "
+        "O and I may stand more than once.",
     ),
     "bad_request": Reason(
         "The request cannot be read",
@@ -49,14 +54,17 @@ REASONS: dict[str, Reason] = {
         "The request's header is too large",
         "Leave out headers that no route reads, cookies first; a long spec goes into a POST.",
     ),
+    "impossible_groups": Reason(
+        "The groups do not divide the channels",
+        "Groups divide the outputs of a convolution, or the inputs of a transposed one.",
+    ),
+    "impossible_parts": Reason(
+        "The parts do not divide the outputs",
+        "Parts are equal blocks along O, so their number divides the outputs.",
+    ),
     "impossible_slice": Reason(
         "The slice lies outside the tensor",
         "One start:stop for each axis, within its extent; a negative bound counts from the end.",
-    ),
-    "inexact_fan": Reason(
-        "A fan is not a whole number",
-        "Groups, parts and strides divide the channels they are counted over, or fan_in and "
-        "fan_out are given.",
     ),
     "internal": Reason(
         "The server made a mistake",
@@ -112,8 +120,9 @@ REASONS: dict[str, Reason] = {
         "torch.nn.init.calculate_gain knows a few; gain_rule=exact knows them all.",
     ),
     "no_such_layer": Reason(
-        "The stack has no such layer",
-        "Stacks name the letters of the layers they have; any layout can be written as letters.",
+        "The framework has no such layer",
+        "A framework's name stands for the letters of the layers that it has. Any layout can be "
+        "written as letters.",
     ),
     "not_depthwise": Reason(
         "The tensor is no depthwise kernel",
@@ -170,6 +179,11 @@ REASONS: dict[str, Reason] = {
     "scheme_needs": Reason(
         "The scheme needs another field",
         "The hint names what to add; /schemes says what each scheme takes.",
+    ),
+    "slope_not_taken": Reason(
+        "The activation has no slope",
+        "Only leaky_relu and prelu have a negative_slope; without an activation it means "
+        "leaky_relu.",
     ),
     "spec_too_long": Reason(
         "The canonical URL is too long",

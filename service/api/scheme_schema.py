@@ -3,8 +3,7 @@
 from typing import Any
 
 from service.initializers.schemes import Scheme
-from service.plan.recipe import SCHEME_FIELDS
-from service.spec import Spec
+from service.spec import NUMBER_FIELDS, Spec
 from service.wire.formats import FORMATS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,7 +12,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def scheme_schema(scheme: Scheme) -> dict[str, Any]:
     """The schema of a POST to /v1/weights that names `scheme`, with the fields it takes alone."""
     taken = Spec.model_json_schema()["properties"]
-    for field in SCHEME_FIELDS:
+    for field in NUMBER_FIELDS:
         if field not in scheme.fields:
             del taken[field]
     if "distribution" in taken:

@@ -12,7 +12,7 @@ _INDENT = "  "
 
 
 def report(answer: Recommendation) -> str:
-    """What, why, what to mind, what else, the same in other stacks, papers, and where to get it."""
+    """What, why, what to mind, what else, the same elsewhere, papers, and where to get it."""
     warnings = (f"{each.code}: {each.message}" for each in answer.warnings)
     prose = {
         _headline(answer): _measures(answer),
@@ -22,7 +22,7 @@ def report(answer: Recommendation) -> str:
         "Read": map(_reference, answer.references),
     }
     code = {
-        "In other stacks": _lines(answer),
+        "In other frameworks": _lines(answer),
         "Fetch": (answer.weights_url,),
     }
     sections = [_section(title, list(map(_wrapped, rows))) for title, rows in prose.items()]
@@ -65,9 +65,9 @@ def _alternative(alternative: Alternative) -> str:
 
 
 def _lines(answer: Recommendation) -> Iterator[str]:
-    for stack, line in answer.equivalents.items():
+    for framework, line in answer.equivalents.items():
         executed = "" if line.executed else " (not run here)"
-        yield f"{stack}{executed}: {line.code or line.note}"
+        yield f"{framework}{executed}: {line.code or line.note}"
 
 
 def _reference(reference: Reference) -> str:

@@ -10,34 +10,21 @@ from service.initializers.layers import find_layer
 _BY_LAYER = {"bias": "zeros", "scale": "ones", "embedding": "normal"}
 
 _BY_ACTIVATION = {
-    "relu": "he_normal",
-    "relu6": "he_normal",
-    "leaky_relu": "he_normal",
-    "prelu": "he_normal",
-    "reglu": "he_normal",
+    **dict.fromkeys(("relu", "relu6", "leaky_relu", "prelu", "reglu"), "he_normal"),
     "selu": "lecun_normal",
-    "linear": "glorot_uniform",
-    "tanh": "glorot_uniform",
-    "sigmoid": "glorot_uniform",
+    **dict.fromkeys(
+        ("linear", "tanh", "erf", "softsign", "hardtanh", "sin", "sigmoid", "hardsigmoid"),
+        "glorot_uniform",
+    ),
     "softmax": "glorot_uniform",
-    "elu": "variance_scaling",
-    "gelu": "variance_scaling",
-    "gelu_tanh": "variance_scaling",
-    "silu": "variance_scaling",
-    "mish": "variance_scaling",
-    "softplus": "variance_scaling",
-    "softsign": "variance_scaling",
-    "hardswish": "variance_scaling",
-    "hardsigmoid": "variance_scaling",
-    "sin": "variance_scaling",
-    "relu_squared": "variance_scaling",
-    "hardtanh": "variance_scaling",
-    "erf": "variance_scaling",
-    "glu": "variance_scaling",
-    "geglu": "variance_scaling",
-    "swiglu": "variance_scaling",
-    "bilinear": "variance_scaling",
+    **dict.fromkeys(
+        ("elu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "hardswish", "relu_squared"),
+        "variance_scaling",
+    ),
+    **dict.fromkeys(("glu", "geglu", "swiglu", "bilinear"), "variance_scaling"),
 }
+"""He for the ReLU family, LeCun for SELU, Glorot for linear and whatever is bounded, and for the
+rest the exact gain."""
 
 
 def resolve_auto(layer: str | None, activation: str) -> str:
@@ -47,7 +34,7 @@ def resolve_auto(layer: str | None, activation: str) -> str:
     that are in no table.
     """
     if layer is None:
-        message = "auto needs a layer, and this shape or layout suggests none"
+        message = "auto needs a layer, and neither the shape nor the layout suggests one"
         raise ImpossibleError("no_auto", Problem("scheme", message, "give layer, or a scheme"))
     by_layer = _BY_LAYER.get(find_layer(layer).name)
     return by_layer or _BY_ACTIVATION[find_activation(activation).name]

@@ -1,6 +1,6 @@
 """Fans: how many inputs feed one output element, and how many output elements one input feeds.
 
-Read off the letters of the whole weight, never off a shard or a slice of it.
+They are read off the letters of the whole weight, never off a shard or a slice of it.
 """
 
 import math
@@ -11,30 +11,39 @@ from service.initializers.layers import LAYERS
 from service.initializers.layouts import kernel_axes
 from service.initializers.words import unknown_word
 
+_EXACT_BELOW = 2.0**53
+"""From here on a float64 stands for more than one integer."""
+
 MODES: dict[str, tuple[str, ...]] = {
     "fan_in": ("fan_in",),
     "fan_out": ("fan_out",),
     "fan_avg": ("fan_in", "fan_out"),
     "fan_geo_avg": ("fan_in", "fan_out"),
 }
-"""Every mode with the fans it uses: the others need not exist."""
+"""Every mode with the fans it uses. The other fan need not exist."""
+
+LEAST_FAN, MOST_FAN = 1e-60, 2.0**58
+"""Every fan that can be counted lies between these: 1 / (2^58)^3 at least, 2^58 - 1 at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fans:
-    """Both fans of a weight."""
+    """Both fans of a weight: an int where it is whole, else the float64 nearest to the fraction."""
 
-    fan_in: int
-    fan_out: int
+    fan_in: float
+    fan_out: float
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A whole weight as it is written: a letter and an extent an axis, and its layer's numbers.
+    """A whole weight as it is written: a letter and an extent for each axis, and its layer's
+    numbers.
 
-    `groups` None is the layer's own: all inputs for a depthwise convolution, else 1. `parts`
-    are equal blocks fused along O. `stride` has a number for each kernel axis, or one for all.
-    `groups`, `parts` and strides are positive.
+    `letters` and `shape` are empty for a tensor whose axes have no letters. `groups` is None
+    where the request gives none: every output is then a group of its own in a depthwise
+    convolution, and any other layer has one group. `parts` equal blocks are fused along O.
+    `stride` has a number for each kernel axis, or one for all. `groups`, `parts` and strides are
+    positive.
     """
 
     letters: str
@@ -44,14 +53,14 @@ class Weight:
     parts: int = 1
     stride: tuple[int, ...] = (1,)
 
-    def extents(self, letters: str) -> list[int]:
-        """The extents of the axes that carry one of `letters`."""
+    def count(self, letters: str) -> int:
+        """The product of the extents of the axes that carry one of `letters`, 1 without any."""
         axes = zip(self.letters, self.shape, strict=True)
-        return [extent for letter, extent in axes if letter in letters]
+        return math.prod(extent for letter, extent in axes if letter in letters)
 
     @property
     def transposed(self) -> bool:
-        """Whether I holds all inputs and O those of a group, and not the other way round."""
+        """Whether I holds all inputs and O the outputs of one group, and not the other way."""
         return self.layer is not None and LAYERS[self.layer].transposed
 
     @property
@@ -59,55 +68,60 @@ class Weight:
         """Whether every input channel has outputs of its own."""
         return self.layer is not None and LAYERS[self.layer].depthwise
 
-
-def fans_of(
-    letters: str,
-    shape: tuple[int, ...],
-    *,
-    layer: str | None,
-    groups: int | None = None,
-    parts: int = 1,
-    stride: tuple[int, ...] = (1,),
-) -> Fans:
-    """Both fans of the weight of these fields (see `Weight`); raises as either of them does."""
-    weight = Weight(letters, shape, layer, groups, parts, stride)
-    return Fans(fan_in_of(weight), fan_out_of(weight))
+    @property
+    def has_fans(self) -> bool:
+        """Whether its own axes make fans: those of a bias, a scale or no letters do not."""
+        return bool(self.letters) and (self.layer is None or LAYERS[self.layer].has_fans)
 
 
-def fan_in_of(weight: Weight) -> int:
-    """fan_in = I x kernel, I being of one group; transposed: I / groups x kernel / stride.
+def refuse_impossible(weight: Weight) -> None:
+    """Pass if the weight's numbers can describe a layer, whatever scheme fills it.
 
-    Raises ImpossibleError: `no_fan` for a bias, a scale or no letters, `inexact_fan` where a
-    division leaves a remainder, `not_depthwise` and `stride_mismatch` where the fields contradict
-    each other.
+    Groups divide the outputs of a convolution, or the inputs of a transposed one: the other
+    channel axis is that of one group already. The E axis of a depthwise layer is its groups.
+    Parts divide the outputs. There is a stride for each kernel axis.
+
+    Raises ImpossibleError: `impossible_groups`, `impossible_parts`, `not_depthwise`,
+    `stride_mismatch`.
     """
-    _refuse_fanless(weight, "fan_in")
-    groups, stride = _groups(weight), stride_of(weight)
-    inputs = math.prod(weight.extents("I"))
-    if not weight.transposed:
-        return inputs * math.prod(weight.extents("DHW"))
-    per_group = _divide(inputs, "groups", groups, "inputs", "fan_in")
-    return _over_stride(weight, per_group, stride, "fan_in")
+    _stride(weight)
+    if weight.depthwise:
+        _refuse_not_depthwise(weight)
+    if not (weight.depthwise and "E" in weight.letters):
+        divided = "I" if weight.transposed else "O"
+        _refuse_division(weight, "groups", weight.groups or 1, divided)
+    _refuse_division(weight, "parts", weight.parts, "O")
 
 
-def fan_out_of(weight: Weight) -> int:
-    """fan_out = O / groups / parts x kernel / stride; transposed: O / parts x kernel.
+def fans_of(weight: Weight) -> Fans | None:
+    """Both fans of a weight that `refuse_impossible` lets pass; None where it has none.
 
-    E never counts. Raises ImpossibleError as `fan_in_of` does.
+        fan_in  = I x kernel                         transposed: I / groups x kernel / stride
+        fan_out = O / groups / parts x kernel / stride           O / parts x kernel
+
+    I and O are products over their axes, stride a product over the kernel axes, and E never
+    counts. A fan need not be whole: each is rounded once, to the nearest float64.
     """
-    _refuse_fanless(weight, "fan_out")
-    groups, stride = _groups(weight), stride_of(weight)
-    outputs = math.prod(weight.extents("O"))
+    if not weight.has_fans:
+        return None
+    inputs, outputs, kernel = weight.count("I"), weight.count("O"), weight.count("DHW")
+    groups, stride = _groups(weight), math.prod(_stride(weight))
     if weight.transposed:
-        part = _divide(outputs, "parts", weight.parts, "outputs", "fan_out")
-        return part * math.prod(weight.extents("DHW"))
-    per_group = _divide(outputs, "groups", groups, "outputs", "fan_out")
-    part = _divide(per_group, "parts", weight.parts, "outputs", "fan_out")
-    return _over_stride(weight, part, stride, "fan_out")
+        fan_in = quotient(inputs * kernel, groups * stride)
+        return Fans(fan_in, quotient(outputs * kernel, weight.parts))
+    fan_out = quotient(outputs * kernel, groups * weight.parts * stride)
+    return Fans(quotient(inputs * kernel, 1), fan_out)
 
 
-def fan_number(mode: str, fan_in: int | None, fan_out: int | None) -> float:
-    """n of std = gain sqrt(1/n): a fan, (fan_in + fan_out) / 2 or sqrt(fan_in fan_out).
+def quotient(count: int, divisor: int) -> float:
+    """count / divisor as float64 has it, as an int where that is whole and exact."""
+    # Python divides integers with one correct rounding, however large they are.
+    nearest = count / divisor
+    return int(nearest) if nearest.is_integer() and nearest < _EXACT_BELOW else nearest
+
+
+def fan_number(mode: str, fan_in: float | None, fan_out: float | None) -> float:
+    """n of std = gain sqrt(1/n): a fan, (fan_in + fan_out) / 2 or sqrt(fan_in fan_out), in float64.
 
     The fan that `mode` does not use may be None. Raises ImpossibleError for one it uses that is
     None (`no_fan`) or 0 (`zero_fan`), UnreadableError (`unknown_word`) for an unknown mode.
@@ -116,51 +130,69 @@ def fan_number(mode: str, fan_in: int | None, fan_out: int | None) -> float:
         raise unknown_word("mode", mode, MODES, {}, "/schemes")
     fans = {"fan_in": fan_in, "fan_out": fan_out}
     used = [_usable(name, fans[name]) for name in MODES[mode]]
-    first, last = used[0], used[-1]
     if mode == "fan_geo_avg":
-        return math.sqrt(first * last)
-    # Of integers, so rounded once; of one fan it is that fan.
-    return (first + last) / 2
+        return math.sqrt(used[0] * used[1])
+    return used[0] if len(used) == 1 else (used[0] + used[1]) / 2.0
 
 
-def _usable(name: str, fan: int | None) -> int:
+def missing_fan(weight: Weight, fan: str) -> ImpossibleError:
+    """The refusal (`no_fan`) of a weight whose axes do not make the fan that is needed."""
+    if not weight.letters:
+        message = f"axes without letters have no {fan}"
+        return ImpossibleError("no_fan", Problem(fan, message, f"give {fan}, or layout"))
+    message = f"a {weight.layer} has no {fan} of its own"
+    hint = f"give {fan}, that of the layer it belongs to"
+    return ImpossibleError("no_fan", Problem(fan, message, hint))
+
+
+def _usable(name: str, fan: float | None) -> float:
     if fan is None:
         raise ImpossibleError("no_fan", Problem(name, f"there is no {name}", f"give {name}"))
     if fan == 0:
         hint = f"give {name}, or a mode or scheme that does not use it"
-        raise ImpossibleError("zero_fan", Problem(name, f"{name} is 0: 1/0 is no variance", hint))
-    return fan
+        message = f"{name} is 0, and a variance of 1 / 0 does not exist"
+        raise ImpossibleError("zero_fan", Problem(name, message, hint))
+    return float(fan)
 
 
-def _refuse_fanless(weight: Weight, fan: str) -> None:
-    if not weight.letters:
-        message = f"without letters nothing says which axes make {fan}"
-        raise ImpossibleError("no_fan", Problem(fan, message, f"give {fan}, or layout"))
-    if weight.layer is not None and not LAYERS[weight.layer].has_fans:
-        message = f"a {weight.layer} has no {fan} of its own"
-        hint = f"give {fan}, that of the layer it belongs to"
-        raise ImpossibleError("no_fan", Problem(fan, message, hint))
+def _refuse_division(weight: Weight, field: str, divisor: int, letter: str) -> None:
+    """Refuse more than one group or part of an axis that is missing or is not a multiple."""
+    what = {"I": "inputs", "O": "outputs"}[letter]
+    if divisor == 1:
+        return
+    if letter not in weight.letters:
+        message = f"{field} {divisor} divide the {what}, and this tensor has no {letter} axis"
+        hint = f"leave {field} out, or give layout with an {letter}"
+        raise ImpossibleError(f"impossible_{field}", Problem(field, message, hint))
+    count = weight.count(letter)
+    if count % divisor:
+        message = f"{field} {divisor} do not divide the {count} {what}"
+        hint = f"give {field} that divide {count}, or leave {field} out"
+        raise ImpossibleError(f"impossible_{field}", Problem(field, message, hint))
+
+
+def _refuse_not_depthwise(weight: Weight) -> None:
+    inputs = weight.count("I")
+    if inputs != 1:
+        message = f"every group of a depthwise layer has one input, not I = {inputs}"
+        hint = "write I = 1, or E for the inputs (HWEO), or use a conv layer with groups"
+        raise ImpossibleError("not_depthwise", Problem("shape", message, hint))
+    copies = weight.count("E")
+    if "E" in weight.letters and weight.groups not in (None, copies):
+        message = f"E = {copies} are the groups of {weight.letters}, not {weight.groups}"
+        raise ImpossibleError("not_depthwise", Problem("groups", message, "leave groups out"))
 
 
 def _groups(weight: Weight) -> int:
     """The groups to divide by: 1 where E already sets the groups of a depthwise layer apart."""
     if not weight.depthwise:
         return weight.groups or 1
-    inputs = math.prod(weight.extents("I"))
-    if inputs != 1:
-        message = f"every group of a depthwise layer has one input, not I = {inputs}"
-        hint = "write I = 1, or E for the inputs (HWEO), or use a conv layer with groups"
-        raise ImpossibleError("not_depthwise", Problem("shape", message, hint))
-    if "E" not in weight.letters:
-        return weight.groups or math.prod(weight.extents("O")) or 1
-    copies = math.prod(weight.extents("E"))
-    if weight.groups not in (None, copies):
-        message = f"E = {copies} are the groups of {weight.letters}, not {weight.groups}"
-        raise ImpossibleError("not_depthwise", Problem("groups", message, "leave groups out"))
-    return 1
+    if "E" in weight.letters:
+        return 1
+    return weight.groups or weight.count("O") or 1
 
 
-def stride_of(weight: Weight) -> tuple[int, ...]:
+def _stride(weight: Weight) -> tuple[int, ...]:
     """One stride for every kernel axis; raises ImpossibleError (`stride_mismatch`)."""
     axes = kernel_axes(weight.letters)
     if len(weight.stride) == axes:
@@ -171,26 +203,3 @@ def stride_of(weight: Weight) -> tuple[int, ...]:
     message = f"stride {numbers} for {axes} kernel axes"
     hint = f"give 1 or {axes} numbers" if axes else "leave stride out"
     raise ImpossibleError("stride_mismatch", Problem("stride", message, hint))
-
-
-def _divide(count: int, field: str, divisor: int, what: str, fan: str) -> int:
-    if count % divisor:
-        message = f"{field} {divisor} does not divide the {count} {what}"
-        hint = f"give {field} that do, or {fan}"
-        raise ImpossibleError("inexact_fan", Problem(field, message, hint))
-    return count // divisor
-
-
-def _over_stride(weight: Weight, channels: int, stride: tuple[int, ...], fan: str) -> int:
-    factors = [channels, *weight.extents("DHW")]
-    count, divisor = math.prod(factors), math.prod(stride)
-    if count % divisor:
-        message = f"{_spoken(stride)} does not divide {' x '.join(map(str, factors))} = {count}"
-        raise ImpossibleError("inexact_fan", Problem("stride", message, f"give {fan}"))
-    return count // divisor
-
-
-def _spoken(stride: tuple[int, ...]) -> str:
-    if len(set(stride)) == 1:
-        return f"stride {stride[0]} in {len(stride)} axes"
-    return f"stride {' x '.join(map(str, stride))}"

@@ -1,4 +1,4 @@
-"""Layers: what kinds of weights there are, and how each stack lays them out.
+"""Layers: what kinds of weights there are, and how each framework lays them out.
 
 A letter an axis: E independent copies, O out, I in, D H W kernel.
 """
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from service.initializers.words import unknown_word
 
-# The weights as each stack stores them: `depthwise` of the stacks without such a layer is their
-# grouped convolution, `recurrent` the input or hidden weights of one direction with the gates
-# fused along O (onnx keeps the directions in front), dense of burn is its default row layout.
+# The weights as each framework stores them. `depthwise` of the frameworks without such a layer is
+# their grouped convolution; `recurrent` are the input or hidden weights of one direction with the
+# gates fused along O (onnx keeps the directions in front); dense of burn is its default row layout.
 _TABLE = """
                     torch   keras   flax    flux    burn    candle  mlx     tfjs    onnx
 dense               OI      IO      IO      OI      IO      OI      OI      IO      IO
@@ -28,7 +28,10 @@ bias                O       O       O       O       O       O       O       O   
 scale               O       O       O       O       O       O       O       O       O
 """
 
-STACKS: tuple[str, ...] = tuple(_TABLE.split("\n")[1].split())
+FRAMEWORKS: tuple[str, ...] = tuple(_TABLE.split("\n")[1].split())
+
+DEFAULT_FRAMEWORK = "torch"
+"""Whose letters a layer has where the request names neither letters nor a framework."""
 
 _LAYER_REPLACEMENTS = {
     "linear": "dense",
@@ -60,12 +63,14 @@ _LAYER_REPLACEMENTS = {
     "batchnorm": "scale",
 }
 
-_LAYER_OF_RANK = {1: "bias", 2: "dense", 3: "conv1d", 4: "conv2d", 5: "conv3d"}
+_LAYER_OF_RANK = {1: "bias", 2: "dense", 4: "conv2d", 5: "conv3d"}
+"""Three axes are missing: they may be a 1-D convolution, a stack of experts or an attention kernel,
+and the fans of the readings differ by orders of magnitude."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A kind of weight: `kernel_axes` of its axes are kernel, `letters` says all by stack."""
+    """A kind of weight: `kernel_axes` of its axes are kernel, `letters` says all by framework."""
 
     name: str
     kernel_axes: int
@@ -76,12 +81,14 @@ class Layer:
 
     @property
     def ranks(self) -> tuple[int, ...]:
-        """How many axes its weight has: one number unless the stacks differ."""
+        """How many axes its weight has: one number unless the frameworks differ."""
         return tuple(sorted({len(letters) for letters in self.letters.values()}))
 
 
 def _layer(name: str, cells: list[str]) -> Layer:
-    letters = {stack: cell for stack, cell in zip(STACKS, cells, strict=True) if cell != "-"}
+    letters = {
+        framework: cell for framework, cell in zip(FRAMEWORKS, cells, strict=True) if cell != "-"
+    }
     return Layer(
         name=name,
         kernel_axes=sum(letter in "DHW" for letter in letters["torch"]),
@@ -108,5 +115,5 @@ def find_layer(name: str) -> Layer:
 
 
 def default_layer(rank: int) -> str | None:
-    """What a tensor of `rank` axes is taken for if nothing is said; None for rank 0 and 6 up."""
+    """What a tensor of `rank` axes is taken for if nothing is said; None for 0, 3, and 6 up."""
     return _LAYER_OF_RANK.get(rank)

@@ -1,18 +1,19 @@
 """Layouts: which axis of a written weight is which.
 
-A layout is a letter an axis or the name of a stack, which stands for its letters of a layer.
+A layout is a letter an axis or the name of a framework, which stands for its letters of a layer.
 E, O, I, D, H, W is the order elements are counted in, however the tensor is written.
 """
 
 from service.errors import ImpossibleError, Problem, UnreadableError
-from service.initializers.layers import LAYERS, STACKS, Layer, default_layer, find_layer
+from service.initializers.layers import FRAMEWORKS, LAYERS, Layer, default_layer, find_layer
 from service.initializers.words import squash, unknown_word
 
 LETTERS = "EOIDHW"
 _KERNEL = frozenset("DHW")
-_REPEATABLE = frozenset("OI")
+_REPEATABLE = frozenset("EOI")
+"""Copies nest as layers x experts do; heads and head size are two axes of O or of I."""
 
-_STACK_REPLACEMENTS = {
+_FRAMEWORK_REPLACEMENTS = {
     "pytorch": "torch",
     "tensorflow": "keras",
     "tf": "keras",
@@ -52,12 +53,14 @@ def canonical_axes(letters: str) -> tuple[int, ...]:
 
 
 def resolve_letters(layout: str, layer: str | None, rank: int) -> str:
-    """The letters, one an axis, of a `layout` that is letters itself or the name of a stack.
+    """The letters, one an axis, of a `layout` that is letters itself or the name of a framework.
 
     Raises UnreadableError (`unknown_word`, `bad_layout`) for words that are neither, and
-    ImpossibleError (`no_such_layer`, `layout_mismatch`) where stack, layer and rank disagree.
+    ImpossibleError (`no_such_layer`, `layout_mismatch`) where framework, layer and rank disagree.
     """
-    letters = _stack_letters(layout, layer) if layout in STACKS else _written_letters(layout)
+    letters = (
+        _framework_letters(layout, layer) if layout in FRAMEWORKS else _written_letters(layout)
+    )
     if len(letters) != rank:
         raise _rank_mismatch(layout, letters, layer, rank)
     if layer is not None and kernel_axes(letters) != find_layer(layer).kernel_axes:
@@ -65,16 +68,18 @@ def resolve_letters(layout: str, layer: str | None, rank: int) -> str:
     return letters
 
 
-def _stack_letters(stack: str, layer: str | None) -> str:
+def _framework_letters(framework: str, layer: str | None) -> str:
     if layer is None:
         raise ImpossibleError(
             "no_such_layer",
-            Problem("layer", f"no layer to take {stack}'s letters of", "give layer, or letters"),
+            Problem(
+                "layer", f"no layer to take {framework}'s letters of", "give layer, or letters"
+            ),
         )
     letters = find_layer(layer).letters
-    if stack not in letters:
-        raise _missing_layer(stack, layer)
-    return letters[stack]
+    if framework not in letters:
+        raise _missing_layer(framework, layer)
+    return letters[framework]
 
 
 def _written_letters(layout: str) -> str:
@@ -84,31 +89,33 @@ def _written_letters(layout: str) -> str:
     twice = [x for x in LETTERS if layout.count(x) > 1 and x not in _REPEATABLE]
     if twice:
         message = f"{', '.join(twice)} may stand only once"
-        raise UnreadableError("bad_layout", Problem("layout", message, "only O and I may repeat"))
+        raise UnreadableError(
+            "bad_layout", Problem("layout", message, "only E, O and I may repeat")
+        )
     return layout
 
 
 def _unknown_layout(layout: str, strange: list[str]) -> UnreadableError:
     if set(layout.upper()) <= set(LETTERS):
         respelled = {squash(layout): layout.upper()}
-        return unknown_word("layout", layout, STACKS, respelled, "/layers")
-    if not layout.isupper() or squash(layout) in (*STACKS, *_STACK_REPLACEMENTS):
-        return unknown_word("layout", layout, STACKS, _STACK_REPLACEMENTS, "/layers")
+        return unknown_word("layout", layout, FRAMEWORKS, respelled, "/layers")
+    if not layout.isupper() or squash(layout) in (*FRAMEWORKS, *_FRAMEWORK_REPLACEMENTS):
+        return unknown_word("layout", layout, FRAMEWORKS, _FRAMEWORK_REPLACEMENTS, "/layers")
     message = f"{', '.join(map(repr, strange[:6]))}: no letter of a layout"
-    hint = "E copies, O out, I in, D H W kernel, as in OIHW; or a stack, /layers lists them"
+    hint = "E copies, O out, I in, D H W kernel, as in OIHW; or a framework, /layers lists them"
     return UnreadableError("bad_layout", Problem("layout", message, hint))
 
 
-def _missing_layer(stack: str, layer: str) -> ImpossibleError:
-    has = ", ".join(name for name in LAYERS if stack in LAYERS[name].letters)
-    message = f"{stack} has no {layer}"
+def _missing_layer(framework: str, layer: str) -> ImpossibleError:
+    has = ", ".join(name for name in LAYERS if framework in LAYERS[name].letters)
+    message = f"{framework} has no {layer}"
     hint = f"it has {has}; or write the letters, such as {LAYERS[layer].letters['torch']}"
     return ImpossibleError("no_such_layer", Problem("layout", message, hint))
 
 
 def _rank_mismatch(layout: str, letters: str, layer: str | None, rank: int) -> ImpossibleError:
     of_rank = default_layer(rank)
-    if layout in STACKS:
+    if layout in FRAMEWORKS:
         message = f"{layout}'s {layer} is {letters}, {len(letters)} axes; the shape has {rank}"
         fits = of_rank is not None and layout in LAYERS[of_rank].letters
         instead = f"layer={of_rank}, " if fits else ""

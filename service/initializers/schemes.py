@@ -46,9 +46,10 @@ class Scheme:
 
 
 _NORMAL = ("normal", "truncated_normal")
-_NORMAL_FIELDS = ("mode", "distribution", "gain", "scale", "std_kind", "bounds")
+_FANS = ("fan_in", "fan_out")
+_NORMAL_FIELDS = (*_FANS, "mode", "distribution", "gain", "scale", "std_kind", "bounds")
 _UNIFORM = ("uniform",)
-_UNIFORM_FIELDS = ("mode", "distribution", "gain", "scale")
+_UNIFORM_FIELDS = (*_FANS, "mode", "distribution", "gain", "scale")
 
 _TABLE = (
     Scheme(
@@ -101,7 +102,10 @@ _TABLE = (
         formula="std = gain sqrt(1/n), n = fan_in; gain = E[f(z)^2]^-1/2, z ~ N(0, 1)",
         distribution="normal",
         distributions=("normal", "truncated_normal", "uniform"),
-        fields=("mode", "distribution", "gain", "gain_rule", "scale", "std_kind", "bounds"),
+        fields=(
+            *_FANS,
+            *("mode", "distribution", "gain", "gain_rule", "scale", "std_kind", "bounds"),
+        ),
         mode="fan_in",
         gain="activation",
         references=(LECUN_1998, GLOROT_2010, HE_2015),

@@ -2,6 +2,6 @@
 
 from service.plan.facts import Facts
 from service.plan.planning import Plan, plan
-from service.plan.warning import WARNINGS, PlanWarning
+from service.plan.warnings import WARNINGS, PlanWarning
 
 __all__ = ["WARNINGS", "Facts", "Plan", "PlanWarning", "plan"]

@@ -1,14 +1,19 @@
 """One spelling for everything that is the same: the canonical spec of a tensor, and its URL.
 
-A field is left out if the answer stays the same without it, which is tried, not reasoned: that
-is, its bytes and the facts that are told with them.
+A field is left out if the request without it has the same letters, the same places of its
+elements, the same draw with its constants, the same file head and the same facts. Whether two
+requests happen to come out with equal values is never looked at, so no value has to be computed,
+and another implementation decides alike. A field without which the request is refused stays, and
+has to stay when a later edition can do without it (docs/stream-v1.md, section 11).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from service.errors import FaninError, ImpossibleError, Problem
+from service.plan.recipe import activation_of
 from service.plan.tensor import Tensor, head_of, resolve
+from service.plan.warnings import PlanWarning, warnings_of
 from service.spec import DEFAULTS, FIELDS, Spec, write_query
 from service.spec.canonical import given
 
@@ -28,25 +33,44 @@ KINDS_KEPT = 1024
 """Kinds of tensors whose canonical form is remembered; each takes a few KiB."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What all requests that differ in seed and name alone have in common.
+
+    `tensor` is canonical; `warnings` are those of the request as it was spelled.
+    """
+
+    tensor: Tensor
+    warnings: tuple[PlanWarning, ...]
+
+
 def canonical_tensor(spec: Spec, written: str) -> Tensor:
     """The tensor of this spec, its own spec being the canonical one."""
-    kind = _kind(spec.model_copy(update=_ADDRESS), written)
-    return _addressed(kind, spec.seed, spec.name)
+    return _addressed(_kind_of(spec, written).tensor, spec.seed, spec.name)
+
+
+def spelled_warnings(spec: Spec, written: str) -> tuple[PlanWarning, ...]:
+    """The warnings that the spec deserves as it is spelled, name aside."""
+    return _kind_of(spec, written).warnings
+
+
+def _kind_of(spec: Spec, written: str) -> Kind:
+    return _kind(spec.model_copy(update=_ADDRESS), written)
 
 
 @lru_cache(maxsize=KINDS_KEPT)
-def _kind(spec: Spec, written: str) -> Tensor:
-    """The canonical tensor of a spec without seed and name.
+def _kind(spec: Spec, written: str) -> Kind:
+    """The kind of a spec without seed and name.
 
     What is left out can change what is normal, so both go on until the spec stays as it is.
     """
-    tensor = resolve(spec, written)
+    spelled = tensor = resolve(spec, written)
     for _ in FIELDS:
         shorter = _reduced(resolve(_normalised(tensor), written))
         if shorter.spec == tensor.spec:
             break
         tensor = shorter
-    return tensor
+    return Kind(tensor, warnings_of(spelled))
 
 
 def _addressed(kind: Tensor, seed: int | None, name: str) -> Tensor:
@@ -73,8 +97,10 @@ def canonical_url(tensor: Tensor) -> str:
 
 def _normalised(tensor: Tensor) -> Spec:
     """The same spec with the one spelling of each value: the scheme that `auto` is, letters, the
-    gain that a scale comes to."""
+    gain that a scale comes to, the activation that a slope implies."""
     spec, placement = tensor.spec, tensor.placement
+    sloped = spec.negative_slope is not None
+    usual_slope = activation_of(spec).slope
     whole = all(
         interval == (0, extent)
         for interval, extent in zip(placement.intervals, spec.shape, strict=True)
@@ -82,7 +108,9 @@ def _normalised(tensor: Tensor) -> Spec:
     return spec.model_copy(
         update={
             "scheme": tensor.recipe.scheme.name,
-            "layout": placement.letters or DEFAULTS["layout"],
+            "layout": placement.letters or None,
+            "activation": activation_of(spec).name if sloped else spec.activation,
+            "negative_slope": None if spec.negative_slope == usual_slope else spec.negative_slope,
             "stride": spec.stride[:1] if len(set(spec.stride)) == 1 else spec.stride,
             "gain": spec.gain if spec.scale is None else tensor.recipe.gain,
             "scale": None,
@@ -120,7 +148,9 @@ def _passed_over(tensor: Tensor, answer: tuple[object, ...]) -> Tensor:
 
 
 def _without(tensor: Tensor, field: str) -> Tensor | None:
-    shorter = tensor.spec.model_copy(update={field: DEFAULTS[field]})
+    """The tensor without the field; an activation takes its slope along, which would imply it."""
+    left_out = (field, "negative_slope") if field == "activation" else (field,)
+    shorter = tensor.spec.model_copy(update={name: DEFAULTS[name] for name in left_out})
     try:
         return resolve(shorter, tensor.format)
     except FaninError:
@@ -130,7 +160,8 @@ def _without(tensor: Tensor, field: str) -> Tensor | None:
 def _answer(tensor: Tensor) -> tuple[object, ...]:
     """All that the answer of a kind is made of: equal tuples are equal bytes with equal facts.
 
-    The certificate, whose bytes tell more, tells the order of a constant too.
+    The places of elements do not count where there is none or all are one constant; a
+    certificate tells the order even then.
     """
     spec, placement, recipe = tensor.spec, tensor.placement, tensor.recipe
     facts = (placement.letters, recipe, tensor.drawing, spec.dtype, placement.shape)

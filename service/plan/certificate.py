@@ -8,14 +8,14 @@ from service.errors import ImpossibleError
 from service.plan.canonical import canonical_tensor, canonical_url
 from service.plan.facts import facts_of
 from service.plan.tensor import Tensor
-from service.plan.warning import warnings_of
+from service.plan.warnings import PlanWarning
 from service.spec import write_value
 from service.stream.address import stream_of
 from service.stream.edition import EDITION
 from service.wire.formats import FORMATS
 
 
-def certificate_of(tensor: Tensor) -> dict[str, Any]:
+def certificate_of(tensor: Tensor, warnings: tuple[PlanWarning, ...]) -> dict[str, Any]:
     """Facts, sizes and URLs of a tensor whose spec is canonical.
 
     `shape` is the written part of `whole_shape`; the seed, above 2^53 no safe number, is a
@@ -35,7 +35,7 @@ def certificate_of(tensor: Tensor) -> dict[str, Any]:
         "seed": str(spec.seed) if tensor.random and spec.seed is not None else None,
         "stream_id": f"{stream_of(spec.name):016x}" if tensor.random else None,
         "formats": dict(_formats(tensor)),
-        "warnings": [asdict(warning) for warning in warnings_of(tensor)],
+        "warnings": [asdict(warning) for warning in warnings],
         "references": [asdict(reference) for reference in tensor.recipe.scheme.references],
     }
 

@@ -18,18 +18,23 @@ _ROOT_3 = math.sqrt(3.0)
 class Drawing:
     """A draw with what is known of its values before they are rounded to a dtype.
 
-    `limit` is the largest magnitude of a draw that is symmetric about 0; `parent_std` is that of
-    the normal before it is cut at `bounds`, which are in its standard deviations.
+    `std` is None only of an empty tensor without the fan that its std divides by. `limit` is the
+    largest magnitude of a draw that is symmetric about 0. `parent_std` is that of the normal
+    before it is cut at `bounds`, which are in its standard deviations.
     """
 
     draw: Draw
     mean: float
-    std: float
+    std: float | None
     limit: float | None = None
     low: float | None = None
     high: float | None = None
     bounds: tuple[float, float] | None = None
     parent_std: float | None = None
+
+
+NOTHING = Drawing(Constant(0.0), mean=0.0, std=None)
+"""Of an empty tensor without a fan to divide by: there is no value to draw."""
 
 
 def constant(spec: Spec, recipe: Recipe) -> Drawing:

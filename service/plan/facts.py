@@ -18,12 +18,12 @@ class Facts:
     scheme: str
     distribution: str
     layout: str | None
-    fan_in: int | None
-    fan_out: int | None
+    fan_in: float | None
+    fan_out: float | None
     mode: str | None
     gain: float | None
     mean: float
-    std: float
+    std: float | None
     limit: float | None
     low: float | None
     high: float | None

@@ -7,13 +7,13 @@ layout permutes the written axes, a slice offsets and shortens them, order F rev
 from dataclasses import dataclass
 
 from service.errors import ImpossibleError, Problem
-from service.initializers.layers import STACKS, default_layer
+from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS, default_layer
 from service.initializers.layouts import (
     canonical_axes,
     layer_of_letters,
     resolve_letters,
 )
-from service.spec import DEFAULTS, Spec
+from service.spec import Spec
 from service.spec.axes import Interval
 from service.stream.lattice import Lattice
 from service.wire.npy import is_fortran
@@ -52,19 +52,20 @@ def place(spec: Spec) -> Placement:
 
 
 def resolve_layer(spec: Spec) -> tuple[str | None, str | None]:
-    """The layer and the letters of the axes, as far as anything suggests them.
+    """The layer and the letters of the axes, as far as the request tells them; None where not.
 
-    Given letters suggest a layer, else the number of axes does; a layer has its stack's letters.
+    Given letters suggest a layer, else the number of axes does. A layer has its letters in the
+    framework that `layout` names, or in DEFAULT_FRAMEWORK. Without a layer the name of a
+    framework stands for no letters.
     """
     rank = len(spec.shape)
-    layer = spec.layer
-    if spec.layout not in STACKS:
-        letters = resolve_letters(spec.layout, layer, rank)
-        return layer or layer_of_letters(letters), letters
-    layer = layer or default_layer(rank)
-    if layer is None and spec.layout == DEFAULTS["layout"]:
+    if spec.layout is not None and spec.layout not in FRAMEWORKS:
+        letters = resolve_letters(spec.layout, spec.layer, rank)
+        return spec.layer or layer_of_letters(letters), letters
+    layer = spec.layer or default_layer(rank)
+    if layer is None:
         return None, None
-    return layer, resolve_letters(spec.layout, layer, rank)
+    return layer, resolve_letters(spec.layout or DEFAULT_FRAMEWORK, layer, rank)
 
 
 def element_strides(shape: tuple[int, ...], letters: str | None) -> tuple[int, ...]:

@@ -5,10 +5,10 @@ from math import prod
 from typing import Any
 
 from service.errors import ImpossibleError, Problem
-from service.plan.canonical import canonical_tensor, canonical_url
+from service.plan.canonical import canonical_tensor, canonical_url, spelled_warnings
 from service.plan.certificate import certificate_of
 from service.plan.facts import Facts, facts_of
-from service.plan.warning import PlanWarning, warnings_of
+from service.plan.warnings import PlanWarning, name_warnings
 from service.spec import Spec
 from service.spec.axes import MOST_ELEMENTS
 from service.stream.draws import Draw
@@ -22,7 +22,8 @@ class Plan:
 
     `spec` is canonical, and everything else is computed from it. `canonical` is the
     path-absolute URL, None while a seed is needed and missing. `shape` is the written one, after
-    any slice; `head` stands before the values and `length` counts both, in bytes.
+    any slice; `head` stands before the values and `length` counts both, in bytes. `warnings` are
+    those of the spec as it was given.
     """
 
     spec: Spec
@@ -40,7 +41,7 @@ class Plan:
 
     def certificate(self) -> dict[str, Any]:
         """Every fact about the tensor as JSON can carry it, and no value of it."""
-        return certificate_of(canonical_tensor(self.spec, self.format))
+        return certificate_of(canonical_tensor(self.spec, self.format), self.warnings)
 
 
 def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
@@ -49,10 +50,11 @@ def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
     `max_bytes` bounds the values of the whole tensor, of which a slice may be a small part.
 
     Raises ImpossibleError where no such tensor can be issued, and UnreadableError for a layout
-    that is neither letters nor a stack.
+    that is neither letters nor a framework.
     """
     _refuse_large(spec, max_bytes)
     tensor = canonical_tensor(spec, written)
+    warnings = spelled_warnings(spec, written) + name_warnings(tensor.random, spec.name)
     spec = tensor.spec
     needs_seed = tensor.random and spec.seed is None
     return Plan(
@@ -67,7 +69,7 @@ def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
         head=tensor.head,
         length=tensor.length,
         facts=facts_of(tensor),
-        warnings=warnings_of(tensor),
+        warnings=warnings,
     )
 
 

@@ -6,7 +6,7 @@ Which spelling of the spec led here no longer shows, but for the spec itself.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.plan.drawing import Drawing, constant, normal, uniform
+from service.plan.drawing import NOTHING, Drawing, constant, normal, uniform
 from service.plan.placement import Placement, place
 from service.plan.reach import refuse_out_of_reach
 from service.plan.recipe import Recipe, recipe_of
@@ -52,14 +52,21 @@ def resolve(spec: Spec, written: str) -> Tensor:
     """
     placement = place(spec)
     recipe = recipe_of(spec, placement)
-    drawing = _DRAWINGS[recipe.distribution](spec, recipe)
+    drawing = _drawing(spec, recipe)
     dtype, format_ = DTYPES[spec.dtype], FORMATS[written]
     refuse_pair(format_, dtype, placement.fortran)
-    refuse_out_of_reach(drawing.draw, spec.dtype)
+    if 0 not in spec.shape:
+        refuse_out_of_reach(drawing.draw, spec.dtype)
     random = placement.lattice.size > 0 and not isinstance(drawing.draw, Constant)
     return Tensor(
         spec, written, placement, recipe, drawing, head_of(spec, written, placement), random
     )
+
+
+def _drawing(spec: Spec, recipe: Recipe) -> Drawing:
+    if recipe.mode is not None and recipe.fan_number is None:
+        return NOTHING
+    return _DRAWINGS[recipe.distribution](spec, recipe)
 
 
 def head_of(spec: Spec, written: str, placement: Placement) -> bytes:

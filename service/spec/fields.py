@@ -27,10 +27,10 @@ class Spec(BaseModel):
         examples=["conv2d"],
     )
     layout: kinds.Layout = Field(
-        default="torch",
+        default=None,
         description=(
             "A letter for each axis (E independent copies, O out, I in, D H W kernel), or the "
-            "stack whose letters for this layer they are."
+            "framework whose letters for this layer they are; by default torch."
         ),
         examples=["HWIO"],
     )
@@ -49,18 +49,23 @@ class Spec(BaseModel):
         description="The convolution's stride: one number, or one for each kernel axis.",
         examples=["2,2"],
     )
-    fan_in: kinds.OptionalCount = Field(
+    fan_in: kinds.Fan = Field(
         default=None, description="Inputs of one output, instead of counting.", examples=[576]
     )
-    fan_out: kinds.OptionalCount = Field(
-        default=None, description="Outputs of one input, instead of counting.", examples=[1152]
+    fan_out: kinds.Fan = Field(
+        default=None, description="Outputs of one input, instead of counting.", examples=[13.5]
     )
     activation: kinds.Activation = Field(
-        default="linear", description="The nonlinearity around the layer.", examples=["relu"]
+        default=None,
+        description="The nonlinearity around the layer; by default linear.",
+        examples=["relu"],
     )
     negative_slope: kinds.Number = Field(
         default=None,
-        description="The slope below 0 of leaky and parametric ReLU; by default the usual one.",
+        description=(
+            "The slope below 0 of leaky or parametric ReLU; without an activation it means "
+            "leaky ReLU."
+        ),
         examples=[0.2],
     )
     scheme: kinds.Scheme = Field(
@@ -131,6 +136,31 @@ class Spec(BaseModel):
 
 FIELDS: tuple[str, ...] = tuple(Spec.model_fields)
 """Every field, in the order of canonical URLs."""
+
+LAYER_FIELDS = ("layer", "layout", "groups", "parts", "stride", "activation", "negative_slope")
+"""Fields that describe the layer: every scheme takes them, if such a layer is possible."""
+
+FAN_FIELDS = ("fan_in", "fan_out")
+
+NUMBER_FIELDS = (
+    *FAN_FIELDS,
+    "mode",
+    "distribution",
+    "gain",
+    "gain_rule",
+    "scale",
+    "mean",
+    "std",
+    "std_kind",
+    "low",
+    "high",
+    "bounds",
+    "value",
+)
+"""Fields that set a number of the scheme: a scheme that does not use the number refuses them."""
+
+ADDRESS_FIELDS = ("seed", "name", "dtype", "order", "slice")
+"""Fields that say which random words are used, and how and which part of the tensor is written."""
 
 DEFAULTS: dict[str, Any] = {name: field.default for name, field in Spec.model_fields.items()}
 """What each field is if it is not given; `shape` has to be."""

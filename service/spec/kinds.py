@@ -8,11 +8,12 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from service.initializers.activations import ACTIVATIONS, find_activation
-from service.initializers.fans import MODES
+from service.initializers.fans import LEAST_FAN, MODES, MOST_FAN
 from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
 from service.spec import axes, numbers, schemas
+from service.spec.faults import Fault
 from service.spec.text import read_label, read_name, record_reader, word_reader
 from service.wire.dtypes import DTYPES
 
@@ -44,8 +45,23 @@ def _read_count(given: object) -> int:
     return numbers.read_integer(given, 1, axes.MOST_ELEMENTS - 1)
 
 
+def _read_fan(given: object) -> float:
+    """A fan, which may be a fraction; its range holds every fan that can be counted."""
+    fan = numbers.read_number(given)
+    if not LEAST_FAN <= fan <= MOST_FAN:
+        message = f"{numbers.shortest(fan)} is not within {LEAST_FAN:g} and {MOST_FAN:g}"
+        hint = f"write a number from {LEAST_FAN:g} to {int(MOST_FAN)}"
+        raise Fault("out_of_range", message, hint)
+    return int(fan) if fan.is_integer() and fan < 2**53 else fan
+
+
 def _scheme_name(word: str) -> str:
-    return AUTO if word == AUTO else find_scheme(word).name
+    name, at, revision = word.partition("@")
+    if name != AUTO:
+        return find_scheme(word).name
+    if at and revision != "1":
+        raise Fault("unknown_revision", f"{AUTO} has edition 1 only", f"write {AUTO} or {AUTO}@1")
+    return AUTO
 
 
 Shape = Annotated[tuple[int, ...], BeforeValidator(axes.read_shape), schemas.SHAPE]
@@ -54,17 +70,18 @@ Bounds = Annotated[tuple[float, ...] | None, BeforeValidator(axes.read_bounds), 
 Slice = Annotated[tuple[axes.Interval, ...] | None, BeforeValidator(axes.read_slice), schemas.SLICE]
 Count = Annotated[int, BeforeValidator(_read_count), schemas.COUNT]
 OptionalCount = Annotated[int | None, BeforeValidator(_read_count), schemas.COUNT]
+Fan = Annotated[int | float | None, BeforeValidator(_read_fan), schemas.FAN]
 Number = Annotated[float | None, BeforeValidator(numbers.read_number), schemas.NUMBER]
 Seed = Annotated[int | None, BeforeValidator(numbers.read_seed), schemas.SEED]
 Name = Annotated[str, BeforeValidator(read_name), schemas.NAME]
-Layout = Annotated[str, BeforeValidator(read_label), schemas.LABEL]
+Layout = Annotated[str | None, BeforeValidator(read_label), schemas.LABEL]
 Layer = Annotated[
     str | None,
     BeforeValidator(record_reader(lambda word: find_layer(word).name)),
     schemas.words(LAYERS),
 ]
 Activation = Annotated[
-    str,
+    str | None,
     BeforeValidator(record_reader(lambda word: find_activation(word).name)),
     schemas.words(ACTIVATIONS),
 ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import WithJsonSchema
 
+from service.initializers.fans import LEAST_FAN, MOST_FAN
 from service.spec.axes import MOST_AXES, MOST_ELEMENTS
 from service.spec.numbers import MOST_JSON_INTEGER, MOST_NUMBER_CHARACTERS
 from service.spec.text import MOST_NAME_BYTES
@@ -42,6 +43,10 @@ BOUNDS = _any_of(_NUMBER, _listed(_NUMBER, 1, 2), _text(f"{_NUMBER_PATTERN}(,{_N
 SLICE = WithJsonSchema(_text(f"{_INTERVAL_PATTERN}(,{_INTERVAL_PATTERN})*"))
 COUNT = _any_of(_COUNT, _text(_COUNT_PATTERN))
 NUMBER = _any_of(_NUMBER, _text(_NUMBER_PATTERN, maxLength=MOST_NUMBER_CHARACTERS))
+FAN = _any_of(
+    {"type": "number", "minimum": LEAST_FAN, "maximum": MOST_FAN},
+    _text(_NUMBER_PATTERN, maxLength=MOST_NUMBER_CHARACTERS),
+)
 SEED = _any_of(_SEED, _text("(0|[1-9][0-9]{0,19})"))
 NAME = WithJsonSchema({"type": "string", "maxLength": MOST_NAME_BYTES})
 LABEL = WithJsonSchema({"type": "string"})

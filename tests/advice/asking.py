@@ -22,5 +22,6 @@ def fetched(url: str) -> Plan:
 
 
 def codes(recommendation: Recommendation) -> list[str]:
-    """The codes of its warnings, but for the missing name's."""
-    return [each.code for each in recommendation.warnings if each.code != "name_missing"]
+    """The codes of its warnings, but for those of a missing name and a missing layer."""
+    unsaid = ("name_missing", "layer_guessed")
+    return [each.code for each in recommendation.warnings if each.code not in unsaid]

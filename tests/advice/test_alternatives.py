@@ -1,10 +1,10 @@
-"""Alternatives, and the same thing in other stacks' words."""
+"""Alternatives, and the same thing in other frameworks' words."""
 
 import ast
 
 import pytest
 
-from service.advice.equivalents import STACKS
+from service.advice.equivalents import FRAMEWORKS
 from tests.advice.asking import asked, fetched
 
 QUERIES = [
@@ -55,8 +55,8 @@ def test_implicit_networks_are_shown_siren() -> None:
         assert siren.limit == pytest.approx(limit)
 
 
-def test_every_stack_has_a_line_or_a_reason() -> None:
-    """Ten stacks, none of which the tests run."""
+def test_every_framework_has_a_line_or_a_reason() -> None:
+    """Ten frameworks, none of which the tests run."""
     equivalents = asked("shape=64,64&activation=relu").equivalents
     assert list(equivalents) == (
         ["pytorch", "keras", "jax", "flax", "flux", "burn", "candle", "mlx", "tfjs", "onnx"]
@@ -70,8 +70,8 @@ def test_lines_are_code(query: str) -> None:
     """Python parses its five; who has no line says why."""
     equivalents = asked(query).equivalents
     assert all(each.code or each.note for each in equivalents.values())
-    for stack in ("pytorch", "keras", "jax", "flax", "mlx"):
-        ast.parse(equivalents[stack].code or "", mode="eval")
+    for framework in ("pytorch", "keras", "jax", "flax", "mlx"):
+        ast.parse(equivalents[framework].code or "", mode="eval")
 
 
 LINES = [
@@ -96,18 +96,18 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize(("stack", "query", "line"), LINES)
-def test_a_line_has_the_recommendations_numbers(stack: str, query: str, line: str) -> None:
-    """Ten digits of the std or the limit, or a gain for a stack that counts the same fans."""
-    assert asked(f"shape=64,64&{query}").equivalents[stack].code == line
+@pytest.mark.parametrize(("framework", "query", "line"), LINES)
+def test_a_line_has_the_recommendations_numbers(framework: str, query: str, line: str) -> None:
+    """Ten digits of the std or the limit, or a gain for a framework that counts the same fans."""
+    assert asked(f"shape=64,64&{query}").equivalents[framework].code == line
 
 
-def test_a_stack_that_counts_other_fans_is_given_the_number() -> None:
+def test_a_framework_that_counts_other_fans_is_given_the_number() -> None:
     """PyTorch's fan_in of a strided transposed convolution is another: so no kaiming_normal_."""
     query = "shape=32,64,4,4&layer=conv_transpose2d&stride=2&activation=relu"
     assert asked(query).equivalents["pytorch"].code == "torch.nn.init.normal_(w, 0.0, 0.125)"
 
 
-def test_every_named_stack_counts_by_a_rule() -> None:
+def test_every_named_framework_counts_by_a_rule() -> None:
     """A named line without a fan rule would never be used."""
-    assert all(stack.fans for stack in STACKS.values() if stack.named)
+    assert all(framework.fans for framework in FRAMEWORKS.values() if framework.named)

@@ -45,7 +45,9 @@ def test_one_the_fans_of_a_kernel_are_not_its_channels(address: Address) -> None
 
 def test_one_a_sigmoid_head_on_relu_features_is_scaled_down(address: Address) -> None:
     """Told how: half of He's gain, logits of variance 1/4, and what to do for larger features."""
-    query = "input_activation=relu&activation=sigmoid&position=output&shape=1,512&name=w"
+    query = (
+        "input_activation=relu&activation=sigmoid&position=output&shape=1,512&layer=dense&name=w"
+    )
     answer = asked(address, query)
     assert answer["std"] == pytest.approx(0.5 * math.sqrt(2 / 512))
     assert codes(answer) == {"saturating_head"}
@@ -134,7 +136,7 @@ def test_four_other_starts_are_named_with_when(address: Address, name: str) -> N
 
 def test_five_zeros_are_for_biases(address: Address) -> None:
     """On a weight they warn of symmetry, with the recommended draw; the bias is zeros."""
-    answer = asked(address, "shape=64,32,3,3&activation=relu&scheme=zeros&name=w")
+    answer = asked(address, "shape=64,32,3,3&layout=torch&activation=relu&scheme=zeros&name=w")
     assert codes(answer) == {"symmetry"}
     assert answer["bias"] == {"scheme": "zeros", "value": 0.0, "std": 0.0}
     assert asked(address, "shape=64")["scheme"] == "zeros"

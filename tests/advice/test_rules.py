@@ -118,10 +118,10 @@ def test_a_wished_distribution_is_followed() -> None:
     assert flat.limit == pytest.approx(math.sqrt(6 / 256))
 
 
-def test_glorot_without_a_whole_fan_out_goes_by_fan_in() -> None:
-    """3 outputs of a 3 x 3 kernel under stride 2: 27 / 4 is no fan."""
+def test_glorot_counts_a_fan_that_is_a_fraction() -> None:
+    """3 outputs of a 3 x 3 kernel under stride 2: 27 / 4 outputs are fed by an input."""
     answer = asked("shape=3,8,3,3&stride=2&activation=tanh")
-    assert (answer.scheme, answer.fan_in, answer.fan_out) == ("lecun_uniform", 72, None)
+    assert (answer.scheme, answer.fan_in, answer.fan_out) == ("glorot_uniform", 72, 6.75)
     assert answer.gain == ACTIVATIONS["tanh"].gain
 
 
@@ -147,7 +147,10 @@ def test_every_description_has_an_answer(activation: str) -> None:
         ("shape=scalar", "no_fan"),
         ("shape=8,0", "zero_fan"),
         ("shape=8,4&layout=OIHW", "layout_mismatch"),
-        ("shape=8,4,3,3&groups=3&fan_in=36&activation=relu&std=-1", "not_positive"),
+        ("shape=8,4,3,3&activation=relu&std=-1", "not_positive"),
+        ("shape=8,3,5,5&groups=3", "impossible_groups"),
+        ("shape=8,14336,4096&activation=relu", "ambiguous_axes"),
+        ("shape=8,4&activation=relu&negative_slope=0.1", "slope_not_taken"),
         ("shape=8,4&scheme=zeros&std=1", "scheme_field"),
         ("shape=8,4&std=1&gain=1", "scheme_field"),
         ("shape=8,4&activation=leaky_relu&negative_slope=1e200", "out_of_range"),

@@ -7,8 +7,9 @@ from tests.advice.asking import asked, codes
 
 def test_a_missing_name_is_the_plans_own_warning() -> None:
     """Carried over, last; a named tensor has none."""
-    assert [each.code for each in asked("shape=8,4").warnings] == ["name_missing"]
-    assert asked("shape=8,4&name=a").warnings == ()
+    query = "shape=8,4&layer=dense"
+    assert [each.code for each in asked(query).warnings] == ["name_missing"]
+    assert asked(f"{query}&name=a").warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.advice.question import NORMALIZATIONS, POSITIONS, RESIDUALS
 from service.errors import FaninError
 from service.initializers.activations import ACTIVATIONS
-from service.initializers.layers import LAYERS, STACKS
+from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
 from service.wire.dtypes import DTYPES
 from tests.advice.asking import asked, fetched
@@ -18,7 +18,7 @@ NUMBERS = st.sampled_from(["0", "1", "0.02", "-1", "2", "1e-5", "1e200", "1e-300
 COUNTS = st.sampled_from(["1", "2", "3", "4"])
 FIELDS = {
     "layer": st.sampled_from(list(LAYERS)),
-    "layout": st.sampled_from([*STACKS, "HWIO", "EOI", "IO"]),
+    "layout": st.sampled_from([*FRAMEWORKS, "HWIO", "EOI", "IO"]),
     "groups": COUNTS,
     "parts": COUNTS,
     "stride": COUNTS,

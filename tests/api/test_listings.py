@@ -93,12 +93,12 @@ def test_numbers_are_exact(address: Address) -> None:
     assert gains == {name: activation.gain for name, activation in ACTIVATIONS.items()}
 
 
-def test_layers_come_with_the_letters_of_each_stack(address: Address) -> None:
-    """What a porter needs: the same kernel in two stacks, and what a letter means."""
+def test_layers_come_with_the_letters_of_each_framework(address: Address) -> None:
+    """What a porter needs: the same kernel in two frameworks, and what a letter means."""
     answer = listed(address, "/layers")
     [conv] = [layer for layer in answer["layers"] if layer["name"] == "conv2d"]
     assert (conv["letters"]["torch"], conv["letters"]["keras"]) == ("OIHW", "HWIO")
-    assert set(answer["stacks"]) >= set(conv["letters"])
+    assert set(answer["frameworks"]) >= set(conv["letters"])
     assert list(answer["letters"]) == list("EOIDHW")
 
 

@@ -10,10 +10,11 @@ from service.api.scheme_schema import scheme_schema
 from service.errors import FaninError
 from service.initializers.schemes import SCHEMES
 from service.plan import plan
-from service.plan.recipe import SCHEME_FIELDS
-from service.spec import parse_json
+from service.spec import NUMBER_FIELDS, parse_json
 
 SAMPLES: dict[str, Any] = {
+    "fan_in": 4,
+    "fan_out": 13.5,
     "mode": "fan_in",
     "distribution": "normal",
     "gain": 0.5,
@@ -50,7 +51,7 @@ def test_a_schema_is_one_and_its_scheme_is_required(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-@pytest.mark.parametrize("field", SCHEME_FIELDS)
+@pytest.mark.parametrize("field", NUMBER_FIELDS)
 def test_a_schema_and_the_service_agree_on_every_field(name: str, field: str) -> None:
     """A field is in the schema if and only if the plan does not refuse it."""
     body = {"shape": [8, 4], "scheme": name, "seed": 1, field: SAMPLES[field]}

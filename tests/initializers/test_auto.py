@@ -11,10 +11,9 @@ from service.initializers.schemes import SCHEMES
 EDITION_1 = {
     "he_normal": "relu relu6 leaky_relu prelu reglu",
     "lecun_normal": "selu",
-    "glorot_uniform": "linear tanh sigmoid softmax",
+    "glorot_uniform": "linear tanh erf softsign hardtanh sin sigmoid hardsigmoid softmax",
     "variance_scaling": (
-        "elu gelu gelu_tanh silu mish softplus softsign hardswish hardsigmoid sin relu_squared "
-        "hardtanh erf glu geglu swiglu bilinear"
+        "elu gelu gelu_tanh silu mish softplus hardswish relu_squared glu geglu swiglu bilinear"
     ),
 }
 

@@ -5,24 +5,19 @@ from math import prod
 
 import pytest
 
-from service.initializers.fans import fans_of
+from service.initializers.fans import Weight, fans_of
 from tests.initializers.fan_rows import ROWS, Row
 
 every_row = pytest.mark.parametrize("row", ROWS, ids=[row.label for row in ROWS])
 
 
-def fans_by_row(row: Row, written: tuple[str, tuple[int, ...]]) -> tuple[int, int]:
+def fans_by_row(row: Row, written: tuple[str, tuple[int, ...]]) -> tuple[float, float]:
     """Our fans of a row's weight as one framework stores it."""
     letters, shape = written
     by_letter = row.layer.startswith("depthwise") and "E" in letters
-    fans = fans_of(
-        letters,
-        shape,
-        layer=row.layer,
-        groups=None if by_letter else row.groups,
-        parts=row.parts,
-        stride=row.stride,
-    )
+    groups = None if by_letter else row.groups
+    fans = fans_of(Weight(letters, shape, row.layer, groups, row.parts, row.stride))
+    assert fans is not None
     return fans.fan_in, fans.fan_out
 
 

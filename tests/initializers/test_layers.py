@@ -1,9 +1,9 @@
-"""The layers, and the letters each stack writes them with."""
+"""The layers, and the letters each framework writes them with."""
 
 import pytest
 
 from service.errors import UnreadableError
-from service.initializers.layers import LAYERS, STACKS, default_layer, find_layer
+from service.initializers.layers import FRAMEWORKS, LAYERS, default_layer, find_layer
 
 ORDER = (
     "dense conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
@@ -22,7 +22,7 @@ GOLDEN = {
 }
 
 FACTS = [
-    # A weight of 3 inputs, 8 outputs and unequal kernel extents, as the stack itself stores it.
+    # A weight of 3 inputs, 8 outputs and unequal kernel extents, as the framework itself stores it.
     ("torch", "dense", (8, 3), {"O": 8, "I": 3}),
     ("torch", "conv2d", (8, 3, 5, 7), {"O": 8, "I": 3, "H": 5, "W": 7}),
     ("torch", "conv_transpose2d", (3, 8, 5, 7), {"I": 3, "O": 8, "H": 5, "W": 7}),
@@ -46,23 +46,23 @@ FACTS = [
 ]
 
 
-@pytest.mark.parametrize("stack", STACKS)
-def test_a_stacks_letters_never_change(stack: str) -> None:
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_frameworks_letters_never_change(framework: str) -> None:
     """Golden: the bytes behind layout=torch and the others hang on every letter."""
-    letters = [LAYERS[name].letters.get(stack, "-") for name in ORDER.split()]
-    assert letters == GOLDEN[stack].split()
+    letters = [LAYERS[name].letters.get(framework, "-") for name in ORDER.split()]
+    assert letters == GOLDEN[framework].split()
 
 
-@pytest.mark.parametrize(("stack", "layer", "shape", "extents"), FACTS)
-def test_the_letters_name_the_axes_of_the_stacks_own_weights(
-    stack: str, layer: str, shape: tuple[int, ...], extents: dict[str, int]
+@pytest.mark.parametrize(("framework", "layer", "shape", "extents"), FACTS)
+def test_the_letters_name_the_axes_of_the_frameworks_own_weights(
+    framework: str, layer: str, shape: tuple[int, ...], extents: dict[str, int]
 ) -> None:
-    """Reading a stack's shape by its letters finds every extent."""
-    assert dict(zip(LAYERS[layer].letters[stack], shape, strict=True)) == extents
+    """Reading a framework's shape by its letters finds every extent."""
+    assert dict(zip(LAYERS[layer].letters[framework], shape, strict=True)) == extents
 
 
 @pytest.mark.parametrize("layer", list(LAYERS))
-def test_a_layers_letters_name_its_kernel_in_every_stack(layer: str) -> None:
+def test_a_layers_letters_name_its_kernel_in_every_framework(layer: str) -> None:
     """Each letter stands once, and the kernel is W, HW or DHW, as many axes as the layer says."""
     kernel = {0: "", 1: "W", 2: "HW", 3: "DHW"}[LAYERS[layer].kernel_axes]
     for letters in LAYERS[layer].letters.values():
@@ -70,12 +70,12 @@ def test_a_layers_letters_name_its_kernel_in_every_stack(layer: str) -> None:
         assert sorted(set(letters) - set("EOI")) == sorted(kernel)
 
 
-def test_what_a_stack_does_not_have() -> None:
+def test_what_a_framework_does_not_have() -> None:
     """candle ends at two dimensions, TensorFlow.js has no one-dimensional specialities."""
     missing = {
-        (stack, name)
+        (framework, name)
         for name, layer in LAYERS.items()
-        for stack in set(STACKS) - set(layer.letters)
+        for framework in set(FRAMEWORKS) - set(layer.letters)
     }
     assert missing == {
         ("candle", "conv3d"),
@@ -104,9 +104,9 @@ def test_the_rank_is_one_number_but_for_onnxs_recurrent_weights() -> None:
 
 
 def test_the_layer_that_a_rank_stands_for() -> None:
-    """Scalars and tensors of six axes stand for none."""
+    """Scalars, three axes and six stand for none."""
     layers = [default_layer(rank) for rank in range(7)]
-    assert layers == [None, "bias", "dense", "conv1d", "conv2d", "conv3d", None]
+    assert layers == [None, "bias", "dense", None, "conv2d", "conv3d", None]
 
 
 @pytest.mark.parametrize(

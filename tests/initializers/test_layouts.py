@@ -36,10 +36,10 @@ def refusal_of(layout: str, layer: str | None, rank: int) -> FaninError:
         ("EOIDHW", "conv3d", 6, "EOIDHW"),
     ],
 )
-def test_a_layout_is_letters_or_a_stack(
+def test_a_layout_is_letters_or_a_framework(
     layout: str, layer: str | None, rank: int, letters: str
 ) -> None:
-    """A stack's name stands for its letters of the layer; letters stand for themselves."""
+    """A framework's name stands for its letters of the layer; letters stand for themselves."""
     assert resolve_letters(layout, layer, rank) == letters
 
 
@@ -54,7 +54,7 @@ def test_a_layout_is_letters_or_a_stack(
     ],
 )
 def test_a_layout_that_is_neither_gets_the_right_word(layout: str, hint: str) -> None:
-    """Other names of a stack and small letters get their exact replacement."""
+    """Other names of a framework and small letters get their exact replacement."""
     error = refusal_of(layout, "conv2d", 4)
     assert isinstance(error, UnreadableError)
     assert (error.reason, error.problems[0].hint) == ("unknown_word", hint)
@@ -66,11 +66,11 @@ def test_a_layout_that_is_neither_gets_the_right_word(layout: str, hint: str) ->
         ("NCHW", "'C', 'N': no letter of a layout"),
         ("OI HW", "' ': no letter of a layout"),
         ("OIHH", "H may stand only once"),
-        ("EEOI", "E may stand only once"),
+        ("HHOI", "H may stand only once"),
     ],
 )
 def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> None:
-    """Only E O I D H W are letters, and only O and I may repeat."""
+    """Only E O I D H W are letters, and D, H and W stand once."""
     error = refusal_of(layout, None, len(layout))
     assert isinstance(error, UnreadableError)
     assert (error.reason, error.problems[0].message) == ("bad_layout", message)
@@ -79,9 +79,9 @@ def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> N
 @pytest.mark.parametrize(
     ("layout", "layer", "rank", "hint"),
     [
-        ("OIHW", "conv2d", 3, "write a letter for each axis, such as OIW"),
+        ("OIHW", "conv2d", 2, "write a letter for each axis, such as OI"),
         ("OI", None, 7, "write a letter for each axis"),
-        ("torch", "conv2d", 3, "give 4 extents, layer=conv1d, or a letter for each axis"),
+        ("torch", "conv2d", 2, "give 4 extents, layer=dense, or a letter for each axis"),
         ("candle", "conv2d", 5, "give 4 extents, or a letter for each axis"),
         ("OIHW", "dense", 4, "in torch it is OI; OIHW would be conv2d"),
         ("IO", "conv1d", 2, "in torch it is OIW; IO would be dense"),
@@ -91,13 +91,13 @@ def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> N
 def test_a_layout_that_fits_neither_shape_nor_layer_is_refused(
     layout: str, layer: str | None, rank: int, hint: str
 ) -> None:
-    """The hint says what would fit, and only what the stack has."""
+    """The hint says what would fit, and only what the framework has."""
     error = refusal_of(layout, layer, rank)
     assert isinstance(error, ImpossibleError)
     assert (error.reason, error.problems[0].hint) == ("layout_mismatch", hint)
 
 
-def test_a_stack_without_the_layer_says_what_it_has() -> None:
+def test_a_framework_without_the_layer_says_what_it_has() -> None:
     """candle has no conv3d; letters still work."""
     error = refusal_of("candle", "conv3d", 5)
     assert error.reason == "no_such_layer"
@@ -106,8 +106,8 @@ def test_a_stack_without_the_layer_says_what_it_has() -> None:
     assert error.problems[0].hint.endswith("or write the letters, such as OIDHW")
 
 
-def test_a_stack_without_a_layer_has_no_letters() -> None:
-    """Six axes stand for no layer, so a stack's name says nothing of them."""
+def test_a_framework_without_a_layer_has_no_letters() -> None:
+    """Six axes stand for no layer, so a framework's name says nothing of them."""
     error = refusal_of("keras", None, 6)
     assert (error.reason, error.problems[0].field) == ("no_such_layer", "layer")
 

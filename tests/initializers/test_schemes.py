@@ -7,8 +7,8 @@ from service.initializers.fans import MODES
 from service.initializers.schemes import SCHEMES, find_scheme
 
 FIELDS = (
-    "mode", "distribution", "gain", "gain_rule", "scale", "mean", "std", "std_kind",
-    "low", "high", "bounds", "value",
+    "fan_in", "fan_out", "mode", "distribution", "gain", "gain_rule", "scale", "mean", "std",
+    "std_kind", "low", "high", "bounds", "value",
 )  # fmt: skip
 DISTRIBUTIONS = ("constant", "normal", "uniform", "truncated_normal")
 
@@ -57,7 +57,7 @@ def test_a_record_does_not_contradict_itself(name: str) -> None:
     assert set(scheme.distributions) <= set(DISTRIBUTIONS)
     assert (scheme.mode is None) == (scheme.gain is None) == (not scheme.distributions)
     assert scheme.mode is None or scheme.mode in MODES
-    fan_fields = {"mode", "gain", "scale", "distribution"}
+    fan_fields = {"fan_in", "fan_out", "mode", "gain", "scale", "distribution"}
     assert fan_fields & set(scheme.fields) == (fan_fields if scheme.mode else set())
     assert not scheme.distributions or scheme.distribution in scheme.distributions
     truncates = "truncated_normal" in (scheme.distribution, *scheme.distributions)

@@ -20,7 +20,7 @@ from service.api.scheme_schema import scheme_schema
 from service.errors import UnreadableError
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
-from service.initializers.layers import LAYERS, STACKS
+from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.layouts import LETTERS
 from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
 from service.initializers.words import unknown_word
@@ -73,10 +73,10 @@ def activations() -> dict[str, Any]:
 
 
 def layers() -> dict[str, Any]:
-    """Every layer with its letters in each stack that has it, and what the letters mean."""
+    """Every layer with its letters in each framework that has it, and what the letters mean."""
     return {
         "layers": [asdict(layer) | {"ranks": layer.ranks} for layer in LAYERS.values()],
-        "stacks": STACKS,
+        "frameworks": FRAMEWORKS,
         "letters": {letter: _LETTER_MEANINGS[letter] for letter in LETTERS},
     }
 

@@ -1,4 +1,4 @@
-"""How the stacks themselves count fans: off the shape alone, by the position of its axes.
+"""How the frameworks themselves count fans: from the shape alone, by the position of its axes.
 
 Read in torch/nn/init.py, keras/src/initializers/random_initializers.py, jax/_src/nn/
 initializers.py, Flux.jl/src/utils.jl, candle-nn/src/init.rs, mlx/python/mlx/nn/init.py and
@@ -8,8 +8,7 @@ tfjs-layers/src/initializers.ts. burn's layers tell their fans, onnx has no init
 import math
 from collections.abc import Callable
 
-from service.advice.situation import Situation
-from service.initializers.fans import Fans
+from service.initializers.fans import Fans, Weight
 from service.initializers.layers import LAYERS
 
 Shape = tuple[int, ...]
@@ -49,33 +48,30 @@ FAN_RULES: dict[str, Callable[[Shape], Fans]] = {
 }
 
 
-def stack_fans(situation: Situation, stack: str) -> Fans | None:
-    """What `stack` would count for this weight in its own letters; None where it has no rule.
+def framework_fans(framework: str, weight: Weight) -> Fans | None:
+    """What `framework` counts for this weight in its own letters; None where it has no rule.
 
-    None, too, where its letters are not a reordering of the weight's.
+    None, too, where its letters for the layer are not a reordering of the weight's.
     """
-    if situation.layer is None or situation.letters is None or stack not in FAN_RULES:
+    if weight.layer is None or not weight.letters or framework not in FAN_RULES:
         return None
-    own = LAYERS[situation.layer].letters.get(stack, "")
-    letters, shape = situation.letters, situation.question.shape
+    own = LAYERS[weight.layer].letters.get(framework, "")
+    letters = weight.letters
     if len(own) < 2 or sorted(own) != sorted(letters) or len(set(own)) < len(own):
         return None
-    return FAN_RULES[stack](tuple(shape[letters.index(letter)] for letter in own))
+    return FAN_RULES[framework](tuple(weight.shape[letters.index(letter)] for letter in own))
 
 
-def unseen(situation: Situation) -> list[str]:
-    """What of the layer does not show in its shape, and so in no stack's fans."""
-    question, layer = situation.question, situation.layer
-    transposed = layer is not None and LAYERS[layer].transposed
-    depthwise = layer is not None and LAYERS[layer].depthwise
+def unseen(weight: Weight) -> list[str]:
+    """What of the layer does not show in its shape, and so in no framework's fans."""
     return [
         word
         for word, applies in (
-            ("groups", (question.groups or 1) > 1 or depthwise),
-            ("fused parts", question.parts > 1),
-            ("strides", set(question.stride) != {1}),
-            ("the exchanged axes of a transposed layer", transposed),
-            ("copies along E", "E" in (situation.letters or "")),
+            ("groups", (weight.groups or 1) > 1 or weight.depthwise),
+            ("fused parts", weight.parts > 1),
+            ("strides", set(weight.stride) != {1}),
+            ("the exchanged axes of a transposed layer", weight.transposed),
+            ("copies along E", "E" in weight.letters),
         )
         if applies
     ]

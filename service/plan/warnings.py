@@ -1,0 +1,185 @@
+"""The table of warnings: what was asked for, is answered, and was probably not meant.
+
+A warning belongs to the request as it was spelled, so it is found before the spec takes its
+normal form. The canonical URL of the same bytes describes less of the layer and has warnings of
+its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.initializers.auto import resolve_auto
+from service.initializers.fans import MODES
+from service.initializers.framework_fans import framework_fans, unseen
+from service.initializers.gains import gain_of
+from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS
+from service.initializers.schemes import AUTO
+from service.initializers.suspicion import described, suspicion_of
+from service.plan.recipe import Recipe, activation_of, std_read_as, weight_of
+from service.plan.tensor import Tensor
+from service.spec import Spec
+from service.stream.draws import Constant
+
+GAIN_IGNORES_ACTIVATION = "gain_ignores_activation"
+
+_SAME_GAIN = 0.01
+"""ReLU6's exact gain and He's differ by 4e-9; a hundredth of a std is far above such things."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWarning:
+    """`code` is stable; `message` says what may go wrong, and what to do about it."""
+
+    code: str
+    message: str
+
+
+def warnings_of(tensor: Tensor) -> tuple[PlanWarning, ...]:
+    """The warnings that a request deserves, its name aside; `tensor.spec` is as it was spelled."""
+    found = ((code, warn(tensor)) for code, warn in _TABLE.items())
+    return tuple(PlanWarning(code, message) for code, message in found if message is not None)
+
+
+def name_warnings(random: bool, name: str) -> tuple[PlanWarning, ...]:
+    """The warning that random values without a name deserve."""
+    return (NAME_MISSING,) if random and not name else ()
+
+
+NAME_MISSING = PlanWarning(
+    "name_missing",
+    "without a name, every tensor of this seed and shape is the same one: add name=...",
+)
+
+
+def _suspicious_layout(tensor: Tensor) -> str | None:
+    spec, letters = tensor.spec, tensor.placement.letters
+    if letters is None:
+        return None
+    likely = suspicion_of(letters, spec.shape, tensor.placement.layer)
+    if likely is None:
+        return None
+    shape = ",".join(map(str, spec.shape))
+    told = f"{shape} read as {letters} is a kernel of {described(letters, spec.shape)}"
+    if tensor.recipe.fan_number is not None and tensor.drawing.std is not None:
+        told += f", and its std {tensor.drawing.std:.6g}"
+    other = f"as {likely.letters} it would be {described(likely.letters, spec.shape)}"
+    std = std_read_as(spec, likely.letters)
+    if std is not None:
+        other += f", and its std {std:.6g}"
+    return f"{told}; {other}: if that is meant, say layout={likely.letters}"
+
+
+def _layer_guessed(tensor: Tensor) -> str | None:
+    spec, placement = tensor.spec, tensor.placement
+    if spec.layer is not None or spec.layout is not None or placement.layer is None:
+        return None
+    if spec.scheme != AUTO and isinstance(tensor.drawing.draw, Constant):
+        return None
+    if len(spec.shape) == 2 and (len(set(spec.shape)) == 1 or not _counts_a_fan(tensor)):
+        return None
+    axes = "one axis was" if len(spec.shape) == 1 else f"{len(spec.shape)} axes were"
+    return (
+        f"{axes} taken for a {placement.layer} weight with {DEFAULT_FRAMEWORK}'s letters, "
+        f"{placement.letters}: say layer or layout to be sure of it"
+    )
+
+
+def _counts_a_fan(tensor: Tensor) -> bool:
+    """Whether a fan that sets the std is counted from the shape."""
+    spec, mode = tensor.spec, tensor.recipe.mode
+    return mode is not None and any(getattr(spec, fan) is None for fan in MODES[mode])
+
+
+def _fans_differ_from_framework(tensor: Tensor) -> str | None:
+    """Only the fans that the mode uses, and of those the ones that are counted."""
+    spec, recipe = tensor.spec, tensor.recipe
+    framework = DEFAULT_FRAMEWORK if spec.layout is None else spec.layout
+    if framework not in FRAMEWORKS or recipe.mode is None:
+        return None
+    weight = weight_of(spec, tensor.placement)
+    theirs = framework_fans(framework, weight)
+    if theirs is None:
+        return None
+    differing = [
+        (fan, getattr(theirs, fan), getattr(recipe, fan))
+        for fan in MODES[recipe.mode]
+        if getattr(spec, fan) is None and getattr(theirs, fan) != getattr(recipe, fan)
+    ]
+    if not differing:
+        return None
+    counted = " and ".join(f"{fan} {number}" for fan, number, _ in differing)
+    here = " and ".join(f"{fan} {number}" for fan, _, number in differing)
+    return (
+        f"{framework} itself counts {counted}, and Fanin counts {here}: {framework} reads the "
+        f"shape alone, which does not show {' and '.join(unseen(weight)) or 'what the axes are'}"
+    )
+
+
+def _gain_ignores_activation(tensor: Tensor) -> str | None:
+    spec, recipe = tensor.spec, tensor.recipe
+    if spec.activation is None or recipe.gain is None or not _has_own_gain(spec, recipe):
+        return None
+    activation = activation_of(spec)
+    slope = activation.slope if spec.negative_slope is None else spec.negative_slope
+    exact = gain_of(activation, "exact", slope or 0.0)
+    usual = _family(resolve_auto("dense", activation.name)) == _family(recipe.scheme.name)
+    if usual or abs(exact - recipe.gain) <= _SAME_GAIN * recipe.gain:
+        return None
+    told = (
+        f"{recipe.scheme.name} has gain {recipe.gain:.6g} whatever the activation; the one that "
+        f"keeps the variance through {activation.name} is {exact:.6g}"
+    )
+    if activation.pytorch_gain is not None:
+        told += f", and torch's calculate_gain has {activation.pytorch_gain:.6g}"
+    return f"{told}: give gain, or scheme=auto"
+
+
+def _has_own_gain(spec: Spec, recipe: Recipe) -> bool:
+    """Whether the gain comes from the scheme alone: nobody gave it, and no activation sets it."""
+    given = spec.gain is not None or spec.scale is not None
+    return spec.scheme != AUTO and not given and recipe.scheme.gain in ("one", "he")
+
+
+def _family(scheme: str) -> str:
+    """A scheme's name without its distribution."""
+    return scheme.removesuffix("_uniform").removesuffix("_normal")
+
+
+def _multiplier_assumed(tensor: Tensor) -> str | None:
+    spec, recipe = tensor.spec, tensor.recipe
+    weight = weight_of(spec, tensor.placement)
+    assumed = weight.depthwise and "E" not in weight.letters and spec.groups is None
+    if not assumed or recipe.mode is None or spec.fan_out is not None:
+        return None
+    outputs = weight.count("O")
+    return (
+        f"the letters {weight.letters} do not show how many of the {outputs} outputs belong to one "
+        f"input, and one was assumed, so fan_out is {recipe.fan_out}: say groups={outputs}, or as "
+        "many groups as there are inputs"
+    )
+
+
+def _std_is_parents(tensor: Tensor) -> str | None:
+    spec, drawing = tensor.spec, tensor.drawing
+    cut = tensor.recipe.distribution == "truncated_normal" and spec.low is not None
+    if not cut or spec.std_kind == "parent" or drawing.std is None or drawing.parent_std is None:
+        return None
+    return (
+        f"with low and high, std {drawing.parent_std:.6g} is that of the normal before it is cut; "
+        f"the values have std {drawing.std:.6g}: give bounds instead of low and high to set the "
+        "std of the values, or std_kind=parent if this is meant"
+    )
+
+
+_TABLE: dict[str, Callable[[Tensor], str | None]] = {
+    "suspicious_layout": _suspicious_layout,
+    "layer_guessed": _layer_guessed,
+    "fans_differ_from_framework": _fans_differ_from_framework,
+    GAIN_IGNORES_ACTIVATION: _gain_ignores_activation,
+    "multiplier_assumed": _multiplier_assumed,
+    "std_is_parents": _std_is_parents,
+}
+"""The message of each code for a tensor, None where it is not deserved."""
+
+WARNINGS: tuple[str, ...] = (*_TABLE, NAME_MISSING.code)
+"""The code of every warning there is."""
