@@ -33,6 +33,7 @@ openapi: install
 vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors
 	$(VENV_PYTHON) -m checks.write_frozen
+	$(VENV_PYTHON) -m checks.write_drafts
 
 pins:
 	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py

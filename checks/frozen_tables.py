@@ -1,6 +1,6 @@
 """Constants and tables that move a byte of /v1, as JSON: floats in hexadecimal, to the bit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -11,8 +11,9 @@ from service.initializers.auto import resolve_auto
 from service.initializers.fans import MODES
 from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, default_layer
-from service.initializers.layouts import LETTERS, layer_of_letters
+from service.initializers.layouts import LETTERS, REPEATABLE, layer_of_letters
 from service.initializers.schemes import SCHEMES, find_scheme
+from service.plan.drafts import is_draft
 from service.spec import DEFAULTS
 from service.spec.axes import MOST_AXES
 from service.spec.kinds import DISTRIBUTIONS, ORDERS, STD_KINDS
@@ -24,15 +25,16 @@ Table = dict[str, Any]
 
 
 def tables() -> dict[str, Table | list[Any]]:
-    """Every table under its name; entries are added to one, and never change."""
+    """Every table under its name; entries are added to one, and never change. Drafts are in none."""
+    activations, schemes = _frozen("activation", ACTIVATIONS), _frozen("scheme", SCHEMES)
     return {
         "literals": dict(_literals()),
-        "precisions": {name: _record(precision) for name, precision in PRECISIONS.items()},
-        "activations": {name: _numbers(record) for name, record in ACTIVATIONS.items()},
-        "activation names": _names(ACTIVATIONS, find_activation),
-        "schemes": {name: _scheme(name) for name in SCHEMES},
-        "scheme names": _names(SCHEMES, find_scheme),
-        "auto by activation": {name: resolve_auto("dense", name) for name in ACTIVATIONS},
+        "precisions": {name: _record(PRECISIONS[name]) for name in _frozen("dtype", PRECISIONS)},
+        "activations": {name: _numbers(ACTIVATIONS[name]) for name in activations},
+        "activation names": _names(ACTIVATIONS, activations, find_activation),
+        "schemes": {name: _scheme(name) for name in schemes},
+        "scheme names": _names(SCHEMES, schemes, find_scheme),
+        "auto by activation": {name: resolve_auto("dense", name) for name in activations},
         "auto by layer": dict(_auto_by_layer()),
         "modes": {name: list(used) for name, used in MODES.items()},
         "distributions": list(DISTRIBUTIONS),
@@ -40,13 +42,23 @@ def tables() -> dict[str, Table | list[Any]]:
         "std kinds": list(STD_KINDS),
         "orders": list(ORDERS),
         "formats": list(FORMATS),
-        "layers": {name: _layer(name) for name in LAYERS},
+        "repeated letters": sorted(REPEATABLE),
+        "layers": {name: _layer(name) for name in _frozen("layer", LAYERS)},
         "letters": _letters(),
         "counting order": list(LETTERS),
         "layer of a rank": {str(rank): default_layer(rank) for rank in range(MOST_AXES + 1)},
         "layer of letters": {letters: layer_of_letters(letters) for letters in _spellings()},
-        "fields": [{"field": name, "default": _default(value)} for name, value in DEFAULTS.items()],
+        "fields": [
+            {"field": name, "default": _default(value)}
+            for name, value in DEFAULTS.items()
+            if not is_draft(name, name)
+        ],
     }
+
+
+def _frozen(field: str, table: Iterable[str]) -> list[str]:
+    """The names of the table behind `field` that are no drafts."""
+    return [name for name in table if not is_draft(field, name)]
 
 
 def told(value: Any) -> Any:
@@ -83,9 +95,10 @@ def _numbers(record: Any) -> Table:
     return {name: told_all[name] for name in told_all if name not in ("name", "aliases", "formula")}
 
 
-def _names(table: Table, find: Callable[[str], Any]) -> Table:
-    """Every word of a table, aliases too, and the record it stands for."""
-    words = [word for record in table.values() for word in (record.name, *record.aliases)]
+def _names(table: Table, names: list[str], find: Callable[[str], Any]) -> Table:
+    """Every word of these records, aliases too, and the record it stands for."""
+    records = [table[name] for name in names]
+    words = [word for record in records for word in (record.name, *record.aliases)]
     return {word: find(word).name for word in words}
 
 

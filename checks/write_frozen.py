@@ -33,7 +33,7 @@ MAX_BYTES = 2**44
 def document() -> Document:
     """What the code says now, section by section."""
     return {
-        "about": "All that moves a byte of /v1; docs/stream-v1.md, The promise",
+        "about": "All that moves a byte of /v1, frozen from release 0.1.0 on; docs/stream-v1.md",
         **tables(),
         **vector_digests(json.loads(VECTORS.read_text(encoding="utf-8"))),
         "requests": [answered(request) for request in REQUESTS],

@@ -16,6 +16,9 @@ IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
 A year is as long as caches are used to; whoever asks after it has the same tag, and gets a 304.
 """
 
+DRAFT = "public, max-age=300, no-transform"
+"""What the canonical URL of a draft says: its bytes may change with the next release."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -110,7 +113,8 @@ def caching_headers(issue: Issue, tag: str, target: bytes) -> dict[str, str]:
     location = location_header(issue, target)
     if issue.drawn:
         return {"Cache-Control": "no-store"} | location
-    return {"ETag": tag, "Cache-Control": "no-cache" if location else IMMUTABLE} | location
+    kept = DRAFT if issue.plan.drafts else IMMUTABLE
+    return {"ETag": tag, "Cache-Control": "no-cache" if location else kept} | location
 
 
 def location_header(issue: Issue, target: bytes) -> dict[str, str]:
@@ -119,5 +123,9 @@ def location_header(issue: Issue, target: bytes) -> dict[str, str]:
 
 
 def tensor_tag(issue: Issue) -> str:
-    """The tag of a tensor's bytes, known without them: the canonical URL has no others, ever."""
-    return entity_tag(issue.url.encode("ascii"))
+    """The tag of a tensor's bytes, known without them: the canonical URL has no others, ever.
+
+    Of a draft it has others with every new number, so the tag goes by the numbers, too.
+    """
+    numbers = (f"\n{draft}" for draft in issue.plan.drafts)
+    return entity_tag("".join((issue.url, *numbers)).encode("ascii"))

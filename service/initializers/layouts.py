@@ -10,7 +10,7 @@ from service.initializers.words import squash, unknown_word
 
 LETTERS = "EOIDHW"
 _KERNEL = frozenset("DHW")
-_REPEATABLE = frozenset("EOI")
+REPEATABLE = frozenset("EOI")
 """Copies nest as layers x experts do; heads and head size are two axes of O or of I."""
 
 _FRAMEWORK_REPLACEMENTS = {
@@ -86,7 +86,7 @@ def _written_letters(layout: str) -> str:
     strange = sorted(set(layout) - set(LETTERS))
     if strange:
         raise _unknown_layout(layout, strange)
-    twice = [x for x in LETTERS if layout.count(x) > 1 and x not in _REPEATABLE]
+    twice = [x for x in LETTERS if layout.count(x) > 1 and x not in REPEATABLE]
     if twice:
         message = f"{', '.join(twice)} may stand only once"
         raise UnreadableError(

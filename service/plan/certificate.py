@@ -6,6 +6,7 @@ from typing import Any
 
 from service.errors import ImpossibleError
 from service.plan.canonical import canonical_tensor, canonical_url
+from service.plan.drafts import drafts_of
 from service.plan.facts import facts_of
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning
@@ -21,9 +22,11 @@ def certificate_of(tensor: Tensor, warnings: tuple[PlanWarning, ...]) -> dict[st
     `shape` is the written part of `whole_shape`; the seed, above 2^53 no safe number, is a
     string, and the stream's number hexadecimal. Both are None where no random word is used.
     """
-    spec, placement = tensor.spec, tensor.placement
+    spec, placement, drafts = tensor.spec, tensor.placement, drafts_of(tensor.spec)
     return {
         "stream": EDITION,
+        "status": "draft" if drafts else "frozen",
+        "drafts": [str(draft) for draft in drafts],
         **asdict(facts_of(tensor)),
         "dtype": spec.dtype,
         "shape": list(placement.shape),

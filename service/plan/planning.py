@@ -7,6 +7,7 @@ from typing import Any
 from service.errors import ImpossibleError, Problem
 from service.plan.canonical import canonical_tensor, canonical_url, spelled_warnings
 from service.plan.certificate import certificate_of
+from service.plan.drafts import Draft, drafts_of
 from service.plan.facts import Facts, facts_of
 from service.plan.warnings import PlanWarning, name_warnings
 from service.spec import Spec
@@ -22,8 +23,9 @@ class Plan:
 
     `spec` is canonical, and everything else is computed from it. `canonical` is the
     path-absolute URL, None while a seed is needed and missing. `shape` is the written one, after
-    any slice; `head` stands before the values and `length` counts both, in bytes. `warnings` are
-    those of the spec as it was given.
+    any slice; `head` stands before the values and `length` counts both, in bytes. `drafts` are
+    those among its words; without any, its bytes are frozen. `warnings` are those of the spec as
+    it was given.
     """
 
     spec: Spec
@@ -37,6 +39,7 @@ class Plan:
     head: bytes
     length: int
     facts: Facts
+    drafts: tuple[Draft, ...]
     warnings: tuple[PlanWarning, ...]
 
     def certificate(self) -> dict[str, Any]:
@@ -69,6 +72,7 @@ def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
         head=tensor.head,
         length=tensor.length,
         facts=facts_of(tensor),
+        drafts=drafts_of(spec),
         warnings=warnings,
     )
 

@@ -24,6 +24,7 @@ from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.layouts import LETTERS
 from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
 from service.initializers.words import unknown_word
+from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
 from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
@@ -66,7 +67,9 @@ def activations() -> dict[str, Any]:
     """Every activation with its Gaussian moments and gains."""
     return {
         "activations": [
-            asdict(activation) | {"takes_slope": activation.takes_slope}
+            asdict(activation)
+            | {"takes_slope": activation.takes_slope}
+            | {"status": status_of("activation", activation.name)}
             for activation in ACTIVATIONS.values()
         ]
     }
@@ -75,7 +78,10 @@ def activations() -> dict[str, Any]:
 def layers() -> dict[str, Any]:
     """Every layer with its letters in each framework that has it, and what the letters mean."""
     return {
-        "layers": [asdict(layer) | {"ranks": layer.ranks} for layer in LAYERS.values()],
+        "layers": [
+            asdict(layer) | {"ranks": layer.ranks, "status": status_of("layer", layer.name)}
+            for layer in LAYERS.values()
+        ],
         "frameworks": FRAMEWORKS,
         "letters": {letter: _LETTER_MEANINGS[letter] for letter in LETTERS},
     }
@@ -88,6 +94,7 @@ def dtypes() -> dict[str, Any]:
             asdict(dtype)
             | asdict(PRECISIONS[name])
             | {"formats": [f.name for f in FORMATS.values() if name in f.dtypes]}
+            | {"status": status_of("dtype", name)}
             for name, dtype in DTYPES.items()
         ]
     }
@@ -128,7 +135,7 @@ def _lost(error: UnreadableError) -> Response:
 
 
 def _scheme(scheme: Scheme) -> dict[str, Any]:
-    return asdict(scheme) | {"revisions": [1]}
+    return asdict(scheme) | {"revisions": [1], "status": status_of("scheme", scheme.name)}
 
 
 def _auto() -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Write tests/golden/draft.json, what requests for drafts are answered: `make vectors`.
+
+Unlike frozen-v1.json it may change. But a draft whose bytes change gets a new number, so that the
+tag of the answer changes with them: the script refuses to write anything else.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from checks.draft_requests import REQUESTS
+from checks.write_frozen import MAX_BYTES, answered
+from service.plan.drafts import drafts_of
+from service.plan.issuing import issue
+from service.spec import parse_query
+
+PATH = Path(__file__).parent.parent / "tests" / "golden" / "draft.json"
+
+Entry = dict[str, Any]
+
+
+def document(requests: tuple[str, ...] = REQUESTS) -> dict[str, Any]:
+    """What the code answers now."""
+    return {
+        "about": "Drafts, which may change; docs/stream-v1-drafts.md",
+        "requests": [_entry(request) for request in requests],
+    }
+
+
+def _entry(request: str) -> Entry:
+    form, _, query = request.partition("?")
+    issued = issue(parse_query(query.encode()), form, max_bytes=MAX_BYTES)
+    return answered(request) | {"drafts": [str(draft) for draft in drafts_of(issued.plan.spec)]}
+
+
+def unnumbered(old: list[Entry], new: list[Entry]) -> list[str]:
+    """The targets whose bytes changed while the numbers of their drafts did not."""
+    before = {entry["target"]: entry for entry in old}
+    return [
+        entry["target"]
+        for entry in new
+        if (known := before.get(entry["target"])) is not None
+        and known["sha256"] != entry["sha256"]
+        and known["drafts"] == entry["drafts"]
+    ]
+
+
+if __name__ == "__main__":
+    now = document()
+    if PATH.exists():
+        old = json.loads(PATH.read_text(encoding="utf-8"))
+        if changed := unnumbered(old["requests"], now["requests"]):
+            sys.exit(f"raise the numbers of the drafts whose bytes change: {', '.join(changed)}")
+    PATH.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+    print(f"{PATH.name}: {len(now['requests'])} requests")
