@@ -1,8 +1,8 @@
 """Convolutions of published networks: the shapes that a suspicion is measured on.
 
 `MODELS` are the distinct convolutions of whole models that a library laid out. `LISTED` are
-layers of other networks, as their authors describe them: of many networks the first layer, which
-is the hardest to judge, and a later one. `MISTAKEN` are layers whose right layout is suspected.
+layers of other networks: of many the first layer, which is the hardest to judge, and a later
+one. `MISTAKEN` are layers whose right layout is suspected.
 """
 
 from dataclasses import dataclass
