@@ -25,7 +25,7 @@ Table = dict[str, Any]
 
 
 def tables() -> dict[str, Table | list[Any]]:
-    """Every table under its name; entries are added to one, and never change. Drafts are in none."""
+    """Every table under its name. Entries are added to one and never change; no draft is in any."""
     activations, schemes = _frozen("activation", ACTIVATIONS), _frozen("scheme", SCHEMES)
     return {
         "literals": dict(_literals()),

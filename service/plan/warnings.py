@@ -13,6 +13,7 @@ from service.initializers.fans import MODES
 from service.initializers.framework_fans import framework_fans, unseen
 from service.initializers.gains import gain_of
 from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS
+from service.initializers.layouts import kernel_axes
 from service.initializers.schemes import AUTO
 from service.initializers.suspicion import described, suspicion_of
 from service.plan.recipe import Recipe, activation_of, std_read_as, weight_of
@@ -55,18 +56,24 @@ def _suspicious_layout(tensor: Tensor) -> str | None:
     spec, letters = tensor.spec, tensor.placement.letters
     if letters is None:
         return None
-    likely = suspicion_of(letters, spec.shape, tensor.placement.layer)
-    if likely is None:
+    suspicion = suspicion_of(letters, spec.shape, tensor.placement.layer)
+    if suspicion is None:
         return None
     shape = ",".join(map(str, spec.shape))
-    told = f"{shape} read as {letters} is a kernel of {described(letters, spec.shape)}"
+    told = f"{shape} read as {letters} is {described(letters, spec.shape)}"
     if tensor.recipe.fan_number is not None and tensor.drawing.std is not None:
-        told += f", and its std {tensor.drawing.std:.6g}"
-    other = f"as {likely.letters} it would be {described(likely.letters, spec.shape)}"
-    std = std_read_as(spec, likely.letters)
-    if std is not None:
-        other += f", and its std {std:.6g}"
-    return f"{told}; {other}: if that is meant, say layout={likely.letters}"
+        told += f", with std {tensor.drawing.std:.6g}"
+    others = (_read_as(spec, likely) for likely in suspicion.letters)
+    layouts = " or ".join(f"layout={likely}" for likely in suspicion.letters)
+    return f"{told}; {'; '.join(others)}: if that is meant, say {layouts}"
+
+
+def _read_as(spec: Spec, letters: str) -> str:
+    """What the weight is with these letters, and the std that it then has."""
+    layer = spec.layer if kernel_axes(letters) else None
+    std = std_read_as(spec.model_copy(update={"layer": layer}), letters)
+    told = f"as {letters} it would be {described(letters, spec.shape)}"
+    return told if std is None else f"{told}, with std {std:.6g}"
 
 
 def _layer_guessed(tensor: Tensor) -> str | None:
@@ -77,10 +84,10 @@ def _layer_guessed(tensor: Tensor) -> str | None:
         return None
     if len(spec.shape) == 2 and (len(set(spec.shape)) == 1 or not _counts_a_fan(tensor)):
         return None
-    axes = "one axis was" if len(spec.shape) == 1 else f"{len(spec.shape)} axes were"
+    axes = "one axis is" if len(spec.shape) == 1 else f"{len(spec.shape)} axes are"
     return (
-        f"{axes} taken for a {placement.layer} weight with {DEFAULT_FRAMEWORK}'s letters, "
-        f"{placement.letters}: say layer or layout to be sure of it"
+        f"{axes} taken for a {placement.layer} in {DEFAULT_FRAMEWORK}'s layout "
+        f"{placement.letters}: say layer or layout if it is something else"
     )
 
 

@@ -10,11 +10,12 @@ from tests.advice.asking import asked, codes
 
 
 def test_the_warning_says_what_to_send_instead() -> None:
-    """Both readings with their fans, and the field that makes it the other."""
+    """Both readings with their std, and the field that makes it the other."""
     answer = asked("shape=5,5,3,8&activation=relu")
     assert "suspicious_layout" in codes(answer)
     message = answer.warnings[0].message
-    assert "5 x 5, 3 in, 8 out, with fans 75 and 200: if so, say layout=HWIO" in message
+    assert "read as OIHW is 3 x 8, 5 in, 5 out, with std 0.129099; " in message
+    assert message.endswith("3 in, 8 out, with std 0.163299: if that is meant, say layout=HWIO")
     assert codes(asked("shape=5,5,3,8&activation=relu&layout=HWIO")) == []
 
 
