@@ -167,7 +167,7 @@ def _refuse_division(weight: Weight, field: str, divisor: int, letter: str) -> N
     count = weight.count(letter)
     if count % divisor:
         message = f"{field} {divisor} do not divide the {count} {what}"
-        hint = f"give {field} that divide {count}, or leave {field} out"
+        hint = f"write {math.gcd(count, divisor)}, or another number that divides {count}"
         raise ImpossibleError(f"impossible_{field}", Problem(field, message, hint))
 
 
