@@ -133,4 +133,8 @@ REQUESTS: tuple[str, ...] = (
     "npy?shape=12,5&scheme=normal&mean=-1&std=0.5&dtype=float64&seed=1&name=a",
     # zeros of either sign, of what is too small for the dtype
     "raw?shape=40&layer=bias&scheme=normal&std=1e-44&seed=1&name=a",
+    # values that are rounded to a number of the dtype outside the bounds
+    "raw?shape=64,64&scheme=he_uniform&dtype=float8_e5m2&seed=1&name=a",
+    "raw?shape=64,64&scheme=truncated_normal&std=0.6&low=-1.2&high=1.2&dtype=float8_e4m3fn"
+    "&seed=1&name=a",
 )

@@ -7,6 +7,7 @@ runs come after the last ones, in lists of their own.
 import hashlib
 import itertools
 from dataclasses import asdict
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ SEEDS = (0, 1, 2**32, 2**64 - 1)
 NAMES = ("", "transformer.h.0.mlp.c_fc.weight", "caf\u00e9", "cafe\u0301")
 FIRSTS = (0, 1, 3, 5, 2**32 - 2, 2**34 - 2, 2**40 + 1)
 COUNT = 1031
+LONG_COUNT = 2**17 + 1
+"""Of a uniform from 0 to 0.3, one element in 4,096 rounds to a float16 above 0.3."""
 SHOWN = 8
 # (Phi(c) - 1/2, 1 - Phi(c)) at 2 and at 5 sigma; Phi(-1), Phi(3) - Phi(-1), 1 - Phi(3).
 MASS_2, TAIL_2 = map(float.fromhex, ("0x1.e8b4307d3627ap-2", "0x1.74bcf82c9d860p-6"))
@@ -59,6 +62,19 @@ DRAWS: tuple[Draw, ...] = (
     TruncatedNormalBetween(0.0, 1.0, 1.0, FROM_9, ABOVE_12, 9.0, 12.0),
     TruncatedNormalBetween(0.0, 1.0, ABOVE_12, FROM_9, 1.0, -12.0, -9.0),
 )
+BOUNDS_BETWEEN_NUMBERS: tuple[Draw, ...] = (
+    SymmetricUniform(sqrt(6 / 1024)),
+    SymmetricUniform(0.0015),
+    SymmetricUniform(460.0),
+    UniformBetween(0.51, 0.56),
+    UniformBetween(-0.7, -0.1),
+    UniformBetween(0.0005, 0.3),
+    SymmetricTruncatedNormal(0.0, 0.6, MASS_2, TAIL_2, -1.2, 1.2),
+    TruncatedNormalBetween(0.0, 0.3, BELOW, BETWEEN, ABOVE, -0.3, 0.9),
+)
+"""Draws whose bounds are no numbers of the narrow dtypes: some round outwards, some inwards."""
+BOUND_OF_ZERO = UniformBetween(-1e-45, 1e-43)
+"""In float32 `lowest` is +0, and a value can be the subnormal below it, or -0."""
 EDGES = (
     0x00000000, 0x00000001, 0x00000002, 0x1FFFFFFF, 0x20000000, 0x20000001, 0x3FFFFFFF, 0x40000000,
     0x5FFFFFFF, 0x60000000, 0x7FFFFFFE, 0x7FFFFFFF, 0x80000000, 0x80000001, 0x9FFFFFFF, 0xA0000000,
@@ -77,10 +93,12 @@ def hex_words(data: bytes, itemsize: int) -> list[str]:
     return [data[i : i + itemsize][::-1].hex() for i in range(0, len(data), itemsize)]
 
 
-def run_case(draw: Draw, dtype: str, seed: int, name: str, first: int) -> dict[str, Any]:
-    """COUNT elements from `first` on: the first SHOWN as bits, all as a SHA-256 of their bytes."""
-    data = element_bytes(draw, dtype, Address(seed, stream_of(name)), first, COUNT)
-    itemsize = len(data) // COUNT
+def run_case(
+    draw: Draw, dtype: str, seed: int, name: str, first: int, count: int = COUNT
+) -> dict[str, Any]:
+    """`count` elements from `first` on: the first SHOWN as bits, all as the bytes' SHA-256."""
+    data = element_bytes(draw, dtype, Address(seed, stream_of(name)), first, count)
+    itemsize = len(data) // count
     return {
         "draw": type(draw).__name__,
         "constants": constants(draw),
@@ -88,7 +106,7 @@ def run_case(draw: Draw, dtype: str, seed: int, name: str, first: int) -> dict[s
         "seed": str(seed),
         "name": name,
         "start": str(first),
-        "count": COUNT,
+        "count": count,
         "first": hex_words(data[: SHOWN * itemsize], itemsize),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
@@ -107,7 +125,17 @@ def run_cases() -> list[dict[str, Any]]:
         for first in starts:
             found.append(run_case(draw, dtype, next(seeds), next(names), first))
     decomposed = [run_case(Normal(0.0, 1.0), dtype, 0, NAMES[3], 0) for dtype in PRECISIONS]
-    return found + decomposed
+    return found + decomposed + cases_of_bounds()
+
+
+def cases_of_bounds() -> list[dict[str, Any]]:
+    """Bounds between the numbers of a dtype, in float32 and what is rounded from it."""
+    dtypes = [dtype for dtype in PRECISIONS if dtype != "float64"]
+    found = [
+        run_case(draw, dtype, SEEDS[1], NAMES[1], 1, LONG_COUNT)
+        for draw, dtype in itertools.product(BOUNDS_BETWEEN_NUMBERS, dtypes)
+    ]
+    return [*found, run_case(BOUND_OF_ZERO, "float32", SEEDS[1], NAMES[1], 0)]
 
 
 def word_cases() -> list[dict[str, Any]]:
@@ -135,7 +163,7 @@ def word_cases() -> list[dict[str, Any]]:
 def document() -> dict[str, Any]:
     return {
         "stream": 1,
-        "status": "frozen",
+        "status": "frozen from release 0.1.0 on",
         "about": "docs/stream-v1.md; constants are hexadecimal floats, values hexadecimal bits",
         "word_cases": word_cases(),
         "cases": run_cases(),

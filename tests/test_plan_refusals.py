@@ -61,7 +61,12 @@ REFUSED = [
     ("scheme=normal&std=1e-9&dtype=float16", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=constant&value=1e-50", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=constant&value=0.0009&dtype=float8_e4m3fn", "vanishes_in_dtype", "dtype", "zeros"),
-    ("scheme=uniform&low=-0.001&high=0.001&dtype=float8_e4m3fn", "vanishes_in_dtype", "dtype", ""),
+    (
+        "scheme=uniform&low=-0.0009&high=0.0009&dtype=float8_e4m3fn",
+        "vanishes_in_dtype",
+        "dtype",
+        "",
+    ),
     # a uniform whose steps would themselves be rounded
     ("scheme=uniform&low=-1e-37&high=1e-37", "vanishes_in_dtype", "dtype", "float64"),
     # what the extreme words of a truncated normal reach, not what its bounds allow
@@ -77,7 +82,13 @@ REFUSED = [
     ("stride=1,1&fan_in=5&scheme=he_normal", "stride_mismatch", "stride", "leave stride out"),
     ("scheme=truncated_normal&low=-1&high=1&std=1e20", "nothing_between", "std", "uniform"),
     ("scheme=truncated_normal&low=50&high=60", "nothing_between", "low", "mean"),
-    ("scheme=uniform&low=1.001&high=1.002&dtype=bfloat16", "nothing_between", "dtype", "apart"),
+    ("scheme=uniform&low=1.00000001&high=1.00000002", "nothing_between", "dtype", "apart"),
+    (
+        "scheme=uniform&low=1.00000001&high=1.00000002&dtype=bfloat16",
+        "nothing_between",
+        "dtype",
+        "apart",
+    ),
     # fans that do not exist
     ("shape=8&scheme=he_normal", "no_fan", "fan_in", "fan_in"),
     ("shape=1,1,1,1,1,1&scheme=he_normal", "no_fan", "fan_in", "layout"),
@@ -148,6 +159,9 @@ ALLOWED = [
     "scheme=normal&std=1e-308&dtype=float64",
     "scheme=uniform&low=-65519&high=65519&dtype=float16",
     "scheme=uniform&low=-2e-31&high=2e-31",
+    "scheme=uniform&low=-0.001&high=0.001&dtype=float8_e4m3fn",
+    "scheme=uniform&low=0.51&high=0.56&dtype=float8_e5m2",
+    "scheme=uniform&low=1.001&high=1.002&dtype=bfloat16",
     "scheme=truncated_normal&low=-1000&high=1000&std=0.02&dtype=float8_e4m3fn",
     "scheme=truncated_normal&low=-1e38&high=1e38&std=3e38",
     "scheme=truncated_normal&bounds=40",

@@ -1,4 +1,6 @@
-"""The outermost numbers of a dtype that a draw's bounds allow."""
+"""The outermost values that a draw's bounds allow, before the values are rounded to their dtype."""
+
+from math import inf
 
 from service.stream.draws import (
     Draw,
@@ -11,11 +13,13 @@ from service.stream.precision import PRECISIONS, at_least, at_most
 
 
 def outermost(draw: Draw, dtype: str) -> tuple[float, float]:
-    """Return (lowest, highest), numbers of the dtype; lowest > highest means there is none.
+    """Return (lowest, highest); lowest > highest means that there is no such value.
 
-    A draw without bounds has the dtype's own largest finite values.
+    They are the smallest and the largest finite float32 inside the draw's bounds. For float64 they
+    are the smallest and the largest float64 inside them. A draw without bounds has (-inf, inf).
+    Source: docs/stream-v1.md, section 3.
     """
-    precision = PRECISIONS[dtype]
+    precision = PRECISIONS["float64" if dtype == "float64" else "float32"]
     match draw:
         case SymmetricUniform(limit):
             highest = at_most(limit, precision)
@@ -27,4 +31,4 @@ def outermost(draw: Draw, dtype: str) -> tuple[float, float]:
         ):
             return at_least(low, precision), at_most(high, precision)
         case _:
-            return -precision.largest, precision.largest
+            return -inf, inf

@@ -9,7 +9,6 @@ import pytest
 
 from checks import write_vectors
 from checks.append_only import rewritten
-from service.stream import draws
 from service.stream.address import Address, stream_of
 from service.stream.draws import Draw
 from service.stream.fill import filler
@@ -17,13 +16,7 @@ from service.stream.kernels.evaluate import transform32, transform64
 from service.stream.kernels.recipe import recipe
 from service.stream.lattice import Lattice
 from service.stream.reference.values import element_bytes, values32, values64
-from tests.stream.vectors import cases, document
-
-
-def draw_of(case: dict[str, Any]) -> Draw:
-    constants = {key: float.fromhex(text) for key, text in case["constants"].items()}
-    draw: Draw = getattr(draws, case["draw"])(**constants)
-    return draw
+from tests.stream.vectors import cases, document, draw_of
 
 
 def check(case: dict[str, Any], data: bytes) -> None:

@@ -2,15 +2,16 @@
 
 const cell = new DataView(new ArrayBuffer(8));
 
-// Fraction bits, exponent of the smallest normal number, largest finite number, what holds it.
+// Fraction bits, exponent of the smallest normal number, what holds the values or their bits.
 const FORMATS = {
-  float64: { fraction: 52, minimum: -1022, largest: Number.MAX_VALUE, array: Float64Array },
-  float32: { fraction: 23, minimum: -126, largest: 3.4028234663852886e38, array: Float32Array },
-  bfloat16: { fraction: 7, minimum: -126, largest: 3.3895313892515355e38, array: Uint16Array },
-  float16: { fraction: 10, minimum: -14, largest: 65504, array: Uint16Array },
-  float8_e4m3fn: { fraction: 3, minimum: -6, largest: 448, array: Uint8Array },
-  float8_e5m2: { fraction: 2, minimum: -14, largest: 57344, array: Uint8Array },
+  float64: { fraction: 52, minimum: -1022, array: Float64Array },
+  float32: { fraction: 23, minimum: -126, array: Float32Array },
+  bfloat16: { fraction: 7, minimum: -126, array: Uint16Array },
+  float16: { fraction: 10, minimum: -14, array: Uint16Array },
+  float8_e4m3fn: { fraction: 3, minimum: -6, array: Uint8Array },
+  float8_e5m2: { fraction: 2, minimum: -14, array: Uint8Array },
 };
+const LARGEST_SINGLE = 3.4028234663852886e38;
 
 /** 2^n for a normal number, by its bits: powers by ** are not exact everywhere. */
 function powerOfTwo(n) {
@@ -24,23 +25,19 @@ function exponentIn(format, x) {
   return Math.max(((cell.getUint32(0) >>> 20) & 0x7ff) - 1023, format.minimum);
 }
 
-/** The number of the format next to the double x on the side `integer` (floor or ceil) says. */
-function next(format, x, integer) {
-  if (format.fraction === 52) return x;
-  const scale = powerOfTwo(format.fraction - exponentIn(format, x));
-  const number = integer(x * scale) / scale;
-  return Math.max(-format.largest, Math.min(number, format.largest));
+/** The finite single next to the double x on the side that `integer` (floor or ceil) says. */
+function nextSingle(x, integer) {
+  const scale = powerOfTwo(23 - exponentIn(FORMATS.float32, x));
+  const single = integer(x * scale) / scale + 0; // a bound of zero is +0
+  return Math.max(-LARGEST_SINGLE, Math.min(single, LARGEST_SINGLE));
 }
 
-/** The outermost numbers of the dtype that are inside the draw's bounds. */
-export function bounds(draw, dtype) {
-  const format = FORMATS[dtype];
-  if (draw.limit !== undefined) {
-    const highest = next(format, draw.limit, Math.floor);
-    return [-highest, highest];
-  }
-  const { low = -format.largest, high = format.largest } = draw;
-  return [next(format, low, Math.ceil), next(format, high, Math.floor)];
+/** The outermost singles inside the draw's bounds, for float64 the outermost doubles. */
+function outermost(draw, dtype) {
+  const { low = -draw.limit, high = draw.limit } = draw;
+  if (high === undefined) return [-Infinity, Infinity];
+  if (dtype === "float64") return [low, high];
+  return [nextSingle(low, Math.ceil), nextSingle(high, Math.floor)];
 }
 
 /** The bits of a single rounded to a narrower format, ties to even, gradually into subnormals. */
@@ -54,10 +51,10 @@ function encode(format, x) {
   return sign | magnitude;
 }
 
-/** Values inside the draw's bounds, in the dtype: an array of numbers, or of bits below 32. */
+/** Values put inside the draw's bounds, then rounded: an array of numbers, or of bits below 32. */
 export function store(values, draw, dtype) {
   const format = FORMATS[dtype];
-  const [lowest, highest] = bounds(draw, dtype);
+  const [lowest, highest] = outermost(draw, dtype);
   const native = format.array === values.constructor;
   return format.array.from(values, (value) => {
     const inside = value < lowest ? lowest : value > highest ? highest : value;

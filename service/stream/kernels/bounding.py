@@ -1,4 +1,4 @@
-"""Into the bounds, which are numbers of the dtype: rounding keeps what is inside them inside."""
+"""Values into their bounds, which are numbers of the precision that the values have here."""
 
 from service.stream.kernels.compiled import inlined
 

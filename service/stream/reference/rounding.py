@@ -1,4 +1,4 @@
-"""The last step: into the bounds, then to the dtype, as little-endian bytes."""
+"""The last step: into the bounds, then one rounding to the dtype, as little-endian bytes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from service.stream.reference.arrays import Float32, Float64
 
 
 def clamped32(values: Float32, low: float, high: float) -> Float32:
-    """v, or the bound it passes; the bounds are numbers of the dtype, so rounding keeps inside."""
+    """v, or the bound it passes; the bounds are float32 numbers (service.stream.bounds)."""
     raised = np.where(values < np.float32(low), np.float32(low), values)
     return np.where(raised > np.float32(high), np.float32(high), raised)
 
