@@ -1,8 +1,15 @@
-"""docs/stream-v1.md and the code state the same constants."""
+"""docs/stream-v1.md and the code state the same constants and tables."""
 
 import re
 from pathlib import Path
 
+from service.initializers.activations import ACTIVATIONS
+from service.initializers.auto import resolve_auto
+from service.initializers.layers import FRAMEWORKS, LAYERS
+from service.initializers.schemes import SCHEMES
+from service.initializers.truncation import between
+from service.spec import DEFAULTS
+from service.spec.canonical import write_value
 from service.stream import literals
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "stream-v1.md").read_text(encoding="utf-8")
@@ -13,6 +20,17 @@ STRUCTURAL = {"PURPOSE_VALUES", "PURPOSE_LOW_WORDS", "PURPOSE_SHIFT", "PHILOX_RO
 def floats_of_the_page() -> set[float]:
     found = re.findall(r"-?0x1(?:\.[0-9a-f]+)?p[+-]\d+", PAGE)
     return {float.fromhex(text) for text in found} | {42.0}
+
+
+def rows_under(head: str) -> list[list[str]]:
+    """The cells of the one table whose head begins so, without the marks of code."""
+    (table,) = re.findall(rf"^\| {re.escape(head)}.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    lines = table.replace("`", "").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def hexadecimal(cell: str) -> float | None:
+    return None if cell == "-" else float.fromhex(cell)
 
 
 def test_every_constant_stands_on_the_page() -> None:
@@ -34,5 +52,73 @@ def test_the_page_has_no_constant_of_its_own() -> None:
     for value in vars(literals).values():
         numbers = value if isinstance(value, tuple) else (value,)
         known |= {sign * n for n in numbers if isinstance(n, float) for sign in (1, -1)}
+    for row in rows_under("activation | exact") + rows_under("a, b | below"):
+        known |= {float.fromhex(cell) for cell in row[1:] if "0x" in cell}
     assert floats_of_the_page() <= known
     assert float.fromhex("0x1.000001p+0") not in known
+
+
+def test_the_letters_are_those_of_the_layers() -> None:
+    """Every layer in every framework."""
+    expected = [
+        [name, *(layer.letters.get(framework, "-") for framework in FRAMEWORKS)]
+        for name, layer in LAYERS.items()
+    ]
+    assert rows_under("layer | torch") == expected
+    assert f"| layer | {' | '.join(FRAMEWORKS)} |" in PAGE
+
+
+def test_auto_is_the_table_of_activations() -> None:
+    """Each activation stands once, beside the scheme that auto is."""
+    stated = {name: scheme for names, scheme in rows_under("activations") for name in names.split()}
+    assert stated == {name: resolve_auto("dense", name) for name in ACTIVATIONS}
+
+
+def test_the_schemes_are_the_records() -> None:
+    """What each is by default, and which fields it takes."""
+    expected = [
+        [
+            name,
+            scheme.distribution.replace("_", " "),
+            scheme.mode or "-",
+            scheme.gain or "-",
+            " ".join(scheme.fields) or "-",
+        ]
+        for name, scheme in SCHEMES.items()
+    ]
+    assert rows_under("scheme | distribution") == expected
+
+
+def test_the_gains_are_the_activations() -> None:
+    """To the last bit, and null where there is none."""
+    stated = {
+        name: (*map(hexadecimal, gains), None if slope == "-" else float(slope))
+        for name, *gains, slope in rows_under("activation | exact")
+    }
+    expected = {
+        name: (a.gain, a.backward_gain, a.pytorch_gain, a.slope) for name, a in ACTIVATIONS.items()
+    }
+    assert stated == expected
+
+
+def test_the_constants_of_truncation_are_the_programs() -> None:
+    """Examples from both forms and from the tail."""
+    rows = rows_under("a, b | below")
+    assert len(rows) >= 5
+    for bounds, *numbers in rows:
+        a, b = map(float, bounds.split(","))
+        cut = between(a, b)
+        found = (cut.below, cut.mass, cut.above, cut.mean, cut.ratio)
+        assert tuple(map(float.fromhex, numbers)) == found
+
+
+def test_the_fields_are_the_specs_in_order() -> None:
+    """With what each is if it is not given."""
+    words = {None: "absent", "": "empty"}
+    stated = {field: without for field, without in rows_under("field | without it")}
+    assert list(stated) == list(DEFAULTS)
+    assert [field for field in stated if stated[field] == "always written"] == ["shape", "scheme"]
+    for field, default in DEFAULTS.items():
+        if stated[field] != "always written":
+            word = words[default] if default in words else write_value(field, default)
+            assert stated[field] == word
