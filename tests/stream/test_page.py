@@ -115,7 +115,7 @@ def test_the_constants_of_truncation_are_the_programs() -> None:
 def test_the_fields_are_the_specs_in_order() -> None:
     """With what each is if it is not given."""
     words = {None: "absent", "": "empty"}
-    stated = {field: without for field, without in rows_under("field | without it")}
+    stated = {row[0]: row[1] for row in rows_under("field | without it")}
     assert list(stated) == list(DEFAULTS)
     assert [field for field in stated if stated[field] == "always written"] == ["shape", "scheme"]
     for field, default in DEFAULTS.items():
