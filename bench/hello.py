@@ -22,5 +22,4 @@ async def hello() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    with listen("127.0.0.1", int(sys.argv[1])) as listener:
-        Server(config(Settings(), app)).run([listener])
+    Server(config(Settings(), app)).run(listen("127.0.0.1", int(sys.argv[1])))

@@ -43,21 +43,25 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(arguments: list[str]) -> int:
+    from contextlib import ExitStack
+
     from service.api.listening import listen, origin
     from service.cli.serving import read_settings
 
     settings = read_settings(arguments)
     try:
-        listener = listen(settings.host, settings.port)
+        listeners = listen(settings.host, settings.port)
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
         print(f"cannot listen on {where}: {error.strerror or error}", file=sys.stderr)
         return 1
-    with listener:
-        print(GREETING.format(origin=origin(listener)), flush=True)
+    with ExitStack() as opened:
+        for listener in listeners:
+            opened.enter_context(listener)
+        print(GREETING.format(origin=origin(listeners[0])), flush=True)
         from service.api.server import serve
 
-        serve(settings, listener)
+        serve(settings, listeners)
     return 0
 
 

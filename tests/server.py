@@ -46,7 +46,8 @@ def running(app: Callable[..., Any] | str, **config: Any) -> Iterator[Address]:
         "timeout_graceful_shutdown": 1,
     }
     server = uvicorn.Server(uvicorn.Config(app, **(defaults | config)))
-    with listen("127.0.0.1", 0) as listener:
+    (listener,) = listen("127.0.0.1", 0)
+    with listener:
         thread = Thread(target=server.run, args=([listener],), name="uvicorn", daemon=True)
         thread.start()
         try:

@@ -20,15 +20,15 @@ GRACE_SECONDS = 20
 """Left to running answers after SIGTERM; orchestrators give 30 before they kill."""
 
 
-def serve(settings: Settings, listener: socket) -> None:
-    """Answer on `listener` until a signal ends it."""
+def serve(settings: Settings, listeners: list[socket]) -> None:
+    """Answer on `listeners` until a signal ends it."""
     if settings.workers == 1:
-        Server(config(settings, create_app(settings))).run([listener])
+        Server(config(settings, create_app(settings))).run(listeners)
     else:
         # Workers are new processes, to which the environment is what gets through.
         os.environ.update(settings.environment())
         factory = f"{__name__}:{worker_app.__name__}"
-        Multiprocess(config(settings, factory, factory=True), sockets=[listener]).run()
+        Multiprocess(config(settings, factory, factory=True), sockets=listeners).run()
 
 
 def worker_app() -> FastAPI:
