@@ -8,12 +8,13 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from service.api import problems
+from service.api.cors import with_cors
 from service.api.openapi import openapi, openapi_route
 from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
 from service.api.routes.weights import Issuer
-from service.api.routing import PlainRoute, origin_form
+from service.api.routing import PlainRoute, routed
 from service.api.streaming import StreamPool
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
@@ -30,7 +31,9 @@ class Application(FastAPI):
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().__call__(origin_form(scope), receive, send)
+        if scope["type"] == "http":
+            scope, send = routed(scope), with_cors(send)
+        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> Application:

@@ -75,6 +75,11 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
 }
 """The records of JSON answers: what each is made from, and what the answer adds."""
 
+_DESCRIPTION = (
+    "Web pages of any origin may ask and read every answer with all of its headers, refusals "
+    "included (CORS, without credentials). OPTIONS is answered on every path."
+)
+
 _HEADERS: dict[str, str] = {
     "ETag": "The strong tag of the body; of a tensor, the same on every replica.",
     "Cache-Control": "Immutable at the canonical URL only; no-store if a seed was drawn.",
@@ -118,6 +123,7 @@ def openapi(routes: Iterable[PlainRoute]) -> Schema:
             "title": "Fanin",
             "version": EDITION,
             "summary": "Initialized weight tensors: the same URL, the same bytes.",
+            "description": _DESCRIPTION,
         },
         "paths": {route.path: dict(route.operations) for route in routes},
         "components": {

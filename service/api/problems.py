@@ -120,8 +120,9 @@ def _answer_http(request: Request, error: HTTPException) -> Response:
     status, headers = error.status_code, dict(error.headers or {})
     reason = STATUS_REASONS.get(status, "bad_request" if status < 500 else "internal")
     if status == 404:
-        path = _carried(request.url.path, _MOST_FIELD_CHARACTERS)
-        message, hint = f"nothing is at {path}", _nearest_paths(request)
+        path = _sent_path(request)
+        message = f"nothing is at {_carried(path, _MOST_FIELD_CHARACTERS)}"
+        hint = _nearest_paths(request, path)
     elif status == 405:
         headers["Allow"] = _allowed_methods(request, headers.get("Allow", ""))
         message, hint = f"{request.method} is not allowed here", f"use {headers['Allow']}"
@@ -130,11 +131,19 @@ def _answer_http(request: Request, error: HTTPException) -> Response:
     return respond(status, reason, Problem("", message, hint), headers=headers)
 
 
-def _nearest_paths(request: Request) -> str:
+def _sent_path(request: Request) -> str:
+    """The path with its escapes: decoded, a path that leads nowhere could look like one that does.
+
+    A request line that is not ASCII comes to no route.
+    """
+    raw_path: bytes = request.scope["raw_path"]
+    return raw_path.decode("ascii")
+
+
+def _nearest_paths(request: Request, sent: str) -> str:
     every = (route.path for route in iter_route_contexts(request.app.routes))
     paths = [path for path in every if path and "{" not in path]
-    path = request.url.path[:_MOST_FIELD_CHARACTERS]
-    nearest = difflib.get_close_matches(path, paths, n=3, cutoff=0.0)
+    nearest = difflib.get_close_matches(sent[:_MOST_FIELD_CHARACTERS], paths, n=3, cutoff=0.0)
     return f"the nearest are {', '.join(nearest)}; /docs lists all"
 
 

@@ -14,6 +14,7 @@ from service.api.connection import (
     TOO_LARGE,
     BoundedConnection,
 )
+from service.api.cors import CORS_HEADERS
 from service.api.problems import respond
 from service.api.reasons import REASONS
 from service.errors import Problem
@@ -66,7 +67,7 @@ class ProblemProtocol(H11Protocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _send(self, answer: Response) -> None:
-        headers = [*answer.raw_headers, (b"connection", b"close")]
+        headers = [*answer.raw_headers, *CORS_HEADERS, (b"connection", b"close")]
         events = (
             h11.Response(
                 status_code=answer.status_code,

@@ -1,54 +1,74 @@
-"""A route as Fanin has them: one spelling of its path, no dependencies, its OpenAPI beside it."""
+"""A route as Fanin has them: no dependencies, its OpenAPI beside it, and OPTIONS answered."""
 
 import re
+import string
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
+from service.api.cors import options_response
+
 Operation = dict[str, Any]
 """An operation object of OpenAPI 3.1."""
 
 _ORIGIN = re.compile(rb"https?://[^/]*", re.IGNORECASE)
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_PLAIN = frozenset(f"{string.ascii_letters}{string.digits}-._~@".encode())
+"""The characters of Fanin's paths: the unreserved ones (RFC 3986, section 2.3) and `@`."""
 
 
 class PlainRoute(Route):
-    """A Starlette route that knows no escapes: `%2E` is not a second spelling of `.`.
+    """A Starlette route for the paths that `routed` writes.
 
-    `operations` describes its methods, in lower case; whatever is described is allowed.
+    `operations` describes its methods, in lower case. They are allowed, and so is OPTIONS.
     """
 
     def __init__(
         self, path: str, endpoint: Callable[..., Any], operations: Mapping[str, Operation]
     ) -> None:
-        super().__init__(path, endpoint, methods=[method.upper() for method in operations])
+        methods = {*map(str.upper, operations), "OPTIONS"}
+        super().__init__(path, endpoint, methods=methods)
         self.operations = operations
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await endpoint(Request(scope, receive, send))
+            request = Request(scope, receive, send)
+            if scope["method"] == "OPTIONS":
+                response = options_response(request, self.methods or methods)
+            else:
+                response = await endpoint(request)
             await response(scope, receive, send)
 
         # Starlette's own catches errors for handlers; the middleware around all routes does too.
         self.app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] == "http" and b"%" in scope["raw_path"]:
+        if scope["type"] == "http" and "%" in scope["path"]:
             return Match.NONE, {}
         return super().matches(scope)
 
 
-def origin_form(scope: Scope) -> Scope:
-    """The same request without the scheme and authority that a target may begin with.
+def routed(scope: Scope) -> Scope:
+    """An HTTP request's scope with the two members that routes look at.
 
-    That is for proxies, but every server has to accept it (RFC 9112, section 3.2.2).
+    `raw_path` is the path as it was sent. A target may begin with a scheme and an authority, which
+    are left out: that form is for proxies, but every server has to accept it (RFC 9112, section
+    3.2.2). `path` is `raw_path` with the escapes of unreserved characters and `@` decoded, once.
+    Every other escape stays in it, and no route matches a path with a `%`.
     """
-    if scope["type"] != "http" or scope["raw_path"].startswith(b"/"):
+    raw_path: bytes = scope["raw_path"]
+    origin = None if raw_path.startswith(b"/") else _ORIGIN.match(raw_path)
+    if origin is None and b"%" not in raw_path:
         return scope
-    origin = _ORIGIN.match(scope["raw_path"])
-    if not origin:
-        return scope
-    raw_path = scope["raw_path"][origin.end() :] or b"/"
-    return {**scope, "raw_path": raw_path, "path": unquote(raw_path.decode("ascii"))}
+    if origin is not None:
+        raw_path = raw_path[origin.end() :] or b"/"
+    path = _ESCAPE.sub(_plain_character, raw_path).decode("ascii")
+    return {**scope, "raw_path": raw_path, "path": path}
+
+
+def _plain_character(escape: re.Match[bytes]) -> bytes:
+    """The character that an escape stands for if it is one of `_PLAIN`, else the escape itself."""
+    character = bytes.fromhex(escape[1].decode())
+    return character if character[0] in _PLAIN else escape[0]

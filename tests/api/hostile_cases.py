@@ -123,8 +123,8 @@ WORDS = [
 
 PATHS = [
     "/v1/weights.npy/",
-    "/v1/weights%2Enpy",
-    "/v1/weights%2enpy",
+    "/v1/weights%252Enpy",
+    "/v1%2Fweights.npy",
     "//v1/weights.npy",
     "/v1//weights.npy",
     "/v1/./weights.npy",
@@ -136,8 +136,8 @@ PATHS = [
     "/v1/weights.npy;v=1",
     "/V1/weights.npy",
     "/schemes/",
-    "/schemes/he%5Fnormal",
-    "/openapi%2Ejson",
+    "/schemes/he%2Fnormal",
+    "/openapi%2Cjson",
 ]
 
 UNPARSABLE = [

@@ -51,8 +51,8 @@ def test_a_near_miss_is_shown_the_word(address: Address, query: str, hint: str) 
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_path_has_one_spelling(address: Address, path: str) -> None:
-    """Escapes, slashes, dots and case make another path, which is not there; nobody is sent on."""
+def test_a_near_path_is_another_one(address: Address, path: str) -> None:
+    """Slashes, dots, case and escapes of reserved characters make a path that is not there."""
     answer = ask(address, f"{path}?shape=4,3&seed=1&name=w&scheme=normal")
     assert answer.status == 404
     assert problem(answer)["reason"] == "not_found"
@@ -70,12 +70,11 @@ def test_what_is_no_http_is_answered_all_the_same(address: Address, request_byte
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("POST", "/v1/weights.npy", "GET, HEAD"),
-        ("OPTIONS", "/v1/weights.npy", "GET, HEAD"),
-        ("DELETE", "/schemes", "GET, HEAD"),
-        ("GET", "/v1/weights", "POST"),
-        ("HEAD", "/v1/weights", "POST"),
-        ("BREW", "/livez", "GET, HEAD"),
+        ("POST", "/v1/weights.npy", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/schemes", "GET, HEAD, OPTIONS"),
+        ("GET", "/v1/weights", "OPTIONS, POST"),
+        ("HEAD", "/v1/weights", "OPTIONS, POST"),
+        ("BREW", "/livez", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(

@@ -102,7 +102,7 @@ def test_a_bad_body_is_a_problem(
 def test_other_methods_are_told_which_there_are(address: Address) -> None:
     """405 with all three."""
     answer = ask(address, "/recommend", "PUT")
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
 @pytest.mark.parametrize(

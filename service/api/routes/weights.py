@@ -63,7 +63,7 @@ class Issuer:
 
     async def get(self, form: str, request: Request) -> ASGIApp:
         """The tensor that the query asks for."""
-        answer = _answer(form, request.scope["query_string"], self.max_bytes)
+        answer = _answer(form, _target(request), self.max_bytes)
         if not answer.drawn:
             held = answer_without_body(request, answer.tag, answer.caching)
             if held is not None:
@@ -74,9 +74,9 @@ class Issuer:
 
     async def certificate(self, request: Request) -> Response:
         """Every fact about the tensor that the query asks for."""
-        query = request.scope["query_string"]
-        issued = issue(parse_query(query), "json", max_bytes=self.max_bytes)
-        location = location_header(issued, _target("json", query))
+        target = _target(request)
+        issued = issue(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
+        location = location_header(issued, target)
         if issued.drawn:
             return json_response(issued.certificate(), {"Cache-Control": "no-store"} | location)
         return document(request, issued.certificate(), location)
@@ -92,12 +92,15 @@ class Issuer:
         return TensorResponse(TensorBody(issued.plan), _headers(issued, headers), self.pool)
 
 
-def _answer(form: str, query: bytes, max_bytes: int) -> Answer:
-    """The answer to this query, remembered if it is not too long and has its seed."""
-    if len(query) > MOST_URL_BYTES:
-        return _new_answer(form, query, max_bytes)
+def _answer(form: str, target: bytes, max_bytes: int) -> Answer:
+    """The answer to the GET of `target`, remembered if it is not too long and has its seed.
+
+    It is remembered by the whole target: of the spellings of a path one alone is immutable.
+    """
+    if len(target) > MOST_URL_BYTES:
+        return _new_answer(form, target, max_bytes)
     try:
-        return _kept_answer(form, query, max_bytes)
+        return _kept_answer(form, target, max_bytes)
     except _NotToBeKept as made:
         return made.answer
 
@@ -110,17 +113,17 @@ class _NotToBeKept(Exception):
 
 
 @lru_cache(maxsize=ANSWERS_KEPT)
-def _kept_answer(form: str, query: bytes, max_bytes: int) -> Answer:
-    answer = _new_answer(form, query, max_bytes)
+def _kept_answer(form: str, target: bytes, max_bytes: int) -> Answer:
+    answer = _new_answer(form, target, max_bytes)
     if answer.drawn:
         raise _NotToBeKept(answer)
     return answer
 
 
-def _new_answer(form: str, query: bytes, max_bytes: int) -> Answer:
-    issued = issue(parse_query(query), form, max_bytes=max_bytes)
+def _new_answer(form: str, target: bytes, max_bytes: int) -> Answer:
+    issued = issue(parse_query(_query(target)), form, max_bytes=max_bytes)
     tag = tensor_tag(issued)
-    caching = caching_headers(issued, tag, _target(form, query))
+    caching = caching_headers(issued, tag, target)
     headers = _headers(issued, caching)
     return Answer(issued.drawn, tag, caching, headers, TensorBody(issued.plan))
 
@@ -130,6 +133,12 @@ def _headers(issued: Issue, caching: dict[str, str]) -> list[tuple[bytes, bytes]
     return [(name.lower().encode(), value.encode()) for name, value in everything.items()]
 
 
-def _target(form: str, query: bytes) -> bytes:
-    """The request target as it was sent: PlainRoute lets no second spelling of a path through."""
-    return f"{PATH}.{form}?".encode() + query
+def _target(request: Request) -> bytes:
+    """The request target as it was sent, from the path on."""
+    raw_path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return raw_path + b"?" + query
+
+
+def _query(target: bytes) -> bytes:
+    return target.partition(b"?")[2]
