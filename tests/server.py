@@ -33,10 +33,10 @@ class Address:
 
 
 @contextmanager
-def running(app: Callable[..., Any] | str, **config: Any) -> Iterator[Address]:
+def running(app: Callable[..., Any] | str, port: int = 0, **config: Any) -> Iterator[Address]:
     """Serve an ASGI app, or the import string of one, while the block runs.
 
-    `config` goes to `uvicorn.Config`. Log records stay with pytest, and streams that are left
+    Port 0 is any free one. `config` goes to `uvicorn.Config`. Log records stay with pytest, and streams that are left
     over at the end are cancelled after one second.
     """
     defaults = {
@@ -46,7 +46,7 @@ def running(app: Callable[..., Any] | str, **config: Any) -> Iterator[Address]:
         "timeout_graceful_shutdown": 1,
     }
     server = uvicorn.Server(uvicorn.Config(app, **(defaults | config)))
-    (listener,) = listen("127.0.0.1", 0)
+    (listener,) = listen("127.0.0.1", port)
     with listener:
         thread = Thread(target=server.run, args=([listener],), name="uvicorn", daemon=True)
         thread.start()

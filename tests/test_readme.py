@@ -3,8 +3,10 @@
 import json
 import re
 import shlex
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import httpx2
 import pytest
 
 from service.api.app import create_app
+from service.api.protocol import ProblemProtocol
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
 from service.settings import Settings, variable
@@ -41,8 +44,21 @@ def base() -> Iterator[str]:
         yield address.url
 
 
+FETCH = next(block for block in blocks("sh") if "-o conv1.npy" in block)
+"""The first screen's shell lines, from a URL to a file."""
+
+DOCUMENTED = "http://127.0.0.1:8000"
+
+
+def fetch(lines: str, base: str, folder: Path) -> "subprocess.Popen[str]":
+    """A shell that runs these lines."""
+    command = ["sh", "-c", lines.replace(DOCUMENTED, base)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True)
+
+
 def run(command: list[str], base: str, folder: Path) -> str:
-    words = [word.replace("http://127.0.0.1:8000", base) for word in command]
+    words = [word.replace(DOCUMENTED, base) for word in command]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout
 
@@ -50,8 +66,8 @@ def run(command: list[str], base: str, folder: Path) -> str:
 @pytest.mark.needs("curl")
 def test_the_first_screen_puts_a_tensor_in_hand(base: str, tmp_path: Path) -> None:
     """The quoted curl as typed, then the Python lines; the shell gives the same file."""
-    first, advice, second, wrong = commands("curl")
-    run(first, base, tmp_path)
+    _, advice, second, wrong = commands("curl")
+    assert run(["sh", "-c", FETCH.replace(DOCUMENTED, base)], base, tmp_path) == ""
     loaded = run([sys.executable, "-c", blocks("python")[0]], base, tmp_path)
     assert re.match(r"\(64, 3, 7, 7\) float32 0\.11[67]", loaded)
     fetched = (tmp_path / "conv1.npy").read_bytes()
@@ -78,12 +94,47 @@ def test_from_a_question_to_weights_in_rust(base: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("curl")
-def test_the_quoted_curl_fails_loudly(base: str, tmp_path: Path) -> None:
-    """Negative control: with a field spelled wrong it exits with an error and writes no file."""
-    command = [word.replace("shape=64", "shap=64") for word in commands("curl")[0]]
-    with pytest.raises(subprocess.CalledProcessError):
-        run([word for word in command if "retry" not in word and word != "30"], base, tmp_path)
-    assert not (tmp_path / "conv1.npy").exists()
+@pytest.mark.parametrize(
+    ("right", "wrong", "hint"),
+    [
+        ("activation=relu", "scheme=he_norml", "the nearest are he_normal, "),
+        ("shape=64", "shap=64", "the nearest are shape, "),
+        ("activation=relu", "scheme=normal&std=1e39", "use a wider dtype"),
+    ],
+)
+@pytest.mark.parametrize("before", [None, b"an older tensor"])
+def test_the_quoted_curl_shows_a_refusal_at_once(
+    base: str, tmp_path: Path, right: str, wrong: str, hint: str, before: bytes | None
+) -> None:
+    """The hint on standard output, curl's status 22, and under the tensor's name what was there."""
+    file = tmp_path / "conv1.npy"
+    if before is not None:
+        file.write_bytes(before)
+    assert right in FETCH
+    start = time.monotonic()
+    with fetch(FETCH.replace(right, wrong), base, tmp_path) as shell:
+        said, _ = shell.communicate(timeout=30)
+    assert time.monotonic() - start < 5
+    assert shell.returncode == 22
+    assert hint in json.loads(said)["errors"][0]["hint"]
+    assert (file.read_bytes() if file.exists() else None) == before
+
+
+@pytest.mark.needs("curl")
+def test_the_quoted_curl_waits_for_the_first_start(tmp_path: Path) -> None:
+    """Nothing listens at first, as while `make run` installs; then kernels are compiled for 3 s."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file = tmp_path / "conv1.npy"
+    with fetch(FETCH, f"http://127.0.0.1:{port}", tmp_path) as shell:
+        time.sleep(1.5)
+        app = create_app(Settings(), warm_up=lambda: time.sleep(3))
+        with running(app, port, http=ProblemProtocol):
+            said, errors = shell.communicate(timeout=60)
+    assert (shell.returncode, said) == (0, "")
+    assert "Failed to connect" in errors
+    assert "503" in errors
+    assert file.read_bytes().startswith(b"\x93NUMPY")
 
 
 def test_every_verb_is_the_makefiles_and_the_other_way_round() -> None:

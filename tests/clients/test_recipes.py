@@ -2,7 +2,6 @@
 
 import io
 import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +45,7 @@ def run(folder: Path, *command: str) -> str:
 @pytest.mark.needs("curl", "g++")
 def test_cpp_reads_what_curl_stored(server: Address, tmp_path: Path) -> None:
     """The curl and the C++ as they stand; the compiler has nothing to warn of."""
-    run(tmp_path, *shlex.split(block("sh", server)))
+    run(tmp_path, "sh", "-c", block("sh", server))
     (tmp_path / "recipe.cpp").write_text(block("cpp", server))
     run(tmp_path, "g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "recipe.cpp", "-o", "recipe")
     assert np.float32(run(tmp_path, "./recipe")) == by_numpy(server)
