@@ -1,9 +1,11 @@
-"""The roof: python -m service serve | weights | recommend | openapi.
+"""The roof: python -m service COMMAND.
 
 Kept readable to a Python too old for the rest, so that it can say so.
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 if sys.version_info < (3, 11):  # noqa: UP036 - who runs an older one anyway reads this line
     sys.exit("Fanin needs Python 3.11 or newer, and this is " + sys.version.split()[0])
@@ -11,10 +13,14 @@ if sys.version_info < (3, 11):  # noqa: UP036 - who runs an older one anyway rea
 USAGE = """usage: python -m service COMMAND [option ...]
 
 commands:
-  serve      answer HTTP
-  weights    write one tensor to a file
-  recommend  say what a layer's weights should start as
-  openapi    print the OpenAPI document
+  serve        answer HTTP
+  weights      write one tensor to a file
+  recommend    say what a layer's weights should start as
+  schemes      list the schemes, or say all about one
+  activations  list the activations with their gains
+  layers       list the layers with the letters of their axes
+  dtypes       list the element types
+  openapi      print the OpenAPI document
 
 python -m service COMMAND --help lists a command's options.
 """
@@ -83,6 +89,12 @@ def _recommend(arguments: list[str]) -> int:
     return print_recommendation(arguments)
 
 
+def _listing(name: str, arguments: list[str]) -> int:
+    from service.cli.listing import print_listing
+
+    return print_listing(name, arguments)
+
+
 def _openapi(arguments: list[str]) -> int:
     from service.api.app import create_app
     from service.cli.files import printed
@@ -93,10 +105,14 @@ def _openapi(arguments: list[str]) -> int:
     return printed(json_bytes(create_app(usable_settings()).openapi()))
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _serve,
     "weights": _weights,
     "recommend": _recommend,
+    "schemes": partial(_listing, "schemes"),
+    "activations": partial(_listing, "activations"),
+    "layers": partial(_listing, "layers"),
+    "dtypes": partial(_listing, "dtypes"),
     "openapi": _openapi,
 }
 

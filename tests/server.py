@@ -36,8 +36,8 @@ class Address:
 def running(app: Callable[..., Any] | str, port: int = 0, **config: Any) -> Iterator[Address]:
     """Serve an ASGI app, or the import string of one, while the block runs.
 
-    Port 0 is any free one. `config` goes to `uvicorn.Config`. Log records stay with pytest, and streams that are left
-    over at the end are cancelled after one second.
+    Port 0 is any free one. `config` goes to `uvicorn.Config`. Log records stay with pytest, and
+    streams that are left over at the end are cancelled after one second.
     """
     defaults = {
         "http": "h11",

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
+from service.cli.hints import shell_hint
 from service.errors import Problem
 from service.settings import Settings, SettingsError, load_settings
 
@@ -18,9 +19,11 @@ FAILED = 1
 class LineParser(argparse.ArgumentParser):
     """argparse without abbreviations, and without the usage in front of an error."""
 
-    def __init__(self, command: str, description: str, usage: str | None = None) -> None:
+    def __init__(
+        self, command: str, description: str, usage: str | None = None, epilog: str | None = None
+    ) -> None:
         name = f"python -m service {command}"
-        super().__init__(name, usage, description, allow_abbrev=False)
+        super().__init__(name, usage, description, epilog, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Say it in one line; exits with REFUSED."""
@@ -44,7 +47,7 @@ def complain(line: str) -> None:
 
 
 def complain_of(problems: Iterable[Problem]) -> None:
-    """A line for each problem; what the server's page tells, --help does here."""
+    """A line for each problem."""
     for problem in problems:
         field = f"{problem.field}: " if problem.field else ""
-        complain(f"{field}{problem.message} ({problem.hint.replace('/docs', '--help')})")
+        complain(f"{field}{problem.message} ({shell_hint(problem.hint)})")

@@ -4,7 +4,7 @@ from service.advice import Question, parse_question_words, recommend
 from service.cli.files import printed
 from service.cli.parser import REFUSED, LineParser, complain_of, usable_settings
 from service.cli.report import report
-from service.cli.words import add_fields, read_words
+from service.cli.words import LISTED, add_fields, read_words
 from service.errors import FaninError
 
 _DESCRIPTION = "Say what a layer's weights should start as, and why."
@@ -25,7 +25,7 @@ def print_recommendation(arguments: list[str]) -> int:
 
 
 def _parser() -> LineParser:
-    parser = LineParser("recommend", _DESCRIPTION, _USAGE)
+    parser = LineParser("recommend", _DESCRIPTION, _USAGE, LISTED)
     parser.add_argument(
         "--json", action="store_const", const="", help="the whole answer, as /recommend gives it"
     )

@@ -19,7 +19,7 @@ def report(answer: Recommendation) -> str:
         "Why": answer.rationale,
         "Mind": warnings,
         "Or": map(_alternative, answer.alternatives),
-        "Read": map(_reference, answer.references),
+        "Read": map(cited, answer.references),
     }
     code = {
         "In other frameworks": _lines(answer),
@@ -70,6 +70,7 @@ def _lines(answer: Recommendation) -> Iterator[str]:
         yield f"{framework}{executed}: {line.code or line.note}"
 
 
-def _reference(reference: Reference) -> str:
+def cited(reference: Reference) -> str:
+    """A paper as a bibliography has it."""
     authors = ", ".join(reference.authors)
     return f"{authors} ({reference.year}): {reference.title}. {reference.where}."

@@ -14,6 +14,11 @@ _NEGATIVE = re.compile(r"-[0-9.:]")
 _DESCRIPTION = "Write one tensor: the very bytes that its URL gives."
 _USAGE = "%(prog)s --shape 64,3,7,7 --scheme he_normal --seed 42 --name conv1.weight -o w.npy"
 
+LISTED = (
+    "python -m service schemes, activations, layers and dtypes list the words that options take."
+)
+"""The last line of the help of each command that takes fields."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -65,7 +70,7 @@ class _Once(argparse.Action):
 
 
 def _parser() -> LineParser:
-    parser = LineParser("weights", _DESCRIPTION, _USAGE)
+    parser = LineParser("weights", _DESCRIPTION, _USAGE, LISTED)
     parser.add_argument(
         "-o",
         "--output",

@@ -6,9 +6,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from service.api.scheme_schema import scheme_schema
 from service.errors import FaninError
 from service.initializers.schemes import SCHEMES
+from service.listings.scheme_schema import scheme_schema
 from service.plan import plan
 from service.spec import NUMBER_FIELDS, parse_json
 

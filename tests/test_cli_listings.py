@@ -1,0 +1,210 @@
+"""The shell's tables, and the hints that lead to them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import service
+from service.__main__ import main
+from service.cli.hints import shell_hint
+from service.errors import FaninError, Problem
+from service.initializers.activations import ACTIVATIONS
+from service.initializers.layers import LAYERS, STACKS
+from service.initializers.schemes import SCHEMES
+from service.plan.issuing import issue
+from service.spec import parse_query
+from service.wire.dtypes import DTYPES
+from tests.api.hostile_cases import QUERIES, SHAPES, WORDS
+from tests.application import ask, serving
+from tests.process import run
+from tests.server import Address
+
+NAMES = {
+    "schemes": list(SCHEMES),
+    "activations": list(ACTIVATIONS),
+    "layers": list(LAYERS),
+    "dtypes": list(DTYPES),
+}
+A_PAGE = re.compile(r"(?<!\w)/[a-z]")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[Address]:
+    with serving(warm_up=lambda: None) as address:
+        yield address
+
+
+def typed(capfdbinary: pytest.CaptureFixture[bytes], *words: str) -> bytes:
+    """What a command that succeeds prints; it says nothing on standard error."""
+    assert main(list(words)) == 0
+    said = capfdbinary.readouterr()
+    assert said.err == b""
+    return said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (["schemes"], "/schemes"),
+        (["schemes", "he_normal"], "/schemes/he_normal"),
+        (["schemes", "kaiming_uniform"], "/schemes/he_uniform"),
+        (["schemes", "zeros@1"], "/schemes/zeros"),
+        (["activations"], "/activations"),
+        (["layers"], "/layers"),
+        (["dtypes"], "/dtypes"),
+    ],
+)
+def test_json_is_the_body_of_the_route(
+    address: Address, capfdbinary: pytest.CaptureFixture[bytes], words: list[str], path: str
+) -> None:
+    """Equal to the byte, wherever `--json` stands."""
+    body = ask(address, path).body
+    assert typed(capfdbinary, *words, "--json") == body
+    assert typed(capfdbinary, words[0], "--json", *words[1:]) == body
+
+
+@pytest.mark.parametrize(("command", "names"), NAMES.items())
+def test_a_table_has_a_line_for_each_record(
+    capfdbinary: pytest.CaptureFixture[bytes], command: str, names: list[str]
+) -> None:
+    """Below the head, in the table's order; no line ends in spaces."""
+    lines = typed(capfdbinary, command).decode().splitlines()
+    assert [line.split()[0] for line in lines[1 : len(names) + 1]] == names
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_columns_are_aligned(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Each cell of the table of layers begins where the head of its column does."""
+    head, *rows = typed(capfdbinary, "layers").decode().splitlines()[: len(LAYERS) + 1]
+    places = [head.index(stack) for stack in STACKS]
+    for row, layer in zip(rows, LAYERS.values(), strict=True):
+        cells = [row[place:].split()[0] for place in places]
+        assert cells == [layer.letters.get(stack, "-") for stack in STACKS]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["schemes"], "he_normal kaiming_normal fan_in Normal that keeps the variance "),
+        (["schemes"], "embedding normal"),
+        (["schemes", "he_normal"], "distribution normal, truncated_normal"),
+        (["schemes", "he_normal"], "also kaiming_normal"),
+        (["schemes", "he_normal"], "paper K. He, X. Zhang, S. Ren, J. Sun (2015): Delving Deep "),
+        (["schemes", "zeros"], "options -"),
+        (["activations"], "tanh - glorot_uniform 1.59254 1.46741 1.66667 - tanh(z)"),
+        (["activations"], "silu swish variance_scaling 1.67653 "),
+        (["layers"], "E independent copies: "),
+        (["dtypes"], "bfloat16 2 8 bits 3.38953e+38 safetensors, raw, json"),
+    ],
+)
+def test_a_table_says_what_is_asked_most(
+    capfdbinary: pytest.CaptureFixture[bytes], words: list[str], line: str
+) -> None:
+    """One line of each, its columns one space apart."""
+    lines = typed(capfdbinary, *words).decode().splitlines()
+    assert any(" ".join(each.split()).startswith(line.rstrip()) for each in lines)
+
+
+def test_a_process_of_its_own_prints_the_table() -> None:
+    """As a shell starts it."""
+    done = run("dtypes")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"DTYPE ")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (
+            "HeNormal",
+            "scheme: 'HeNormal' is not known "
+            "(write he_normal; python -m service schemes lists all)",
+        ),
+        ("he_normal@2", "scheme: he_normal has revision 1 only (write he_normal or he_normal@1)"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_scheme_nobody_knows_is_one_line(
+    capfdbinary: pytest.CaptureFixture[bytes], name: str, line: str, more: list[str]
+) -> None:
+    """On standard error, status 2."""
+    assert main(["schemes", name, *more]) == 2
+    said = capfdbinary.readouterr()
+    assert (said.out, said.err.decode()) == (b"", line + "\n")
+
+
+@pytest.mark.parametrize("words", [["layers", "dense"], ["schemes", "a", "b"], ["dtypes", "--x"]])
+def test_what_a_table_does_not_take_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """Status 2, and where the options are listed."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"(python -m service {words[0]} --help lists the options)")
+
+
+@pytest.mark.parametrize("command", ["weights", "recommend"])
+def test_help_names_the_tables(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """Where a command takes fields; the help of all commands lists the tables too."""
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    helped = " ".join(capsys.readouterr().out.split())
+    assert "python -m service schemes, activations, layers and dtypes list the words" in helped
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert all(re.search(rf"^  {name} ", listed, re.MULTILINE) for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (
+            "write he_normal; /schemes lists all",
+            "write he_normal; python -m service schemes lists all",
+        ),
+        ("see /schemes/he_normal.", "see python -m service schemes he_normal."),
+        ("/layers, then /dtypes", "python -m service layers, then python -m service dtypes"),
+        ("ask /recommend", "ask python -m service recommend"),
+        ("/docs lists all", "--help lists all"),
+        ("and/layers or /v1/layers or /layersome", "and/layers or /v1/layers or /layersome"),
+    ],
+)
+def test_a_page_becomes_a_command(hint: str, expected: str) -> None:
+    """A page's path alone, not what looks like a part of one."""
+    assert shell_hint(hint) == expected
+
+
+def refusals() -> Iterator[Problem]:
+    """What is said to every hostile query."""
+    start = "shape=4,3&seed=1&name=w"
+    queries = [f"{start}&{query}" for query, *_ in [*QUERIES, *WORDS]]
+    queries += [f"shape={shape}" for shape, _ in SHAPES]
+    for query in queries:
+        try:
+            issue(parse_query(query.encode()), "npy", max_bytes=2**44)
+        except FaninError as error:
+            yield from error.problems
+
+
+def test_no_hint_of_the_shell_names_a_page() -> None:
+    """Over all hostile queries, many of whose hints do name one over HTTP (control)."""
+    problems = list(refusals())
+    assert sum(bool(A_PAGE.search(problem.hint)) for problem in problems) > 20
+    assert [each.hint for each in problems if A_PAGE.search(shell_hint(each.hint))] == []
+
+
+def test_every_page_that_tables_name_has_a_command() -> None:
+    """A literal such as "/schemes" below HTTP is the page that a hint sends to."""
+    [root] = service.__path__
+    files = [path for path in Path(root).rglob("*.py") if "api" not in path.parts]
+    nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text())))
+    literals = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    pages = {text for text in literals if isinstance(text, str) and re.fullmatch("/[a-z]+", text)}
+    assert {"/schemes", "/layers", "/docs"} <= pages
+    assert [page for page in pages if A_PAGE.search(shell_hint(f"see {page}"))] == []
