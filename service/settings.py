@@ -20,7 +20,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True)
 
-    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="The address to listen on, or a name: all of its addresses.",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="Its port; 0 is any free one.")
     workers: int = Field(default=1, ge=1, le=256, description="Processes that share the port.")
     max_bytes: int = Field(
