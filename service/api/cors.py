@@ -1,7 +1,7 @@
 """Cross-origin requests (the CORS protocol of the Fetch standard): any page may read any answer.
 
-The service knows no cookies and no credentials, so a page gets nothing that its own server could
-not get. The value `*` is the same for every origin, so no answer needs `Vary: Origin`.
+The service knows no cookies, no credentials and no secrets: an answer depends on the request alone.
+The value `*` is the same for every origin, so no answer needs `Vary: Origin`.
 """
 
 from collections.abc import Awaitable, Iterable
