@@ -12,7 +12,7 @@ from service.__main__ import main
 from service.cli.hints import shell_hint
 from service.errors import FaninError, Problem
 from service.initializers.activations import ACTIVATIONS
-from service.initializers.layers import LAYERS, STACKS
+from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
 from service.plan.issuing import issue
 from service.spec import parse_query
@@ -79,10 +79,10 @@ def test_a_table_has_a_line_for_each_record(
 def test_columns_are_aligned(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """Each cell of the table of layers begins where the head of its column does."""
     head, *rows = typed(capfdbinary, "layers").decode().splitlines()[: len(LAYERS) + 1]
-    places = [head.index(stack) for stack in STACKS]
+    places = [head.index(framework) for framework in FRAMEWORKS]
     for row, layer in zip(rows, LAYERS.values(), strict=True):
         cells = [row[place:].split()[0] for place in places]
-        assert cells == [layer.letters.get(stack, "-") for stack in STACKS]
+        assert cells == [layer.letters.get(framework, "-") for framework in FRAMEWORKS]
 
 
 @pytest.mark.parametrize(

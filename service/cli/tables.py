@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from service import listings
 from service.cli.report import cited
 from service.initializers.activations import ACTIVATIONS, Activation
-from service.initializers.layers import LAYERS, FRAMEWORKS
+from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES, Scheme
 from service.stream.precision import PRECISIONS
 from service.wire.dtypes import DTYPES

@@ -5,7 +5,7 @@ from typing import Any
 
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
-from service.initializers.layers import LAYERS, FRAMEWORKS
+from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.layouts import LETTERS
 from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
 from service.listings.scheme_schema import scheme_schema
