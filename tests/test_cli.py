@@ -19,8 +19,8 @@ from tests.application import ask, ready
 from tests.process import ROOT, run
 from tests.server import Address
 
-TENSOR = ["--shape", "4,3", "--scheme", "he_normal", "--seed", "7", "--name", "w"]
-URL = "/v1/weights.{}?shape=4,3&scheme=he_normal&seed=7&name=w"
+TENSOR = ["--shape", "4,4", "--scheme", "he_normal", "--seed", "7", "--name", "w"]
+URL = "/v1/weights.{}?shape=4,4&scheme=he_normal&seed=7&name=w"
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,22 @@ def test_values_may_begin_with_a_minus(tmp_path: Path, arguments: list[str]) -> 
     assert write_weights(words) == 0
 
 
+def test_warnings_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line each on standard error, and the file is written all the same."""
+    output = tmp_path / "w.npy"
+    words = ["--shape", "7,7,3,64", "--activation", "relu", "--seed", "1", "-o", str(output)]
+    assert write_weights(words) == 0
+    lines = capsys.readouterr().err.splitlines()
+    codes = [line.partition(": ")[0] for line in lines]
+    assert codes == ["suspicious_layout", "layer_guessed", "name_missing"]
+    assert "as HWIO it would be 7 x 7, 3 in, 64 out, with std 0.116642" in lines[0]
+    assert output.stat().st_size == 128 + 4 * 7 * 7 * 3 * 64
+
+
 def test_a_drawn_seed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a seed one is drawn; the line has the command and the URL of the same bytes."""
     output = tmp_path / "w.npy"
-    words = ["--shape", "4,3", "--scheme", "normal", "--fan-in", "3", "--name", "it's"]
+    words = ["--shape", "4,3", "--scheme", "normal", "--parts", "2", "--name", "it's"]
     assert write_weights([*words, "-o", str(output)]) == 0
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("seed ")
@@ -211,7 +223,7 @@ def test_a_file_gets_the_permissions_of_any_other(tmp_path: Path) -> None:
     plain.touch()
     assert link.is_symlink()
     assert real.stat().st_mode == plain.stat().st_mode
-    assert np.load(real).shape == (4, 3)
+    assert np.load(real).shape == (4, 4)
 
 
 def test_a_person_sees_progress_and_a_script_does_not(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def write_weights(arguments: list[str]) -> int:
     except OSError as error:
         complain(f"{wish.output}: {error.strerror or error}")
         return FAILED
+    for warning in issued.plan.warnings:
+        complain(f"{warning.code}: {warning.message}")
     if issued.drawn:
         seed = issued.plan.spec.seed
         complain(f"seed {seed} was drawn; the same again: {_command(wish, seed)}, or {issued.url}")
