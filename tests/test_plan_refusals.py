@@ -50,7 +50,7 @@ REFUSED = [
     ("scheme=truncated_normal&bounds=0,1e-30", "nothing_between", "bounds", "constant"),
     # what a dtype cannot hold
     ("scheme=normal&std=1e300", "overflows_dtype", "dtype", "wider"),
-    ("scheme=normal&std=1e308&dtype=float64", "overflows_dtype", "dtype", "wider"),
+    ("scheme=normal&std=1e308&dtype=float64", "overflows_dtype", "", "smaller"),
     ("scheme=normal&std=9700&dtype=float16", "overflows_dtype", "dtype", "wider"),
     ("scheme=normal&mean=440&std=5&dtype=float8_e4m3fn", "overflows_dtype", "dtype", "wider"),
     ("scheme=constant&value=465&dtype=float8_e4m3fn", "overflows_dtype", "dtype", "wider"),
@@ -61,14 +61,12 @@ REFUSED = [
     ("scheme=normal&std=1e-9&dtype=float16", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=constant&value=1e-50", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=constant&value=0.0009&dtype=float8_e4m3fn", "vanishes_in_dtype", "dtype", "zeros"),
-    (
-        "scheme=uniform&low=-0.0009&high=0.0009&dtype=float8_e4m3fn",
-        "vanishes_in_dtype",
-        "dtype",
-        "",
-    ),
+    ("scheme=uniform&low=-97e-5&high=97e-5&dtype=float8_e4m3fn", "vanishes_in_dtype", "dtype", ""),
     # a uniform whose steps would themselves be rounded
     ("scheme=uniform&low=-1e-37&high=1e-37", "vanishes_in_dtype", "dtype", "float64"),
+    ("scheme=uniform&low=-1e-37&high=1e-37&dtype=bfloat16", "vanishes_in_dtype", "dtype", "e-31"),
+    ("scheme=uniform&low=-1e-37&high=1e-37&dtype=float16", "vanishes_in_dtype", "dtype", "larger"),
+    ("scheme=uniform&low=-1e-300&high=1e-300&dtype=float64", "vanishes_in_dtype", "", "2.02e-292"),
     # what the extreme words of a truncated normal reach, not what its bounds allow
     ("scheme=truncated_normal&low=-1e38&high=1e38&std=1e39", "overflows_dtype", "dtype", ""),
     (
@@ -82,9 +80,9 @@ REFUSED = [
     ("stride=1,1&fan_in=5&scheme=he_normal", "stride_mismatch", "stride", "leave stride out"),
     ("scheme=truncated_normal&low=-1&high=1&std=1e20", "nothing_between", "std", "uniform"),
     ("scheme=truncated_normal&low=50&high=60", "nothing_between", "low", "mean"),
-    ("scheme=uniform&low=1.00000001&high=1.00000002", "nothing_between", "dtype", "apart"),
+    ("scheme=uniform&low=1.00000001&high=1.00000002", "nothing_between", "dtype", "float64"),
     (
-        "scheme=uniform&low=1.00000001&high=1.00000002&dtype=bfloat16",
+        "scheme=uniform&low=1.00000001&high=1.00000002&dtype=float8_e5m2",
         "nothing_between",
         "dtype",
         "apart",
@@ -158,6 +156,9 @@ ALLOWED = [
     "scheme=normal&std=1e-44",
     "scheme=normal&std=1e-308&dtype=float64",
     "scheme=uniform&low=-65519&high=65519&dtype=float16",
+    "scheme=uniform&low=0.51&high=0.56&dtype=float8_e5m2",
+    "scheme=uniform&low=1.001&high=1.002&dtype=bfloat16",
+    "scheme=uniform&low=-98e-5&high=98e-5&dtype=float8_e4m3fn",
     "scheme=uniform&low=-2e-31&high=2e-31",
     "scheme=uniform&low=-0.001&high=0.001&dtype=float8_e4m3fn",
     "scheme=uniform&low=0.51&high=0.56&dtype=float8_e5m2",

@@ -1,6 +1,8 @@
-"""Whether a dtype can hold what a draw can reach: refused before the first byte, or never."""
+"""The outermost values that a draw can have in a dtype, and the refusal of what does not fit."""
 
-from math import inf, isfinite
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,82 +18,154 @@ from service.stream.draws import (
     UniformBetween,
 )
 from service.stream.precision import PRECISIONS, nearest
+from service.stream.reference.arrays import WideWords, Words
 from service.stream.reference.values import values32, values64
-
-FARTHEST_SIGMAS = {"float32": 6.7638, "float64": 9.4926}
-"""sqrt(-2 ln 2^-33) and sqrt(-2 ln 2^-65): the longest radii of Box-Muller, rounded up."""
 
 UNIFORM_STEPS = {"float32": 2.0**24, "float64": 2.0**53}
 """How many odd multiples of the smallest step a uniform variate has on either side of 0."""
 
-EXTREME_WORDS = np.array([[0, 2**31 - 1, 2**31, 2**32 - 1]], np.uint32)
-"""The words of the outermost truncated normals: both ends, and either side of the sign."""
+UNIFORM_ENDS = np.array([[0x7FFFFFFF, 0x80000000] * 2], np.uint32)
+"""The words of the largest and the smallest uniform variate, which rises with the signed word."""
+
+NORMAL_ENDS = np.array([[0, 0x40000000, 0, 0], [0, 0xC0000000, 0, 0x80000000]], np.uint32)
+"""The first word of a pair is that of the longest radius. The second words are quarter turns:
+the sine is 1 in the first block and -1 in the second, and so is the cosine."""
+
+NEIGHBOURS_32 = np.arange(4096, dtype=np.uint32)
+"""How far from its ends a truncated normal is looked at.
+
+Its variate rises with the word only up to its error, 5e-7 of it in float32. So a word beside
+the last can have the larger value. The exact variate grows by 1e-6, twice that error, within the
+last 2,148 of the 2^31 words, and within fewer the wider the bounds are.
+"""
+
+NEIGHBOURS_64 = np.concatenate(
+    [np.arange(512), np.arange(1, 1024) * 512, np.arange(1, 1024) * 512 + 511, [2**20 - 1] * 2]
+).astype(np.uint64)
+"""The same for wide words. The last of them round to float64 in runs of 1,024 or 2,048, so ends
+of half runs stand for the rest."""
+
+DTYPES_TO_TURN_TO = ("float16", "float32", "float64")
+"""Dtypes that every format can carry, the narrowest first."""
+
+
+@lru_cache(maxsize=1024)
+def outermost_values(draw: Draw, dtype: str) -> tuple[float, float]:
+    """Return the lowest and the highest number of the dtype that some word makes of the draw.
+
+    Both are infinite, with their signs, if a value goes beyond the largest finite number. The
+    draw's bounds have to contain a number of float32, or of float64 if that is the dtype.
+
+    For a truncated normal in float64 they may lie inside the true ones by an error of the
+    reference, about 1e-15 of the value. Everywhere else they are exact.
+    """
+    working = _working(dtype)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        if working == "float64":
+            values = values64(draw, _wide_words(draw)).astype(np.float64)
+        else:
+            values = values32(draw, _words(draw)).astype(np.float64)
+    if not np.isfinite(values).all():
+        return -np.inf, np.inf
+    low, high = outermost(draw, working)
+    ends = (min(max(float(end), low), high) for end in (values.min(), values.max()))
+    # 0.0 is added so that no -0.0 is told.
+    lowest, highest = (nearest(end, PRECISIONS[dtype]) + 0.0 for end in ends)
+    return lowest, highest
+
+
+def _working(dtype: str) -> str:
+    """The dtype in which values are made and put within bounds, before they are rounded."""
+    return "float64" if dtype == "float64" else "float32"
+
+
+def _words(draw: Draw) -> Words:
+    """Blocks of words, shape (n, 4), among whose values are the draw's outermost."""
+    match draw:
+        case Normal():
+            return NORMAL_ENDS
+        case Constant() | SymmetricUniform() | UniformBetween():
+            return UNIFORM_ENDS
+        case SymmetricTruncatedNormal() | TruncatedNormalBetween():
+            near = NEIGHBOURS_32
+            middle = np.uint32(2**31)
+            return np.concatenate([near, middle + near, middle + ~near, ~near]).reshape(-1, 4)
+
+
+def _wide_words(draw: Draw) -> WideWords:
+    match draw:
+        case Normal():
+            return NORMAL_ENDS.astype(np.uint64) << np.uint64(32)
+        case Constant() | SymmetricUniform() | UniformBetween():
+            ones = (UNIFORM_ENDS & np.uint32(1)).astype(np.uint64) * np.uint64(0xFFFFFFFF)
+            return UNIFORM_ENDS.astype(np.uint64) << np.uint64(32) | ones
+        case SymmetricTruncatedNormal() | TruncatedNormalBetween():
+            near = NEIGHBOURS_64
+            middle = np.uint64(2**63)
+            return np.concatenate([near, middle + near, middle + ~near, ~near]).reshape(-1, 4)
+
+
+class _Fault(NamedTuple):
+    """Why a draw cannot be issued in a dtype, and what to do other than change the dtype."""
+
+    reason: str
+    message: str
+    remedy: str
 
 
 def refuse_out_of_reach(draw: Draw, dtype: str) -> None:
     """Pass if the draw's values, rounded to the dtype, are finite and not zeros alone.
 
-    Raises ImpossibleError: `overflows_dtype`, `vanishes_in_dtype`, `nothing_between`.
+    Raises ImpossibleError: `overflows_dtype`, `vanishes_in_dtype`, `nothing_between`. The hint
+    names a dtype that would serve, if there is one.
     """
-    working = "float64" if dtype == "float64" else "float32"
-    _refuse_coarse(draw, working)
-    reached = _largest_magnitude(draw, working)
-    largest = PRECISIONS[dtype].largest
-    issued = nearest(reached, PRECISIONS[dtype])
-    if issued > largest:
-        message = f"values would go beyond {largest:.6g}, where {dtype} ends"
-        raise _refusal("overflows_dtype", message, "make them smaller, or use a wider dtype")
-    lowest, highest = outermost(draw, dtype)
-    if lowest > highest:
-        message = f"no {dtype} lies between the bounds"
-        raise _refusal("nothing_between", message, "move them apart, or use a wider dtype")
-    if (issued == 0 or lowest == highest == 0) and draw != Constant(0.0):
+    fault = _fault(draw, dtype)
+    if fault is None:
+        return
+    turn_to = next(_dtypes_that_serve(draw, dtype), None)
+    if turn_to is None:
+        raise ImpossibleError(fault.reason, Problem("", fault.message, fault.remedy))
+    hint = f"{fault.remedy}, or use the wider dtype={turn_to}"
+    raise ImpossibleError(fault.reason, Problem("dtype", fault.message, hint))
+
+
+def _dtypes_that_serve(draw: Draw, dtype: str) -> Iterator[str]:
+    for wider in DTYPES_TO_TURN_TO:
+        if PRECISIONS[wider].itemsize > PRECISIONS[dtype].itemsize and not _fault(draw, wider):
+            yield wider
+
+
+def _fault(draw: Draw, dtype: str) -> _Fault | None:
+    working = _working(dtype)
+    if (coarse := _coarse_uniform(draw, dtype)) is not None:
+        return coarse
+    lowest, highest = outermost_values(draw, dtype)
+    if max(-lowest, highest) > PRECISIONS[dtype].largest:
+        message = f"values would go beyond {PRECISIONS[dtype].largest:.6g}, the largest {dtype}"
+        return _Fault("overflows_dtype", message, "make them smaller")
+    low, high = outermost(draw, working)
+    if low > high:
+        message = f"no {working} lies between the bounds"
+        return _Fault("nothing_between", message, "move them apart")
+    if lowest == highest == 0 and draw != Constant(0.0):
         message = f"every value would be 0 in {dtype}"
-        raise _refusal("vanishes_in_dtype", message, "make them larger, or say scheme=zeros")
+        return _Fault("vanishes_in_dtype", message, "make them larger, or say scheme=zeros")
+    return None
 
 
-def _refuse_coarse(draw: Draw, working: str) -> None:
-    """Refuse a uniform whose step, limit / steps, would itself be rounded."""
-    match draw:
-        case SymmetricUniform(limit):
-            least = UNIFORM_STEPS[working] * 2.0 ** PRECISIONS[working].least_exponent
-            if 0 < limit < least:
-                message = f"below {least:.3g} a uniform has no {working} steps left"
-                raise _refusal("vanishes_in_dtype", message, "make it wider, or use float64")
+def _coarse_uniform(draw: Draw, dtype: str) -> _Fault | None:
+    """The fault of a uniform whose step, limit / steps, would itself be rounded.
 
-
-def _refusal(reason: str, message: str, hint: str) -> ImpossibleError:
-    return ImpossibleError(reason, Problem("dtype", message, hint))
-
-
-def _largest_magnitude(draw: Draw, working: str) -> float:
-    """What a value can at most be, from constants rounded to the working precision."""
-    precision = PRECISIONS[working]
-    match draw:
-        case Constant(value):
-            return nearest(abs(value), precision)
-        case SymmetricUniform(limit):
-            steps = UNIFORM_STEPS[working]
-            return (steps - 1) * nearest(nearest(limit, precision) / steps, precision)
-        case Normal(mean, std):
-            return abs(mean) + FARTHEST_SIGMAS[working] * nearest(std, precision)
-        case UniformBetween(low, high):
-            return max(abs(low), abs(high))
-        case SymmetricTruncatedNormal() | TruncatedNormalBetween():
-            return _farthest_truncated(draw, working)
-
-
-def _farthest_truncated(
-    draw: SymmetricTruncatedNormal | TruncatedNormalBetween, working: str
-) -> float:
-    """The largest magnitude of the values that the extreme words make, inside the bounds."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        if working == "float32":
-            values = values32(draw, EXTREME_WORDS).reshape(-1).tolist()
-        else:
-            wide = EXTREME_WORDS.astype(np.uint64)
-            ends = wide << np.uint64(32) | (wide & np.uint64(1)) * np.uint64(2**32 - 1)
-            values = values64(draw, ends).reshape(-1).tolist()
-    if not all(map(isfinite, values)):
-        return inf
-    return max(abs(min(max(value, draw.low), draw.high)) for value in values)
+    In a dtype of narrower range than float32 all of its values are 0, which is told instead.
+    """
+    working = _working(dtype)
+    least_exponent = PRECISIONS[working].least_exponent
+    if isinstance(draw, SymmetricUniform) and PRECISIONS[dtype].least_exponent == least_exponent:
+        least = UNIFORM_STEPS[working] * 2.0**least_exponent
+        if 0 < draw.limit < least:
+            message = f"a uniform of limit {draw.limit:.3g} has too few steps in {working}"
+            # One per cent more than the least, so that three digits are not below it.
+            return _Fault(
+                "vanishes_in_dtype", message, f"make the limit at least {1.01 * least:.3g}"
+            )
+    return None
