@@ -1,0 +1,180 @@
+"""What is true of a tensor's values after they are rounded to its dtype.
+
+Every number here is the same on every machine: + - * / and sqrt in float64, element by element,
+added up in a fixed order.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from service.initializers.normal_distribution import cell_masses
+from service.plan.drawing import Drawing
+from service.plan.reach import UNIFORM_STEPS, outermost_values
+from service.stream.cells import cells, spacing
+from service.stream.draws import (
+    Constant,
+    Normal,
+    SymmetricTruncatedNormal,
+    SymmetricUniform,
+    TruncatedNormalBetween,
+    UniformBetween,
+)
+from service.stream.precision import PRECISIONS, nearest
+
+Float64 = npt.NDArray[np.float64]
+
+RAREST = 2.0**-32
+"""A number is counted if its probability is above that of one word."""
+
+FINE = 64
+"""From so many numbers to a standard deviation on, rounding to float32 or float64 moves mean and
+std by about a thousandth of a per cent of std at most, and is not looked at."""
+
+DIGITS = 6
+
+Varying = (
+    SymmetricUniform | UniformBetween | Normal | SymmetricTruncatedNormal | TruncatedNormalBetween
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """The distribution of an element after rounding to the dtype.
+
+    `zeros` is the probability of 0 of either sign, told as 0 unless it is above 2^-32. `distinct`
+    is the number of values whose probability is above 2^-32; 0 and -0 are one value. It is None
+    in float32 and float64 where there are 64 numbers or more to a standard deviation: then nobody
+    needs the count, and `mean` and `std` are those before rounding.
+
+    `lowest` and `highest` are the outermost values that can occur, exactly. `std` and `zeros`
+    have six significant digits. `mean` has so many that its last digit is at most the sixth of
+    itself and of `std`. A single value is told exactly, its `std` being 0.
+    """
+
+    mean: float
+    std: float
+    zeros: float
+    distinct: int | None
+    lowest: float
+    highest: float
+
+
+@lru_cache(maxsize=1024)
+def rounded(drawing: Drawing, dtype: str) -> Rounded:
+    """Return what a drawing becomes in a dtype that `refuse_out_of_reach` lets it have."""
+    draw = drawing.draw
+    lowest, highest = outermost_values(draw, dtype)
+    if isinstance(draw, Constant) or lowest == highest:
+        return Rounded(lowest, 0.0, float(lowest == 0), 1, lowest, highest)
+    if _is_fine(drawing.std, max(-lowest, highest), dtype):
+        mean, std = drawing.mean, drawing.std
+        zeros, distinct = _zeros_among_fine(draw, dtype, lowest, highest), None
+    else:
+        numbers, ways = cells(lowest, highest, dtype)
+        masses = _masses(draw, dtype, numbers, ways)
+        mean, std = _moments(numbers, masses)
+        zeros, distinct = _total(masses[numbers == 0]), len(np.flatnonzero(masses > RAREST))
+    return Rounded(
+        mean=min(max(_told_mean(mean, std), lowest), highest),
+        std=_told(std),
+        zeros=_told(zeros) if zeros > RAREST else 0.0,
+        distinct=distinct,
+        lowest=lowest,
+        highest=highest,
+    )
+
+
+def _is_fine(std: float, largest: float, dtype: str) -> bool:
+    """Whether a wide dtype has `FINE` numbers or more within std, even where it has the fewest.
+
+    The least numbers of float64 count as fine too: half of their spacing, which a sum over them
+    needs, is no float64.
+    """
+    unit = spacing(largest, PRECISIONS[dtype])
+    return dtype in UNIFORM_STEPS and (unit * FINE <= std or unit * 0.5 == 0)
+
+
+def _zeros_among_fine(draw: Varying, dtype: str, lowest: float, highest: float) -> float:
+    """The probability of 0, which subnormal values have even where their grid is fine."""
+    least = spacing(0.0, PRECISIONS[dtype])
+    if not lowest <= 0 <= highest:
+        return 0.0
+    numbers, ways = cells(max(lowest, -least), min(highest, least), dtype)
+    return _total(_masses(draw, dtype, numbers, ways)[numbers == 0])
+
+
+def _masses(draw: Varying, dtype: str, numbers: Float64, ways: Float64) -> Float64:
+    """The probability of each number, shape (n,), n >= 2.
+
+    The outermost cells have no outer edge: what lies beyond is clamped into them, or is not there.
+    The constants are those that the stream works with.
+    """
+    working = "float64" if dtype == "float64" else "float32"
+    precision, steps = PRECISIONS[working], UNIFORM_STEPS[working]
+    match draw:
+        case SymmetricUniform(limit):
+            step = nearest(limit, precision) / steps
+            return _uniform_masses((numbers[:-1] + ways) / step, steps)
+        case UniformBetween(low, high):
+            middle, half = high * 0.5 + low * 0.5, high * 0.5 - low * 0.5
+            return _uniform_masses(((numbers[:-1] - middle) + ways) / (half / steps), steps)
+        case Normal(mean, std):
+            mean, std = nearest(mean, precision), nearest(std, precision)
+            below, mass, above = 0.0, 1.0, 0.0
+        case SymmetricTruncatedNormal(mean, std, half_mass, tail):
+            mean, std = nearest(mean, precision), nearest(std, precision)
+            below, mass, above = tail, 2 * half_mass, tail
+        case TruncatedNormalBetween(mean, std, below, mass, above):
+            pass
+    return cell_masses(((numbers[:-1] - mean) + ways) / std, below, mass, above)
+
+
+def _uniform_masses(edges: Float64, steps: float) -> Float64:
+    """Between edges, in steps from the middle: how many of the odd k, |k| < steps, lie there."""
+    up_to_edge = np.floor((edges + 1.0) * 0.5) + steps / 2
+    within = np.clip(up_to_edge, 0.0, steps)
+    counts: Float64 = np.concatenate([np.array([0.0]), within, np.array([steps])])
+    return (counts[1:] - counts[:-1]) / np.float64(steps)
+
+
+def _moments(numbers: Float64, masses: Float64) -> tuple[float, float]:
+    """Mean and std, the second about the first so that no digits cancel.
+
+    Distances are squared in units of half the range, so that no square leaves float64.
+    """
+    first, last = float(numbers[0]), float(numbers[-1])
+    middle, half = last * 0.5 + first * 0.5, last * 0.5 - first * 0.5
+    mean = middle + _total(masses * (numbers - middle))
+    away = (numbers - mean) / half
+    return mean, half * sqrt(_total(masses * (away * away)))
+
+
+def _total(terms: Float64) -> float:
+    """The sum, first of the outermost two, of the next two, and so on, then of these sums.
+
+    NumPy's own order differs by machine. Here terms that mirror each other cancel exactly, so
+    the mean of a symmetric draw is 0.
+    """
+    while len(terms) > 1:
+        half = len(terms) // 2
+        inner = terms[half : len(terms) - half]
+        terms = np.concatenate([terms[:half] + terms[: -half - 1 : -1], inner])
+    return float(terms[0]) if len(terms) else 0.0
+
+
+def _told(value: float, digits: int = DIGITS) -> float:
+    """The nearest number of so many significant digits; Python's formatting is exact."""
+    return float(f"{value:.{digits}g}")
+
+
+def _told_mean(mean: float, std: float) -> float:
+    """With a mean of 10^6 and a std of 0.1, six digits of the mean alone would hide its truth."""
+    if mean == 0 or std == 0:
+        return mean
+    above_std = Decimal(mean).adjusted() - Decimal(std).adjusted()
+    return _told(mean, DIGITS + max(0, above_std))

@@ -1,0 +1,71 @@
+"""The numbers of a dtype in a range, and the cell of what is rounded to each of them."""
+
+from math import frexp, inf, ldexp
+
+import numpy as np
+import numpy.typing as npt
+
+from service.stream.precision import PRECISIONS, Precision
+
+Float64 = npt.NDArray[np.float64]
+Ordinals = npt.NDArray[np.int64]
+
+
+def cells(lowest: float, highest: float, dtype: str) -> tuple[Float64, Float64]:
+    """Return the dtype's numbers from `lowest` to `highest`, ascending, and the way to each edge.
+
+    Both ends are numbers of the dtype. Of n numbers, 0 being one, there are n - 1 ways: from a
+    number up to where its cell ends and the next one begins. Each is exact.
+
+    A real number becomes the nearest float32 first (float64 if that is the dtype) and then the
+    nearest number of the dtype. Of two that are as near, it becomes the one with an even last
+    bit. So the float32 in the middle between two numbers belongs to the even one, with half of
+    the gap to the next float32. In float32 and float64 the edge is the middle itself.
+    """
+    precision = PRECISIONS[dtype]
+    ordinals = np.arange(
+        ordinal(lowest, precision), ordinal(highest, precision) + 1, dtype=np.int64
+    )
+    numbers = _numbers(ordinals, precision)
+    ways = (numbers[1:] - numbers[:-1]) * 0.5
+    if dtype in ("float32", "float64"):
+        return numbers, ways
+    middles = (numbers[:-1] + ways).astype(np.float32)
+    even_below = (ordinals[:-1] & np.int64(1)) == 0
+    onward = np.where(even_below, np.float32(inf), np.float32(-inf))
+    beside = np.nextafter(middles, onward).astype(np.float64)
+    return numbers, (beside + middles.astype(np.float64)) * 0.5 - numbers[:-1]
+
+
+def ordinal(value: float, precision: Precision) -> int:
+    """Which number of the format `value` is, counted from 0 away from 0: 1 is the least positive.
+
+    Its lowest bit is the last bit of the number's significand.
+    """
+    exponent = _exponent(value, precision)
+    size = int(ldexp(abs(value), precision.significand - 1 - exponent))
+    count = size + ((exponent - precision.least_exponent) << (precision.significand - 1))
+    return -count if value < 0 else count
+
+
+def spacing(value: float, precision: Precision) -> float:
+    """The unit of the last place at `value`: the gap to the next number away from 0."""
+    return ldexp(1.0, _exponent(value, precision) - precision.significand + 1)
+
+
+def _exponent(value: float, precision: Precision) -> int:
+    """That of the leading bit; 0 and subnormals have the least one."""
+    return max(frexp(value)[1] - 1, precision.least_exponent) if value else precision.least_exponent
+
+
+def _numbers(ordinals: Ordinals, precision: Precision) -> Float64:
+    """The inverse of `ordinal`. Above the subnormals the exponent follows the significand's bits,
+    as in float64, but for their width and the exponent's bias."""
+    sizes = np.abs(ordinals)
+    missing_bits = np.int64(53 - precision.significand)
+    rebias = np.int64(precision.least_exponent + 1022) << np.int64(52)
+    normal = ((sizes << missing_bits) + rebias).view(np.float64)
+    least = ldexp(1.0, precision.least_exponent - precision.significand + 1)
+    subnormal = sizes.astype(np.float64) * np.float64(least)
+    is_subnormal = sizes < np.int64(1 << (precision.significand - 1))
+    return np.copysign(np.where(is_subnormal, subnormal, normal), ordinals.astype(np.float64))
