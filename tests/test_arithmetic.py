@@ -78,6 +78,13 @@ def test_the_numbers_are_exact() -> None:
     assert main([str(ROOT / "service" / floor) for floor in ("initializers", "stream")]) == 0
 
 
+def test_what_is_told_after_rounding_is_exact() -> None:
+    """The module that sums up the rounded distribution stands above those floors, and keeps to
+    the same operations: its numbers are equal on every machine."""
+    source = ROOT / "service" / "plan" / "rounded.py"
+    assert refusals(source.read_text(encoding="utf-8")) == []
+
+
 def test_a_refusal_says_where_and_what() -> None:
     """A refusal carries its line and the name to look at."""
     found = refusals("import numpy as np\n\ny = np.exp(x)\n")

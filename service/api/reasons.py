@@ -142,7 +142,7 @@ REASONS: dict[str, Reason] = {
     ),
     "nothing_between": Reason(
         "No number lies between the bounds",
-        "In the dtype's or float64's precision the bounds leave nothing to draw.",
+        "No float32 (or float64, for that dtype) lies between them, or next to none of the normal.",
     ),
     "out_of_range": Reason(
         "A number is out of range",
@@ -150,7 +150,7 @@ REASONS: dict[str, Reason] = {
     ),
     "overflows_dtype": Reason(
         "The dtype cannot hold the values",
-        "The largest value the draw can reach would be infinite in this dtype.",
+        "The outermost value that can occur would be infinite in this dtype.",
     ),
     "payload_too_large": Reason(
         "The request's body is too large",
@@ -233,7 +233,7 @@ REASONS: dict[str, Reason] = {
     ),
     "vanishes_in_dtype": Reason(
         "The dtype rounds every value to 0",
-        "The largest value the draw can reach lies below the dtype's smallest subnormal.",
+        "Even the outermost values round to 0, or the steps of a uniform are too small.",
     ),
     "zero_fan": Reason(
         "A fan that the variance divides by is 0",

@@ -53,8 +53,9 @@ DTYPES_TO_TURN_TO = ("float16", "float32", "float64")
 def outermost_values(draw: Draw, dtype: str) -> tuple[float, float]:
     """Return the lowest and the highest number of the dtype that some word makes of the draw.
 
-    Both are infinite, with their signs, if a value goes beyond the largest finite number. The
-    draw's bounds have to contain a number of float32, or of float64 if that is the dtype.
+    An end beyond the dtype's largest finite number is infinite. Both ends are if a value is not
+    finite even in float32, or in float64 if that is the dtype. The draw's bounds have to contain
+    a number of float32, or of float64.
 
     For a truncated normal in float64 they may lie inside the true ones by an error of the
     reference, about 1e-15 of the value. Everywhere else they are exact.
