@@ -87,7 +87,7 @@ def test_a_sample_that_is_cast_agrees(query: str) -> None:
         _near(cast - singles, facts.mean - drawing.mean, SIX_DIGITS * abs(facts.mean))
         squares = (cast - facts.mean) ** 2
         _near(squares, facts.std**2, 2 * SIX_DIGITS * facts.std**2)
-        moved = drawing.std**2 + (drawing.mean - facts.mean) ** 2
+        moved = (drawing.std or 0.0) ** 2 + (drawing.mean - facts.mean) ** 2
         added = squares - (singles - facts.mean) ** 2
         _near(added, facts.std**2 - moved, 2 * SIX_DIGITS * facts.std**2)
         _near((cast == 0).astype(np.float64), facts.zeros, SIX_DIGITS * facts.zeros)

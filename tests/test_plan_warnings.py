@@ -59,6 +59,16 @@ DESERVED = [
     ("std_is_parents", "shape=8,8&scheme=truncated_normal&low=-1&high=1"),
     ("std_is_parents", "shape=8,8&scheme=truncated_normal&std=0.1&low=-0.1&high=0.1"),
     ("std_is_parents", "shape=8,8&scheme=truncated_normal&mean=1&low=1&high=2&dtype=float64"),
+    # rounding to the dtype leaves one value, zeros, another std, or another constant
+    ("rounded", "shape=8,8&scheme=normal&mean=1&std=1e-4&dtype=bfloat16"),
+    ("rounded", "shape=8,8&scheme=normal&mean=300&std=0.1&dtype=float16"),
+    ("rounded", "shape=8,8&scheme=uniform&low=0.51&high=0.56&dtype=float8_e5m2"),
+    ("rounded", "shape=8,8&scheme=normal&std=0.00144&dtype=float8_e4m3fn"),
+    ("rounded", "shape=8,8&scheme=uniform&low=-1e-7&high=1e-7&dtype=float16"),
+    ("rounded", "shape=8&scheme=constant&value=1e-3&dtype=float8_e4m3fn"),
+    ("rounded", "shape=8&scheme=constant&value=0.9&dtype=float8_e5m2"),
+    ("rounded", "shape=8,8&scheme=normal&mean=1e6&std=0.001"),
+    ("rounded", "shape=8,8&scheme=normal&mean=1e17&std=1&dtype=float64"),
 ]  # fmt: skip
 
 UNDESERVED = [
@@ -98,6 +108,14 @@ UNDESERVED = [
     ("std_is_parents", "shape=8,8&scheme=truncated_normal&low=-1&high=1&std_kind=parent"),
     ("std_is_parents", "shape=8,8&scheme=truncated_normal&bounds=1"),
     ("std_is_parents", "shape=8,8&scheme=uniform&low=-1&high=1"),
+    ("rounded", "shape=8,8&scheme=normal&mean=1&std=1e-4"),
+    ("rounded", "shape=1024,1024&scheme=he_uniform&dtype=float8_e5m2"),
+    ("rounded", "shape=8,8&scheme=normal&dtype=float8_e4m3fn"),
+    ("rounded", "shape=8,8&scheme=uniform&low=0.51&high=0.56&dtype=bfloat16"),
+    ("rounded", "shape=8&scheme=constant&value=1&dtype=float8_e4m3fn"),
+    ("rounded", "shape=8&scheme=zeros&dtype=float8_e5m2"),
+    ("rounded", "shape=8,0&scheme=normal&mean=1&std=1e-4&dtype=bfloat16"),
+    ("rounded", "shape=8,8&scheme=normal&mean=1000&std=1"),
 ]
 
 
@@ -129,6 +147,13 @@ def test_a_warning_is_not_given_beside_it(code: str, query: str) -> None:
          "keeps the variance through tanh is 1.59254, and torch's calculate_gain has 1.66667"),
         ("multiplier_assumed", "shape=64,1,3,3&layer=depthwise_conv2d&scheme=glorot_normal",
          "so fan_out is 9: say groups=64"),
+        ("rounded", "shape=8,8&scheme=normal&mean=1&std=1e-4&dtype=bfloat16",
+         "in bfloat16 every value is 1: use a wider dtype"),
+        ("rounded", "shape=8,8&scheme=normal&std=0.00144&dtype=float8_e4m3fn",
+         "in float8_e4m3fn 50.2 % of the values are 0, and their std is 0.00154638"),
+        ("rounded", "shape=8&scheme=constant&value=1e-3&dtype=float8_e4m3fn",
+         "the values have mean 0.00195312 and std 0, not 0.001 and 0"),
+        ("rounded", "shape=8,8&scheme=normal&mean=1e6&std=0.001", "in float32"),
         ("std_is_parents", "shape=8,8&scheme=truncated_normal&std=0.1&low=-0.1&high=0.1",
          "std 0.1 is that of the normal before it is cut; the values have std 0.053956"),
     ],
@@ -162,4 +187,4 @@ def test_a_certificate_has_the_warnings_of_its_spelling() -> None:
 def test_every_code_is_tried_here() -> None:
     """A warning without a case is a promise without a test."""
     tried = {code for code, _ in DESERVED} | {"name_missing"}
-    assert set(WARNINGS) - {"rounded"} == tried
+    assert set(WARNINGS) == tried

@@ -67,12 +67,11 @@ class Rounded:
 @lru_cache(maxsize=1024)
 def rounded(drawing: Drawing, dtype: str) -> Rounded:
     """Return what a drawing becomes in a dtype that `refuse_out_of_reach` lets it have."""
-    draw = drawing.draw
+    draw, mean, std = drawing.draw, drawing.mean, drawing.std
     lowest, highest = outermost_values(draw, dtype)
-    if isinstance(draw, Constant) or lowest == highest:
+    if isinstance(draw, Constant) or std is None or lowest == highest:
         return Rounded(lowest, 0.0, float(lowest == 0), 1, lowest, highest)
-    if _is_fine(drawing.std, max(-lowest, highest), dtype):
-        mean, std = drawing.mean, drawing.std
+    if _is_fine(std, max(-lowest, highest), dtype):
         zeros, distinct = _zeros_among_fine(draw, dtype, lowest, highest), None
     else:
         numbers, ways = cells(lowest, highest, dtype)

@@ -17,6 +17,7 @@ from service.initializers.layouts import kernel_axes
 from service.initializers.schemes import AUTO
 from service.initializers.suspicion import described, suspicion_of
 from service.plan.recipe import Recipe, activation_of, std_read_as, weight_of
+from service.plan.rounded import rounded
 from service.plan.tensor import Tensor
 from service.spec import Spec
 from service.stream.draws import Constant
@@ -25,6 +26,10 @@ GAIN_IGNORES_ACTIVATION = "gain_ignores_activation"
 
 _SAME_GAIN = 0.01
 """ReLU6's exact gain and He's differ by 4e-9; a hundredth of a std is far above such things."""
+
+
+_MUCH = 0.01
+"""The change by rounding, and the share of zeros, that is warned of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,28 @@ def _std_is_parents(tensor: Tensor) -> str | None:
     )
 
 
+def _rounded(tensor: Tensor) -> str | None:
+    """What rounding makes of the std, the mean, or a single value, from one per cent on."""
+    asked, dtype = tensor.drawing, tensor.spec.dtype
+    if 0 in tensor.spec.shape or asked.std is None:
+        return None
+    told = rounded(asked, dtype)
+    size = max(abs(asked.mean), asked.std)
+    moved = abs(told.mean - asked.mean) >= _MUCH * size and size > 0
+    changed = abs(told.std - asked.std) >= _MUCH * asked.std and asked.std > 0
+    if asked.std > 0 and told.distinct == 1:
+        return f"in {dtype} every value is {told.mean:.6g}: use a wider dtype"
+    if asked.std > 0 and told.zeros > _MUCH:
+        share = f"{100 * told.zeros:.3g} %"
+        return f"in {dtype} {share} of the values are 0, and their std is {told.std:.6g}"
+    if changed or moved:
+        return (
+            f"in {dtype} the values have mean {told.mean:.6g} and std {told.std:.6g}, not "
+            f"{asked.mean:.6g} and {asked.std:.6g}: a wider dtype rounds less"
+        )
+    return None
+
+
 _TABLE: dict[str, Callable[[Tensor], str | None]] = {
     "suspicious_layout": _suspicious_layout,
     "layer_guessed": _layer_guessed,
@@ -185,6 +212,7 @@ _TABLE: dict[str, Callable[[Tensor], str | None]] = {
     GAIN_IGNORES_ACTIVATION: _gain_ignores_activation,
     "multiplier_assumed": _multiplier_assumed,
     "std_is_parents": _std_is_parents,
+    "rounded": _rounded,
 }
 """The message of each code for a tensor, None where it is not deserved."""
 
