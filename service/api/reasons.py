@@ -132,6 +132,11 @@ REASONS: dict[str, Reason] = {
         "Nothing is at this path",
         "/docs lists every path there is.",
     ),
+    "not_issued": Reason(
+        "Fanin does not issue this",
+        "The word has a meaning, but Fanin issues nothing of that name. The hint names what comes "
+        "nearest.",
+    ),
     "not_positive": Reason(
         "A number must be above 0",
         "A standard deviation, gain or scale of 0 is what scheme=zeros is for.",

@@ -7,6 +7,7 @@ Each is the float64 nearest the exact number, frozen: the tests derive them agai
 
 from dataclasses import dataclass
 
+from service.initializers.unissued import UNISSUED_ACTIVATIONS
 from service.initializers.words import squash, unknown_word
 
 
@@ -244,26 +245,33 @@ ACTIVATIONS: dict[str, Activation] = {activation.name: activation for activation
 _BY_WORD = ACTIVATIONS | {alias: a for a in _TABLE for alias in a.aliases}
 
 _REPLACEMENTS = {squash(alias): a.name for a in _TABLE for alias in a.aliases} | {
-    "none": "linear",
-    "lrelu": "leaky_relu",
-    "leaky": "leaky_relu",
-    "geluerf": "gelu",
-    "gelunew": "gelu_tanh",
-    "gelufast": "gelu_tanh",
-    "gelupytorchtanh": "gelu_tanh",
-    "logistic": "sigmoid",
-    "logsoftmax": "softmax",
+    **dict.fromkeys(("none", "null", "id", "noop", "passthrough"), "linear"),
+    **dict.fromkeys(("rectifier", "rectifiedlinear"), "relu"),
+    **dict.fromkeys(("lrelu", "leaky"), "leaky_relu"),
+    # CELU's usual constant, 1, makes it ELU.
+    "celu": "elu",
+    **dict.fromkeys(("geluerf", "gelupython", "geluexact"), "gelu"),
+    **dict.fromkeys(("gelunew", "gelufast", "gelupytorchtanh", "geluaccurate"), "gelu_tanh"),
+    **dict.fromkeys(("geluapprox", "geluapproximate", "geluapproximated"), "gelu_tanh"),
+    **dict.fromkeys(("hswish", "hardsilu", "hsilu"), "hardswish"),
+    **dict.fromkeys(("hsigmoid", "hardlogistic"), "hardsigmoid"),
+    **dict.fromkeys(("htanh", "clip"), "hardtanh"),
+    **dict.fromkeys(("softmax2d", "softmin", "logsoftmax", "sparsemax"), "softmax"),
+    **dict.fromkeys(("logistic", "expit"), "sigmoid"),
     "sine": "sin",
-    "relu2": "relu_squared",
-    "squaredrelu": "relu_squared",
+    **dict.fromkeys(("relu2", "squaredrelu", "relusquare", "sqrrelu"), "relu_squared"),
+    **{"siluandmul": "swiglu", "geluandmul": "geglu"},
 }
 
 
 def find_activation(name: str) -> Activation:
     """The activation called `name`, or of which that is an alias.
 
-    Raises UnreadableError (`unknown_word`) with the right spelling or the nearest ones.
+    Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
+    `not_issued` for an activation whose gain Fanin has not.
     """
     if name not in _BY_WORD:
-        raise unknown_word("activation", name, _BY_WORD, _REPLACEMENTS, "/activations")
+        raise unknown_word(
+            "activation", name, _BY_WORD, _REPLACEMENTS, "/activations", UNISSUED_ACTIVATIONS
+        )
     return _BY_WORD[name]

@@ -6,6 +6,7 @@ A letter an axis: E independent copies, O out, I in, D H W kernel.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service.initializers.unissued import UNISSUED_LAYERS
 from service.initializers.words import unknown_word
 
 # The weights as each framework stores them. `depthwise` of the frameworks without such a layer is
@@ -39,7 +40,16 @@ _LAYER_REPLACEMENTS = {
     "fullyconnected": "dense",
     "gemm": "dense",
     "matmul": "dense",
+    "lazylinear": "dense",
+    "projection": "dense",
+    "lmhead": "dense",
+    "classifier": "dense",
     "conv": "conv2d",
+    "convolution": "conv2d",
+    "pointwise": "conv2d",
+    "deconv": "conv_transpose2d",
+    "depthwise": "depthwise_conv2d",
+    "dwconv": "depthwise_conv2d",
     "convtranspose": "conv_transpose2d",
     "convolution1d": "conv1d",
     "convolution2d": "conv2d",
@@ -48,6 +58,7 @@ _LAYER_REPLACEMENTS = {
     "conv2dtranspose": "conv_transpose2d",
     "conv3dtranspose": "conv_transpose3d",
     "embed": "embedding",
+    "embeddingbag": "embedding",
     "rnn": "recurrent",
     "lstm": "recurrent",
     "gru": "recurrent",
@@ -61,6 +72,11 @@ _LAYER_REPLACEMENTS = {
     "rmsnorm": "scale",
     "groupnorm": "scale",
     "batchnorm": "scale",
+    "batchnorm1d": "scale",
+    "batchnorm2d": "scale",
+    "batchnorm3d": "scale",
+    "instancenorm": "scale",
+    "norm": "scale",
 }
 
 _LAYER_OF_RANK = {1: "bias", 2: "dense", 4: "conv2d", 5: "conv3d"}
@@ -107,10 +123,11 @@ LAYERS: dict[str, Layer] = {
 def find_layer(name: str) -> Layer:
     """The layer called `name`.
 
-    Raises UnreadableError (`unknown_word`) with the right spelling or the nearest ones.
+    Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
+    `not_issued` for a block of several weights.
     """
     if name not in LAYERS:
-        raise unknown_word("layer", name, LAYERS, _LAYER_REPLACEMENTS, "/layers")
+        raise unknown_word("layer", name, LAYERS, _LAYER_REPLACEMENTS, "/layers", UNISSUED_LAYERS)
     return LAYERS[name]
 
 

@@ -22,6 +22,11 @@ _FRAMEWORK_REPLACEMENTS = {
     "nnx": "flax",
     "julia": "flux",
     "tensorflowjs": "tfjs",
+    "pt": "torch",
+    "channelsfirst": "torch",
+    "nchw": "torch",
+    "channelslast": "keras",
+    "nhwc": "keras",
 }
 
 

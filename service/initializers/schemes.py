@@ -15,6 +15,7 @@ from service.initializers.references import (
     LECUN_1998,
     Reference,
 )
+from service.initializers.unissued import UNISSUED_SCHEMES
 from service.initializers.words import squash, unknown_word
 
 AUTO = "auto"
@@ -186,38 +187,63 @@ SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in _TABLE}
 
 _BY_WORD = SCHEMES | {alias: scheme for scheme in _TABLE for alias in scheme.aliases}
 
-_REPLACEMENTS = {squash(alias): s.name for s in _TABLE for alias in s.aliases} | {
-    "zero": "zeros",
-    "zerosinit": "zeros",
-    "one": "ones",
-    "onesinit": "ones",
-    "const": "constant",
-    "fill": "constant",
-    "full": "constant",
-    "rand": "uniform",
-    "randomuniform": "uniform",
-    "randn": "normal",
-    "gaussian": "normal",
-    "randomnormal": "normal",
-    "truncnormal": "truncated_normal",
-    "truncnormaltf": "truncated_normal",
-    "truncatedrandomnormal": "truncated_normal",
-    "varscaling": "variance_scaling",
+_ACCEPTED = {squash(name): name for name in (AUTO, *SCHEMES)}
+
+_FOREIGN = {squash(alias): s.name for s in _TABLE for alias in s.aliases} | {
+    **dict.fromkeys(("default", "best", "recommended"), AUTO),
+    **dict.fromkeys(("zero", "zeroslike"), "zeros"),
+    **dict.fromkeys(("one", "oneslike"), "ones"),
+    **dict.fromkeys(("const", "fill", "full", "value"), "constant"),
+    **dict.fromkeys(("rand", "randomuniform", "unif", "flat"), "uniform"),
+    **dict.fromkeys(("randn", "gaussian", "gauss", "randomnormal", "standardnormal"), "normal"),
+    **dict.fromkeys(("truncnormal", "truncnormaltf", "truncnorm", "truncated"), "truncated_normal"),
+    **dict.fromkeys(("truncatedrandomnormal", "truncatedgaussian"), "truncated_normal"),
+    **dict.fromkeys(("varscaling", "scaling"), "variance_scaling"),
+    **dict.fromkeys(("he", "kaiming", "msra", "msraprelu"), "he_normal or he_uniform"),
+    **dict.fromkeys(("glorot", "xavier"), "glorot_normal or glorot_uniform"),
+    **dict.fromkeys(("lecun", "selu"), "lecun_normal or lecun_uniform"),
+    **{"msranormal": "he_normal", "msrauniform": "he_uniform"},
+    "random": "normal or uniform",
 }
+
+_SUFFIXES = ("init", "initializer", "v2")
+
+_REPLACEMENTS = _FOREIGN | {
+    word + suffix: name for word, name in (_ACCEPTED | _FOREIGN).items() for suffix in _SUFFIXES
+}
+"""Squashed spellings of other frameworks, `he_normal_initializer` of TensorFlow among them."""
+
+_TRUNCATING = ("keras", "jax", "flax")
+"""Their modules' normal schemes with a fan are cut at two standard deviations."""
 
 
 def find_scheme(name: str) -> Scheme:
     """The scheme called `name`, or of which that is an alias, with or without `@1`.
 
     Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
-    `unknown_revision` for any revision but 1.
+    `not_issued` for a scheme that Fanin has not, `unknown_revision` for any revision but 1.
     """
     word, at, revision = name.partition("@")
     if word not in _BY_WORD:
-        raise unknown_word("scheme", word, (AUTO, *_BY_WORD), _REPLACEMENTS, "/schemes")
+        raise unknown_word(
+            "scheme", word, (AUTO, *_BY_WORD), _foreign(word), "/schemes", UNISSUED_SCHEMES
+        )
     scheme = _BY_WORD[word]
     if at and revision != "1":
         message = f"{scheme.name} has revision 1 only"
         hint = f"write {scheme.name} or {scheme.name}@1"
         raise UnreadableError("unknown_revision", Problem("scheme", message, hint))
     return scheme
+
+
+def _foreign(word: str) -> dict[str, str]:
+    """The replacements for `word`, which differ where it names its module.
+
+    `keras.initializers.HeNormal` is a truncated normal; `HeNormal` alone may be anybody's.
+    """
+    if not set(word.casefold().split(".")) & set(_TRUNCATING):
+        return _REPLACEMENTS
+    return _REPLACEMENTS | {
+        squash(name): f"{name} and add distribution=truncated_normal"
+        for name in ("lecun_normal", "glorot_normal", "he_normal")
+    }

@@ -1,10 +1,13 @@
 """What to answer to a word that is in none of the tables: what it should have been.
 
-A spelling of another framework gets its exact replacement, anything else the nearest words.
+A spelling of another framework gets its exact replacement. A word for something that Fanin does
+not issue is explained. Anything else gets the nearest words.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from service.errors import Problem, UnreadableError
 
@@ -13,6 +16,21 @@ _SHOWN = 40
 
 _MOST_CHARACTERS = 100
 """With its modules a name may be longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unissued:
+    """Something that people ask for by name and that Fanin does not issue.
+
+    `words` are its squashed spellings. `what` completes "'word' is ...". `instead` completes
+    "write ..." and begins with the accepted word that comes nearest, or with several joined by
+    "or". `yet` says that Fanin is meant to issue it one day.
+    """
+
+    words: tuple[str, ...]
+    what: str
+    instead: str
+    yet: bool = False
 
 
 def squash(word: str) -> str:
@@ -25,24 +43,46 @@ def squash(word: str) -> str:
 
 
 def _unqualified(word: str) -> str:
-    """`word` without the modules that stand before it: `torch.nn.Conv2d` is `Conv2d`."""
-    return word[:_MOST_CHARACTERS].rpartition(".")[2]
+    """`word` without the modules before it and a call's arguments behind it.
+
+    `torch.nn.Conv2d(3, 8)` and `nn::Conv2d` are `Conv2d`.
+    """
+    called = word[:_MOST_CHARACTERS].partition("(")[0]
+    return re.split("[.:]", called)[-1]
 
 
 def unknown_word(
-    field: str, word: str, known: Iterable[str], replacements: Mapping[str, str], url: str
+    field: str,
+    word: str,
+    known: Iterable[str],
+    replacements: Mapping[str, str],
+    url: str,
+    unissued: Iterable[Unissued] = (),
 ) -> UnreadableError:
-    """The refusal of `word`, to be raised by the caller.
+    """The refusal of `word`, to be raised by the caller: `unknown_word` or `not_issued`.
 
-    `known` are the accepted words, `replacements` leads from squashed words of other
-    frameworks to accepted ones, and `url` lists what `field` can be.
+    `known` are the accepted words. `replacements` leads from squashed words of other frameworks
+    to an accepted one, or to several joined by " or ". `unissued` are the things that have a
+    name and are not issued. `url` lists what `field` can be.
     """
     known = tuple(known)
     respelled = {squash(name): name for name in known} | dict(replacements)
-    exact = respelled.get(squash(word)) or respelled.get(squash(_unqualified(word)))
-    if exact is not None:
-        hint = f"write {exact}; {url} lists all"
-    else:
-        nearest = difflib.get_close_matches(word[:_SHOWN].lower(), known, n=3, cutoff=0.0)
-        hint = f"the nearest are {', '.join(nearest)}; {url} lists all"
-    return UnreadableError("unknown_word", Problem(field, f"{word[:_SHOWN]!r} is not known", hint))
+    explained = {name: row for row in unissued for name in row.words}
+    quoted = repr(word[:_SHOWN])
+    for spelling in (squash(word), squash(_unqualified(word))):
+        if spelling in respelled:
+            hint = f"write {respelled[spelling]}; {url} lists all"
+            return UnreadableError("unknown_word", Problem(field, f"{quoted} is not known", hint))
+        if spelling in explained:
+            return _not_issued(field, quoted, explained[spelling], url)
+    nearest = difflib.get_close_matches(word[:_SHOWN].lower(), known, n=3, cutoff=0.0)
+    hint = f"the nearest are {', '.join(nearest)}; {url} lists all"
+    return UnreadableError("unknown_word", Problem(field, f"{quoted} is not known", hint))
+
+
+def _not_issued(field: str, quoted: str, row: Unissued, url: str) -> UnreadableError:
+    yet = " yet" if row.yet else ""
+    message = f"{quoted} is {row.what}; Fanin does not issue it{yet}"
+    return UnreadableError(
+        "not_issued", Problem(field, message, f"write {row.instead}; {url} lists all")
+    )

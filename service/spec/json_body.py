@@ -14,6 +14,10 @@ from service.spec.numbers import NumberToken, kind
 DEEPEST = 4
 """A shape's list within the object is 2; Python's own parser gives up only near 1,000."""
 
+_UTF8_MARK = b"\xef\xbb\xbf"
+_MARKS = {b"\xff\xfe": "UTF-16 or UTF-32", b"\xfe\xff": "UTF-16", b"\0\0\xfe\xff": "UTF-32"}
+"""Byte order marks of encodings that are not read."""
+
 _EXAMPLE = 'send an object such as {"shape": [64, 3]}'
 
 # A string that never ends takes the rest, so that no quote is scanned from twice.
@@ -23,8 +27,12 @@ _BRACKET_OR_STRING = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
 def read_object(body: bytes) -> list[tuple[str, object]]:
     """The members of the object in their order, duplicates among them.
 
+    One byte order mark of UTF-8 may stand before it (RFC 8259, section 8.1).
+
     Raises Fault (`malformed_json`) for anything that is not one object nested less than 5 deep.
     """
+    body = body.removeprefix(_UTF8_MARK)
+    _refuse_other_encodings(body)
     if _depth(body) > DEEPEST:
         raise Fault("malformed_json", f"nested deeper than {DEEPEST}", "send a flat object")
     try:
@@ -39,13 +47,23 @@ def read_object(body: bytes) -> list[tuple[str, object]]:
         raise Fault("malformed_json", "the body is not UTF-8", "send JSON as UTF-8") from None
     except json.JSONDecodeError as error:
         message = f"no JSON at line {error.lineno}, column {error.colno}: {error.msg}"
-        raise Fault(
-            "malformed_json", message, 'send an object such as {"shape": [64, 3]}'
-        ) from None
+        raise Fault("malformed_json", message, _EXAMPLE) from None
     if not isinstance(value, _Object):
         message = f"the body is {kind(value)}"
         raise Fault("malformed_json", message, _EXAMPLE)
     return value.members
+
+
+def _refuse_other_encodings(body: bytes) -> None:
+    """Refuse what begins with a byte order mark, or has a NUL where JSON in UTF-8 has none."""
+    encoding = next((name for mark, name in _MARKS.items() if body.startswith(mark)), None)
+    if encoding is None and b"\0" in body[:2]:
+        encoding = "UTF-16 or UTF-32"
+    if encoding is not None:
+        message = f"the body is in {encoding}"
+        raise Fault("malformed_json", message, "send JSON as UTF-8")
+    if body.startswith(_UTF8_MARK):
+        raise Fault("malformed_json", "two byte order marks stand before the body", "send one")
 
 
 @dataclass(frozen=True, slots=True)

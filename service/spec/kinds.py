@@ -12,6 +12,7 @@ from service.initializers.fans import LEAST_FAN, MODES, MOST_FAN
 from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
+from service.initializers.unissued import UNISSUED_DTYPES
 from service.spec import axes, numbers, schemas
 from service.spec.faults import Fault
 from service.spec.text import read_label, read_name, record_reader, word_reader
@@ -21,21 +22,29 @@ DISTRIBUTIONS = tuple(dict.fromkeys(d for s in SCHEMES.values() for d in s.distr
 STD_KINDS = ("corrected", "parent")
 ORDERS = ("C", "F")
 
-_MODES = {"average": "fan_avg", "avg": "fan_avg", "in": "fan_in", "out": "fan_out"}
+_MODES = {
+    **{"in": "fan_in", "input": "fan_in", "forward": "fan_in"},
+    **{"out": "fan_out", "output": "fan_out", "backward": "fan_out"},
+    **dict.fromkeys(("avg", "mean", "fanmean", "both", "faninout"), "fan_avg"),
+    **dict.fromkeys(("geo", "geoavg", "fangeo", "fangeomean", "geometricmean"), "fan_geo_avg"),
+}
 _DISTRIBUTIONS = {
-    "gaussian": "normal",
-    "untruncatednormal": "normal",
-    "truncnormal": "truncated_normal",
-    "truncated": "truncated_normal",
+    **dict.fromkeys(("gaussian", "gauss", "randn", "randomnormal", "untruncatednormal"), "normal"),
+    **dict.fromkeys(
+        ("truncnormal", "truncnorm", "truncated", "truncatedgaussian"), "truncated_normal"
+    ),
+    **dict.fromkeys(("rand", "randomuniform", "unif", "flat"), "uniform"),
 }
 _GAIN_RULES = {"torch": "pytorch"}
 _ORDERS = {"row": "C", "rowmajor": "C", "column": "F", "columnmajor": "F", "fortran": "F"}
 _DTYPES = {
-    **dict.fromkeys(("float", "single", "fp32", "f32", "f4"), "float32"),
-    **dict.fromkeys(("half", "fp16", "f16", "f2"), "float16"),
-    **dict.fromkeys(("bf16", "brainfloat"), "bfloat16"),
-    **dict.fromkeys(("double", "fp64", "f64", "f8"), "float64"),
-    **dict.fromkeys(("fp8", "e4m3", "e4m3fn", "fp8e4m3", "fp8e4m3fn"), "float8_e4m3fn"),
+    **dict.fromkeys(("float", "single", "fp32", "f32", "f4", "floattensor"), "float32"),
+    **dict.fromkeys(("tf32", "tensorfloat32", "dtfloat"), "float32"),
+    **dict.fromkeys(("half", "fp16", "f16", "f2", "halftensor", "dthalf"), "float16"),
+    **dict.fromkeys(("bf16", "bfloat", "brainfloat", "bfloat16tensor"), "bfloat16"),
+    **dict.fromkeys(("double", "fp64", "f64", "f8", "doubletensor", "dtdouble"), "float64"),
+    **dict.fromkeys(("fp8", "float8"), "float8_e4m3fn or float8_e5m2"),
+    **dict.fromkeys(("e4m3", "e4m3fn", "fp8e4m3", "fp8e4m3fn"), "float8_e4m3fn"),
     **dict.fromkeys(("float8e4m3", "f8e4m3", "f8e4m3fn"), "float8_e4m3fn"),
     **dict.fromkeys(("e5m2", "f8e5m2", "fp8e5m2"), "float8_e5m2"),
 }
@@ -109,7 +118,9 @@ StdKind = Annotated[
     schemas.words(STD_KINDS),
 ]
 Dtype = Annotated[
-    str, BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "/dtypes")), schemas.words(DTYPES)
+    str,
+    BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "/dtypes", UNISSUED_DTYPES)),
+    schemas.words(DTYPES),
 ]
 Order = Annotated[
     str, BeforeValidator(word_reader("order", ORDERS, _ORDERS, "/docs")), schemas.words(ORDERS)

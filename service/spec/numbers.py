@@ -9,6 +9,7 @@ from math import isfinite
 from service.spec.faults import Fault, shown
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 MOST_INTEGER_DIGITS = 20
@@ -20,6 +21,9 @@ MOST_JSON_INTEGER = 2**53 - 1
 
 MOST_NUMBER_CHARACTERS = 40
 """The 17 digits that tell every float64 apart, twice over."""
+
+_MOST_GUESSED_CHARACTERS = 1000
+"""A hint reads a number that is too long as far as this; nobody writes such a number by hand."""
 
 _WHOLE_BELOW = 1e16
 """From here on the exponent form is shorter than the digits."""
@@ -51,13 +55,21 @@ def kind(given: object) -> str:
 
 
 def read_integer(given: object, least: int, most: int) -> int:
-    """An integer of `least` to `most`, whose bounds have at most 20 digits."""
+    """An integer of `least` to `most`, whose bounds have at most 20 digits.
+
+    Raises Fault: `malformed_number` for another spelling, `out_of_range`.
+    """
     text = spelling(given)
     if not _INTEGER.fullmatch(text):
-        hint = _integer_hint(text)
+        meant = meant_integer(text)
+        hint = f"write an integer from {least} to {most}, in plain digits"
+        if meant is not None and least <= meant <= most:
+            hint = f"write {meant}"
         raise Fault("malformed_number", f"{shown(text)} is not an integer", hint)
-    if len(text.lstrip("-")) > MOST_INTEGER_DIGITS or not least <= int(text) <= most:
-        message = f"{shown(text)} is not within {least} and {most}"
+    digits = len(text.lstrip("-"))
+    below = text.startswith("-") if digits > MOST_INTEGER_DIGITS else int(text) < least
+    if below or digits > MOST_INTEGER_DIGITS or int(text) > most:
+        message = f"{shown(text)} is below {least}" if below else f"{shown(text)} is above {most}"
         raise Fault("out_of_range", message, f"write an integer from {least} to {most}")
     return int(text)
 
@@ -72,18 +84,25 @@ def read_seed(given: object) -> int:
 
 
 def read_number(given: object) -> float:
-    """The float64 nearest to the number written; -0 is 0."""
+    """The float64 nearest to the number written; -0 is 0.
+
+    Raises Fault: `malformed_number` for another spelling, `out_of_range` for what float64 would
+    make infinite or, though it is not, 0.
+    """
     text = spelling(given)
-    if len(text) > MOST_NUMBER_CHARACTERS:
-        message = f"a number has at most {MOST_NUMBER_CHARACTERS} characters"
-        raise Fault("malformed_number", message, "17 digits tell every float64 apart")
-    if not _NUMBER.fullmatch(text):
-        raise Fault("malformed_number", f"{shown(text)} is not a number", _number_hint(text))
+    if len(text) > MOST_NUMBER_CHARACTERS or not _NUMBER.fullmatch(text):
+        raise Fault("malformed_number", _not_a_number(text), _number_hint(text))
     value = float(text)
     if not isfinite(value) or (value == 0 and _has_digits(text)):
         message = f"{shown(text)} is outside the range of float64"
         raise Fault("out_of_range", message, "write a magnitude from 5e-324 to 1.7e308, or 0")
     return value + 0.0
+
+
+def _not_a_number(text: str) -> str:
+    if len(text) > MOST_NUMBER_CHARACTERS:
+        return f"{shown(text)} has {len(text)} characters, more than {MOST_NUMBER_CHARACTERS}"
+    return f"{shown(text)} is not a number"
 
 
 def shortest(value: float) -> str:
@@ -101,29 +120,45 @@ def _has_digits(text: str) -> bool:
     return any(digit in "123456789" for digit in mantissa)
 
 
-def _meant(text: str) -> float | None:
-    """What Python's laxer grammar makes of the text: a guess for the hint, never a value.
+def meant_number(text: str) -> float | None:
+    """What Python's laxer grammar makes of the text: a guess for a hint, never a value.
 
-    Blanks are left out: a query's `1e+5` arrives as `1e 5`.
+    Blanks are left out: a query's `1e+5` arrives as `1e 5`. None for no number, and for what
+    float64 would make infinite or, though it is not, 0.
     """
-    if len(text) > MOST_NUMBER_CHARACTERS:
+    if len(text) > _MOST_GUESSED_CHARACTERS:
         return None
     try:
         guess = float(text.replace(" ", ""))
     except ValueError:
         return None
-    return guess if isfinite(guess) else None
+    vanished = guess == 0 and _has_digits(text)
+    return guess + 0.0 if isfinite(guess) and not vanished else None
 
 
-def _integer_hint(text: str) -> str:
-    guess = _meant(text)
-    if guess is None or not guess.is_integer() or abs(guess) >= _WHOLE_BELOW:
-        return "write an integer such as 2, in plain digits"
-    return f"write {int(guess)}"
+def meant_integer(text: str) -> int | None:
+    """The integer that the text seems to mean: a guess for a hint, never a value.
+
+    Signs, underscores, blanks, the prefixes of other bases, commas between thousands, and the
+    spellings of a whole float below 1e16 are understood.
+    """
+    if len(text) > MOST_NUMBER_CHARACTERS:
+        return None
+    bare = text.replace(" ", "")
+    if _THOUSANDS.fullmatch(bare):
+        bare = bare.replace(",", "")
+    for base in (10, 0):
+        try:
+            return int(bare, base)
+        except ValueError:
+            continue
+    guess = meant_number(bare)
+    whole = guess is not None and guess.is_integer() and abs(guess) < _WHOLE_BELOW
+    return int(guess) if guess is not None and whole else None
 
 
 def _number_hint(text: str) -> str:
-    guess = _meant(text)
+    guess = meant_number(text)
     if guess is None:
         return "write a finite number such as 0.02 or 2e-5"
     return f"write {shortest(guess)}"

@@ -57,6 +57,8 @@ def parse_words(words: Mapping[str, str]) -> Spec:
 def parse_json(body: bytes) -> tuple[Spec, str]:
     """The spec and the format of a JSON object; text in it is read as a query's text is.
 
+    A field that is null is a field that is not given.
+
     Raises UnreadableError with a problem for each fault.
     """
     members = json_members(body)
@@ -65,7 +67,7 @@ def parse_json(body: bytes) -> tuple[Spec, str]:
     written = _DEFAULT_FORMAT
     if len(formats) > 1:
         faults.append((_FORMAT, _duplicate(_FORMAT)))
-    elif formats:
+    elif formats and formats[0][1] is not None:
         try:
             written = _read_format(formats[0][1])
         except Fault as fault:
@@ -93,6 +95,9 @@ def json_members(body: bytes) -> list[tuple[str, object]]:
 def read_members(model: type[Model], members: Members, faults: Faults) -> Model:
     """The `model` of the members, unless something is wrong with them or was wrong before.
 
+    A member whose value is None, which is JSON's null, counts as absent. Its name must be a
+    field's all the same, and may stand only once.
+
     Raises UnreadableError with a problem for each fault.
     """
     fields = tuple(model.model_fields)
@@ -106,7 +111,7 @@ def read_members(model: type[Model], members: Members, faults: Faults) -> Model:
         if len(faults) >= MOST_PROBLEMS:
             raise refusal(faults)
     try:
-        read = model.model_validate(values)
+        read = model.model_validate({f: v for f, v in values.items() if v is not None})
     except ValidationError as error:
         known = {field for field, _ in faults}
         raise refusal([*faults, *_faults(error, known)]) from None
@@ -126,7 +131,7 @@ def _member_fault(
     if field in before:
         return _duplicate(field)
     if value == "" and field != _MAY_BE_EMPTY:
-        return Fault("empty_field", "nothing is given", "give a value, or leave the field out")
+        return Fault("empty_field", "nothing is given", "give a value, or leave it out")
     return None
 
 

@@ -1,9 +1,9 @@
 """Fields that hold text: words out of a list, and the tensor's name."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from service.errors import UnreadableError
-from service.initializers.words import unknown_word
+from service.initializers.words import Unissued, unknown_word
 from service.spec.faults import Fault
 from service.spec.numbers import NumberToken, kind
 
@@ -46,9 +46,9 @@ def read_name(given: object) -> str:
     name = read_text(given)
     if len(name.encode("utf-8")) > MOST_NAME_BYTES:
         message = f"a name has at most {MOST_NAME_BYTES} bytes of UTF-8"
-        raise Fault("malformed_text", message, "shorten the name")
+        raise Fault("malformed_text", message, f"shorten it to {MOST_NAME_BYTES} bytes")
     if any(_is_control(character) for character in name):
-        raise Fault("malformed_text", "a name has no control characters", "leave them out")
+        raise Fault("malformed_text", "a name has no control characters", "remove them")
     return name
 
 
@@ -58,14 +58,18 @@ def _is_control(character: str) -> bool:
 
 
 def word_reader(
-    field: str, known: Collection[str], replacements: Mapping[str, str], url: str
+    field: str,
+    known: Collection[str],
+    replacements: Mapping[str, str],
+    url: str,
+    unissued: Iterable[Unissued] = (),
 ) -> Callable[[object], str]:
-    """A reader of the words in `known`; `replacements` and `url` serve the hint for any other."""
+    """A reader of the words in `known`; the rest serves the answer to any other word."""
 
     def read(given: object) -> str:
         word = read_text(given)
         if word not in known:
-            raise fault_of(unknown_word(field, word, known, replacements, url))
+            raise fault_of(unknown_word(field, word, known, replacements, url, unissued))
         return word
 
     return read
