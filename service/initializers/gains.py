@@ -56,6 +56,6 @@ def _no_pytorch_gain(activation: Activation) -> ImpossibleError:
         Problem(
             "gain_rule",
             f"PyTorch has no gain for {activation.name}, only for {known}",
-            f"leave gain_rule out for the exact gain, or give gain={activation.gain:.6g}",
+            f"leave gain_rule out for the exact gain, which is {activation.gain:.6g}",
         ),
     )

@@ -119,17 +119,51 @@ def _missing_layer(framework: str, layer: str) -> ImpossibleError:
 
 
 def _rank_mismatch(layout: str, letters: str, layer: str | None, rank: int) -> ImpossibleError:
-    of_rank = default_layer(rank)
     if layout in FRAMEWORKS:
         message = f"{layout}'s {layer} is {letters}, {len(letters)} axes; the shape has {rank}"
-        fits = of_rank is not None and layout in LAYERS[of_rank].letters
-        instead = f"layer={of_rank}, " if fits else ""
-        hint = f"give {len(letters)} extents, {instead}or a letter for each axis"
+        hint = _other_rank_hint(layout, letters, rank)
     else:
         message = f"{len(letters)} letters, but the shape has {rank} axes"
-        example = "" if of_rank is None else f", such as {LAYERS[of_rank].letters['torch']}"
-        hint = f"write a letter for each axis{example}"
+        hint = _other_letters_hint(layer, rank)
     return ImpossibleError("layout_mismatch", Problem("layout", message, hint))
+
+
+def _other_rank_hint(framework: str, letters: str, rank: int) -> str:
+    """What to give where a layer has `letters` in its framework and the shape has `rank` axes."""
+    extents = f"give {len(letters)} extent{'s' if len(letters) > 1 else ''}"
+    if 0 < len(letters) < rank:
+        why = "the first axis being copies" if "I" in letters else "since O may repeat"
+        return f"write layout={_stretched(letters, rank)}, {why}, or {extents}"
+    of_rank = default_layer(rank)
+    if of_rank is None or framework not in LAYERS[of_rank].letters:
+        return f"{extents}, or leave layer out"
+    return f"{extents}, or use layer={of_rank}, or write a letter for each axis"
+
+
+def _other_letters_hint(layer: str | None, rank: int) -> str:
+    """What to write instead of letters that are too few or too many."""
+    if rank == 0:
+        return "leave layout out: no axes have no letters"
+    if layer is not None and len(LAYERS[layer].letters["torch"]) <= rank:
+        return f"write a letter for each axis, such as {_stretched_layer(layer, rank)}"
+    of_rank = default_layer(rank)
+    if of_rank is None:
+        return "write a letter for each axis"
+    example = LAYERS[of_rank].letters["torch"]
+    if layer is None:
+        return f"write a letter for each axis, such as {example}"
+    return f"write layout={example} and layer={of_rank}, or another letter for each axis"
+
+
+def _stretched_layer(layer: str, rank: int) -> str:
+    return _stretched(LAYERS[layer].letters["torch"], rank)
+
+
+def _stretched(letters: str, rank: int) -> str:
+    """Letters of a layer with more axes: in front copies of a layer with inputs, else more O."""
+    if len(letters) < rank and "I" in letters and "E" not in letters:
+        letters = f"E{letters}"
+    return letters.replace("O", "O" * (rank - len(letters) + 1))
 
 
 def _kernel_mismatch(letters: str, layer: Layer) -> ImpossibleError:
@@ -137,7 +171,10 @@ def _kernel_mismatch(letters: str, layer: Layer) -> ImpossibleError:
         f"{layer.name} has {layer.kernel_axes} kernel axes, {letters} has {kernel_axes(letters)}"
     )
     fitting = layer_of_letters(letters)
-    hint = f"in torch it is {layer.letters['torch']}"
     if fitting is not None:
-        hint += f"; {letters} would be {fitting}"
+        hint = f"use layer={fitting}; in torch {layer.name} is {layer.letters['torch']}"
+    elif len(layer.letters["torch"]) <= len(letters):
+        hint = f"write letters such as {_stretched_layer(layer.name, len(letters))}"
+    else:
+        hint = f"leave layer out; in torch {layer.name} is {layer.letters['torch']}"
     return ImpossibleError("layout_mismatch", Problem("layout", message, hint))

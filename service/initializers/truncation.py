@@ -58,7 +58,9 @@ def between(a: float, b: float) -> Between:
     (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions 1, 1994, 13.10.1).
     """
     if b - a < NARROWEST:
-        problem = Problem("bounds", "the bounds are closer than 2^-64 sigma", "use scheme=constant")
+        problem = Problem(
+            "bounds", "the bounds are closer than 2^-64 sigma", "write -2,2, or use scheme=constant"
+        )
         raise ImpossibleError("nothing_between", problem)
     low, high = Decimal(a), Decimal(b)
     with localcontext(_context(max(abs(a), abs(b)), b - a)):

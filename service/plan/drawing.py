@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from service.errors import ImpossibleError, Problem
 from service.plan.recipe import Recipe, require_positive
 from service.spec import Spec
+from service.spec.numbers import shortest
 from service.stream.draws import Constant, Draw, Normal, SymmetricUniform, UniformBetween
 
 _ROOT_3 = math.sqrt(3.0)
@@ -71,7 +72,7 @@ def _refuse_moments(spec: Spec) -> None:
     for field in ("mean", "std"):
         if getattr(spec, field) is not None:
             message = f"low and high leave no choice of {field}"
-            problem = Problem(field, message, f"leave {field} out, or low and high")
+            problem = Problem(field, message, f"leave {field} out, or leave low and high out")
             raise ImpossibleError("conflicting_fields", problem)
 
 
@@ -96,15 +97,28 @@ def std_of(spec: Spec, recipe: Recipe) -> float:
 
 
 def low_and_high(spec: Spec, recipe: Recipe) -> tuple[float, float]:
-    """The given range; raises ImpossibleError unless both are given and low is below high."""
+    """The given range.
+
+    Raises ImpossibleError: `scheme_needs` unless both are given, `empty_range` unless low is
+    below high.
+    """
     if spec.low is None:
         raise missing(recipe, "low")
     if spec.high is None:
         raise missing(recipe, "high")
     if spec.low >= spec.high:
-        problem = Problem("low", "low is below high", "exchange them, or use scheme=constant")
-        raise ImpossibleError("empty_range", problem)
+        raise ImpossibleError("empty_range", _empty_range(spec.low, spec.high))
     return spec.low, spec.high
+
+
+def _empty_range(low: float, high: float) -> Problem:
+    written_low, written_high = shortest(low), shortest(high)
+    if low > high:
+        message = f"low {written_low} is above high {written_high}"
+        return Problem("low", message, f"write low={written_high} and high={written_low}")
+    message = f"low and high are both {written_low}, which leaves one value"
+    hint = f"leave low and high out and use scheme=constant and value={written_low}"
+    return Problem("low", message, hint)
 
 
 def missing(recipe: Recipe, *fields: str) -> ImpossibleError:

@@ -13,7 +13,7 @@ from service.initializers.layouts import (
     layer_of_letters,
     resolve_letters,
 )
-from service.spec import Spec
+from service.spec import Spec, write_value
 from service.spec.axes import Interval
 from service.stream.lattice import Lattice
 from service.wire.npy import is_fortran
@@ -92,22 +92,29 @@ def resolve_slice(
         message = f"the slice has {len(intervals)} items, the shape {len(shape)} axes"
         hint = "leave slice out" if not shape else f"write {','.join(':' for _ in shape)}"
         raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
-    return tuple(_resolved(pair, n) for pair, n in zip(intervals, shape, strict=True))
+    return tuple(_resolved(intervals, axis, n) for axis, n in enumerate(shape))
 
 
-def _resolved(interval: Interval, extent: int) -> tuple[int, int]:
+def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[int, int]:
     """One axis; a negative bound counts from the end, as NumPy has it, but is never clamped."""
-    start, stop = interval
+    start, stop = intervals[axis]
     start = 0 if start is None else start
     stop = extent if stop is None else stop
     for bound in (start, stop):
         if not -extent <= bound <= extent:
-            message = f"{bound} is outside an axis of {extent}"
-            hint = f"write bounds from {-extent} to {extent}"
-            raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
+            message = f"{bound} is outside axis {axis}, whose extent is {extent}"
+            raise _impossible_slice(message, intervals, axis, (None, None))
     start, stop = (bound + extent if bound < 0 else bound for bound in (start, stop))
     if start > stop:
-        message = f"starts at {start}, after its stop at {stop}"
-        hint = f"write {stop}:{start} for what lies between"
-        raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
+        message = f"axis {axis} starts at {start}, after its stop at {stop}"
+        raise _impossible_slice(message, intervals, axis, (stop, start))
     return start, stop
+
+
+def _impossible_slice(
+    message: str, intervals: tuple[Interval, ...], axis: int, instead: Interval
+) -> ImpossibleError:
+    """The refusal of a slice of which one axis cannot be; the hint replaces that axis."""
+    possible = (*intervals[:axis], instead, *intervals[axis + 1 :])
+    hint = f"write {write_value('slice', possible)}"
+    return ImpossibleError("impossible_slice", Problem("slice", message, hint))

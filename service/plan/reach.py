@@ -126,7 +126,7 @@ def refuse_out_of_reach(draw: Draw, dtype: str) -> None:
     turn_to = next(_dtypes_that_serve(draw, dtype), None)
     if turn_to is None:
         raise ImpossibleError(fault.reason, Problem("", fault.message, fault.remedy))
-    hint = f"{fault.remedy}, or use the wider dtype={turn_to}"
+    hint = f"{fault.remedy}, or use dtype={turn_to}"
     raise ImpossibleError(fault.reason, Problem("dtype", fault.message, hint))
 
 
@@ -143,14 +143,14 @@ def _fault(draw: Draw, dtype: str) -> _Fault | None:
     lowest, highest = outermost_values(draw, dtype)
     if max(-lowest, highest) > PRECISIONS[dtype].largest:
         message = f"values would go beyond {PRECISIONS[dtype].largest:.6g}, the largest {dtype}"
-        return _Fault("overflows_dtype", message, "make them smaller")
+        return _Fault("overflows_dtype", message, "make the values smaller")
     low, high = outermost(draw, working)
     if low > high:
         message = f"no {working} lies between the bounds"
-        return _Fault("nothing_between", message, "move them apart")
+        return _Fault("nothing_between", message, "move the bounds apart")
     if lowest == highest == 0 and draw != Constant(0.0):
         message = f"every value would be 0 in {dtype}"
-        return _Fault("vanishes_in_dtype", message, "make them larger, or say scheme=zeros")
+        return _Fault("vanishes_in_dtype", message, "make the values larger, or use scheme=zeros")
     return None
 
 

@@ -23,6 +23,7 @@ from service.initializers.readings import READINGS
 from service.initializers.schemes import AUTO, SCHEMES, Scheme
 from service.plan.placement import Placement, place
 from service.spec import NUMBER_FIELDS, Spec
+from service.spec.numbers import shortest
 
 ABSENT_ACTIVATION, SLOPED_ACTIVATION = "linear", "leaky_relu"
 """What a request without `activation` means, and what it means if it gives a `negative_slope`."""
@@ -226,6 +227,8 @@ def _gain(spec: Spec, scheme: Scheme, activation: Activation) -> float:
 def require_positive(field: str, given: float) -> None:
     """Raise ImpossibleError (`not_positive`) unless `given` is above 0."""
     if given <= 0:
-        message = f"{field} is above 0"
-        hint = "scheme=zeros issues zeros" if given == 0 else f"write {-given!r}"
+        message = f"{field} is {shortest(given)}; it must be above 0"
+        hint = f"write {shortest(-given)}"
+        if given == 0:
+            hint = f"leave {field} out and use scheme=zeros for a tensor of zeros"
         raise ImpossibleError("not_positive", Problem(field, message, hint))

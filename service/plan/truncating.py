@@ -13,6 +13,7 @@ from service.plan.drawing import Drawing, low_and_high, std_of
 from service.plan.recipe import Recipe
 from service.spec import Spec
 from service.spec.axes import MOST_SIGMAS
+from service.spec.numbers import shortest
 from service.stream.draws import Draw, SymmetricTruncatedNormal, TruncatedNormalBetween
 
 _DEFAULT_BOUND = 2.0
@@ -32,9 +33,22 @@ def truncated_normal(spec: Spec, recipe: Recipe) -> Drawing:
         return _cut_at_sigmas(mean, std, spec.bounds or (_DEFAULT_BOUND,), corrected)
     if spec.std_kind == "corrected":
         message = "with low and high, std is that of the normal before it is cut"
-        problem = Problem("std_kind", message, "give bounds instead, or std_kind=parent")
-        raise ImpossibleError("conflicting_fields", problem)
-    return _cut_at_values(mean, std, *low_and_high(spec, recipe))
+        hint = "write parent, or leave low and high out and add bounds=2"
+        raise ImpossibleError("conflicting_fields", Problem("std_kind", message, hint))
+    low, high = low_and_high(spec, recipe)
+    bounds = (low - mean) / std, (high - mean) / std
+    if not all(map(isfinite, bounds)):
+        message = (
+            f"std {shortest(std)} is nothing beside the distance of low and high from the mean"
+        )
+        raise ImpossibleError("nothing_between", Problem("std", message, _std_hint(low, high)))
+    if bounds[1] - bounds[0] < truncation.NARROWEST:
+        message = f"a normal of std {shortest(std)} is flat between low and high"
+        given = [field for field in ("mean", "std", "std_kind") if getattr(spec, field) is not None]
+        leave = f"leave {' and '.join(given)} out and " if given else ""
+        hint = f"{leave}use scheme=uniform"
+        raise ImpossibleError("nothing_between", Problem("std", message, hint))
+    return _drawing(mean, std, bounds, low, high, "low")
 
 
 def _cut_at_sigmas(mean: float, std: float, bounds: tuple[float, ...], corrected: bool) -> Drawing:
@@ -44,16 +58,9 @@ def _cut_at_sigmas(mean: float, std: float, bounds: tuple[float, ...], corrected
     return replace(drawing, std=std) if corrected else drawing
 
 
-def _cut_at_values(mean: float, std: float, low: float, high: float) -> Drawing:
-    bounds = (low - mean) / std, (high - mean) / std
-    if not all(map(isfinite, bounds)):
-        problem = Problem("std", "std is nothing beside low and high", "make std larger")
-        raise ImpossibleError("nothing_between", problem)
-    if bounds[1] - bounds[0] < truncation.NARROWEST:
-        message = "so wide a normal is flat between low and high"
-        problem = Problem("std", message, "use scheme=uniform with low and high")
-        raise ImpossibleError("nothing_between", problem)
-    return _drawing(mean, std, bounds, low, high, "low")
+def _std_hint(low: float, high: float) -> str:
+    """A std that makes the range about as wide as the normal."""
+    return f"write a larger std, such as std={shortest(high / 2 - low / 2)}"
 
 
 def _drawing(
@@ -95,5 +102,7 @@ def _cut(a: float, b: float, field: str) -> truncation.Between:
         if cut.mass >= LEAST_MASS:
             return cut
     message = "less than 2^-950 of the normal lies between the bounds"
-    problem = Problem(field, message, "move them towards the mean")
-    raise ImpossibleError("nothing_between", problem)
+    hint = "write -2,2 or other bounds nearer 0"
+    if field == "low":
+        hint = "move low and high towards the mean, or leave low and high out"
+    raise ImpossibleError("nothing_between", Problem(field, message, hint))

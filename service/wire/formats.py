@@ -85,5 +85,5 @@ def refuse_pair(written: Format, dtype: Dtype, fortran: bool) -> None:
         message = f"{written.name} cannot carry order F"
         raise ImpossibleError(
             "format_cannot_carry_order",
-            Problem("order", message, f"use order C, or format {others}"),
+            Problem("order", message, f"use order=C, or format {others}"),
         )

@@ -25,7 +25,7 @@ def header(dtype: Dtype, shape: tuple[int, ...], key: str) -> bytes:
             Problem(
                 "name",
                 f"{_RESERVED_KEY} is the key safetensors keeps for its own metadata",
-                "choose another name, or format npy or raw",
+                "use format npy or raw, or choose another name",
             ),
         )
     tensor = {
