@@ -57,7 +57,7 @@ def test_nothing_to_mind_is_no_section() -> None:
     [
         (["--shape", "8,4", "--activation", "Relu"], "activation: 'Relu' is not known"),
         (["--shape", "8,4", "--position", "top"], "position: 'top' is not known"),
-        (["--shape", "8,4", "--std", "-1"], "std: std is above 0"),
+        (["--shape", "8,4", "--std", "-1"], "std: std is -1; it must be above 0"),
         (["--activation", "relu"], "shape: every tensor has a shape"),
         (["--shape", "8,4", "--dept", "3"], "dept: 'dept' is not known"),
     ],

@@ -39,24 +39,39 @@ REFUSED = [
     ("scheme=uniform&low=0", "scheme_needs", "high", "high="),
     ("scheme=truncated_normal&high=0", "scheme_needs", "low", "low="),
     ("scheme=uniform&low=1&high=1", "empty_range", "low", "constant"),
-    ("scheme=truncated_normal&low=2&high=1", "empty_range", "low", "exchange"),
+    ("scheme=truncated_normal&low=2&high=1", "empty_range", "low", "low=1 and high=2"),
     ("scheme=normal&std=0", "not_positive", "std", "scheme=zeros"),
     ("scheme=normal&std=-0.5", "not_positive", "std", "write 0.5"),
     ("scheme=he_normal&gain=0", "not_positive", "gain", "scheme=zeros"),
     ("scheme=he_normal&scale=-2", "not_positive", "scale", "write 2"),
-    ("scheme=truncated_normal&bounds=39,40", "nothing_between", "bounds", "towards the mean"),
+    ("scheme=truncated_normal&bounds=39,40", "nothing_between", "bounds", "nearer 0"),
     ("scheme=truncated_normal&low=1&high=2&std=1e-308", "nothing_between", "std", "larger"),
     ("scheme=truncated_normal&low=1&high=2&std=1e-9", "nothing_between", "low", "towards"),
     ("scheme=truncated_normal&bounds=0,1e-30", "nothing_between", "bounds", "constant"),
     # what a dtype cannot hold
-    ("scheme=normal&std=1e300", "overflows_dtype", "dtype", "wider"),
-    ("scheme=normal&std=1e308&dtype=float64", "overflows_dtype", "", "smaller"),
-    ("scheme=normal&std=9700&dtype=float16", "overflows_dtype", "dtype", "wider"),
-    ("scheme=normal&mean=440&std=5&dtype=float8_e4m3fn", "overflows_dtype", "dtype", "wider"),
-    ("scheme=constant&value=465&dtype=float8_e4m3fn", "overflows_dtype", "dtype", "wider"),
-    ("scheme=constant&value=65520&dtype=float16", "overflows_dtype", "dtype", "wider"),
-    ("scheme=constant&value=-1e39", "overflows_dtype", "dtype", "wider"),
-    ("scheme=uniform&low=0&high=70000&dtype=float16", "overflows_dtype", "dtype", "wider"),
+    ("scheme=normal&std=1e300", "overflows_dtype", "dtype", "float64"),
+    ("scheme=normal&std=1e308&dtype=float64", "overflows_dtype", "dtype", "smaller"),
+    ("scheme=normal&std=9700&dtype=float16", "overflows_dtype", "dtype", "use dtype=float32"),
+    (
+        "scheme=normal&mean=440&std=5&dtype=float8_e4m3fn",
+        "overflows_dtype",
+        "dtype",
+        "use dtype=float32",
+    ),
+    (
+        "scheme=constant&value=465&dtype=float8_e4m3fn",
+        "overflows_dtype",
+        "dtype",
+        "use dtype=float32",
+    ),
+    ("scheme=constant&value=65520&dtype=float16", "overflows_dtype", "dtype", "use dtype=float32"),
+    ("scheme=constant&value=-1e39", "overflows_dtype", "dtype", "use dtype=float64"),
+    (
+        "scheme=uniform&low=0&high=70000&dtype=float16",
+        "overflows_dtype",
+        "dtype",
+        "use dtype=float32",
+    ),
     ("scheme=normal&std=1e-60", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=normal&std=1e-9&dtype=float16", "vanishes_in_dtype", "dtype", "zeros"),
     ("scheme=constant&value=1e-50", "vanishes_in_dtype", "dtype", "zeros"),
@@ -143,6 +158,49 @@ def test_the_impossible_is_refused_with_the_way_out(
     assert refused.value.reason == reason
     assert problem.field == field
     assert hint in problem.hint
+
+
+SENT = [
+    ("scheme=uniform&low=2&high=-2", "low 2 is above high -2", "write low=-2 and high=2"),
+    ("scheme=truncated_normal&low=0.5&high=0.25", "low 0.5 is above high 0.25", "low=0.25"),
+    ("scheme=uniform&low=3&high=3", "low and high are both 3", "scheme=constant and value=3"),
+    ("scheme=normal&std=-1", "std is -1; it must be above 0", "write 1"),
+    ("scheme=uniform&std=-1e-5", "std is -1e-5; it must be above 0", "write 1e-5"),
+    ("scheme=truncated_normal&std=0", "std is 0; it must be above 0", "leave std out and use"),
+    ("scheme=he_normal&gain=-2", "gain is -2; it must be above 0", "write 2"),
+    ("scheme=he_normal&scale=0", "scale is 0; it must be above 0", "leave scale out and use"),
+    ("bounds=2,-2", "the first bound 2 is above the second, -2", "write -2,2"),
+    ("bounds=1,1", "both bounds are 1", "write -2,2"),
+    ("bounds=-3", "the bound c is -3", "write 3"),
+    ("bounds=-50,1", "the bound -50 is more than 40 standard deviations", "write -40,1"),
+    ("slice=3:1,:", "axis 0 starts at 3, after its stop at 1", "write 1:3,:"),
+    ("seed=-1", "'-1' is below 0", "from 0 to 18446744073709551615"),
+    ("seed=18446744073709551616", "'18446744073709551616' is above 18446744073709551615", "0 to"),
+    ("groups=0", "'0' is below 1", "from 1"),
+    ("stride=2,0", "'0' is below 1", "such as 2 or 2,2"),
+    ("fan_in=-3", "'-3' is below 1", "from 1"),
+]
+
+
+@pytest.mark.parametrize(("query", "message", "hint"), SENT)
+def test_a_refused_number_is_shown_with_what_is_wrong_with_it(
+    query: str, message: str, hint: str
+) -> None:
+    """Not the rule alone, of which nobody can see how it was broken."""
+    with pytest.raises(FaninError) as refused:
+        plan(parse_query(f"shape=8,4&name=a&{query}".encode()), "npy", max_bytes=MOST)
+    problem = refused.value.problems[0]
+    assert problem.message.startswith(message)
+    assert hint in problem.hint
+
+
+def test_a_scale_of_three_axes_is_told_that_o_may_repeat() -> None:
+    """ConvNeXt's layer scale is 768,1,1: the hint's letters are accepted."""
+    with pytest.raises(ImpossibleError) as refused:
+        plan(parse_query(b"shape=768,1,1&layer=scale"), "npy", max_bytes=MOST)
+    assert "layout=OOO, since O may repeat" in refused.value.problems[0].hint
+    spec = parse_query(b"shape=768,1,1&layer=scale&layout=OOO")
+    assert plan(spec, "npy", max_bytes=MOST).facts.scheme == "ones"
 
 
 ALLOWED = [

@@ -162,6 +162,22 @@ def _fields(model: type[Spec]) -> dict[str, Schema]:
     return properties
 
 
+def _members(model: type[Spec]) -> dict[str, Schema]:
+    """A model's schemas in a JSON body, where null is a field that is not given."""
+    required = {name for name, field in model.model_fields.items() if field.is_required()}
+    return {
+        name: schema if name in required else _or_null(schema)
+        for name, schema in _fields(model).items()
+    }
+
+
+def _or_null(schema: Schema) -> Schema:
+    """The schema or null, with what is said for people beside both."""
+    said = {key: schema[key] for key in ("description", "examples", "default") if key in schema}
+    values = {key: part for key, part in schema.items() if key not in said}
+    return said | {"anyOf": [*values.get("anyOf", [values]), {"type": "null"}]}
+
+
 def _header_parameters() -> Schema:
     return {
         name: {"name": name, "in": "header", "description": text, "schema": _TEXT}
@@ -182,10 +198,10 @@ def _responses() -> Schema:
 
 
 def _schemas() -> Schema:
-    spec = Spec.model_json_schema() | {"properties": _fields(Spec)}
-    question = Question.model_json_schema() | {"properties": _fields(Question)}
+    question = Question.model_json_schema() | {"properties": _members(Question)}
     form = {"enum": list(FORMATS), "default": "npy", "description": "How the tensor is written."}
-    with_format = spec | {"properties": spec["properties"] | {"format": form}}
+    members = _members(Spec) | {"format": _or_null(form)}
+    with_format = Spec.model_json_schema() | {"properties": members}
     records: Schema = {}
     for name, (record, more) in _RECORDS.items():
         records |= _record(name, record, more)

@@ -137,7 +137,8 @@ def _other_rank_hint(framework: str, letters: str, rank: int) -> str:
     of_rank = default_layer(rank)
     if of_rank is None or framework not in LAYERS[of_rank].letters:
         return f"{extents}, or leave layer out"
-    return f"{extents}, or use layer={of_rank}, or write a letter for each axis"
+    letter = ", or write a letter for each axis" if kernel_axes(letters) <= rank else ""
+    return f"{extents}, or use layer={of_rank}{letter}"
 
 
 def _other_letters_hint(layer: str | None, rank: int) -> str:
@@ -152,7 +153,7 @@ def _other_letters_hint(layer: str | None, rank: int) -> str:
     example = LAYERS[of_rank].letters["torch"]
     if layer is None:
         return f"write a letter for each axis, such as {example}"
-    return f"write layout={example} and layer={of_rank}, or another letter for each axis"
+    return f"write layout={example} and layer={of_rank}"
 
 
 def _stretched_layer(layer: str, rank: int) -> str:

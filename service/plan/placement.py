@@ -102,7 +102,7 @@ def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[
     stop = extent if stop is None else stop
     for bound in (start, stop):
         if not -extent <= bound <= extent:
-            message = f"{bound} is outside axis {axis}, whose extent is {extent}"
+            message = f"{bound} is outside axis {axis}, whose bounds go from {-extent} to {extent}"
             raise _impossible_slice(message, intervals, axis, (None, None))
     start, stop = (bound + extent if bound < 0 else bound for bound in (start, stop))
     if start > stop:

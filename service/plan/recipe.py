@@ -142,9 +142,15 @@ def _refuse_fields(spec: Spec, scheme: Scheme, distribution: str) -> None:
 
 def _not_taken(field: str, scheme: Scheme, called: str) -> Problem:
     takes = f"it takes {', '.join(scheme.fields)}" if scheme.fields else "it takes none"
-    schemes = [name for name, other in SCHEMES.items() if field in other.fields]
+    schemes = [name for name, other in SCHEMES.items() if _takes_at_once(other, field)]
     hint = f"leave {field} out: {takes}; {field} belongs to {', '.join(schemes)}"
     return Problem(field, f"{called} takes no {field}", hint)
+
+
+def _takes_at_once(scheme: Scheme, field: str) -> bool:
+    """Whether the scheme takes the field without another distribution than its own."""
+    truncates = scheme.distribution == "truncated_normal"
+    return field in scheme.fields and (truncates or field not in _OF_TRUNCATION)
 
 
 def _no_distribution(distribution: str, scheme: Scheme, called: str) -> Problem:

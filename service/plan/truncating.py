@@ -102,7 +102,7 @@ def _cut(a: float, b: float, field: str) -> truncation.Between:
         if cut.mass >= LEAST_MASS:
             return cut
     message = "less than 2^-950 of the normal lies between the bounds"
-    hint = "write -2,2 or other bounds nearer 0"
+    hint = "write -2,2, or other bounds nearer 0"
     if field == "low":
         hint = "move low and high towards the mean, or leave low and high out"
     raise ImpossibleError("nothing_between", Problem(field, message, hint))

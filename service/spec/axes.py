@@ -37,7 +37,10 @@ _BRACKETS = "()[]{}"
 _MOST_GUESSED_CHARACTERS = 400
 """Enough for eight items: beyond it a hint guesses nothing."""
 
-_SLICE_HINT = "write start:stop, start:, :stop or : for each axis, or leave slice out"
+_SHAPE_EXAMPLE = "64,3,7,7, or scalar for no axes"
+_STRIDE_EXAMPLE = "2 or 2,2"
+_BOUNDS_EXAMPLE = "2 or -2,2"
+_SLICE_HINT = "write an interval for each axis, such as 0:8, or leave slice out"
 
 
 def read_shape(given: object) -> tuple[int, ...]:
@@ -49,8 +52,9 @@ def read_shape(given: object) -> tuple[int, ...]:
         raise Fault("malformed_shape", "a shape is a list", f"write [{shown(given)[1:-1]}]")
     most = MOST_ELEMENTS - 1
     try:
-        items = _items(_unbracketed(given) if isinstance(given, str) else given, MOST_AXES)
-        return tuple(_read_each(items, given, 0, most, "64,3,7,7, or scalar for no axes"))
+        bare = _unbracketed(given) if isinstance(given, str) else given
+        items = _items(bare, MOST_AXES, _SHAPE_EXAMPLE)
+        return tuple(_read_each(items, given, 0, most, _SHAPE_EXAMPLE))
     except Fault as fault:
         if fault.reason == "out_of_range":
             raise
@@ -62,8 +66,8 @@ def read_stride(given: object) -> tuple[int, ...]:
 
     Raises Fault: `malformed_number`, or `out_of_range` for a stride or more than 3 of them.
     """
-    items = _some_items(given, _KERNEL_AXES)
-    return tuple(_read_each(items, given, 1, MOST_ELEMENTS - 1, "2 or 2,2"))
+    items = _some_items(given, _KERNEL_AXES, _STRIDE_EXAMPLE)
+    return tuple(_read_each(items, given, 1, MOST_ELEMENTS - 1, _STRIDE_EXAMPLE))
 
 
 def read_bounds(given: object) -> tuple[float, ...]:
@@ -71,7 +75,7 @@ def read_bounds(given: object) -> tuple[float, ...]:
 
     Raises Fault: `malformed_number`, `out_of_range`.
     """
-    items = _some_items(given, 2)
+    items = _some_items(given, 2, _BOUNDS_EXAMPLE)
     try:
         ends = tuple(read_number(item) for item in items)
     except Fault as fault:
@@ -101,8 +105,7 @@ def read_slice(given: object) -> tuple[Interval, ...]:
         message = f"{kind(given)} is not a slice"
         raise Fault("malformed_slice", message, 'write a string such as "0:8,:"')
     if given.count(",") >= MOST_AXES:
-        message = f"more than {MOST_AXES} axes"
-        raise Fault("malformed_slice", message, f"write at most {MOST_AXES} items, one for an axis")
+        raise Fault("malformed_slice", f"more than {MOST_AXES} axes", _SLICE_HINT)
     items = given.split(",")
     for item in items:
         if not _SLICE_ITEM.fullmatch(item):
@@ -167,7 +170,7 @@ def _meant_integers(given: object) -> list[int]:
     return found if len(found) == len(meant) <= MOST_AXES else []
 
 
-def _items(given: object, most: int) -> list[object]:
+def _items(given: object, most: int, example: str) -> list[object]:
     """The items of a comma-separated text, of a list of numbers, or the one number given."""
     if isinstance(given, str):
         items: list[object] = list(given.split(",", most)) if given else []
@@ -176,12 +179,13 @@ def _items(given: object, most: int) -> list[object]:
     else:
         items = [given]
     if len(items) > most:
-        raise Fault("out_of_range", f"more than {most} values", f"write at most {most} values")
+        hint = f"write at most {most} values, such as {example}"
+        raise Fault("out_of_range", f"more than {most} values", hint)
     return items
 
 
-def _some_items(given: object, most: int) -> list[object]:
-    items = _items(given, most)
+def _some_items(given: object, most: int, example: str) -> list[object]:
+    items = _items(given, most, example)
     if not items:
         raise Fault("malformed_number", "the list is empty", "write at least one number, such as 2")
     return items
@@ -210,7 +214,7 @@ def _bounds_hint(items: list[object]) -> str:
     fits = len(ends) == len(meant) and all(abs(end) <= MOST_SIGMAS for end in ends)
     if fits and (ends[0] > 0 if len(ends) == 1 else ends[0] < ends[1]):
         return "write " + ",".join(map(shortest, ends))
-    return "write one number such as 2, or two such as -2,2"
+    return f"write one number or two, such as {_BOUNDS_EXAMPLE}"
 
 
 def _nearer(ends: tuple[float, ...]) -> str:

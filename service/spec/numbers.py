@@ -75,12 +75,17 @@ def read_integer(given: object, least: int, most: int) -> int:
 
 
 def read_seed(given: object) -> int:
-    """0 to 2^64 - 1; JSON gives it as a string from 2^53 on."""
-    seed = read_integer(given, 0, MOST_SEED)
-    if isinstance(given, NumberToken) and seed > MOST_JSON_INTEGER:
+    """0 to 2^64 - 1; JSON gives it as a string from 2^53 on.
+
+    Raises Fault: `malformed_number`, `out_of_range`.
+    """
+    if not isinstance(given, NumberToken):
+        return read_integer(given, 0, MOST_SEED)
+    seed = meant_integer(given)
+    if seed is not None and MOST_JSON_INTEGER < seed <= MOST_SEED:
         message = "not every reader of JSON keeps a number above 2^53 - 1"
         raise Fault("out_of_range", message, f'write "{seed}", as a string')
-    return seed
+    return read_integer(given, 0, MOST_JSON_INTEGER)
 
 
 def read_number(given: object) -> float:

@@ -16,7 +16,9 @@ def read_text(given: object) -> str:
 
     Raises Fault (`malformed_text`) for half a surrogate pair, which UTF-8 cannot carry.
     """
-    if not isinstance(given, str) or isinstance(given, NumberToken):
+    if isinstance(given, NumberToken):
+        raise Fault("malformed_text", "a number is not text", f'write "{given[:40]}", as a string')
+    if not isinstance(given, str):
         raise Fault("malformed_text", f"{kind(given)} is not text", "write a string")
     if not is_unicode(given):
         raise Fault("malformed_text", "half of a surrogate pair", "write whole characters")

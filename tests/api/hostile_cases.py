@@ -81,7 +81,7 @@ BODIES = [
     (b'{"shape": [4, 3], "seed": 9007199254740992}', "out_of_range", "seed"),
     (b'{"shape": [4, 3], "seed": 5.0}', "malformed_number", "seed"),
     (b'{"shape": [4, 3], "seed": true}', "malformed_number", "seed"),
-    (b'{"shape": [4, 3], "seed": null}', "malformed_number", "seed"),
+    (b'{"shape": [4, null], "seed": 1}', "malformed_shape", "shape"),
     (b'{"shape": [4, 3], "seed": 1, "seed": 1}', "duplicate_field", "seed"),
     (b'{"shape": [4, 3], "format": "npy", "format": "npy"}', "duplicate_field", "format"),
     (b'{"shape": [4, 3], "format": "npz"}', "unknown_word", "format"),

@@ -107,3 +107,31 @@ def test_a_client_who_leaves_in_the_middle_of_a_body_harms_nobody(
         client.sendall(START + b"Content-Length: 100\r\n\r\n{")
     assert ask(address, "/livez").status == 200
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"shape": [8, 8], "scheme": "zeros", "groups": null, "format": null, "seed": null}',
+        b'\xef\xbb\xbf{"shape": [8, 8], "scheme": "zeros"}',
+    ],
+)
+def test_null_and_a_byte_order_mark_are_read(address: Address, body: bytes) -> None:
+    """A null is a field that is not given; the mark says nothing (RFC 8259, section 8.1)."""
+    plain = post(address, b'{"shape": [8, 8], "scheme": "zeros"}')
+    answer = post(address, body)
+    assert (answer.status, answer.body) == (200, plain.body)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"shape": null, "seed": 1}', "missing_field"),
+        (b'{"shape": [8, null], "seed": 1}', "malformed_shape"),
+        ('{"shape": [8, 8]}'.encode("utf-16"), "malformed_json"),
+        (b'\xef\xbb\xbf\xef\xbb\xbf{"shape": [8, 8]}', "malformed_json"),
+    ],
+)
+def test_other_nulls_and_marks_are_refused(address: Address, body: bytes, reason: str) -> None:
+    """A list has no absent items, and other encodings are not read."""
+    assert problem(post(address, body))["reason"] == reason

@@ -5,14 +5,12 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-import service
 from service.api.problems import (
     RETRY_AFTER_SECONDS,
     STATUS_REASONS,
@@ -29,6 +27,7 @@ from service.errors import (
     UnavailableError,
     UnreadableError,
 )
+from tests.reasons import modules, reasons_of
 from tests.server import Address, running
 
 SECRET = "the password is swordfish"
@@ -202,46 +201,9 @@ def test_a_status_of_the_framework_gets_its_reason(
     assert answer.json()["detail"] == "said by the framework"
 
 
-def modules() -> list[ast.Module]:
-    """Every module of the service."""
-    [root] = service.__path__
-    return [ast.parse(path.read_text()) for path in sorted(Path(root).rglob("*.py"))]
-
-
-def functions(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
-    """The names a function or class can be called by, each with its parameters."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield node.name, [a.arg for a in node.args.args if a.arg != "self"]
-    if isinstance(node, ast.ClassDef):
-        for name, parameters in (found for child in node.body for found in functions(child)):
-            yield node.name if name == "__init__" else name, parameters
-
-
-def places(trees: list[ast.Module]) -> dict[str, int]:
-    """Where whatever takes a `reason` takes it: name to argument number."""
-    nodes = (node for tree in trees for node in ast.walk(tree))
-    calls = (found for node in nodes for found in functions(node))
-    found = {name: names.index("reason") for name, names in calls if "reason" in names}
-    return {branch.__name__: 0 for branch in STATUSES} | found
-
-
-def reasons_of(trees: list[ast.Module]) -> set[str]:
-    """Every reason code that a call in these modules spells out."""
-    where = {name: place for name, place in places(trees).items() if name != "__init__"}
-    found: set[str] = set()
-    for call in (n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call)):
-        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-        if name in where:
-            given = [k.value for k in call.keywords if k.arg == "reason"]
-            for argument in given or call.args[where[name] :][:1]:
-                words = (c.value for c in ast.walk(argument) if isinstance(c, ast.Constant))
-                found |= {word for word in words if isinstance(word, str)}
-    return found
-
-
 def test_every_reason_has_a_row_and_every_row_a_use() -> None:
     """The table holds exactly the codes that the service can answer."""
-    assert set(REASONS) == reasons_of(modules()) | set(STATUS_REASONS.values())
+    assert set(REASONS) == reasons_of(modules("")) | set(STATUS_REASONS.values())
 
 
 def test_the_search_for_reasons_finds_them() -> None:
@@ -249,11 +211,16 @@ def test_the_search_for_reasons_finds_them() -> None:
     source = """
 class Fault(ValueError):
     def __init__(self, reason, message): ...
+@dataclass
+class Found:
+    message: str
+    reason: str
 def refuse(field, reason): ...
 raise ImpossibleError("a", Problem("not_this", "", ""))
 raise errors.UnreadableError(reason="b")
 raise UnavailableError("c" if x else "d", Problem())
 refuse("nor_this", "e")
 Fault("f", "nor that")
+Found("nor_that_either", "g")
 """
-    assert reasons_of([ast.parse(source)]) == {"a", "b", "c", "d", "e", "f"}
+    assert reasons_of([ast.parse(source)]) == {"a", "b", "c", "d", "e", "f", "g"}

@@ -54,6 +54,17 @@ def test_json_asks_the_same_question(address: Address) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_null_is_absent_and_a_byte_order_mark_is_passed_over(address: Address) -> None:
+    """RFC 8259, section 8.1; a null in a list is no number, and null as the shape is no shape."""
+    plain = posted(address, json.dumps(BODY).encode())
+    nulls = dict.fromkeys(set(Question.model_fields) - set(BODY))
+    marked = posted(address, json.dumps(BODY | nulls).encode("utf-8-sig"))
+    assert (marked.status, marked.body) == (200, plain.body)
+    for shape, reason in ((None, "missing_field"), ([8, None], "malformed_shape")):
+        answer = posted(address, json.dumps(BODY | {"shape": shape}).encode())
+        assert (answer.status, json.loads(answer.body)["reason"]) == (400, reason)
+
+
 def test_its_url_is_served(address: Address) -> None:
     """weights_url, and what it needs for a seed, are /v1's own."""
     url = json.loads(ask(address, TARGET).body)["weights_url"]

@@ -63,7 +63,7 @@ def test_a_layout_that_is_neither_gets_the_right_word(layout: str, hint: str) ->
 @pytest.mark.parametrize(
     ("layout", "message"),
     [
-        ("NCHW", "'C', 'N': no letter of a layout"),
+        ("NCWH", "'C', 'N': no letter of a layout"),
         ("OI HW", "' ': no letter of a layout"),
         ("OIHH", "H may stand only once"),
         ("HHOI", "H may stand only once"),
@@ -79,13 +79,25 @@ def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> N
 @pytest.mark.parametrize(
     ("layout", "layer", "rank", "hint"),
     [
-        ("OIHW", "conv2d", 2, "write a letter for each axis, such as OI"),
+        ("OIHW", "conv2d", 3, "write layout=OIW and layer=conv1d"),
+        ("OI", None, 3, "write a letter for each axis, such as OIW"),
         ("OI", None, 7, "write a letter for each axis"),
-        ("torch", "conv2d", 2, "give 4 extents, layer=dense, or a letter for each axis"),
-        ("candle", "conv2d", 5, "give 4 extents, or a letter for each axis"),
-        ("OIHW", "dense", 4, "in torch it is OI; OIHW would be conv2d"),
-        ("IO", "conv1d", 2, "in torch it is OIW; IO would be dense"),
-        ("OH", "dense", 2, "in torch it is OI"),
+        ("OI", "dense", 3, "write a letter for each axis, such as EOI"),
+        ("OI", None, 0, "leave layout out: no axes have no letters"),
+        ("torch", "conv2d", 3,
+         "give 4 extents, or use layer=conv1d, or write a letter for each axis"),
+        ("torch", "conv2d", 1, "give 4 extents, or use layer=bias"),
+        ("torch", "conv3d", 0, "give 5 extents, or leave layer out"),
+        ("torch", "scale", 3, "write layout=OOO, since O may repeat, or give 1 extent"),
+        ("keras", "bias", 2, "write layout=OO, since O may repeat, or give 1 extent"),
+        ("torch", "embedding", 3, "write layout=EOO, since O may repeat, or give 2 extents"),
+        ("flax", "dense", 3, "write layout=EIO, the first axis being copies, or give 2 extents"),
+        ("candle", "conv2d", 5,
+         "write layout=EOIHW, the first axis being copies, or give 4 extents"),
+        ("OIHW", "dense", 4, "use layer=conv2d; in torch dense is OI"),
+        ("IO", "conv1d", 2, "use layer=dense; in torch conv1d is OIW"),
+        ("OH", "dense", 2, "write letters such as OI"),
+        ("OW", "conv2d", 2, "leave layer out; in torch conv2d is OIHW"),
     ],
 )  # fmt: skip
 def test_a_layout_that_fits_neither_shape_nor_layer_is_refused(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.errors import UnreadableError
-from service.initializers.words import squash, unknown_word
+from service.errors import Problem, UnreadableError
+from service.initializers.words import Unissued, squash, unknown_word
 
 KNOWN = ("float16", "float32", "float64", "bfloat16")
 
@@ -26,9 +26,12 @@ def test_a_foreign_spelling_gets_its_exact_replacement() -> None:
     assert hint_for("Half") == "write float16; /dtypes lists all"
 
 
-@pytest.mark.parametrize("word", ["np.float16", "torch.float16", "jax.numpy.float16", "np.half"])
+@pytest.mark.parametrize(
+    "word",
+    ["np.float16", "jax.numpy.float16", "np.half", "c10::Half", "np.half()", "np.half(x.y, 1.5)"],
+)
 def test_the_modules_before_a_name_make_no_difference(word: str) -> None:
-    """What is imported from where, people copy along with the name."""
+    """What is imported from where, people copy along with the name and its arguments."""
     assert hint_for(word) == "write float16; /dtypes lists all"
 
 
@@ -54,3 +57,23 @@ def test_no_word_breaks_the_answer(word: str) -> None:
     assert len(problem.message) < 300
     problem.message.encode()
     assert "/dtypes" in problem.hint
+
+
+ROWS = (Unissued(("int8", "byte"), "an integer type", "float16 or float32, for now", yet=True),)
+
+
+@pytest.mark.parametrize("word", ["int8", "torch.int8", "Byte", "np.int8(3)"])
+def test_a_word_for_what_is_not_issued_is_explained(word: str) -> None:
+    """It says what the word means, that Fanin has not got it yet, and what comes nearest."""
+    error = unknown_word("dtype", word, KNOWN, {}, "/dtypes", ROWS)
+    assert error.reason == "not_issued"
+    message = f"{word!r} is an integer type; Fanin does not issue it yet"
+    hint = "write float16 or float32, for now; /dtypes lists all"
+    assert error.problems == (Problem("dtype", message, hint),)
+
+
+def test_an_accepted_word_comes_before_an_explained_one() -> None:
+    """Control: no row takes a spelling away from a word that is served."""
+    rows = (Unissued(("float16", "half"), "x", "float32"),)
+    error = unknown_word("dtype", "Half", KNOWN, {"half": "float16"}, "/dtypes", rows)
+    assert error.problems[0].hint == "write float16; /dtypes lists all"
