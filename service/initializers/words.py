@@ -5,7 +5,6 @@ not issue is explained. Anything else gets the nearest words.
 """
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -48,7 +47,7 @@ def _unqualified(word: str) -> str:
     `torch.nn.Conv2d(3, 8)` and `nn::Conv2d` are `Conv2d`.
     """
     called = word[:_MOST_CHARACTERS].partition("(")[0]
-    return re.split("[.:]", called)[-1]
+    return called.replace(":", ".").rpartition(".")[2]
 
 
 def unknown_word(

@@ -13,8 +13,8 @@ REFUSED = [
     ("npy", "bfloat16", False, "dtype", "use format safetensors or raw"),
     ("npy", "float8_e4m3fn", False, "dtype", "use format safetensors or raw"),
     ("npy", "float8_e5m2", True, "dtype", "use format raw"),
-    ("safetensors", "float32", True, "order", "use order C, or format npy or raw"),
-    ("safetensors", "bfloat16", True, "order", "use order C, or format raw"),
+    ("safetensors", "float32", True, "order", "use order=C, or format npy or raw"),
+    ("safetensors", "bfloat16", True, "order", "use order=C, or format raw"),
 ]
 
 
