@@ -18,8 +18,8 @@ from tests.following import Request, followed, read_json
 from tests.reasons import modules, reasons_of
 
 NOT_FOLLOWED = (
-    "only O and I may repeat",
-    "E copies, O out, I in, D H W kernel, as in OIHW; or a stack, /layers lists them",
+    "only E, O and I may repeat",
+    "E copies, O out, I in, D H W kernel, as in OIHW; or a framework, /layers lists them",
     "make the values smaller",
     "write I = 1, or E for the inputs (HWEO), or use a conv layer with groups",
     "shorten the name",

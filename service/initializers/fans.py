@@ -160,15 +160,16 @@ def _refuse_division(weight: Weight, field: str, divisor: int, letter: str) -> N
     what = {"I": "inputs", "O": "outputs"}[letter]
     if divisor == 1:
         return
+    reason = {"groups": "impossible_groups", "parts": "impossible_parts"}[field]
     if letter not in weight.letters:
         message = f"{field} {divisor} divide the {what}, and this tensor has no {letter} axis"
         hint = f"leave {field} out, or give layout with an {letter}"
-        raise ImpossibleError(f"impossible_{field}", Problem(field, message, hint))
+        raise ImpossibleError(reason, Problem(field, message, hint))
     count = weight.count(letter)
     if count % divisor:
         message = f"{field} {divisor} do not divide the {count} {what}"
         hint = f"write {math.gcd(count, divisor)}, or another number that divides {count}"
-        raise ImpossibleError(f"impossible_{field}", Problem(field, message, hint))
+        raise ImpossibleError(reason, Problem(field, message, hint))
 
 
 def _refuse_not_depthwise(weight: Weight) -> None:

@@ -125,7 +125,7 @@ def refuse_out_of_reach(draw: Draw, dtype: str) -> None:
         return
     turn_to = next(_dtypes_that_serve(draw, dtype), None)
     if turn_to is None:
-        raise ImpossibleError(fault.reason, Problem("", fault.message, fault.remedy))
+        raise ImpossibleError(fault.reason, Problem("dtype", fault.message, fault.remedy))
     hint = f"{fault.remedy}, or use dtype={turn_to}"
     raise ImpossibleError(fault.reason, Problem("dtype", fault.message, hint))
 
@@ -164,9 +164,11 @@ def _coarse_uniform(draw: Draw, dtype: str) -> _Fault | None:
     if isinstance(draw, SymmetricUniform) and PRECISIONS[dtype].least_exponent == least_exponent:
         least = UNIFORM_STEPS[working] * 2.0**least_exponent
         if 0 < draw.limit < least:
-            message = f"a uniform of limit {draw.limit:.3g} has too few steps in {working}"
             # One per cent more than the least, so that three digits are not below it.
-            return _Fault(
-                "vanishes_in_dtype", message, f"make the limit at least {1.01 * least:.3g}"
+            message = (
+                f"a uniform of limit {draw.limit:.3g} has too few steps in {working}; "
+                f"{1.01 * least:.3g} is large enough"
             )
+            hint = "make the values larger, or use scheme=zeros"
+            return _Fault("vanishes_in_dtype", message, hint)
     return None

@@ -58,7 +58,8 @@ def _read_fan(given: object) -> float:
     """A fan, which may be a fraction; its range holds every fan that can be counted."""
     fan = numbers.read_number(given)
     if not LEAST_FAN <= fan <= MOST_FAN:
-        message = f"{numbers.shortest(fan)} is not within {LEAST_FAN:g} and {MOST_FAN:g}"
+        side, end = ("below", LEAST_FAN) if fan < LEAST_FAN else ("above", MOST_FAN)
+        message = f"{numbers.shortest(fan)} is {side} {numbers.shortest(end)}"
         hint = f"write a number from {LEAST_FAN:g} to {int(MOST_FAN)}"
         raise Fault("out_of_range", message, hint)
     return int(fan) if fan.is_integer() and fan < 2**53 else fan

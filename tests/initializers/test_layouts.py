@@ -79,13 +79,12 @@ def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> N
 @pytest.mark.parametrize(
     ("layout", "layer", "rank", "hint"),
     [
-        ("OIHW", "conv2d", 3, "write layout=OIW and layer=conv1d"),
-        ("OI", None, 3, "write a letter for each axis, such as OIW"),
+        ("OIHW", "conv2d", 2, "write layout=OI and layer=dense"),
+        ("OI", None, 4, "write a letter for each axis, such as OIHW"),
         ("OI", None, 7, "write a letter for each axis"),
         ("OI", "dense", 3, "write a letter for each axis, such as EOI"),
         ("OI", None, 0, "leave layout out: no axes have no letters"),
-        ("torch", "conv2d", 3,
-         "give 4 extents, or use layer=conv1d, or write a letter for each axis"),
+        ("torch", "conv2d", 3, "give 4 extents, or leave layer out"),
         ("torch", "conv2d", 1, "give 4 extents, or use layer=bias"),
         ("torch", "conv3d", 0, "give 5 extents, or leave layer out"),
         ("torch", "scale", 3, "write layout=OOO, since O may repeat, or give 1 extent"),
