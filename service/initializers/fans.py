@@ -89,8 +89,10 @@ def refuse_impossible(weight: Weight) -> None:
         _refuse_not_depthwise(weight)
     if not (weight.depthwise and "E" in weight.letters):
         divided = "I" if weight.transposed else "O"
-        _refuse_division(weight, "groups", weight.groups or 1, divided)
-    _refuse_division(weight, "parts", weight.parts, "O")
+        if (problem := _division(weight, "groups", weight.groups or 1, divided)) is not None:
+            raise ImpossibleError("impossible_groups", problem)
+    if (problem := _division(weight, "parts", weight.parts, "O")) is not None:
+        raise ImpossibleError("impossible_parts", problem)
 
 
 def fans_of(weight: Weight) -> Fans | None:
@@ -155,21 +157,20 @@ def _usable(name: str, fan: float | None) -> float:
     return float(fan)
 
 
-def _refuse_division(weight: Weight, field: str, divisor: int, letter: str) -> None:
-    """Refuse more than one group or part of an axis that is missing or is not a multiple."""
+def _division(weight: Weight, field: str, divisor: int, letter: str) -> Problem | None:
+    """What is wrong with so many groups or parts of an axis: it is missing, or no multiple."""
     what = {"I": "inputs", "O": "outputs"}[letter]
     if divisor == 1:
-        return
-    reason = {"groups": "impossible_groups", "parts": "impossible_parts"}[field]
+        return None
     if letter not in weight.letters:
         message = f"{field} {divisor} divide the {what}, and this tensor has no {letter} axis"
-        hint = f"leave {field} out, or give layout with an {letter}"
-        raise ImpossibleError(reason, Problem(field, message, hint))
+        return Problem(field, message, f"leave {field} out, or give layout with an {letter}")
     count = weight.count(letter)
-    if count % divisor:
-        message = f"{field} {divisor} do not divide the {count} {what}"
-        hint = f"write {math.gcd(count, divisor)}, or another number that divides {count}"
-        raise ImpossibleError(reason, Problem(field, message, hint))
+    if count % divisor == 0:
+        return None
+    message = f"{field} {divisor} do not divide the {count} {what}"
+    hint = f"write {math.gcd(count, divisor)}, or another number that divides {count}"
+    return Problem(field, message, hint)
 
 
 def _refuse_not_depthwise(weight: Weight) -> None:

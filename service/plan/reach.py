@@ -1,8 +1,8 @@
 """The outermost values that a draw can have in a dtype, and the refusal of what does not fit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -106,56 +106,54 @@ def _wide_words(draw: Draw) -> WideWords:
             return np.concatenate([near, middle + near, middle + ~near, ~near]).reshape(-1, 4)
 
 
-class _Fault(NamedTuple):
-    """Why a draw cannot be issued in a dtype, and what to do other than change the dtype."""
-
-    reason: str
-    message: str
-    remedy: str
-
-
 def refuse_out_of_reach(draw: Draw, dtype: str) -> None:
     """Pass if the draw's values, rounded to the dtype, are finite and not zeros alone.
 
-    Raises ImpossibleError: `overflows_dtype`, `vanishes_in_dtype`, `nothing_between`. The hint
-    names a dtype that would serve, if there is one.
+    Raises ImpossibleError: `overflows_dtype`, `vanishes_in_dtype`, `nothing_between`. Where a
+    wider dtype would serve, the hint names it and the field is `dtype`. Otherwise the problem is
+    the request's as a whole: the draw does not tell which of its fields made it so.
     """
-    fault = _fault(draw, dtype)
-    if fault is None:
+    refusal = _refusal(draw, dtype)
+    if refusal is None:
         return
     turn_to = next(_dtypes_that_serve(draw, dtype), None)
     if turn_to is None:
-        raise ImpossibleError(fault.reason, Problem("dtype", fault.message, fault.remedy))
-    hint = f"{fault.remedy}, or use dtype={turn_to}"
-    raise ImpossibleError(fault.reason, Problem("dtype", fault.message, hint))
+        raise refusal
+    (problem,) = refusal.problems
+    hint = f"{problem.hint}, or use dtype={turn_to}"
+    raise ImpossibleError(refusal.reason, replace(problem, hint=hint))
 
 
 def _dtypes_that_serve(draw: Draw, dtype: str) -> Iterator[str]:
     for wider in DTYPES_TO_TURN_TO:
-        if PRECISIONS[wider].itemsize > PRECISIONS[dtype].itemsize and not _fault(draw, wider):
+        if PRECISIONS[wider].itemsize > PRECISIONS[dtype].itemsize and not _refusal(draw, wider):
             yield wider
 
 
-def _fault(draw: Draw, dtype: str) -> _Fault | None:
+def _refusal(draw: Draw, dtype: str) -> ImpossibleError | None:
+    """Why the draw cannot be issued in this dtype, with a hint that keeps the dtype."""
     working = _working(dtype)
-    if (coarse := _coarse_uniform(draw, dtype)) is not None:
+    if (coarse := _refusal_of_coarse_uniform(draw, dtype)) is not None:
         return coarse
     lowest, highest = outermost_values(draw, dtype)
     if max(-lowest, highest) > PRECISIONS[dtype].largest:
         message = f"values would go beyond {PRECISIONS[dtype].largest:.6g}, the largest {dtype}"
-        return _Fault("overflows_dtype", message, "make the values smaller")
+        problem = Problem("dtype", message, "make the values smaller")
+        return ImpossibleError("overflows_dtype", problem)
     low, high = outermost(draw, working)
     if low > high:
         message = f"no {working} lies between the bounds"
-        return _Fault("nothing_between", message, "move the bounds apart")
+        problem = Problem("dtype", message, "move the bounds apart")
+        return ImpossibleError("nothing_between", problem)
     if lowest == highest == 0 and draw != Constant(0.0):
         message = f"every value would be 0 in {dtype}"
-        return _Fault("vanishes_in_dtype", message, "make the values larger, or use scheme=zeros")
+        problem = Problem("dtype", message, "make the values larger, or use scheme=zeros")
+        return ImpossibleError("vanishes_in_dtype", problem)
     return None
 
 
-def _coarse_uniform(draw: Draw, dtype: str) -> _Fault | None:
-    """The fault of a uniform whose step, limit / steps, would itself be rounded.
+def _refusal_of_coarse_uniform(draw: Draw, dtype: str) -> ImpossibleError | None:
+    """That of a uniform whose step, limit / steps, would itself be rounded.
 
     In a dtype of narrower range than float32 all of its values are 0, which is told instead.
     """
@@ -169,6 +167,6 @@ def _coarse_uniform(draw: Draw, dtype: str) -> _Fault | None:
                 f"a uniform of limit {draw.limit:.3g} has too few steps in {working}; "
                 f"{1.01 * least:.3g} is large enough"
             )
-            hint = "make the values larger, or use scheme=zeros"
-            return _Fault("vanishes_in_dtype", message, hint)
+            problem = Problem("dtype", message, "make the values larger, or use scheme=zeros")
+            return ImpossibleError("vanishes_in_dtype", problem)
     return None

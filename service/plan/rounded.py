@@ -95,7 +95,7 @@ def _is_fine(std: float, largest: float, dtype: str) -> bool:
     needs, is no float64.
     """
     unit = spacing(largest, PRECISIONS[dtype])
-    return dtype in UNIFORM_STEPS and (unit * FINE <= std or unit * 0.5 == 0)
+    return dtype in ("float32", "float64") and (unit * FINE <= std or unit * 0.5 == 0)
 
 
 def _zeros_among_fine(draw: Varying, dtype: str, lowest: float, highest: float) -> float:
