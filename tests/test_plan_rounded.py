@@ -320,6 +320,16 @@ def test_uniforms_are_counted_in_steps() -> None:
     assert told("scheme=uniform&low=-0.5&high=0.5&dtype=float16").zeros == float(f"{2.0**-23:.6g}")
 
 
+@pytest.mark.parametrize("query", ["scheme=normal", "scheme=normal&mean=3e37&std=4e37"])
+def test_numbers_too_small_to_count_are_left_out(
+    query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sum over all 33,201 numbers of bfloat16 within reach, or more, has the same digits."""
+    facts = told(f"{query}&dtype=bfloat16")
+    monkeypatch.setattr("service.plan.rounded._least_that_counts", lambda draw, std: 0.0)
+    assert rounded.__wrapped__(drawing_of(query), "bfloat16") == facts
+
+
 PINNED = [
     (
         "scheme=normal&dtype=bfloat16",

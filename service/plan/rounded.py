@@ -74,7 +74,7 @@ def rounded(drawing: Drawing, dtype: str) -> Rounded:
     if _is_fine(std, max(-lowest, highest), dtype):
         zeros, distinct = _zeros_among_fine(draw, dtype, lowest, highest), None
     else:
-        numbers, ways = cells(lowest, highest, dtype)
+        numbers, ways = cells(lowest, highest, dtype, _least_that_counts(draw, drawing.std))
         masses = _masses(draw, dtype, numbers, ways)
         mean, std = _moments(numbers, masses)
         zeros, distinct = _total(masses[numbers == 0]), len(np.flatnonzero(masses > RAREST))
@@ -96,6 +96,15 @@ def _is_fine(std: float, largest: float, dtype: str) -> bool:
     """
     unit = spacing(largest, PRECISIONS[dtype])
     return dtype in ("float32", "float64") and (unit * FINE <= std or unit * 0.5 == 0)
+
+
+def _least_that_counts(draw: Varying, std: float) -> float:
+    """A magnitude below which all values together have a probability below 2^-32.
+
+    No density here is above 1 / std. A uniform has no density: each of its steps has 2^-24, and
+    any of them may lie beside 0.
+    """
+    return 0.0 if isinstance(draw, SymmetricUniform | UniformBetween) else std * 2.0**-34
 
 
 def _zeros_among_fine(draw: Varying, dtype: str, lowest: float, highest: float) -> float:

@@ -5,13 +5,13 @@ from math import frexp, inf, ldexp
 import numpy as np
 import numpy.typing as npt
 
-from service.stream.precision import PRECISIONS, Precision
+from service.stream.precision import PRECISIONS, Precision, at_most
 
 Float64 = npt.NDArray[np.float64]
 Ordinals = npt.NDArray[np.int64]
 
 
-def cells(lowest: float, highest: float, dtype: str) -> tuple[Float64, Float64]:
+def cells(lowest: float, highest: float, dtype: str, least: float = 0.0) -> tuple[Float64, Float64]:
     """Return the dtype's numbers from `lowest` to `highest`, ascending, and the way to each edge.
 
     Both ends are numbers of the dtype. Of n numbers, 0 being one, there are n - 1 ways: from a
@@ -21,11 +21,15 @@ def cells(lowest: float, highest: float, dtype: str) -> tuple[Float64, Float64]:
     nearest number of the dtype. Of two that are as near, it becomes the one with an even last
     bit. So the float32 in the middle between two numbers belongs to the even one, with half of
     the gap to the next float32. In float32 and float64 the edge is the middle itself.
+
+    Numbers of magnitude below `least` are left out, all but 0 and the largest odd one: most
+    numbers of bfloat16 are so small that next to no value is rounded to any of them.
     """
     precision = PRECISIONS[dtype]
-    ordinals = np.arange(
-        ordinal(lowest, precision), ordinal(highest, precision) + 1, dtype=np.int64
-    )
+    first, last = ordinal(lowest, precision), ordinal(highest, precision)
+    # Neighbours alternate between even and odd; an odd one beside 0 keeps the cells symmetric.
+    beside_zero = max((ordinal(at_most(least, precision), precision) - 1) | 1, 1)
+    ordinals = _ordinals(first, last, beside_zero)
     numbers = _numbers(ordinals, precision)
     ways = (numbers[1:] - numbers[:-1]) * 0.5
     if dtype in ("float32", "float64"):
@@ -46,6 +50,14 @@ def ordinal(value: float, precision: Precision) -> int:
     size = int(ldexp(abs(value), precision.significand - 1 - exponent))
     count = size + ((exponent - precision.least_exponent) << (precision.significand - 1))
     return -count if value < 0 else count
+
+
+def _ordinals(first: int, last: int, least: int) -> Ordinals:
+    """From first to last, without those between -least and 0 and between 0 and least."""
+    negative = np.arange(first, max(first, min(last, -least) + 1), dtype=np.int64)
+    zero = np.zeros(int(first <= 0 <= last), np.int64)
+    positive = np.arange(min(max(first, least), last + 1), last + 1, dtype=np.int64)
+    return np.concatenate([negative, zero, positive])
 
 
 def spacing(value: float, precision: Precision) -> float:

@@ -78,6 +78,18 @@ def test_numbers_of_float64_follow_each_other(first: float) -> None:
     assert (ways == (numbers[1:] - numbers[:-1]) / 2).all()
 
 
+def test_small_numbers_can_be_left_out() -> None:
+    """All but 0 and the largest odd one below the least; cells stay symmetric about 0."""
+    numbers, _ = cells(-2.0, 3.0, "bfloat16")
+    odd = 1 - 2.0**-8
+    kept, ways = cells(-2.0, 3.0, "bfloat16", least=1.0)
+    assert kept.tolist() == numbers[(np.abs(numbers) >= odd) | (numbers == 0)].tolist()
+    [zero] = np.flatnonzero(kept == 0)
+    assert -(kept[zero - 1] + ways[zero - 1]) == kept[zero] + ways[zero] > odd / 2
+    assert cells(0.5, 3.0, "bfloat16", least=1.0)[0].min() == odd
+    assert cells(-2.0, -0.5, "bfloat16", least=1.0)[0].max() == -odd
+
+
 def test_ordinals_count_from_zero() -> None:
     """float16 has 1,024 numbers to a binade, and as many subnormals with 0."""
     precision = PRECISIONS["float16"]
