@@ -66,11 +66,8 @@ def _agrees(case: Case, framework: str) -> bool:
     if facts.mode is None or theirs is None:
         return False
     ours = Fans(facts.fan_in or 0, facts.fan_out or 0)
-    return _number(facts.mode, theirs) == _number(facts.mode, ours)
-
-
-def _number(mode: str, fans: Fans) -> float:
-    return fan_number(mode, fans.fan_in or None, fans.fan_out or None)
+    n = fan_number(facts.mode, ours.fan_in, ours.fan_out)
+    return fan_number(facts.mode, theirs.fan_in, theirs.fan_out) == n
 
 
 def _numbers(facts: Facts) -> dict[str, str]:

@@ -122,19 +122,19 @@ def quotient(count: int, divisor: int) -> float:
     return int(nearest) if nearest.is_integer() and nearest < _EXACT_BELOW else nearest
 
 
-def fan_number(mode: str, fan_in: float | None, fan_out: float | None) -> float:
+def fan_number(mode: str, fan_in: float, fan_out: float) -> float:
     """n of std = gain sqrt(1/n): a fan, (fan_in + fan_out) / 2 or sqrt(fan_in fan_out), in float64.
 
-    The fan that `mode` does not use may be None. Raises ImpossibleError for one it uses that is
-    None (`no_fan`) or 0 (`zero_fan`), UnreadableError (`unknown_word`) for an unknown mode.
+    The fan that `mode` does not use may be anything. Raises UnreadableError (`unknown_word`) for
+    an unknown mode.
     """
     if mode not in MODES:
         raise unknown_word("mode", mode, MODES, {}, "/schemes")
-    fans = {"fan_in": fan_in, "fan_out": fan_out}
-    used = [_usable(name, fans[name]) for name in MODES[mode]]
     if mode == "fan_geo_avg":
-        return math.sqrt(used[0] * used[1])
-    return used[0] if len(used) == 1 else (used[0] + used[1]) / 2.0
+        return math.sqrt(float(fan_in) * float(fan_out))
+    if mode == "fan_avg":
+        return (float(fan_in) + float(fan_out)) / 2.0
+    return float(fan_in if mode == "fan_in" else fan_out)
 
 
 def missing_fan(weight: Weight, fan: str) -> ImpossibleError:
@@ -145,16 +145,6 @@ def missing_fan(weight: Weight, fan: str) -> ImpossibleError:
     message = f"a {weight.layer} has no {fan} of its own"
     hint = f"give {fan}, that of the layer it belongs to"
     return ImpossibleError("no_fan", Problem(fan, message, hint))
-
-
-def _usable(name: str, fan: float | None) -> float:
-    if fan is None:
-        raise ImpossibleError("no_fan", Problem(name, f"there is no {name}", f"give {name}"))
-    if fan == 0:
-        hint = f"give {name}, or a mode or scheme that does not use it"
-        message = f"{name} is 0, and a variance of 1 / 0 does not exist"
-        raise ImpossibleError("zero_fan", Problem(name, message, hint))
-    return float(fan)
 
 
 def _division(weight: Weight, field: str, divisor: int, letter: str) -> Problem | None:

@@ -110,8 +110,7 @@ def refuse_out_of_reach(draw: Draw, dtype: str) -> None:
     """Pass if the draw's values, rounded to the dtype, are finite and not zeros alone.
 
     Raises ImpossibleError: `overflows_dtype`, `vanishes_in_dtype`, `nothing_between`. Where a
-    wider dtype would serve, the hint names it and the field is `dtype`. Otherwise the problem is
-    the request's as a whole: the draw does not tell which of its fields made it so.
+    wider dtype would serve, the hint names it.
     """
     refusal = _refusal(draw, dtype)
     if refusal is None:

@@ -183,7 +183,7 @@ def _fan_number(
         raise _ambiguous(spec, message)
     if missing:
         raise missing_fan(weight, missing)
-    return fan_number(mode, fans["fan_in"], fans["fan_out"])
+    return fan_number(mode, fans["fan_in"] or 0.0, fans["fan_out"] or 0.0)
 
 
 def _ambiguous(spec: Spec, message: str) -> ImpossibleError:

@@ -74,7 +74,7 @@ def rounded(drawing: Drawing, dtype: str) -> Rounded:
     if _is_fine(std, max(-lowest, highest), dtype):
         zeros, distinct = _zeros_among_fine(draw, dtype, lowest, highest), None
     else:
-        numbers, ways = cells(lowest, highest, dtype, _least_that_counts(draw, drawing.std))
+        numbers, ways = cells(lowest, highest, dtype, _least_that_counts(draw, std))
         masses = _masses(draw, dtype, numbers, ways)
         mean, std = _moments(numbers, masses)
         zeros, distinct = _total(masses[numbers == 0]), len(np.flatnonzero(masses > RAREST))
