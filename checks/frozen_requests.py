@@ -57,7 +57,7 @@ REQUESTS: tuple[str, ...] = (
     "npy?shape=5,5,3,8&layout=HWIO&scheme=glorot_uniform&seed=1&name=a",
     "npy?shape=3,3,4,8&layout=keras&scheme=he_normal&seed=1&name=a",
     "npy?shape=8,4,3,3&scheme=he_normal&seed=1&name=a",
-    "npy?shape=3,4,8&layout=flax&activation=relu&seed=1&name=a",
+    "npy?shape=3,4,8&layout=flax&layer=conv1d&activation=relu&seed=1&name=a",
     "npy?shape=3,3,4,8&layout=flux&scheme=glorot_normal&order=F&seed=1&name=a",
     "npy?shape=8,2,2,2,4&layout=mlx&scheme=he_uniform&seed=1&name=a",
     "npy?shape=3,3,4,2&layout=tfjs&layer=depthwise_conv2d&scheme=glorot_normal&seed=1&name=a",
@@ -133,6 +133,47 @@ REQUESTS: tuple[str, ...] = (
     "npy?shape=12,5&scheme=normal&mean=-1&std=0.5&dtype=float64&seed=1&name=a",
     # zeros of either sign, of what is too small for the dtype
     "raw?shape=40&layer=bias&scheme=normal&std=1e-44&seed=1&name=a",
+    # what is absent, and what a slope means
+    "npy?shape=12,5&scheme=variance_scaling&activation=linear&seed=1&name=a",
+    "npy?shape=12,5&scheme=kaiming_uniform&negative_slope=2.23606797749979&seed=1&name=a",
+    "npy?shape=12,5&negative_slope=0.2&seed=1&name=a",
+    "npy?shape=12,5&scheme=he_normal&negative_slope=0&seed=1&name=a",
+    "npy?shape=12,5&scheme=variance_scaling&negative_slope=0.01&seed=1&name=a",
+    "npy?shape=12,5&scheme=variance_scaling&activation=prelu&negative_slope=0.25&seed=1&name=a",
+    "npy?shape=12,5&scheme=lecun_normal&negative_slope=0.2&seed=1&name=a",
+    # auto, once for each rule of its table
+    "npy?shape=12,5&scheme=auto@1&activation=hardtanh&seed=1&name=a",
+    "npy?shape=12,5&activation=hardsigmoid&seed=1&name=a",
+    "npy?shape=12,5&activation=relu_squared&seed=1&name=a",
+    "npy?shape=12,5&activation=reglu&parts=2&seed=1&name=a",
+    # three axes: no letters, given fans, letters, a layer, copies of copies
+    "npy?shape=3,4,8&scheme=normal&seed=1&name=a",
+    "npy?shape=3,4,8&scheme=normal&layout=keras&order=F&seed=1&name=a",
+    "npy?shape=3,4,8&scheme=he_normal&fan_in=4&seed=1&name=a",
+    "npy?shape=3,4,8&scheme=glorot_normal&fan_in=4&fan_out=8.5&seed=1&name=a",
+    "npy?shape=3,4,8&layout=OOI&scheme=he_normal&seed=1&name=a",
+    "npy?shape=3,4,8&layer=conv1d&scheme=normal&seed=1&name=a",
+    "npy?shape=2,3,4,5&layout=EEOI&activation=relu&seed=1&name=a",
+    # fans that are fractions, counted and given
+    "npy?shape=6,3,3,3&layer=conv2d&stride=2&scheme=glorot_normal&seed=1&name=a",
+    "npy?shape=6,3,3,3&layer=conv2d&fan_out=13.5&scheme=glorot_normal&seed=1&name=a",
+    "npy?shape=6,3,3,3&layer=conv2d&stride=2&fan_out=13.5&scheme=glorot_normal&seed=1&name=a",
+    "npy?shape=3,8,3,3&layer=conv_transpose2d&stride=2&scheme=he_uniform&seed=1&name=a",
+    "npy?shape=12,5&scheme=lecun_normal&fan_in=1e-3&seed=1&name=a",
+    "npy?shape=12,5&scheme=glorot_normal&mode=fan_geo_avg&fan_in=2.5&fan_out=0.1&seed=1&name=a",
+    # empty tensors, with and without fans
+    "npy?shape=8,0&seed=1&name=a",
+    "npy?shape=8,0&scheme=he_normal&seed=1&name=a",
+    "safetensors?shape=0,4,8&scheme=he_normal&dtype=bfloat16&seed=1&name=a",
+    # what is left out, by structure: order, where one value is left; what a refusal keeps
+    "raw?shape=2,2&scheme=uniform&low=0.52&high=0.67&dtype=float8_e5m2&order=F&seed=1&name=a",
+    "raw?shape=2,2&scheme=normal&mean=1&std=1e-4&dtype=bfloat16&order=F&seed=1&name=a",
+    "raw?shape=2,1&scheme=normal&order=F&seed=1&name=a",
+    "raw?shape=2,2&scheme=constant&value=2&order=F",
+    "raw?shape=4,4&scheme=normal&order=F&slice=:,2:2&seed=1&name=a",
+    "npy?shape=12&scheme=he_normal&fan_in=5&seed=1&name=a",
+    "npy?shape=12,5&scheme=uniform&std=0.5&seed=1&name=a",
+    "npy?shape=6,1,3,3&layer=depthwise_conv2d&groups=6&scheme=glorot_normal&seed=1&name=a",
     # values that are rounded to a number of the dtype outside the bounds
     "raw?shape=64,64&scheme=he_uniform&dtype=float8_e5m2&seed=1&name=a",
     "raw?shape=64,64&scheme=truncated_normal&std=0.6&low=-1.2&high=1.2&dtype=float8_e4m3fn"
