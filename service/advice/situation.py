@@ -13,7 +13,7 @@ from service.initializers.gains import gain_of
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
 from service.plan.placement import place
-from service.plan.recipe import activation_of, recipe_of, weight_of
+from service.plan.recipe import activation_of, ambiguous_axes, recipe_of, weight_of
 from service.spec import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
 
 _PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
@@ -98,11 +98,14 @@ def situation_of(question: Question) -> Situation:
     placement = place(question)
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
+    feeding, following = _activations(question)
+    if layer is None and len(question.shape) == 3 and fan_in is None:
+        spec = spec_of(question, scheme=AUTO, activation=feeding.name)
+        raise ambiguous_axes(spec, "advice goes by the layer, and three axes can be several")
     if layer is None or LAYERS[layer].has_fans:
         spec = spec_of(question, scheme="variance_scaling", gain=1.0)
         recipe = recipe_of(spec, placement)
         fan_in, fan_out = recipe.fan_in, recipe.fan_out
-    feeding, following = _activations(question)
     return Situation(
         question=question,
         weight=weight_of(question, placement),

@@ -117,7 +117,7 @@ def _scheme(spec: Spec, placement: Placement, activation: Activation) -> Scheme:
         return SCHEMES[spec.scheme]
     if placement.layer is None and len(spec.shape) == 3:
         message = "auto goes by the layer, and three axes can be several"
-        raise _ambiguous(spec, message)
+        raise ambiguous_axes(spec, message)
     return SCHEMES[resolve_auto(placement.layer, activation.name)]
 
 
@@ -180,13 +180,13 @@ def _fan_number(
     missing = next((name for name in MODES[mode] if fans[name] is None), None)
     if missing and len(spec.shape) == 3 and not weight.letters:
         message = f"three axes can be read in several ways, so {missing} is not counted"
-        raise _ambiguous(spec, message)
+        raise ambiguous_axes(spec, message)
     if missing:
         raise missing_fan(weight, missing)
     return fan_number(mode, fans["fan_in"] or 0.0, fans["fan_out"] or 0.0)
 
 
-def _ambiguous(spec: Spec, message: str) -> ImpossibleError:
+def ambiguous_axes(spec: Spec, message: str) -> ImpossibleError:
     """The refusal to guess what three axes are, with each reading and the std it would have."""
     readings = list(_readings(spec))
     told = "; ".join(f"{letters}, {what}: std {std:.6g}" for letters, what, std in readings)
