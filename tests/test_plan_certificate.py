@@ -25,6 +25,8 @@ SLICED = (
 
 TOLD = {
     "stream": EDITION,
+    "status": "frozen",
+    "drafts": [],
     "scheme": "he_normal",
     "distribution": "normal",
     "layout": "HWIO",
@@ -39,6 +41,14 @@ TOLD = {
     "high": None,
     "bounds": None,
     "parent_std": None,
+    "rounded": {
+        "mean": 0.0,
+        "std": 0.163299,
+        "zeros": 0.0,
+        "distinct": None,
+        "lowest": -1.1045085191726685,
+        "highest": 1.1045085191726685,
+    },
     "dtype": "float32",
     "shape": [2, 5, 3, 8],
     "order": "F",

@@ -99,7 +99,7 @@ def test_from_a_question_to_weights_in_rust(base: str, tmp_path: Path) -> None:
     [
         ("activation=relu", "scheme=he_norml", "the nearest are he_normal, "),
         ("shape=64", "shap=64", "the nearest are shape, "),
-        ("activation=relu", "scheme=normal&std=1e39", "use a wider dtype"),
+        ("activation=relu", "scheme=normal&std=1e39", "use dtype=float64"),
     ],
 )
 @pytest.mark.parametrize("before", [None, b"an older tensor"])

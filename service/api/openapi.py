@@ -46,8 +46,11 @@ _FILE: Schema = {
     "required": ["url", "bytes"],
     "properties": {"url": _OPTIONAL_TEXT, "bytes": {"type": ["integer", "null"]}},
 }
+_STATUS: Schema = {"enum": ["frozen", "draft"]}
 _CERTIFICATE: Schema = {
     "stream": _TEXT,
+    "status": _STATUS,
+    "drafts": _array(_TEXT),
     "dtype": {"enum": list(DTYPES)},
     "shape": _COUNTS,
     "order": {"enum": list(ORDERS)},
@@ -63,11 +66,17 @@ _CERTIFICATE: Schema = {
 }
 
 _RECORDS: dict[str, tuple[type, Schema]] = {
-    "Scheme": (Scheme, {"revisions": _COUNTS}),
-    "SchemeWithSchema": (Scheme, {"revisions": _COUNTS, "schema": _JSON_SCHEMA}),
-    "Activation": (Activation, {"takes_slope": {"type": "boolean"}}),
-    "Layer": (Layer, {"ranks": _COUNTS}),
-    "Dtype": (Dtype, {**_PRECISION, "formats": _array({"enum": list(FORMATS)})}),
+    "Scheme": (Scheme, {"revisions": _COUNTS, "status": _STATUS}),
+    "SchemeWithSchema": (
+        Scheme,
+        {"revisions": _COUNTS, "status": _STATUS, "schema": _JSON_SCHEMA},
+    ),
+    "Activation": (Activation, {"takes_slope": {"type": "boolean"}, "status": _STATUS}),
+    "Layer": (Layer, {"ranks": _COUNTS, "status": _STATUS}),
+    "Dtype": (
+        Dtype,
+        {**_PRECISION, "formats": _array({"enum": list(FORMATS)}), "status": _STATUS},
+    ),
     "Reason": (Reason, {"reason": {"enum": list(REASONS)}}),
     "PlanWarning": (PlanWarning, {}),
     "Certificate": (Facts, _CERTIFICATE),
@@ -82,7 +91,10 @@ _DESCRIPTION = (
 
 _HEADERS: dict[str, str] = {
     "ETag": "The strong tag of the body; of a tensor, the same on every replica.",
-    "Cache-Control": "Immutable at the canonical URL only; no-store if a seed was drawn.",
+    "Cache-Control": (
+        "Immutable at the canonical URL only, five minutes for a draft's; no-store if a seed was "
+        "drawn."
+    ),
     "Content-Location": "The canonical URL, where another one was asked for.",
     "Accept-Ranges": "none: parts are asked for by `slice`.",
     "Content-Disposition": "A file name, made from the tensor's.",

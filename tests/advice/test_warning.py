@@ -62,4 +62,4 @@ def test_activations_without_a_critical_point_are_warned_of(query: str, warned: 
 )
 def test_a_std_among_the_subnormals_is_warned_of(query: str, warned: bool) -> None:
     """Below 2^-14 = 6.1e-5 for float16, 2^-6 for float8_e4m3fn; zeros are no such thing."""
-    assert codes(asked(query)) == (["subnormal_std"] if warned else [])
+    assert ("subnormal_std" in codes(asked(query))) == warned

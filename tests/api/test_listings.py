@@ -107,6 +107,7 @@ def test_a_dtype_tells_its_precision(address: Address) -> None:
     [record] = [r for r in listed(address, "/dtypes")["dtypes"] if r["name"] == "bfloat16"]
     assert record == {
         "name": "bfloat16",
+        "status": "frozen",
         "itemsize": 2,
         "npy_descr": None,
         "safetensors_code": "BF16",

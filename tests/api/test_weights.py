@@ -277,8 +277,8 @@ def test_max_bytes_bounds_the_whole_and_not_the_slice() -> None:
 def test_answers_with_a_drawn_seed_are_not_remembered() -> None:
     """They would push out those that clients come back for; planned once each."""
     weights._kept_answer.cache_clear()
-    answers = [weights._answer("npy", b"shape=4,4&scheme=he_normal&name=a", 2**20) for _ in "ab"]
+    answers = [weights._answer("npy", b"/v1/weights.npy?shape=4,4&name=a", 2**20) for _ in "ab"]
     assert answers[0].headers != answers[1].headers
     assert weights._kept_answer.cache_info().currsize == 0
-    kept = [weights._answer("npy", b"shape=4,4&seed=1&name=a", 2**20) for _ in "ab"]
+    kept = [weights._answer("npy", b"/v1/weights.npy?shape=4,4&seed=1", 2**20) for _ in "ab"]
     assert kept[0] is kept[1]
