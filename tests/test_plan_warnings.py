@@ -1,5 +1,8 @@
 """Warnings: each where it is deserved, not beside it, and with a way out that ends it."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from service.plan import WARNINGS, Plan, plan
@@ -182,6 +185,12 @@ def test_a_certificate_has_the_warnings_of_its_spelling() -> None:
     """Its own plan's, which are not those of the canonical spec it describes."""
     told = planned("shape=7,7,3,64&activation=relu", "json").certificate()["warnings"]
     assert [each["code"] for each in told] == ["suspicious_layout", "layer_guessed", "name_missing"]
+
+
+def test_the_page_of_warnings_lists_each_once() -> None:
+    """docs/warnings.md has a row for every code, in the table's order."""
+    page = (Path(__file__).parent.parent / "docs" / "warnings.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(WARNINGS)
 
 
 def test_every_code_is_tried_here() -> None:
