@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.api.conditions import entity_tag
-from service.plan import Facts, Plan
+from service.plan import Plan
 from service.plan.issuing import Issue
 from service.spec.numbers import shortest
 from service.wire.disposition import attachment_name
@@ -31,17 +31,6 @@ class Fact:
 
 def _number(value: float | None) -> str | None:
     return None if value is None else shortest(float(value))
-
-
-_SAME_STD = 0.001
-
-
-def _rounded_std(facts: Facts) -> float | None:
-    """The std of the values as they are written, if it is not the one asked for."""
-    if facts.rounded is None or facts.std is None:
-        return None
-    same = abs(facts.rounded.std - facts.std) <= _SAME_STD * facts.std
-    return None if same else facts.rounded.std
 
 
 FACTS: tuple[Fact, ...] = (
@@ -88,7 +77,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         "Weights-Std-Rounded",
         "The same after rounding, where it differs by more than 0.1 %.",
-        lambda plan: _number(_rounded_std(plan.facts)),
+        lambda plan: _number(plan.rounded_std),
     ),
     Fact(
         "Weights-Limit",

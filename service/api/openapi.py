@@ -17,6 +17,7 @@ from service.initializers.activations import Activation
 from service.initializers.layers import Layer
 from service.initializers.schemes import Scheme
 from service.plan import Facts, PlanWarning
+from service.plan.rounded import Rounded
 from service.spec import Spec
 from service.spec.kinds import ORDERS
 from service.stream.edition import EDITION
@@ -51,6 +52,7 @@ _CERTIFICATE: Schema = {
     "stream": _TEXT,
     "status": _STATUS,
     "drafts": _array(_TEXT),
+    "rounded": {"anyOf": [reference("schemas", "Rounded"), {"type": "null"}]},
     "dtype": {"enum": list(DTYPES)},
     "shape": _COUNTS,
     "order": {"enum": list(ORDERS)},
@@ -79,6 +81,7 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     ),
     "Reason": (Reason, {"reason": {"enum": list(REASONS)}}),
     "PlanWarning": (PlanWarning, {}),
+    "Rounded": (Rounded, {}),
     "Certificate": (Facts, _CERTIFICATE),
     "Recommendation": (Recommendation, {}),
 }

@@ -8,6 +8,7 @@ from service.errors import ImpossibleError
 from service.plan.canonical import canonical_tensor, canonical_url
 from service.plan.drafts import drafts_of
 from service.plan.facts import facts_of
+from service.plan.rounded import rounded
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning
 from service.spec import write_value
@@ -19,8 +20,9 @@ from service.wire.formats import FORMATS
 def certificate_of(tensor: Tensor, warnings: tuple[PlanWarning, ...]) -> dict[str, Any]:
     """Facts, sizes and URLs of a tensor whose spec is canonical.
 
-    `shape` is the written part of `whole_shape`; the seed, above 2^53 no safe number, is a
-    string, and the stream's number hexadecimal. Both are None where no random word is used.
+    `rounded` is what rounding makes of the values, None of an empty tensor. `shape` is the written
+    part of `whole_shape`. The seed is a string, since JSON has no safe number above 2^53, and the
+    stream's number is hexadecimal; both are None where no random word is used.
     """
     spec, placement, drafts = tensor.spec, tensor.placement, drafts_of(tensor.spec)
     return {
@@ -28,6 +30,7 @@ def certificate_of(tensor: Tensor, warnings: tuple[PlanWarning, ...]) -> dict[st
         "status": "draft" if drafts else "frozen",
         "drafts": [str(draft) for draft in drafts],
         **asdict(facts_of(tensor)),
+        "rounded": None if tensor.empty else asdict(rounded(tensor.drawing, spec.dtype)),
         "dtype": spec.dtype,
         "shape": list(placement.shape),
         "order": "F" if placement.fortran else "C",

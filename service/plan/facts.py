@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from service.plan.rounded import Rounded, rounded
 from service.plan.tensor import Tensor
 
 
@@ -13,7 +12,7 @@ class Facts:
     `layout` is letters. `mean` and `std` are those of the values themselves, after any
     truncation; `parent_std` is that of the normal which was cut at `bounds`, in its standard
     deviations. `low` and `high` contain every value, `limit` every magnitude of values symmetric
-    about 0. `rounded` is what rounding makes of the values, None of an empty tensor.
+    about 0.
     """
 
     scheme: str
@@ -30,7 +29,6 @@ class Facts:
     high: float | None
     bounds: tuple[float, float] | None
     parent_std: float | None
-    rounded: Rounded | None
 
 
 def facts_of(tensor: Tensor) -> Facts:
@@ -51,5 +49,4 @@ def facts_of(tensor: Tensor) -> Facts:
         high=drawing.high,
         bounds=drawing.bounds,
         parent_std=drawing.parent_std,
-        rounded=None if 0 in tensor.spec.shape else rounded(drawing, tensor.spec.dtype),
     )

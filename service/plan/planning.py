@@ -9,12 +9,17 @@ from service.plan.canonical import canonical_tensor, canonical_url, spelled_warn
 from service.plan.certificate import certificate_of
 from service.plan.drafts import Draft, drafts_of
 from service.plan.facts import Facts, facts_of
+from service.plan.rounded import is_fine, rounded
+from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning, name_warnings
 from service.spec import Spec
 from service.spec.axes import MOST_ELEMENTS
 from service.stream.draws import Draw
 from service.stream.lattice import Lattice
 from service.wire.dtypes import DTYPES
+
+SAME_STD = 0.001
+"""A std that rounding changes by less is told once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +28,9 @@ class Plan:
 
     `spec` is canonical, and everything else is computed from it. `canonical` is the
     path-absolute URL, None while a seed is needed and missing. `shape` is the written one, after
-    any slice; `head` stands before the values and `length` counts both, in bytes. `drafts` are
-    those among its words; without any, its bytes are frozen. `warnings` are those of the spec as
-    it was given.
+    any slice; `head` stands before the values and `length` counts both, in bytes. `rounded_std` is
+    the std after rounding, None where it is all but the asked one. `drafts` are those among its
+    words; without any, its bytes are frozen. `warnings` are those of the spec as it was given.
     """
 
     spec: Spec
@@ -39,6 +44,7 @@ class Plan:
     head: bytes
     length: int
     facts: Facts
+    rounded_std: float | None
     drafts: tuple[Draft, ...]
     warnings: tuple[PlanWarning, ...]
 
@@ -72,9 +78,18 @@ def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
         head=tensor.head,
         length=tensor.length,
         facts=facts_of(tensor),
+        rounded_std=_rounded_std(tensor),
         drafts=drafts_of(spec),
         warnings=warnings,
     )
+
+
+def _rounded_std(tensor: Tensor) -> float | None:
+    asked, dtype = tensor.drawing, tensor.spec.dtype
+    if tensor.empty or asked.std is None or is_fine(asked, dtype):
+        return None
+    std = rounded(asked, dtype).std
+    return None if abs(std - asked.std) <= SAME_STD * asked.std else std
 
 
 def _refuse_large(spec: Spec, max_bytes: int) -> None:

@@ -37,6 +37,11 @@ class Tensor:
     random: bool
 
     @property
+    def empty(self) -> bool:
+        """Whether the whole tensor has no element, so that there is no value to say anything of."""
+        return 0 in self.spec.shape
+
+    @property
     def length(self) -> int:
         """Bytes of head and values; 0 in a format that holds none."""
         if FORMATS[self.format].head is None:

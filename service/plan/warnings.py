@@ -17,7 +17,7 @@ from service.initializers.layouts import kernel_axes
 from service.initializers.schemes import AUTO
 from service.initializers.suspicion import described, suspicion_of
 from service.plan.recipe import Recipe, activation_of, std_read_as, weight_of
-from service.plan.rounded import rounded
+from service.plan.rounded import is_fine, rounded
 from service.plan.tensor import Tensor
 from service.spec import Spec
 from service.stream.draws import Constant
@@ -186,7 +186,7 @@ def _std_is_parents(tensor: Tensor) -> str | None:
 def _rounded(tensor: Tensor) -> str | None:
     """What rounding makes of the std, the mean, or a single value, from one per cent on."""
     asked, dtype = tensor.drawing, tensor.spec.dtype
-    if 0 in tensor.spec.shape or asked.std is None:
+    if tensor.empty or asked.std is None or is_fine(asked, dtype):
         return None
     told = rounded(asked, dtype)
     size = max(abs(asked.mean), asked.std)
