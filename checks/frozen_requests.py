@@ -174,6 +174,21 @@ REQUESTS: tuple[str, ...] = (
     "npy?shape=12&scheme=he_normal&fan_in=5&seed=1&name=a",
     "npy?shape=12,5&scheme=uniform&std=0.5&seed=1&name=a",
     "npy?shape=6,1,3,3&layer=depthwise_conv2d&groups=6&scheme=glorot_normal&seed=1&name=a",
+    # forks of the page: moved bounds, a given fan that is not used, an empty tensor with its fans,
+    # a mean that vanishes, groups of a depthwise layer, O twice, letters beside a layer
+    "npy?shape=12,5&scheme=truncated_normal&low=-50&high=45&seed=1&name=a",
+    "npy?shape=12&scheme=he_normal&fan_in=5&fan_out=7&seed=1&name=a",
+    "npy?shape=0,5&scheme=lecun_normal&distribution=truncated_normal&std_kind=parent&seed=1&name=a",
+    "npy?shape=5,0&scheme=lecun_normal&distribution=truncated_normal&std_kind=parent&seed=1&name=a",
+    "npy?shape=12,5&scheme=uniform&mean=1e-30&std=1&seed=1&name=a",
+    "npy?shape=12,5&scheme=normal&mean=1e-60&seed=1&name=a",
+    "npy?shape=6,1,3,3&layer=depthwise_conv2d&groups=2&scheme=glorot_normal&seed=1&name=a",
+    "npy?shape=6,2&layout=OO&seed=1&name=a",
+    "npy?shape=2,6,3&layer=dense&layout=EOI&seed=1&name=a",
+    "npy?shape=12&layer=bias&groups=3&parts=2&scheme=normal&seed=1&name=a",
+    "npy?shape=12,5&scheme=truncated_normal&bounds=-2,2&seed=1&name=a",
+    "npy?shape=8,5&scheme=normal&slice=-3:,2:2&seed=1&name=a",
+    "raw?shape=4&scheme=constant&value=464&dtype=float8_e4m3fn",
     # values that are rounded to a number of the dtype outside the bounds
     "raw?shape=64,64&scheme=he_uniform&dtype=float8_e5m2&seed=1&name=a",
     "raw?shape=64,64&scheme=truncated_normal&std=0.6&low=-1.2&high=1.2&dtype=float8_e4m3fn"

@@ -134,7 +134,8 @@ def _fitting(request: Request) -> str:
     layer = LAYERS.get(request.text("layer"))
     kernel = "HWD"[: layer.kernel_axes] if layer else ""
     channels = request.rank() - len(kernel)
-    return "I" * min(1, channels) + "O" * (channels - 1) + kernel
+    first = "I" if layer is None else ("".join(set("EI") & set(layer.letters["torch"])) or "O")
+    return first * min(1, channels) + "O" * (channels - 1) + kernel
 
 
 def _such_as(found: re.Match[str], request: Request, field: str) -> Iterator[Request]:
@@ -184,6 +185,8 @@ def _actions(found: re.Match[str], request: Request, field: str) -> Iterator[Req
             name = re.split("[^a-z_]", rest)[0]
             if name in FIELDS:
                 changed = changed.given(name, SAMPLES.get(name) or _sample(name, request))
+        if action == "write a letter for each axis":
+            changed = changed.given("layout", _fitting(changed))
         left = re.match("(.+) out$|(.+) out ", rest) if verb == "leave" else None
         if left:
             changed = _left_out(left[1] or left[2], changed, field)

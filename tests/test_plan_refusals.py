@@ -142,6 +142,11 @@ REFUSED = [
     # layouts that do not fit
     ("shape=8,4,3&layout=OI", "layout_mismatch", "layout", "each axis"),
     ("shape=8,4&layer=conv2d", "layout_mismatch", "layout", "dense"),
+    ("shape=8,4&layer=bias&layout=OI", "layout_mismatch", "layout", "layer=dense"),
+    ("shape=8,4&layer=embedding&layout=OI", "layout_mismatch", "layout", "layer=dense"),
+    ("shape=8,4&layer=dense&layout=OO", "layout_mismatch", "layout", "layer=bias"),
+    ("shape=8,4,3&layer=conv1d&layout=OOW", "layout_mismatch", "layout", "such as OIW"),
+    ("shape=8,3&layer=depthwise_conv1d&layout=OW", "layout_mismatch", "layout", "leave layer out"),
     ("shape=8,4&layout=oi", "unknown_word", "layout", "write OI;"),
     ("shape=8,4&layout=HH", "bad_layout", "layout", "repeat"),
     # sizes

@@ -61,7 +61,8 @@ def resolve_letters(layout: str, layer: str | None, rank: int) -> str:
     """The letters, one an axis, of a `layout` that is letters itself or the name of a framework.
 
     Raises UnreadableError (`unknown_word`, `bad_layout`) for words that are neither, and
-    ImpossibleError (`no_such_layer`, `layout_mismatch`) where framework, layer and rank disagree.
+    ImpossibleError (`no_such_layer`, `layout_mismatch`) where framework, layer, letters and rank
+    disagree.
     """
     letters = (
         _framework_letters(layout, layer) if layout in FRAMEWORKS else _written_letters(layout)
@@ -70,7 +71,19 @@ def resolve_letters(layout: str, layer: str | None, rank: int) -> str:
         raise _rank_mismatch(layout, letters, layer, rank)
     if layer is not None and kernel_axes(letters) != find_layer(layer).kernel_axes:
         raise _kernel_mismatch(letters, find_layer(layer))
+    if layer is not None and not _channels_fit(letters, find_layer(layer)):
+        raise _channel_mismatch(letters, find_layer(layer))
     return letters
+
+
+def _channels_fit(letters: str, layer: Layer) -> bool:
+    """Whether the channel axes can be those of the layer; any layer may have copies along E."""
+    inputs, outputs, copies = (letter in letters for letter in "IOE")
+    if layer.depthwise:
+        return outputs and (inputs or copies)
+    if layer.name == "embedding":
+        return outputs and copies and not inputs
+    return outputs and inputs == ("I" in layer.letters["torch"])
 
 
 def _framework_letters(framework: str, layer: str | None) -> str:
@@ -137,8 +150,7 @@ def _other_rank_hint(framework: str, letters: str, rank: int) -> str:
     of_rank = default_layer(rank)
     if of_rank is None or framework not in LAYERS[of_rank].letters:
         return f"{extents}, or leave layer out"
-    letter = ", or write a letter for each axis" if kernel_axes(letters) <= rank else ""
-    return f"{extents}, or use layer={of_rank}{letter}"
+    return f"{extents}, or use layer={of_rank}, or leave layer out"
 
 
 def _other_letters_hint(layer: str | None, rank: int) -> str:
@@ -149,7 +161,8 @@ def _other_letters_hint(layer: str | None, rank: int) -> str:
         return f"write a letter for each axis, such as {_stretched_layer(layer, rank)}"
     of_rank = default_layer(rank)
     if of_rank is None:
-        return "write a letter for each axis"
+        bare = "write a letter for each axis"
+        return bare if layer is None else f"leave layer out and {bare}"
     example = LAYERS[of_rank].letters["torch"]
     if layer is None:
         return f"write a letter for each axis, such as {example}"
@@ -171,11 +184,20 @@ def _kernel_mismatch(letters: str, layer: Layer) -> ImpossibleError:
     message = (
         f"{layer.name} has {layer.kernel_axes} kernel axes, {letters} has {kernel_axes(letters)}"
     )
+    return ImpossibleError("layout_mismatch", Problem("layout", message, _fit_hint(letters, layer)))
+
+
+def _channel_mismatch(letters: str, layer: Layer) -> ImpossibleError:
+    torch = layer.letters["torch"]
+    message = f"a {layer.name} has axes such as {torch}, and {letters} has other channel axes"
+    return ImpossibleError("layout_mismatch", Problem("layout", message, _fit_hint(letters, layer)))
+
+
+def _fit_hint(letters: str, layer: Layer) -> str:
+    """How letters that are not the layer's, and the layer, can be brought together."""
     fitting = layer_of_letters(letters)
     if fitting is not None:
-        hint = f"use layer={fitting}; in torch {layer.name} is {layer.letters['torch']}"
-    elif len(layer.letters["torch"]) <= len(letters):
-        hint = f"write letters such as {_stretched_layer(layer.name, len(letters))}"
-    else:
-        hint = f"leave layer out; in torch {layer.name} is {layer.letters['torch']}"
-    return ImpossibleError("layout_mismatch", Problem("layout", message, hint))
+        return f"use layer={fitting}; in torch {layer.name} is {layer.letters['torch']}"
+    if len(layer.letters["torch"]) <= len(letters):
+        return f"write letters such as {_stretched_layer(layer.name, len(letters))}"
+    return f"leave layer out; in torch {layer.name} is {layer.letters['torch']}"

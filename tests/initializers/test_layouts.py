@@ -85,7 +85,7 @@ def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> N
         ("OI", "dense", 3, "write a letter for each axis, such as EOI"),
         ("OI", None, 0, "leave layout out: no axes have no letters"),
         ("torch", "conv2d", 3, "give 4 extents, or leave layer out"),
-        ("torch", "conv2d", 1, "give 4 extents, or use layer=bias"),
+        ("torch", "conv2d", 1, "give 4 extents, or use layer=bias, or leave layer out"),
         ("torch", "conv3d", 0, "give 5 extents, or leave layer out"),
         ("torch", "scale", 3, "write layout=OOO, since O may repeat, or give 1 extent"),
         ("keras", "bias", 2, "write layout=OO, since O may repeat, or give 1 extent"),

@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+from pydantic_core import PydanticUndefined
+
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
 from service.initializers.truncation import between
-from service.spec import DEFAULTS
+from service.plan import plan
+from service.spec import DEFAULTS, parse_query
 from service.spec.canonical import write_value
 from service.stream import literals
 
@@ -114,11 +117,18 @@ def test_the_constants_of_truncation_are_the_programs() -> None:
 
 def test_the_fields_are_the_specs_in_order() -> None:
     """With what each is if it is not given."""
-    words = {None: "absent", "": "empty"}
-    stated = {row[0]: row[1] for row in rows_under("field | without it")}
-    assert list(stated) == list(DEFAULTS)
-    assert [field for field in stated if stated[field] == "always written"] == ["shape", "scheme"]
-    for field, default in DEFAULTS.items():
-        if stated[field] != "always written":
-            word = words[default] if default in words else write_value(field, default)
-            assert stated[field] == word
+    words = {None: "absent", "": "empty", PydanticUndefined: "refused"}
+    rows = rows_under("field | value | without it")
+    assert [row[0] for row in rows] == list(DEFAULTS)
+    for (field, _, without), default in zip(rows, DEFAULTS.values(), strict=True):
+        assert without == (words[default] if default in words else write_value(field, default))
+
+
+def test_the_examples_are_canonical() -> None:
+    """What is asked, and what the program makes of it."""
+    rows = rows_under("asked | canonical")
+    assert len(rows) >= 4
+    for asked, canonical in rows:
+        spec = parse_query(f"{asked}&seed=1&name=a".encode())
+        url = plan(spec, "npy", max_bytes=2**44).canonical
+        assert url == f"/v1/weights.npy?{canonical}&seed=1&name=a"
