@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> int:
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
         helped = arguments[:1] in (["-h"], ["--help"])
+        if arguments and not helped:
+            print(f"there is no command {arguments[0][:40]!r}", file=sys.stderr)
         print(USAGE, end="", file=sys.stdout if helped else sys.stderr)
         return 0 if helped else 2
     try:

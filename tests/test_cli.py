@@ -79,7 +79,7 @@ def test_warnings_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     lines = capsys.readouterr().err.splitlines()
     codes = [line.partition(": ")[0] for line in lines]
     assert codes == ["suspicious_layout", "layer_guessed", "name_missing"]
-    assert "as HWIO it would be 7 x 7, 3 in, 64 out, with std 0.116642" in lines[0]
+    assert "as HWIO it has kernel 7 x 7, 3 in, 64 out, with std 0.116642" in lines[0]
     assert output.stat().st_size == 128 + 4 * 7 * 7 * 3 * 64
 
 

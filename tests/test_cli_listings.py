@@ -119,8 +119,8 @@ def test_a_process_of_its_own_prints_the_table() -> None:
     ("name", "line"),
     [
         (
-            "HeNormal",
-            "scheme: 'HeNormal' is not known "
+            "KaimingNormal",
+            "scheme: 'KaimingNormal' is not known "
             "(write he_normal; python -m service schemes lists all)",
         ),
         ("he_normal@2", "scheme: he_normal has revision 1 only (write he_normal or he_normal@1)"),

@@ -46,7 +46,7 @@ def test_prose_is_wrapped_and_code_is_not() -> None:
 
 def test_nothing_to_mind_is_no_section() -> None:
     """A named bias has no warnings."""
-    question = parse_question_query(b"shape=64&name=a")
+    question = parse_question_query(b"shape=64&layer=bias&name=a")
     text = report(recommend(question, max_bytes=2**44))
     assert text.startswith("zeros: mean 0, std 0\n  bias zeros\n\nWhy\n")
     assert "Mind" not in text

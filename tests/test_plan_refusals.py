@@ -15,8 +15,8 @@ MOST = 2**44
 
 REFUSED = [
     # fields the scheme does not take, or that contradict each other
-    ("scheme=zeros&std=1", "scheme_field", "std", "it takes none"),
-    ("scheme=normal&bounds=2", "scheme_field", "bounds", "mean, std"),
+    ("scheme=zeros&std=1", "scheme_field", "std", "std belongs to uniform, normal"),
+    ("scheme=normal&bounds=2", "scheme_field", "bounds", "or leave bounds out"),
     ("scheme=normal&gain=2", "scheme_field", "gain", "he_normal"),
     ("scheme=he_normal&std=0.02", "scheme_field", "std", "normal"),
     ("activation=relu&std=0.02", "scheme_field", "std", "normal"),
@@ -113,7 +113,7 @@ REFUSED = [
     ("shape=scalar&scheme=he_normal", "no_fan", "fan_in", "fan_in"),
     # three axes are not guessed
     ("shape=8,4,3&scheme=he_normal", "ambiguous_axes", "layout", "layout=OIW"),
-    ("shape=8,4,3&scheme=he_normal&layout=keras", "ambiguous_axes", "layout", "layout=OIW"),
+    ("shape=8,4,3&scheme=he_normal&layout=keras", "ambiguous_axes", "layout", "layout=WIO"),
     ("shape=8,4,3&scheme=glorot_normal&fan_in=9", "ambiguous_axes", "layout", "layout=OIW"),
     ("shape=8,4,3", "ambiguous_axes", "layout", "layout=OIW"),
     ("shape=0,4,3", "ambiguous_axes", "layout", "layout=EOI"),

@@ -35,6 +35,7 @@ DESERVED = [
     # nothing says what the layer is
     ("layer_guessed", "shape=64"),
     ("layer_guessed", "shape=64&scheme=normal"),
+    ("layer_guessed", "shape=64&scheme=zeros"),
     ("layer_guessed", "shape=64,3,7,7&activation=relu"),
     ("layer_guessed", "shape=64,3,7,7&scheme=normal"),
     ("layer_guessed", "shape=16,8,3,3,3&activation=relu"),
@@ -54,6 +55,7 @@ DESERVED = [
     ("gain_ignores_activation", "shape=512,512&scheme=he_uniform&activation=gelu"),
     ("gain_ignores_activation", "shape=512,512&scheme=glorot_uniform&activation=relu"),
     ("gain_ignores_activation", "shape=512,512&scheme=lecun_normal&activation=leaky_relu"),
+    ("gain_ignores_activation", "shape=512,512&scheme=glorot_uniform&negative_slope=0.2"),
     # a depthwise kernel whose letters do not show the multiplier
     ("multiplier_assumed", "shape=64,1,3,3&layer=depthwise_conv2d&scheme=glorot_normal"),
     ("multiplier_assumed", "shape=64,1,3&layer=depthwise_conv1d&scheme=glorot_uniform"),
@@ -85,7 +87,6 @@ UNDESERVED = [
     ("layer_guessed", "shape=64,64&scheme=he_normal"),
     ("layer_guessed", "shape=64,32&scheme=normal"),
     ("layer_guessed", "shape=64,32&scheme=he_normal&fan_in=32"),
-    ("layer_guessed", "shape=64&scheme=zeros"),
     ("layer_guessed", "shape=8,4,3&scheme=normal"),
     ("fans_differ_from_framework", "shape=192,64&parts=3&scheme=he_normal"),
     ("fans_differ_from_framework", "shape=192,64&parts=3&layout=OI&scheme=glorot_uniform"),
@@ -110,6 +111,7 @@ UNDESERVED = [
     ("multiplier_assumed", "shape=64,1,3,3&layer=depthwise_conv2d&fan_out=9&activation=tanh"),
     ("std_is_parents", "shape=8,8&scheme=truncated_normal&low=-1&high=1&std_kind=parent"),
     ("std_is_parents", "shape=8,8&scheme=truncated_normal&bounds=1"),
+    ("std_is_parents", "shape=8,8&scheme=truncated_normal&std=0.02&low=-2&high=2"),
     ("std_is_parents", "shape=8,8&scheme=uniform&low=-1&high=1"),
     ("rounded", "shape=8,8&scheme=normal&mean=1&std=1e-4"),
     ("rounded", "shape=1024,1024&scheme=he_uniform&dtype=float8_e5m2"),
@@ -138,7 +140,7 @@ def test_a_warning_is_not_given_beside_it(code: str, query: str) -> None:
     ("code", "query", "told"),
     [
         ("suspicious_layout", "shape=7,7,3,64&activation=relu",
-         "as HWIO it would be 7 x 7, 3 in, 64 out, with std 0.116642"),
+         "as HWIO it has kernel 7 x 7, 3 in, 64 out, with std 0.116642"),
         ("suspicious_layout", "shape=12,64,12,64&layer=conv2d&scheme=he_normal",
          "say layout=OOII or layout=IIOO"),
         ("layer_guessed", "shape=64,3,7,7&activation=relu",
@@ -147,13 +149,15 @@ def test_a_warning_is_not_given_beside_it(code: str, query: str) -> None:
          "torch itself counts fan_out 192, and Fanin counts fan_out 64: torch reads the shape "
          "alone, which does not show fused parts"),
         ("gain_ignores_activation", "shape=512,512&scheme=kaiming_normal&activation=tanh",
-         "keeps the variance through tanh is 1.59254, and torch's calculate_gain has 1.66667"),
+         "through tanh is 1.59254, and torch's calculate_gain has 1.66667: give gain=1.59254, or "
+         "scheme=variance_scaling"),
         ("multiplier_assumed", "shape=64,1,3,3&layer=depthwise_conv2d&scheme=glorot_normal",
          "so fan_out is 9: say groups=64"),
         ("rounded", "shape=8,8&scheme=normal&mean=1&std=1e-4&dtype=bfloat16",
          "in bfloat16 every value is 1: use a wider dtype"),
         ("rounded", "shape=8,8&scheme=normal&std=0.00144&dtype=float8_e4m3fn",
-         "in float8_e4m3fn 50.2 % of the values are 0, and their std is 0.00154638"),
+         "in float8_e4m3fn 50.2 % of the values round to 0, and the std of all values is "
+         "0.00154638"),
         ("rounded", "shape=8&scheme=constant&value=1e-3&dtype=float8_e4m3fn",
          "the values have mean 0.00195312 and std 0, not 0.001 and 0"),
         ("rounded", "shape=8,8&scheme=normal&mean=1e6&std=0.001", "in float32"),

@@ -65,7 +65,7 @@ REFUSED = [
     (b'{"shape": [2], "format": 5}', "malformed_text", "format", "string"),
     (b'{"shape": [2], "format": ""}', "unknown_word", "format", "npy"),
     (b'{"shape": [2], "sed": 1}', "unknown_field", "sed", "seed"),
-    (b'{"shape": ""}', "empty_field", "shape", "value"),
+    (b'{"shape": ""}', "empty_field", "shape", "64,3,7,7"),
     (b'{"shape": 64}', "malformed_shape", "shape", "[64]"),
     (b'{"shape": true}', "malformed_shape", "shape", "64,3,7,7"),
     (b'{"shape": null}', "missing_field", "shape", "64,3,7,7"),

@@ -21,6 +21,7 @@ from service.errors import (
     UnavailableError,
     UnreadableError,
 )
+from service.plan.canonical import PATH
 
 STATUSES: dict[type[FaninError], int] = {
     UnreadableError: 400,
@@ -125,10 +126,21 @@ def _answer_http(request: Request, error: HTTPException) -> Response:
         hint = _nearest_paths(request, path)
     elif status == 405:
         headers["Allow"] = _allowed_methods(request, headers.get("Allow", ""))
-        message, hint = f"{request.method} is not allowed here", f"use {headers['Allow']}"
+        message = f"{request.method} is not allowed here"
+        hint = f"use {headers['Allow']}{_other_path(request)}"
     else:
         message, hint = str(error.detail), REASONS[reason].explanation
     return respond(status, reason, Problem("", message, hint), headers=headers)
+
+
+def _other_path(request: Request) -> str:
+    """The path of tensors that has the method, as the end of a hint: fields come in two ways."""
+    path = request.url.path
+    if path == PATH and request.method in ("GET", "HEAD"):
+        return f", or {request.method} {PATH}.npy"
+    if path.startswith(f"{PATH}.") and request.method == "POST":
+        return f", or POST {PATH}"
+    return ""
 
 
 def _sent_path(request: Request) -> str:

@@ -2,6 +2,8 @@
 
 import re
 
+from service.spec import FIELDS
+
 _COMMANDS = {
     "/schemes": "python -m service schemes",
     "/activations": "python -m service activations",
@@ -15,9 +17,17 @@ _COMMANDS = {
 _PAGE = re.compile(rf"(?<![\w/])({'|'.join(_COMMANDS)})(?:/([\w@]+))?(?![\w/?])")
 
 
+_ASSIGNMENT = re.compile(rf"(?<![\w&?=])({'|'.join(FIELDS)})=(?=\S)")
+
+
 def shell_hint(hint: str) -> str:
-    """The hint with a command wherever it names a page: `/schemes/zeros` is `schemes zeros`."""
-    return _PAGE.sub(_command, hint)
+    """The hint as a shell spells it.
+
+    A page is a command, `/schemes/zeros` being `python -m service schemes zeros`, and a field with
+    a value is an option: `std_kind=parent` is `--std-kind parent`.
+    """
+    options = _ASSIGNMENT.sub(lambda found: f"--{found[1].replace('_', '-')} ", hint)
+    return _PAGE.sub(_command, options)
 
 
 def _command(page: re.Match[str]) -> str:

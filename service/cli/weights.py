@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from service.chunks import TensorBody
 from service.cli.files import STANDARD_OUTPUT, opened
+from service.cli.hints import shell_hint
 from service.cli.parser import FAILED, REFUSED, complain, complain_of, usable_settings
 from service.cli.signals import ended_by_exceptions
 from service.cli.words import Wish, read_wish
@@ -39,7 +40,7 @@ def write_weights(arguments: list[str]) -> int:
         complain(f"{wish.output}: {error.strerror or error}")
         return FAILED
     for warning in issued.plan.warnings:
-        complain(f"{warning.code}: {warning.message}")
+        complain(f"{warning.code}: {shell_hint(warning.message)}")
     if issued.drawn:
         seed = issued.plan.spec.seed
         complain(f"seed {seed} was drawn; the same again: {_command(wish, seed)}, or {issued.url}")

@@ -137,11 +137,12 @@ def fan_number(mode: str, fan_in: float, fan_out: float) -> float:
     return float(fan_in if mode == "fan_in" else fan_out)
 
 
-def missing_fan(weight: Weight, fan: str) -> ImpossibleError:
-    """The refusal (`no_fan`) of a weight whose axes do not make the fan that is needed."""
+def missing_fan(weight: Weight, fan: str, rank: int) -> ImpossibleError:
+    """The refusal (`no_fan`) of a weight of `rank` axes that do not make the fan that is needed."""
     if not weight.letters:
         message = f"axes without letters have no {fan}"
-        return ImpossibleError("no_fan", Problem(fan, message, f"give {fan}, or layout"))
+        hint = f"give {fan}, or layout" if rank else f"give {fan}, or use scheme=normal"
+        return ImpossibleError("no_fan", Problem(fan, message, hint))
     message = f"a {weight.layer} has no {fan} of its own"
     hint = f"give {fan}, that of the layer it belongs to"
     return ImpossibleError("no_fan", Problem(fan, message, hint))

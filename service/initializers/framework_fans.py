@@ -67,7 +67,8 @@ def unseen(weight: Weight) -> list[str]:
     return [
         word
         for word, applies in (
-            ("groups", (weight.groups or 1) > 1 or weight.depthwise),
+            ("groups", (weight.groups or 1) > 1),
+            ("that each input has outputs of its own", weight.depthwise),
             ("fused parts", weight.parts > 1),
             ("strides", set(weight.stride) != {1}),
             ("the exchanged axes of a transposed layer", weight.transposed),

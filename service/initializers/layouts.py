@@ -146,11 +146,18 @@ def _other_rank_hint(framework: str, letters: str, rank: int) -> str:
     extents = f"give {len(letters)} extent{'s' if len(letters) > 1 else ''}"
     if 0 < len(letters) < rank:
         why = "the first axis being copies" if "I" in letters else "since O may repeat"
-        return f"write layout={_stretched(letters, rank)}, {why}, or {extents}"
+        hint = f"write layout={_stretched(letters, rank)}, {why}, or {extents}"
+        return f"{hint}, or {_heads_hint(letters)}" if sorted(letters) == ["I", "O"] else hint
     of_rank = default_layer(rank)
     if of_rank is None or framework not in LAYERS[of_rank].letters:
         return f"{extents}, or leave layer out"
     return f"{extents}, or use layer={of_rank}, or leave layer out"
+
+
+def _heads_hint(letters: str) -> str:
+    """A dense weight with one axis more may also have heads and head size among its axes."""
+    outputs, inputs = letters.replace("O", "OO"), letters.replace("I", "II")
+    return f"write layout={outputs} or layout={inputs}, which are attention heads out or in"
 
 
 def _other_letters_hint(layer: str | None, rank: int) -> str:

@@ -217,6 +217,16 @@ _TRUNCATING = ("keras", "jax", "flax")
 """Their modules' normal schemes with a fan are cut at two standard deviations."""
 
 
+_DRAWN_OTHERWISE = {
+    "LecunNormal": "lecun_normal and add distribution=truncated_normal, as Keras draws it",
+    "GlorotNormal": "glorot_normal and add distribution=truncated_normal, as Keras draws it",
+    "HeNormal": "he_normal and add distribution=truncated_normal, as Keras draws it",
+    "TruncatedNormal": "truncated_normal and add std_kind=parent, as Keras means stddev",
+    "trunc_normal_": "truncated_normal and add low=-2 and add high=2, where torch cuts it",
+}
+"""Words that only one framework spells so, and that draw otherwise there than here."""
+
+
 def find_scheme(name: str) -> Scheme:
     """The scheme called `name`, or of which that is an alias, with or without `@1`.
 
@@ -239,8 +249,11 @@ def find_scheme(name: str) -> Scheme:
 def _foreign(word: str) -> dict[str, str]:
     """The replacements for `word`, which differ where it names its module.
 
-    `keras.initializers.HeNormal` is a truncated normal; `HeNormal` alone may be anybody's.
+    `jax.nn.initializers.he_normal` is a truncated normal, and so is `HeNormal`, as Keras spells it.
     """
+    bare = word.rpartition(".")[2]
+    if bare in _DRAWN_OTHERWISE:
+        return _REPLACEMENTS | {squash(bare): _DRAWN_OTHERWISE[bare]}
     if not set(word.casefold().split(".")) & set(_TRUNCATING):
         return _REPLACEMENTS
     return _REPLACEMENTS | {

@@ -162,7 +162,7 @@ def suspicion_of(letters: str, shape: tuple[int, ...], layer: str | None) -> Sus
 
 
 def described(letters: str, shape: tuple[int, ...]) -> str:
-    """The kernel and channels that letters make of a shape, as in `5 x 5, 3 in, 8 out`.
+    """The kernel and channels that letters make of a shape, as in `kernel 5 x 5, 3 in, 8 out`.
 
     Letters that repeat are multiplied out: `1024 in, 16 x 64 out, 8 copies`.
     """
@@ -171,7 +171,8 @@ def described(letters: str, shape: tuple[int, ...]) -> str:
         unit: [e for letter, e in zip(letters, shape, strict=True) if letter in group]
         for group, unit in units.items()
     }
-    return ", ".join(" x ".join(map(str, extents)) + u for u, extents in found.items() if extents)
+    told = (" x ".join(map(str, extents)) + u for u, extents in found.items() if extents)
+    return ("kernel " if found[""] else "") + ", ".join(told)
 
 
 def _likely_instead(read: _Reading) -> str | None:

@@ -144,6 +144,11 @@ UNISSUED_ACTIVATIONS: tuple[Unissued, ...] = (
 
 UNISSUED_LAYERS: tuple[Unissued, ...] = (
     Unissued(
+        ("experts", "expert", "moe", "mixtureofexperts"),
+        "a stack of dense weights, E of which are copies",
+        "dense and add layout=EOI",
+    ),
+    Unissued(
         ("attention", "selfattention", "multiheadattention", "mha", "transformer", "mlp"),
         "a block of several weights, each of which is a tensor",
         "dense for each of them",

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from service.errors import Problem, UnreadableError
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
 from service.initializers.layers import FRAMEWORKS, LAYERS
@@ -71,6 +72,10 @@ def scheme(name: str) -> dict[str, Any]:
 
     Raises UnreadableError for a name or a revision that there is not.
     """
+    if name.partition("@")[0] == AUTO:
+        message = f"{AUTO} is no scheme: it stands for one by the layer and its activation"
+        hint = "/schemes has its table"
+        raise UnreadableError("unknown_word", Problem("name", message, hint))
     found = find_scheme(name)
     return _scheme(found) | {"schema": scheme_schema(found)}
 

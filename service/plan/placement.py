@@ -89,8 +89,10 @@ def resolve_slice(
     if intervals is None:
         return tuple((0, extent) for extent in shape)
     if len(intervals) != len(shape):
-        message = f"the slice has {len(intervals)} items, the shape {len(shape)} axes"
-        hint = "leave slice out" if not shape else f"write {','.join(':' for _ in shape)}"
+        message = f"the shape has {len(shape)} axes, and the slice is of {len(intervals)}"
+        whole: Interval = (None, None)
+        padded = (*intervals, *(whole for _ in shape))[: len(shape)]
+        hint = f"write {write_value('slice', padded)}" if shape else "leave slice out"
         raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
     return tuple(_resolved(intervals, axis, n) for axis, n in enumerate(shape))
 

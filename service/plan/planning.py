@@ -9,7 +9,7 @@ from service.plan.canonical import canonical_tensor, canonical_url, spelled_warn
 from service.plan.certificate import certificate_of
 from service.plan.drafts import Draft, drafts_of
 from service.plan.facts import Facts, facts_of
-from service.plan.rounded import is_fine, rounded
+from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning, name_warnings
 from service.spec import Spec
@@ -17,9 +17,6 @@ from service.spec.axes import MOST_ELEMENTS
 from service.stream.draws import Draw
 from service.stream.lattice import Lattice
 from service.wire.dtypes import DTYPES
-
-SAME_STD = 0.001
-"""A std that rounding changes by less is told once."""
 
 
 @dataclass(frozen=True, slots=True)

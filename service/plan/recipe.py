@@ -19,7 +19,7 @@ from service.initializers.fans import (
     refuse_impossible,
 )
 from service.initializers.gains import scheme_gain
-from service.initializers.readings import READINGS
+from service.initializers.readings import READINGS, readings_in
 from service.initializers.schemes import AUTO, SCHEMES, Scheme
 from service.plan.placement import Placement, place
 from service.spec import NUMBER_FIELDS, Spec
@@ -115,6 +115,10 @@ def weight_of(spec: Spec, placement: Placement) -> Weight:
 def _scheme(spec: Spec, placement: Placement, activation: Activation) -> Scheme:
     if spec.scheme != AUTO:
         return SCHEMES[spec.scheme]
+    if not spec.shape:
+        message = "auto goes by the layer, and a scalar belongs to none"
+        hint = "write scheme=constant and add value=0, or write scheme=normal"
+        raise ImpossibleError("no_auto", Problem("scheme", message, hint))
     if placement.layer is None and len(spec.shape) == 3:
         message = "auto goes by the layer, and three axes can be several"
         raise ambiguous_axes(spec, message)
@@ -141,9 +145,8 @@ def _refuse_fields(spec: Spec, scheme: Scheme, distribution: str) -> None:
 
 
 def _not_taken(field: str, scheme: Scheme, called: str) -> Problem:
-    takes = f"it takes {', '.join(scheme.fields)}" if scheme.fields else "it takes none"
     schemes = [name for name, other in SCHEMES.items() if _takes_at_once(other, field)]
-    hint = f"leave {field} out: {takes}; {field} belongs to {', '.join(schemes)}"
+    hint = f"{field} belongs to {', '.join(schemes)}; or leave {field} out"
     return Problem(field, f"{called} takes no {field}", hint)
 
 
@@ -182,7 +185,7 @@ def _fan_number(
         message = f"three axes can be read in several ways, so {missing} is not counted"
         raise ambiguous_axes(spec, message)
     if missing:
-        raise missing_fan(weight, missing)
+        raise missing_fan(weight, missing, len(spec.shape))
     return fan_number(mode, fans["fan_in"] or 0.0, fans["fan_out"] or 0.0)
 
 
@@ -198,8 +201,8 @@ def ambiguous_axes(spec: Spec, message: str) -> ImpossibleError:
 
 
 def _readings(spec: Spec) -> Iterator[tuple[str, str, float]]:
-    """Letters, meaning and std of each reading that is possible."""
-    for reading in READINGS:
+    """Letters, meaning and std of each reading, in the letters of the framework if one is named."""
+    for reading in readings_in(spec.layout):
         std = std_read_as(spec, reading.letters)
         if std is not None:
             yield reading.letters, reading.what, std

@@ -35,6 +35,9 @@ FINE = 64
 """From so many numbers to a standard deviation on, rounding to float32 or float64 moves mean and
 std by about a thousandth of a per cent of std at most, and is not looked at."""
 
+SAME_STD = 0.001
+"""Two values of std that differ by less, one relative to the other, are told once."""
+
 FINE_ENOUGH = 32
 """From so many numbers to a standard deviation on, no warning and no header can be deserved."""
 

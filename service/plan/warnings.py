@@ -17,10 +17,9 @@ from service.initializers.layouts import kernel_axes
 from service.initializers.schemes import AUTO
 from service.initializers.suspicion import described, suspicion_of
 from service.plan.recipe import Recipe, activation_of, std_read_as, weight_of
-from service.plan.rounded import is_fine, rounded
+from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
 from service.spec import Spec
-from service.stream.draws import Constant
 
 GAIN_IGNORES_ACTIVATION = "gain_ignores_activation"
 
@@ -65,7 +64,7 @@ def _suspicious_layout(tensor: Tensor) -> str | None:
     if suspicion is None:
         return None
     shape = ",".join(map(str, spec.shape))
-    told = f"{shape} read as {letters} is {described(letters, spec.shape)}"
+    told = f"{shape} read as {letters} has {described(letters, spec.shape)}"
     if tensor.recipe.fan_number is not None and tensor.drawing.std is not None:
         told += f", with std {tensor.drawing.std:.6g}"
     others = (_read_as(spec, likely) for likely in suspicion.letters)
@@ -77,15 +76,13 @@ def _read_as(spec: Spec, letters: str) -> str:
     """What the weight is with these letters, and the std that it then has."""
     layer = spec.layer if kernel_axes(letters) else None
     std = std_read_as(spec.model_copy(update={"layer": layer}), letters)
-    told = f"as {letters} it would be {described(letters, spec.shape)}"
+    told = f"as {letters} it has {described(letters, spec.shape)}"
     return told if std is None else f"{told}, with std {std:.6g}"
 
 
 def _layer_guessed(tensor: Tensor) -> str | None:
     spec, placement = tensor.spec, tensor.placement
     if spec.layer is not None or spec.layout is not None or placement.layer is None:
-        return None
-    if spec.scheme != AUTO and isinstance(tensor.drawing.draw, Constant):
         return None
     if len(spec.shape) == 2 and (len(set(spec.shape)) == 1 or not _counts_a_fan(tensor)):
         return None
@@ -129,7 +126,8 @@ def _fans_differ_from_framework(tensor: Tensor) -> str | None:
 
 def _gain_ignores_activation(tensor: Tensor) -> str | None:
     spec, recipe = tensor.spec, tensor.recipe
-    if spec.activation is None or recipe.gain is None or not _has_own_gain(spec, recipe):
+    said = spec.activation is not None or spec.negative_slope is not None
+    if not said or recipe.gain is None or not _has_own_gain(spec, recipe):
         return None
     activation = activation_of(spec)
     slope = activation.slope if spec.negative_slope is None else spec.negative_slope
@@ -143,7 +141,7 @@ def _gain_ignores_activation(tensor: Tensor) -> str | None:
     )
     if activation.pytorch_gain is not None:
         told += f", and torch's calculate_gain has {activation.pytorch_gain:.6g}"
-    return f"{told}: give gain, or scheme=auto"
+    return f"{told}: give gain={exact:.6g}, or scheme=variance_scaling"
 
 
 def _has_own_gain(spec: Spec, recipe: Recipe) -> bool:
@@ -176,6 +174,8 @@ def _std_is_parents(tensor: Tensor) -> str | None:
     cut = tensor.recipe.distribution == "truncated_normal" and spec.low is not None
     if not cut or spec.std_kind == "parent" or drawing.std is None or drawing.parent_std is None:
         return None
+    if abs(drawing.parent_std - drawing.std) <= SAME_STD * drawing.parent_std:
+        return None
     return (
         f"with low and high, std {drawing.parent_std:.6g} is that of the normal before it is cut; "
         f"the values have std {drawing.std:.6g}: give bounds instead of low and high to set the "
@@ -193,10 +193,13 @@ def _rounded(tensor: Tensor) -> str | None:
     moved = abs(told.mean - asked.mean) >= _MUCH * size and size > 0
     changed = abs(told.std - asked.std) >= _MUCH * asked.std and asked.std > 0
     if asked.std > 0 and told.distinct == 1:
-        return f"in {dtype} every value is {told.mean:.6g}: use a wider dtype"
+        every = "every value is" if told.lowest == told.highest else "all but very few values are"
+        return f"in {dtype} {every} {told.mean:.6g}: use a wider dtype"
     if asked.std > 0 and told.zeros > _MUCH:
-        share = f"{100 * told.zeros:.3g} %"
-        return f"in {dtype} {share} of the values are 0, and their std is {told.std:.6g}"
+        return (
+            f"in {dtype} {100 * told.zeros:.3g} % of the values round to 0, and the std of all "
+            f"values is {told.std:.6g}: use a wider dtype"
+        )
     if changed or moved:
         return (
             f"in {dtype} the values have mean {told.mean:.6g} and std {told.std:.6g}, not "

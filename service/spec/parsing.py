@@ -21,7 +21,10 @@ _DEFAULT_FORMAT = "npy"
 _MAY_BE_EMPTY = "name"
 
 _REPLACEMENTS = {
-    **dict.fromkeys(("size", "dims", "dimensions"), "shape"),
+    **dict.fromkeys(("size", "dim", "dims", "dimensions", "kernelsize"), "shape"),
+    **dict.fromkeys(("infeatures", "outfeatures", "inchannels", "outchannels"), "shape"),
+    **dict.fromkeys(("a", "alpha", "slope"), "negative_slope"),
+    **dict.fromkeys(("loc", "average"), "mean"),
     **dict.fromkeys(("rng", "randomseed", "manualseed"), "seed"),
     **dict.fromkeys(("init", "initializer", "method"), "scheme"),
     **dict.fromkeys(("stddev", "sigma"), "std"),
@@ -131,7 +134,8 @@ def _member_fault(
     if field in before:
         return _duplicate(field)
     if value == "" and field != _MAY_BE_EMPTY:
-        return Fault("empty_field", "nothing is given", "give a value, or leave it out")
+        hint = "write 64,3,7,7" if field == "shape" else "give a value, or leave it out"
+        return Fault("empty_field", "nothing is given", hint)
     return None
 
 

@@ -14,7 +14,7 @@ def test_the_warning_says_what_to_send_instead() -> None:
     answer = asked("shape=5,5,3,8&activation=relu")
     assert "suspicious_layout" in codes(answer)
     message = answer.warnings[0].message
-    assert "read as OIHW is 3 x 8, 5 in, 5 out, with std 0.129099; " in message
+    assert "read as OIHW has kernel 3 x 8, 5 in, 5 out, with std 0.129099; " in message
     assert message.endswith("3 in, 8 out, with std 0.163299: if that is meant, say layout=HWIO")
     assert codes(asked("shape=5,5,3,8&activation=relu&layout=HWIO")) == []
 
@@ -57,7 +57,10 @@ def test_each_framework_counts_in_its_own_letters(
             "shape=8,16,4,4&stride=2&layer=conv_transpose2d",
             "does not show strides and the exchanged axes of a transposed layer",
         ),
-        ("shape=3,3,32,2&layer=depthwise_conv2d&layout=keras", "does not show groups and copies"),
+        (
+            "shape=3,3,32,2&layer=depthwise_conv2d&layout=keras",
+            "does not show that each input has outputs of its own and copies",
+        ),
     ],
 )
 def test_fans_that_differ_from_the_named_frameworks_are_explained(query: str, told: str) -> None:

@@ -128,7 +128,7 @@ def test_dtypes_tell_which_formats_carry_them(address: Address) -> None:
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/schemes/HeNormal", "write he_normal; /schemes lists all"),
+        ("/schemes/HeNormal", "write he_normal and add distribution=truncated_normal"),
         ("/schemes/he_norml", "the nearest are he_normal, "),
         ("/schemes/he_normal@2", "write he_normal or he_normal@1"),
         ("/problems/unknwon_word", "the nearest are unknown_word, "),

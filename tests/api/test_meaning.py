@@ -5,7 +5,9 @@ Every expected number comes from the formula beside it or from the framework nam
 
 import json
 import math
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -420,3 +422,14 @@ def test_the_std_of_a_normal_cut_at_values_is_told(
     assert codes(told) == {"std_is_parents"}
     assert told["std"] == pytest.approx(std, rel=0.02)
     assert told["std"] < told["parent_std"]
+
+
+def test_torchs_own_linear_layer_is_a_recipe(address: Address) -> None:
+    """docs/recipes.md: the limit of both is torch's, 1 / sqrt(fan_in) = 1 / sqrt(768)."""
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    targets = re.findall(r"^/v1/weights\.npy\?(shape=3072\S+)$", page, re.MULTILINE)
+    assert len(targets) == 2
+    for target in targets:
+        told = json.loads(ask(address, f"/v1/weights.json?{target}").body)
+        assert told["limit"] == pytest.approx(1 / math.sqrt(768), rel=1e-12)
+        assert told["warnings"] == []

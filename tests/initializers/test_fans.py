@@ -155,7 +155,7 @@ def test_biases_and_scales_have_no_fans(layer: str) -> None:
     """Theirs are those of the layer they belong to, which only the request can say."""
     weight = Weight("O", (512,), layer)
     assert fans_of(weight) is None
-    refusal = missing_fan(weight, "fan_in")
+    refusal = missing_fan(weight, "fan_in", 1)
     assert (refusal.reason, refusal.problems[0].field) == ("no_fan", "fan_in")
     assert refusal.problems[0].hint == "give fan_in, that of the layer it belongs to"
 
@@ -163,7 +163,7 @@ def test_biases_and_scales_have_no_fans(layer: str) -> None:
 def test_a_weight_without_letters_has_no_fans() -> None:
     """A scalar, or six axes of which nothing is said: no product of nothing, 1, is made up."""
     assert fans_of(Weight("", (), None)) is None
-    refusal = missing_fan(Weight("", (), None), "fan_out")
+    refusal = missing_fan(Weight("", (), None), "fan_out", 6)
     assert refusal.reason == "no_fan"
     assert refusal.problems[0].hint == "give fan_out, or layout"
 

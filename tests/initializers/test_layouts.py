@@ -90,7 +90,8 @@ def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> N
         ("torch", "scale", 3, "write layout=OOO, since O may repeat, or give 1 extent"),
         ("keras", "bias", 2, "write layout=OO, since O may repeat, or give 1 extent"),
         ("torch", "embedding", 3, "write layout=EOO, since O may repeat, or give 2 extents"),
-        ("flax", "dense", 3, "write layout=EIO, the first axis being copies, or give 2 extents"),
+        ("flax", "dense", 3, "write layout=EIO, the first axis being copies, or give 2 extents, "
+            "or write layout=IOO or layout=IIO, which are attention heads out or in"),
         ("candle", "conv2d", 5,
          "write layout=EOIHW, the first axis being copies, or give 4 extents"),
         ("OIHW", "dense", 4, "use layer=conv2d; in torch dense is OI"),

@@ -251,10 +251,10 @@ def test_what_has_no_kernel_to_judge_is_not_suspected(shape: tuple[int, ...], re
 @pytest.mark.parametrize(
     ("letters", "shape", "told"),
     [
-        ("OIHW", (7, 7, 3, 64), "3 x 64, 7 in, 7 out"),
-        ("HWIO", (7, 7, 3, 64), "7 x 7, 3 in, 64 out"),
-        ("HWEO", (3, 3, 32, 2), "3 x 3, 2 out, 32 copies"),
-        ("OIW", (384, 80, 3), "3, 80 in, 384 out"),
+        ("OIHW", (7, 7, 3, 64), "kernel 3 x 64, 7 in, 7 out"),
+        ("HWIO", (7, 7, 3, 64), "kernel 7 x 7, 3 in, 64 out"),
+        ("HWEO", (3, 3, 32, 2), "kernel 3 x 3, 2 out, 32 copies"),
+        ("OIW", (384, 80, 3), "kernel 3, 80 in, 384 out"),
         ("EIOO", (8, 1024, 16, 64), "1024 in, 16 x 64 out, 8 copies"),
     ],
 )
