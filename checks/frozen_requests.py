@@ -189,6 +189,11 @@ REQUESTS: tuple[str, ...] = (
     "npy?shape=12,5&scheme=truncated_normal&bounds=-2,2&seed=1&name=a",
     "npy?shape=8,5&scheme=normal&slice=-3:,2:2&seed=1&name=a",
     "raw?shape=4&scheme=constant&value=464&dtype=float8_e4m3fn",
+    "raw?shape=4&scheme=constant&value=5.684341886080802e-14",
+    "raw?shape=4&scheme=constant&value=1.7976931348623158e308&dtype=float64",
+    "raw?shape=8,5&scheme=normal&slice=-0:3,0:-0&seed=1&name=a",
+    "raw?shape=5,0&scheme=lecun_normal&distribution=truncated_normal&bounds=0,1&seed=1&name=a",
+    "raw?shape=0,5&scheme=lecun_normal&distribution=truncated_normal&bounds=0,1&seed=1&name=a",
     # values that are rounded to a number of the dtype outside the bounds
     "raw?shape=64,64&scheme=he_uniform&dtype=float8_e5m2&seed=1&name=a",
     "raw?shape=64,64&scheme=truncated_normal&std=0.6&low=-1.2&high=1.2&dtype=float8_e4m3fn"

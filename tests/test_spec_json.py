@@ -126,11 +126,12 @@ def test_a_malformed_body_is_refused_with_the_way_out(
     ids=["arrays", "objects", "backslashes", "escapes", "quotes", "fields", "text", "list"],
 )
 def test_a_hostile_body_is_refused_quickly(body: bytes) -> None:
-    """100 kB of the worst shapes cost less than a second: no recursion, nothing quadratic."""
-    start = time.perf_counter()
+    """100 kB of the worst shapes cost less than a second of this thread: no recursion, nothing
+    quadratic. What runs beside it on the machine does not count."""
+    start = time.thread_time()
     with pytest.raises(UnreadableError):
         parse_json(body)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_numbers_are_exact() -> None:
