@@ -60,13 +60,16 @@ def test_the_requests_leave_nothing_out() -> None:
 
 
 def test_the_requests_tell_tensors_apart() -> None:
-    """Negative control: each canonical URL has a tag of its own, and few share their bytes, as two
-    schemes of one std do."""
+    """Negative control: each canonical URL has a tag of its own, and few share their bytes.
+
+    Those that do are pinned because they do: two schemes of one std, a fan counted and given, and
+    tensors without an element.
+    """
     urls, tags, digests = (
         {request[key] for request in REQUESTS} for key in ("canonical", "etag", "sha256")
     )
     assert len(tags) == len(urls)
-    assert len(digests) > 0.9 * len(urls)
+    assert len(digests) > 0.85 * len(urls)
 
 
 @pytest.mark.parametrize(
