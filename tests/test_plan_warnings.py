@@ -73,6 +73,8 @@ DESERVED = [
     ("rounded", "shape=8&scheme=constant&value=1e-3&dtype=float8_e4m3fn"),
     ("rounded", "shape=8&scheme=constant&value=0.9&dtype=float8_e5m2"),
     ("rounded", "shape=8,8&scheme=normal&mean=1e6&std=0.001"),
+    ("rounded",
+     "shape=8,8&scheme=uniform&mean=27.852823724&std=0.64156758647&dtype=float8_e4m3fn"),
     ("rounded", "shape=8,8&scheme=normal&mean=1e17&std=1&dtype=float64"),
 ]  # fmt: skip
 
@@ -80,6 +82,7 @@ UNDESERVED = [
     ("suspicious_layout", "shape=64,3,7,7&activation=relu"),
     ("suspicious_layout", "shape=7,7,3,64&layout=HWIO&activation=relu"),
     ("suspicious_layout", "shape=3,3&scheme=he_normal"),
+    ("suspicious_layout", "shape=3,3,64,128&layer=conv2d&scheme=ones"),
     ("suspicious_layout", "shape=12,64,12,64&layout=OOII&scheme=he_normal"),
     ("layer_guessed", "shape=64&layer=bias"),
     ("layer_guessed", "shape=64,3,7,7&layout=torch&activation=relu"),
@@ -168,6 +171,12 @@ def test_a_warning_is_not_given_beside_it(code: str, query: str) -> None:
 def test_a_warning_says_with_numbers_what_to_do(code: str, query: str, told: str) -> None:
     """The message names the field, and the std or fan that is at stake."""
     assert told in message(query, code)
+
+
+def test_no_wider_dtype_is_proposed_beyond_float64() -> None:
+    """There is none."""
+    query = "shape=8,8&scheme=normal&mean=1&std=1e-17&dtype=float64"
+    assert "wider" not in message(query, "rounded")
 
 
 def test_a_slope_counts_as_an_activation_that_is_named() -> None:

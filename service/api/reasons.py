@@ -237,7 +237,7 @@ REASONS: dict[str, Reason] = {
         "Put long specs into the body of a POST.",
     ),
     "vanishes_in_dtype": Reason(
-        "The dtype rounds every value to 0",
+        "The values are too small for the dtype",
         "Even the outermost values round to 0, or the steps of a uniform are too small.",
     ),
     "zero_fan": Reason(

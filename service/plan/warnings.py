@@ -20,6 +20,7 @@ from service.plan.recipe import Recipe, activation_of, std_read_as, weight_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
 from service.spec import Spec
+from service.stream.draws import Constant
 
 GAIN_IGNORES_ACTIVATION = "gain_ignores_activation"
 
@@ -29,6 +30,9 @@ _SAME_GAIN = 0.01
 
 _MUCH = 0.01
 """The change by rounding, and the share of zeros, that is warned of."""
+
+_MUCH_OF_STD = 0.1
+"""The shift of the mean, in std, that is warned of however large the mean is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ NAME_MISSING = PlanWarning(
 
 def _suspicious_layout(tensor: Tensor) -> str | None:
     spec, letters = tensor.spec, tensor.placement.letters
-    if letters is None:
+    if letters is None or isinstance(tensor.drawing.draw, Constant):
         return None
     suspicion = suspicion_of(letters, spec.shape, tensor.placement.layer)
     if suspicion is None:
@@ -189,21 +193,22 @@ def _rounded(tensor: Tensor) -> str | None:
     if tensor.empty or asked.std is None or is_fine(asked, dtype):
         return None
     told = rounded(asked, dtype)
-    size = max(abs(asked.mean), asked.std)
-    moved = abs(told.mean - asked.mean) >= _MUCH * size and size > 0
+    size, shift = max(abs(asked.mean), asked.std), abs(told.mean - asked.mean)
+    moved = shift > 0 and (shift >= _MUCH * size or shift >= _MUCH_OF_STD * asked.std > 0)
+    wider = "" if dtype == "float64" else ": use a wider dtype"
     changed = abs(told.std - asked.std) >= _MUCH * asked.std and asked.std > 0
     if asked.std > 0 and told.distinct == 1:
         every = "every value is" if told.lowest == told.highest else "all but very few values are"
-        return f"in {dtype} {every} {told.mean:.6g}: use a wider dtype"
+        return f"in {dtype} {every} {told.mean:.6g}{wider}"
     if asked.std > 0 and told.zeros > _MUCH:
         return (
             f"in {dtype} {100 * told.zeros:.3g} % of the values round to 0, and the std of all "
-            f"values is {told.std:.6g}: use a wider dtype"
+            f"values is {told.std:.6g}{wider}"
         )
     if changed or moved:
         return (
             f"in {dtype} the values have mean {told.mean:.6g} and std {told.std:.6g}, not "
-            f"{asked.mean:.6g} and {asked.std:.6g}: a wider dtype rounds less"
+            f"{asked.mean:.6g} and {asked.std:.6g}{wider}"
         )
     return None
 

@@ -80,7 +80,7 @@ def test_a_tensor_tells_what_it_is(address: Address) -> None:
             },
         ),
         (
-            "shape=5&scheme=zeros&seed=1",
+            "shape=5&layer=bias&scheme=zeros&seed=1",
             {"scheme": "zeros", "distribution": "constant", "layout": "O", "std": "0"},
         ),
         (
