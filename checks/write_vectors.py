@@ -62,6 +62,9 @@ DRAWS: tuple[Draw, ...] = (
     TruncatedNormalBetween(0.0, 1.0, 1.0, FROM_9, ABOVE_12, 9.0, 12.0),
     TruncatedNormalBetween(0.0, 1.0, ABOVE_12, FROM_9, 1.0, -12.0, -9.0),
 )
+"""These are complete: seeds, names and starts rotate over them, so one more would move those that
+follow. A draw that comes later gets a list of its own, whose cases stand behind all others."""
+
 BOUNDS_BETWEEN_NUMBERS: tuple[Draw, ...] = (
     SymmetricUniform(sqrt(6 / 1024)),
     SymmetricUniform(0.0015),

@@ -112,6 +112,26 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert entries[0] == PROJECT["version"]
 
 
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md links each page of docs, and each link of a page leads to a file."""
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "README.md" or f"({page.name})" in index
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+def test_the_licence_is_what_the_package_says() -> None:
+    """Apache-2.0, whole."""
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert PROJECT["license"] == "Apache-2.0"
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
 def test_a_missing_program_skips_a_test_on_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody without Node can still run the rest."""
     monkeypatch.delenv("CI", raising=False)

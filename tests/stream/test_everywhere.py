@@ -10,16 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from checks import stream_digests
 from service.stream import selfcheck
 from service.stream.address import Address
 from service.stream.draws import Normal
 from service.stream.fill import filler
 from service.stream.lattice import Lattice
+from service.stream.precision import PRECISIONS
 from service.stream.reference.values import element_bytes
 
 ROOT = Path(__file__).parent.parent.parent
-COMBINATIONS = 8 * 6 * 4
-"""Draws, dtypes and lattices of checks/stream_digests.py."""
+COMBINATIONS = len(stream_digests.DRAWS) * len(PRECISIONS) * len(stream_digests.LATTICES)
 
 
 def digests(*arguments: str, **environment: str) -> list[str]:
@@ -108,6 +109,7 @@ def test_a_process_checks_its_bits_before_it_is_ready() -> None:
 
 FLUSHING = """
 import ctypes
+from checks import stream_digests
 from service.stream import selfcheck
 selfcheck.warm_up()
 libm = ctypes.CDLL("libm.so.6")
