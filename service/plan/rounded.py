@@ -64,7 +64,13 @@ class Rounded:
 
     `lowest` and `highest` are the outermost values that can occur, exactly. `std` and `zeros`
     have six significant digits. `mean` has so many that its last digit is at most the sixth of
-    itself and of `std`. A single value is told exactly, its `std` being 0.
+    itself and of `std`. A single value is told exactly, its `std` being 0. A subnormal `std` is a
+    whole number of the least subnormals.
+
+    Two roundings before the last one are not modelled, and show only at the ends of the range.
+    Where a truncated normal's interval is far from its mean and a few numbers of float64 wide, the
+    variate itself has fewer values than that, and `distinct` is the most there can be. Where std
+    is subnormal and mean is not 0, the product of both is rounded before the sum.
     """
 
     mean: float
