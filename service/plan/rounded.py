@@ -70,7 +70,7 @@ class Rounded:
     Two roundings before the last one are not modelled, and show only at the ends of the range.
     Where a truncated normal's interval is far from its mean and a few numbers of float64 wide, the
     variate itself has fewer values than that, and `distinct` is the most there can be. Where std
-    is subnormal and mean is not 0, the product of both is rounded before the sum.
+    is subnormal, z std is rounded before mean is added.
     """
 
     mean: float
