@@ -223,19 +223,19 @@ def one_value(value: float, zeros: float = 0.0) -> Rounded:
 
 
 SINGLE_VALUES = [
-    # faults.md 1, row 5: the neighbours of 1 begin 19.5 sigma below and 39 above
+    # the neighbours of 1 begin 19.5 sigma below and 39 above
     ("scheme=normal&mean=1&std=1e-4&dtype=bfloat16", one_value(1.0)),
     ("scheme=normal&mean=-1&std=2.8e-4&dtype=bfloat16", one_value(-1.0)),
     # between 1 and the next number: every float32 is the tie, which goes to the even one
     ("scheme=normal&mean=1.00390625&std=1e-9&dtype=bfloat16", one_value(1.0)),
     ("scheme=normal&mean=1.01171875&std=1e-9&dtype=bfloat16", one_value(1.015625)),
-    # row 7
+    # a constant
     ("scheme=constant&value=1e-3&dtype=float8_e4m3fn", one_value(0.001953125)),
     ("scheme=constant&value=1e-3&dtype=float8_e5m2", one_value(0.0009765625)),
     ("scheme=constant&value=-0.3&dtype=float8_e4m3fn", one_value(-0.3125)),
     ("scheme=zeros&dtype=float16", one_value(0.0, zeros=1.0)),
     ("scheme=constant&value=0.1", one_value(float(np.float32(0.1)))),
-    # row 8: the neighbours of 10^6 begin 31 sigma away
+    # the neighbours of 10^6 begin 31 sigma away
     ("scheme=normal&mean=1e6&std=0.001", one_value(1e6)),
     ("scheme=normal&mean=1e6&std=0.004", one_value(1e6)),
     ("scheme=normal&mean=1e18&std=1&dtype=float64", one_value(1e18)),
@@ -252,7 +252,7 @@ def test_a_single_value_is_told_exactly(query: str, facts: Rounded) -> None:
 UNIT = NormalDist()
 
 
-def test_row_5_with_a_neighbour_within_reach() -> None:
+def test_one_value_and_a_neighbour_within_reach() -> None:
     """N(1, 0.001) in bfloat16: below 1 - 2^-9 it is 1 - 2^-8, above 1 + 2^-8 it is 1 + 2^-7.
 
     The float32 at either edge goes to 1, so half of the gap to the next float32 does too.
@@ -277,7 +277,7 @@ def test_row_5_with_a_neighbour_within_reach() -> None:
         (3e-8, "float16", 2.0**-25),
     ],
 )
-def test_row_6_zeros_are_what_lies_below_half_of_the_least(
+def test_zeros_are_what_lies_below_half_of_the_least(
     std: float, dtype: str, half_of_the_least: float
 ) -> None:
     """erf's share, 50.2 % in the row itself."""
@@ -288,7 +288,7 @@ def test_row_6_zeros_are_what_lies_below_half_of_the_least(
         assert round(facts.std, 5) == 0.00155
 
 
-def test_row_8_beside_the_single_value() -> None:
+def test_a_wide_dtype_beside_the_single_value() -> None:
     """The grid at 10^6 is 1/16: from std 4 on, 64 of them, rounding no longer counts."""
     coarse, almost, fine = (told(f"scheme=normal&mean=1e6&std={s}") for s in (0.5, 3.99, 4))
     assert coarse.std == pytest.approx(sqrt(0.25 + 2.0**-8 / 12), rel=1e-5)
