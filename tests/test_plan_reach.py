@@ -208,7 +208,7 @@ def test_a_limit_that_a_refusal_tells_is_served() -> None:
 
 
 def test_what_is_served_now_is_within_single_bounds() -> None:
-    """Bounds ask for a float32 between them alone: 0.51 to 0.56 in e5m2 has one value, and is served."""
+    """Only float32 has to have a number between them: 0.51 to 0.56 in e5m2 has one value."""
     for low, high in ((0.51, 0.56), (0.52, 0.67), (1.001, 1.002)):
         spec = Spec(shape=(4,), scheme="uniform", low=low, high=high, dtype="float8_e5m2")
         lowest, highest = outermost_values(resolve(spec, "raw").drawing.draw, "float8_e5m2")
