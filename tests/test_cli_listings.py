@@ -123,6 +123,11 @@ def test_a_process_of_its_own_prints_the_table() -> None:
             "scheme: 'KaimingNormal' is not known "
             "(write he_normal; python -m service schemes lists all)",
         ),
+        (
+            "auto",
+            "scheme: auto is no scheme: it stands for one by the layer and its activation "
+            "(python -m service schemes has its table)",
+        ),
         ("he_normal@2", "scheme: he_normal has revision 1 only (write he_normal or he_normal@1)"),
     ],
 )

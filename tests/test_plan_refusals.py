@@ -139,6 +139,10 @@ REFUSED = [
     ("scheme=normal&fan_in=4", "scheme_field", "fan_in", "he_normal"),
     ("shape=8&fan_out=4", "scheme_field", "fan_out", "leave fan_out out"),
     ("shape=scalar", "no_auto", "scheme", "scheme"),
+    # an empty tensor has no values, but its certificate has numbers
+    ("shape=0,3&scheme=truncated_normal&std=1.7e308", "overflows_dtype", "dtype", "smaller"),
+    ("shape=0,3&scheme=uniform&std=1.7e308", "overflows_dtype", "dtype", "smaller"),
+    ("shape=0,3&scheme=truncated_normal&bounds=40&std=1e307", "overflows_dtype", "dtype", ""),
     # layouts that do not fit
     ("shape=8,4,3&layout=OI", "layout_mismatch", "layout", "each axis"),
     ("shape=8,4&layer=conv2d", "layout_mismatch", "layout", "dense"),
@@ -298,15 +302,19 @@ def extremes(draw: st.DrawFn) -> Spec:
     scheme, dtype = draw(st.sampled_from(SCHEMES)), draw(st.sampled_from(list(DTYPES)))
     bounds = draw(st.sampled_from([None, (1e-15,), (40.0,), (0.0, 1e-10), (-40.0, -39.0)]))
     more = {} if bounds is None else {"bounds": bounds}
-    return Spec(shape=(2, 3), seed=1, scheme=scheme, dtype=dtype, **numbers, **more)
+    shape = draw(st.sampled_from([(2, 3), (0, 3), (2, 0), ()]))
+    return Spec(shape=shape, seed=1, scheme=scheme, dtype=dtype, **numbers, **more)
 
 
-@settings(max_examples=500)
+@settings(max_examples=1000)
 @given(extremes())
 def test_no_number_breaks_the_plan(spec: Spec) -> None:
-    """Every spec is planned or refused as Fanin refuses, and every certificate is JSON."""
+    """Every spec is planned or refused as Fanin refuses, and every certificate is JSON.
+
+    Empty tensors among them: they have no values to be refused, and numbers all the same.
+    """
     try:
         found = plan(spec, "json", max_bytes=MOST)
     except FaninError:
         return
-    assert json.loads(json.dumps(found.certificate(), allow_nan=False))["shape"] == [2, 3]
+    assert json.loads(json.dumps(found.certificate(), allow_nan=False))["shape"] == list(spec.shape)

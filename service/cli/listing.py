@@ -48,11 +48,8 @@ def print_listing(name: str, arguments: list[str]) -> int:
 
 def _print_scheme(name: str, *, as_json: bool) -> int:
     try:
-        content = (
-            json_bytes(listings.scheme(name))
-            if as_json
-            else tables.scheme(find_scheme(name)).encode()
-        )
+        record = listings.scheme(name)
+        content = json_bytes(record) if as_json else tables.scheme(find_scheme(name)).encode()
     except FaninError as error:
         complain_of(error.problems)
         return REFUSED

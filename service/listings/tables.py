@@ -75,7 +75,7 @@ def scheme(name: str) -> dict[str, Any]:
     if name.partition("@")[0] == AUTO:
         message = f"{AUTO} is no scheme: it stands for one by the layer and its activation"
         hint = "/schemes has its table"
-        raise UnreadableError("unknown_word", Problem("name", message, hint))
+        raise UnreadableError("unknown_word", Problem("scheme", message, hint))
     found = find_scheme(name)
     return _scheme(found) | {"schema": scheme_schema(found)}
 

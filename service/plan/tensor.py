@@ -5,7 +5,9 @@ Which spelling of the spec led here no longer shows, but for the spec itself.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 
+from service.errors import ImpossibleError, Problem
 from service.plan.drawing import NOTHING, Drawing, constant, normal, uniform
 from service.plan.placement import Placement, place
 from service.plan.reach import refuse_out_of_reach
@@ -60,7 +62,9 @@ def resolve(spec: Spec, written: str) -> Tensor:
     drawing = _drawing(spec, recipe)
     dtype, format_ = DTYPES[spec.dtype], FORMATS[written]
     refuse_pair(format_, dtype, placement.fortran)
-    if 0 not in spec.shape:
+    if 0 in spec.shape:
+        _refuse_infinite(drawing)
+    else:
         refuse_out_of_reach(drawing.draw, spec.dtype)
     random = placement.lattice.size > 0 and not isinstance(drawing.draw, Constant)
     return Tensor(
@@ -72,6 +76,14 @@ def _drawing(spec: Spec, recipe: Recipe) -> Drawing:
     if recipe.mode is not None and recipe.fan_number is None:
         return NOTHING
     return _DRAWINGS[recipe.distribution](spec, recipe)
+
+
+def _refuse_infinite(drawing: Drawing) -> None:
+    """Refuse numbers that no certificate can tell; an empty tensor has no values to be refused."""
+    numbers = (drawing.mean, drawing.std, drawing.limit, drawing.low, drawing.high)
+    if not all(isfinite(number) for number in numbers if number is not None):
+        problem = Problem("dtype", "a bound or std is beyond float64", "make the values smaller")
+        raise ImpossibleError("overflows_dtype", problem)
 
 
 def head_of(spec: Spec, written: str, placement: Placement) -> bytes:

@@ -128,6 +128,7 @@ def test_dtypes_tell_which_formats_carry_them(address: Address) -> None:
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
+        ("/schemes/auto", "/schemes has its table"),
         ("/schemes/HeNormal", "write he_normal and add distribution=truncated_normal"),
         ("/schemes/he_norml", "the nearest are he_normal, "),
         ("/schemes/he_normal@2", "write he_normal or he_normal@1"),
