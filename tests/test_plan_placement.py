@@ -113,8 +113,8 @@ def test_a_slice_is_the_slice_of_the_whole(part: tuple[Spec, tuple[slice, ...]])
         ("2:4,-5:", "-5 is outside axis 1, whose bounds go from -4 to 4", "write 2:4,:"),
         ("5:3,1:", "axis 0 starts at 5, after its stop at 3", "write 3:5,1:"),
         (":,-1:0", "axis 1 starts at 3, after its stop at 0", "write :,0:3"),
-        (":", "the shape has 2 axes, and the slice is of 1", "write :,:"),
-        (":,:,:", "the shape has 2 axes, and the slice is of 3", "write :,:"),
+        (":", "the shape has 2 axes, and the slice has items for 1", "write :,:"),
+        (":,:,:", "the shape has 2 axes, and the slice has items for 3", "write :,:"),
     ],
 )
 def test_a_slice_outside_the_tensor_is_refused(given_slice: str, message: str, hint: str) -> None:

@@ -101,7 +101,7 @@ def situation_of(question: Question) -> Situation:
     feeding, following = _activations(question)
     if layer is None and len(question.shape) == 3 and fan_in is None:
         spec = spec_of(question, scheme=AUTO, activation=feeding.name)
-        raise ambiguous_axes(spec, "advice goes by the layer, and three axes can be several")
+        raise ambiguous_axes(spec, "advice goes by the layer, and three axes fit several layers")
     if layer is None or LAYERS[layer].has_fans:
         spec = spec_of(question, scheme="variance_scaling", gain=1.0)
         recipe = recipe_of(spec, placement)

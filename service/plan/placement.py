@@ -89,7 +89,7 @@ def resolve_slice(
     if intervals is None:
         return tuple((0, extent) for extent in shape)
     if len(intervals) != len(shape):
-        message = f"the shape has {len(shape)} axes, and the slice is of {len(intervals)}"
+        message = f"the shape has {len(shape)} axes, and the slice has items for {len(intervals)}"
         whole: Interval = (None, None)
         padded = (*intervals, *(whole for _ in shape))[: len(shape)]
         hint = f"write {write_value('slice', padded)}" if shape else "leave slice out"

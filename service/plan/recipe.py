@@ -120,7 +120,7 @@ def _scheme(spec: Spec, placement: Placement, activation: Activation) -> Scheme:
         hint = "write scheme=constant and add value=0, or write scheme=normal"
         raise ImpossibleError("no_auto", Problem("scheme", message, hint))
     if placement.layer is None and len(spec.shape) == 3:
-        message = "auto goes by the layer, and three axes can be several"
+        message = "auto goes by the layer, and three axes fit several layers"
         raise ambiguous_axes(spec, message)
     return SCHEMES[resolve_auto(placement.layer, activation.name)]
 

@@ -82,7 +82,9 @@ def _refuse_infinite(drawing: Drawing) -> None:
     """Refuse numbers that no certificate can tell; an empty tensor has no values to be refused."""
     numbers = (drawing.mean, drawing.std, drawing.limit, drawing.low, drawing.high)
     if not all(isfinite(number) for number in numbers if number is not None):
-        problem = Problem("dtype", "a bound or std is beyond float64", "make the values smaller")
+        problem = Problem(
+            "dtype", "its std or a bound is infinite as a float64", "make the values smaller"
+        )
         raise ImpossibleError("overflows_dtype", problem)
 
 
