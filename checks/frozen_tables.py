@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+from service.fields import DEFAULTS
+from service.fields.axes import MOST_AXES
+from service.fields.types import DISTRIBUTIONS, ORDERS, STD_KINDS
 from service.initializers.activations import ACTIVATIONS, find_activation
 from service.initializers.auto import resolve_auto
 from service.initializers.fans import MODES
@@ -14,9 +17,6 @@ from service.initializers.layers import LAYERS, default_layer
 from service.initializers.layouts import LETTERS, REPEATABLE, layer_of_letters
 from service.initializers.schemes import SCHEMES, find_scheme
 from service.plan.drafts import is_draft
-from service.spec import DEFAULTS
-from service.spec.axes import MOST_AXES
-from service.spec.kinds import DISTRIBUTIONS, ORDERS, STD_KINDS
 from service.stream import literals
 from service.stream.precision import PRECISIONS
 from service.wire.formats import FORMATS

@@ -11,9 +11,9 @@ from typing import Any
 
 from checks.draft_requests import REQUESTS
 from checks.write_frozen import MAX_BYTES, answered
+from service.fields import parse_query
 from service.plan.drafts import drafts_of
 from service.plan.issuing import issue
-from service.spec import parse_query
 
 PATH = Path(__file__).parent.parent / "tests" / "golden" / "draft.json"
 

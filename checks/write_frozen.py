@@ -15,9 +15,9 @@ from checks.append_only import Document, write
 from checks.frozen_requests import REQUESTS
 from checks.frozen_tables import tables
 from service.api.headers import tensor_tag
+from service.fields import parse_query
 from service.plan import Plan
 from service.plan.issuing import issue
-from service.spec import parse_query
 from service.stream.address import Address, stream_of
 from service.stream.bounds import outermost
 from service.stream.reference.philox import wide_words, words

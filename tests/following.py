@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from service.errors import FaninError, Problem
+from service.fields import FIELDS, parse_json, parse_words
 from service.initializers.layers import LAYERS
 from service.plan import plan
-from service.spec import FIELDS, parse_json, parse_words
 from service.wire.formats import FORMATS
 
 MOST_BYTES = 2**44

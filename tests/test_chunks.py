@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.chunks import CHUNK_BYTES, LARGEST_CHUNK_BYTES, TensorBody, elements_of_a_chunk
+from service.fields import parse_query
 from service.plan import Plan, plan
-from service.spec import parse_query
 from service.stream.address import Address, stream_of
 from service.stream.fill import filler
 from service.stream.lattice import Lattice

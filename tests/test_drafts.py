@@ -13,9 +13,9 @@ from checks.frozen_tables import tables
 from checks.write_drafts import PATH, document, unnumbered
 from service.api.headers import IMMUTABLE
 from service.api.routes import weights
+from service.fields import Spec, parse_query
 from service.plan import drafts
 from service.plan.drafts import Draft, drafts_of
-from service.spec import Spec, parse_query
 from tests.application import ask, ready
 from tests.server import Address
 

@@ -38,7 +38,7 @@ def test_the_floors_hold() -> None:
         ("settings", "from service import api", FLOORS),
         ("cli", "import service.api", FLOORS),
         ("utils", "", FLOORS),
-        ("spec", "import fastapi", WEB),
+        ("fields", "import fastapi", WEB),
         ("plan", "from starlette import status", WEB),
         ("chunks", "import uvicorn", WEB),
         ("initializers", "import pydantic", MODELS),

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import FaninError, Problem, UnreadableError
-from service.spec import FIELDS, parse_json, parse_query
+from service.fields import FIELDS, parse_json, parse_query
 from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
-from tests import test_plan_refusals, test_spec_json, test_spec_refusals
+from tests.fields import test_json as field_json
+from tests.fields import test_refusals as field_refusals
 from tests.following import Request, followed, read_json
+from tests.plan import test_refusals as plan_refusals
 from tests.reasons import modules, reasons_of
 
 NOT_FOLLOWED = (
@@ -55,9 +57,9 @@ def assert_not_again(problem: Problem, error: FaninError | None, way: Request) -
         assert (first.field, again.reason) != (problem.field, error.reason), told
 
 
-WORDS = [{"shape": "1", field: text} for field, text, _, _ in test_spec_refusals.REFUSED] + [
+WORDS = [{"shape": "1", field: text} for field, text, _, _ in field_refusals.REFUSED] + [
     dict(parse_qsl(f"{'' if 'shape=' in query else 'shape=8,4&'}seed=1&name=a&{query}"))
-    for query, _, _, _ in test_plan_refusals.REFUSED
+    for query, _, _, _ in plan_refusals.REFUSED
 ]
 
 MORE = [
@@ -185,7 +187,7 @@ def changed_query(query: bytes, problem: Problem) -> bytes | None:
     return edits[problem.hint]() if problem.hint in edits else None
 
 
-@pytest.mark.parametrize(("query", "reason", "field"), [q[:3] for q in test_spec_refusals.QUERIES])
+@pytest.mark.parametrize(("query", "reason", "field"), [q[:3] for q in field_refusals.QUERIES])
 def test_a_hint_about_a_query_can_be_followed(query: bytes, reason: str, field: str) -> None:
     """What is wrong with the bytes is put right in the bytes."""
     with pytest.raises(UnreadableError) as refused:
@@ -239,7 +241,7 @@ MORE_BODIES = [
 ]
 
 
-@pytest.mark.parametrize("body", [*(b[0] for b in test_spec_json.REFUSED), *MORE_BODIES])
+@pytest.mark.parametrize("body", [*(b[0] for b in field_json.REFUSED), *MORE_BODIES])
 def test_a_hint_about_a_body_can_be_followed(body: bytes) -> None:
     """What is wrong with the JSON is put right in it; a field's hint is followed in JSON, too."""
     with pytest.raises(UnreadableError) as refused:
@@ -265,8 +267,8 @@ def test_every_reason_of_parser_and_plan_is_followed() -> None:
     reached = {"spec_too_long"}
     requests = [Request(words, default_form(words)) for words in WORDS] + list(map(of_query, MORE))
     reached |= {error.reason for request in requests if (error := request.refusal())}
-    reached |= {reason for _, reason, _, _ in test_spec_refusals.QUERIES}
-    reached |= {reason for _, reason, _, _ in test_spec_json.REFUSED}
+    reached |= {reason for _, reason, _, _ in field_refusals.QUERIES}
+    reached |= {reason for _, reason, _, _ in field_json.REFUSED}
     floors = ("spec", "plan", "initializers", "wire")
     assert reached == reasons_of([module for floor in floors for module in modules(floor)])
 

@@ -15,10 +15,10 @@ import pytest
 
 from service.api.app import create_app
 from service.api.protocol import ProblemProtocol
+from service.fields import FIELDS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
 from service.settings import Settings, variable
-from service.spec import FIELDS
 from tests.server import running
 
 ROOT = Path(__file__).parent.parent

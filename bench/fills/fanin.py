@@ -9,8 +9,8 @@ import numpy as np
 
 from bench.worker import Fill, Prepare
 from service.chunks import CHUNK_BYTES, TensorBody
+from service.fields import parse_query
 from service.plan import Plan, plan
-from service.spec import parse_query
 from service.stream.address import Address, stream_of
 from service.stream.fill import Filler, filler
 

@@ -6,9 +6,9 @@ from service.advice.case import Case, finite
 from service.advice.issuing import planned, std_of, url_of
 from service.advice.question import Question
 from service.advice.situation import spec_of
+from service.fields import FAN_FIELDS, NUMBER_FIELDS
 from service.initializers.schemes import AUTO
 from service.plan import Plan
-from service.spec import FAN_FIELDS, NUMBER_FIELDS
 
 _SCHEME_OF_FIELD: tuple[tuple[str, str], ...] = (
     ("value", "constant"),

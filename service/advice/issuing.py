@@ -6,9 +6,9 @@ from service.advice.question import Question
 from service.advice.rules import Choice
 from service.advice.situation import Situation, spec_of
 from service.errors import ImpossibleError, Problem
+from service.fields import Spec, write_query
 from service.plan import Plan, plan
 from service.plan.canonical import PATH
-from service.spec import Spec, write_query
 
 _FORMATS = ("npy", "safetensors", "raw")
 """The best known first."""

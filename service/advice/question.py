@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from service.fields import Spec, schemas
+from service.fields.numbers import read_integer
+from service.fields.parsing import json_members, read_members
+from service.fields.query import split_query
+from service.fields.text import record_reader, word_reader
 from service.initializers.activations import ACTIVATIONS, find_activation
-from service.spec import Spec, schemas
-from service.spec.numbers import read_integer
-from service.spec.parsing import json_members, read_members
-from service.spec.query import split_query
-from service.spec.text import record_reader, word_reader
 
 NORMALIZATIONS = ("none", "batch", "layer", "rms", "group")
 RESIDUALS = ("none", "pre_norm", "post_norm")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from service.advice.question import Question
 from service.advice.responses import RESPONSES, Kind, spread_of
+from service.fields import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
 from service.initializers.activations import ACTIVATIONS, Activation
 from service.initializers.fans import Weight
 from service.initializers.gains import gain_of
@@ -14,7 +15,6 @@ from service.initializers.layers import LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
 from service.plan.placement import place
 from service.plan.recipe import activation_of, ambiguous_axes, recipe_of, weight_of
-from service.spec import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
 
 _PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
 """What a head makes of its logits; no layer would feed it with them."""

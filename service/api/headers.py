@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.api.conditions import entity_tag
+from service.fields.numbers import shortest
 from service.plan import Plan
 from service.plan.issuing import Issue
-from service.spec.numbers import shortest
 from service.wire.disposition import attachment_name
 from service.wire.formats import FORMATS
 

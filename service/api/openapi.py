@@ -13,13 +13,13 @@ from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, document_operation, reference
 from service.api.reasons import REASONS, Reason
 from service.api.routing import PlainRoute
+from service.fields import Spec
+from service.fields.types import ORDERS
 from service.initializers.activations import Activation
 from service.initializers.layers import Layer
 from service.initializers.schemes import Scheme
 from service.plan import Facts, PlanWarning
 from service.plan.rounded import Rounded
-from service.spec import Spec
-from service.spec.kinds import ORDERS
 from service.stream.edition import EDITION
 from service.stream.precision import Precision
 from service.wire.dtypes import DTYPES, Dtype

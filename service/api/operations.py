@@ -5,7 +5,7 @@ from typing import Any
 from service.advice import Question
 from service.api.headers import FACTS
 from service.api.routing import Operation
-from service.spec import FIELDS
+from service.fields import FIELDS
 from service.wire.formats import FORMATS
 
 CACHING_HEADERS = ("ETag", "Cache-Control", "Content-Location")

@@ -2,8 +2,8 @@
 
 from starlette.requests import Request
 
-from service.spec.faults import Fault, refusal
-from service.spec.query import split_query
+from service.fields.faults import Fault, refusal
+from service.fields.query import split_query
 
 
 def refuse_fields(request: Request, hint: str) -> None:

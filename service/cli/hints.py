@@ -2,7 +2,7 @@
 
 import re
 
-from service.spec import FIELDS
+from service.fields import FIELDS
 
 _COMMANDS = {
     "/schemes": "python -m service schemes",

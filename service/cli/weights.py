@@ -13,9 +13,9 @@ from service.cli.parser import FAILED, REFUSED, complain, complain_of, usable_se
 from service.cli.signals import ended_by_exceptions
 from service.cli.words import Wish, read_wish
 from service.errors import FaninError, Problem, UnreadableError
+from service.fields import parse_words
 from service.initializers.words import unknown_word
 from service.plan.issuing import Issue, issue
-from service.spec import parse_words
 from service.wire.formats import FORMATS
 
 _DEFAULT_FORMAT = "npy"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.cli.parser import LineParser
-from service.spec import Spec
+from service.fields import Spec
 from service.wire.formats import FORMATS
 
 _NEGATIVE = re.compile(r"-[0-9.:]")

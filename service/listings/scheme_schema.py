@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from service.fields import NUMBER_FIELDS, Spec
 from service.initializers.schemes import Scheme
-from service.spec import NUMBER_FIELDS, Spec
 from service.wire.formats import FORMATS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from service.errors import FaninError, ImpossibleError, Problem
+from service.fields import DEFAULTS, FIELDS, Spec, write_query
+from service.fields.writing import given
 from service.plan.recipe import activation_of
 from service.plan.tensor import Tensor, head_of, resolve
 from service.plan.warnings import PlanWarning, warnings_of
-from service.spec import DEFAULTS, FIELDS, Spec, write_query
-from service.spec.canonical import given
 
 PATH = "/v1/weights"
 

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 from service.errors import ImpossibleError
+from service.fields import write_value
 from service.plan.canonical import canonical_tensor, canonical_url
 from service.plan.drafts import drafts_of
 from service.plan.facts import facts_of
 from service.plan.rounded import rounded
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning
-from service.spec import write_value
 from service.stream.address import stream_of
 from service.stream.edition import EDITION
 from service.wire.formats import FORMATS

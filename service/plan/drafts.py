@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from service.spec import Spec
+from service.fields import Spec
 
 
 @dataclass(frozen=True, slots=True)

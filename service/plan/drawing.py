@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass
 
 from service.errors import ImpossibleError, Problem
+from service.fields import Spec
+from service.fields.numbers import shortest
 from service.plan.recipe import Recipe, require_positive
-from service.spec import Spec
-from service.spec.numbers import shortest
 from service.stream.draws import Constant, Draw, Normal, SymmetricUniform, UniformBetween
 
 _ROOT_3 = math.sqrt(3.0)

@@ -3,8 +3,8 @@
 import secrets
 from dataclasses import dataclass
 
+from service.fields import Spec, with_seed
 from service.plan.planning import Plan, plan
-from service.spec import Spec, with_seed
 from service.wire.json_text import json_bytes
 
 DRAWN_BELOW = 2**53

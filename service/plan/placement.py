@@ -7,14 +7,14 @@ layout permutes the written axes, a slice offsets and shortens them, order F rev
 from dataclasses import dataclass
 
 from service.errors import ImpossibleError, Problem
+from service.fields import Spec, write_value
+from service.fields.axes import Interval
 from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS, default_layer
 from service.initializers.layouts import (
     canonical_axes,
     layer_of_letters,
     resolve_letters,
 )
-from service.spec import Spec, write_value
-from service.spec.axes import Interval
 from service.stream.lattice import Lattice
 from service.wire.npy import is_fortran
 

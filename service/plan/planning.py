@@ -5,6 +5,8 @@ from math import prod
 from typing import Any
 
 from service.errors import ImpossibleError, Problem
+from service.fields import Spec
+from service.fields.axes import MOST_ELEMENTS
 from service.plan.canonical import canonical_tensor, canonical_url, spelled_warnings
 from service.plan.certificate import certificate_of
 from service.plan.drafts import Draft, drafts_of
@@ -12,8 +14,6 @@ from service.plan.facts import Facts, facts_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning, name_warnings
-from service.spec import Spec
-from service.spec.axes import MOST_ELEMENTS
 from service.stream.draws import Draw
 from service.stream.lattice import Lattice
 from service.wire.dtypes import DTYPES

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.errors import ImpossibleError, Problem
+from service.fields import NUMBER_FIELDS, Spec
+from service.fields.numbers import shortest
 from service.initializers.activations import ACTIVATIONS, Activation, find_activation
 from service.initializers.auto import resolve_auto
 from service.initializers.fans import (
@@ -22,8 +24,6 @@ from service.initializers.gains import scheme_gain
 from service.initializers.readings import READINGS, readings_in
 from service.initializers.schemes import AUTO, SCHEMES, Scheme
 from service.plan.placement import Placement, place
-from service.spec import NUMBER_FIELDS, Spec
-from service.spec.numbers import shortest
 
 ABSENT_ACTIVATION, SLOPED_ACTIVATION = "linear", "leaky_relu"
 """What a request without `activation` means, and what it means if it gives a `negative_slope`."""

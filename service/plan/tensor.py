@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from math import isfinite
 
 from service.errors import ImpossibleError, Problem
+from service.fields import Spec
 from service.plan.drawing import NOTHING, Drawing, constant, normal, uniform
 from service.plan.placement import Placement, place
 from service.plan.reach import refuse_out_of_reach
 from service.plan.recipe import Recipe, recipe_of
 from service.plan.truncating import truncated_normal
-from service.spec import Spec
 from service.stream.draws import Constant
 from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS, refuse_pair

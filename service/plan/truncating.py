@@ -8,12 +8,12 @@ from dataclasses import replace
 from math import isfinite
 
 from service.errors import ImpossibleError, Problem
+from service.fields import Spec
+from service.fields.axes import MOST_SIGMAS
+from service.fields.numbers import shortest
 from service.initializers import truncation
 from service.plan.drawing import Drawing, low_and_high, std_of
 from service.plan.recipe import Recipe
-from service.spec import Spec
-from service.spec.axes import MOST_SIGMAS
-from service.spec.numbers import shortest
 from service.stream.draws import Draw, SymmetricTruncatedNormal, TruncatedNormalBetween
 
 _DEFAULT_BOUND = 2.0

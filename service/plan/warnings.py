@@ -8,6 +8,7 @@ its own.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.fields import Spec
 from service.initializers.auto import resolve_auto
 from service.initializers.fans import MODES
 from service.initializers.framework_fans import framework_fans, unseen
@@ -19,7 +20,6 @@ from service.initializers.suspicion import described, suspicion_of
 from service.plan.recipe import Recipe, activation_of, std_read_as, weight_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
-from service.spec import Spec
 from service.stream.draws import Constant
 
 GAIN_IGNORES_ACTIVATION = "gain_ignores_activation"

@@ -1,8 +1,8 @@
 """A question as a client would write it, to its recommendation."""
 
 from service.advice import Recommendation, parse_question_query, recommend
+from service.fields import parse_query
 from service.plan import Plan, plan
-from service.spec import parse_query
 
 MOST = 2**44
 

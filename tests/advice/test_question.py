@@ -9,7 +9,7 @@ from service.advice import (
     parse_question_words,
 )
 from service.errors import UnreadableError
-from service.spec import FIELDS
+from service.fields import FIELDS
 
 OWN = ("input_activation", "normalization", "depth", "residual", "position")
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from service.api.reasons import REASONS
+from service.fields import FIELDS
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
-from service.spec import FIELDS
 from service.wire.dtypes import DTYPES
 from tests.application import ask, serving
 from tests.server import Address

@@ -12,8 +12,8 @@ from openapi_spec_validator import validate
 from service.api.app import create_app
 from service.api.headers import FACTS
 from service.api.routing import PlainRoute
+from service.fields import FIELDS
 from service.settings import Settings
-from service.spec import FIELDS
 from tests.application import ask, serving
 from tests.server import Address
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from service.api.headers import IMMUTABLE
 from service.api.routes import weights
 from service.cli.weights import write_weights
+from service.fields import parse_query
 from service.plan import plan
-from service.spec import parse_query
 from service.stream.address import Address as Words
 from service.stream.address import stream_of
 from service.stream.reference.values import element_bytes

@@ -6,6 +6,7 @@ import pytest
 
 from service.advice.unissued import UNISSUED
 from service.errors import UnreadableError
+from service.fields import parse_words, types
 from service.initializers import activations, layers, schemes
 from service.initializers.activations import find_activation
 from service.initializers.layers import find_layer
@@ -17,7 +18,6 @@ from service.initializers.unissued import (
     UNISSUED_SCHEMES,
 )
 from service.initializers.words import Unissued, squash
-from service.spec import kinds, parse_words
 from service.wire.dtypes import DTYPES
 
 TABLES: dict[str, tuple[tuple[Unissued, ...], Callable[[str], object]]] = {
@@ -119,8 +119,8 @@ KNOWN = {
     "scheme": (schemes._REPLACEMENTS, {AUTO, *SCHEMES}),
     "activation": (activations._REPLACEMENTS, set(activations.ACTIVATIONS)),
     "layer": (layers._LAYER_REPLACEMENTS, set(layers.LAYERS)),
-    "dtype": (kinds._DTYPES, set(DTYPES)),
-    "distribution": (kinds._DISTRIBUTIONS, set(kinds.DISTRIBUTIONS)),
+    "dtype": (types._DTYPES, set(DTYPES)),
+    "distribution": (types._DISTRIBUTIONS, set(types.DISTRIBUTIONS)),
 }
 
 

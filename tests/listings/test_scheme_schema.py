@@ -7,10 +7,10 @@ import jsonschema
 import pytest
 
 from service.errors import FaninError
+from service.fields import NUMBER_FIELDS, parse_json
 from service.initializers.schemes import SCHEMES
 from service.listings.scheme_schema import scheme_schema
 from service.plan import plan
-from service.spec import NUMBER_FIELDS, parse_json
 
 SAMPLES: dict[str, Any] = {
     "fan_in": 4,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from service.fields import parse_query
 from service.plan import plan
-from service.spec import parse_query
 from service.stream.address import Address, stream_of
 from service.stream.bounds import outermost
 from service.stream.draws import (

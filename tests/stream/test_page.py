@@ -5,14 +5,14 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
+from service.fields import DEFAULTS, parse_query
+from service.fields.writing import write_value
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
 from service.initializers.truncation import between
 from service.plan import plan
-from service.spec import DEFAULTS, parse_query
-from service.spec.canonical import write_value
 from service.stream import literals
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "stream-v1.md").read_text(encoding="utf-8")

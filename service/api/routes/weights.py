@@ -19,9 +19,9 @@ from service.api.readiness import Readiness
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TensorBody
+from service.fields import parse_json, parse_query
 from service.plan.canonical import MOST_URL_BYTES, PATH
 from service.plan.issuing import Issue, issue
-from service.spec import parse_json, parse_query
 from service.wire.formats import FORMATS
 
 ANSWERS_KEPT = 512

@@ -6,7 +6,7 @@ One number has one meaning in a query, in JSON and on the command line, and one 
 import re
 from math import isfinite
 
-from service.spec.faults import Fault, shown
+from service.fields.faults import Fault, shown
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")

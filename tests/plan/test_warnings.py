@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from service.fields import parse_query
 from service.plan import WARNINGS, Plan, plan
-from service.spec import parse_query
 
 MOST = 2**44
 

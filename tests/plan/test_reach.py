@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import ImpossibleError
+from service.fields import Spec, parse_query
 from service.plan.reach import outermost_values, refuse_out_of_reach
 from service.plan.tensor import resolve
-from service.spec import Spec, parse_query
 from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from service.spec.faults import Fault, shown
-from service.spec.numbers import (
+from service.fields.faults import Fault, shown
+from service.fields.numbers import (
     NumberToken,
     kind,
     meant_integer,

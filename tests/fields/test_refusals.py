@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import UnreadableError
-from service.spec import FIELDS, parse_json, parse_query, parse_words
+from service.fields import FIELDS, parse_json, parse_query, parse_words
 
 REFUSED = [
     ("shape", "64x3", "malformed_shape", "write 64,3"),

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import WithJsonSchema
 
+from service.fields.axes import MOST_AXES, MOST_ELEMENTS
+from service.fields.numbers import MOST_JSON_INTEGER, MOST_NUMBER_CHARACTERS
+from service.fields.text import MOST_NAME_BYTES
 from service.initializers.fans import LEAST_FAN, MOST_FAN
-from service.spec.axes import MOST_AXES, MOST_ELEMENTS
-from service.spec.numbers import MOST_JSON_INTEGER, MOST_NUMBER_CHARACTERS
-from service.spec.text import MOST_NAME_BYTES
 
 _COUNT_PATTERN = "[1-9][0-9]*"
 _NUMBER_PATTERN = "-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?"

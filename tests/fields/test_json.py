@@ -7,7 +7,7 @@ import time
 import pytest
 
 from service.errors import UnreadableError
-from service.spec import Spec, parse_json, parse_query
+from service.fields import Spec, parse_json, parse_query
 
 READ = [
     (b'{"shape": [64, 3]}', b"shape=64,3"),

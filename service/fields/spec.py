@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.fields import types
 from service.initializers.schemes import AUTO
-from service.spec import kinds
 
 
 class Spec(BaseModel):
@@ -17,16 +17,16 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="Spec")
 
-    shape: kinds.Shape = Field(
+    shape: types.Shape = Field(
         description="The whole tensor's extents, slowest axis first; `scalar` for no axes.",
         examples=["64,3,7,7"],
     )
-    layer: kinds.Layer = Field(
+    layer: types.Layer = Field(
         default=None,
         description="The kind of layer; by default what `layout` or the number of axes suggests.",
         examples=["conv2d"],
     )
-    layout: kinds.Layout = Field(
+    layout: types.Layout = Field(
         default=None,
         description=(
             "A letter for each axis (E independent copies, O out, I in, D H W kernel), or the "
@@ -34,33 +34,33 @@ class Spec(BaseModel):
         ),
         examples=["HWIO"],
     )
-    groups: kinds.OptionalCount = Field(
+    groups: types.OptionalCount = Field(
         default=None,
         description="Groups of a grouped convolution; 1 unless the layer is depthwise.",
         examples=[32],
     )
-    parts: kinds.Count = Field(
+    parts: types.Count = Field(
         default=1,
         description="Equal blocks fused along O: 3 for query, key and value, 4 for LSTM gates.",
         examples=[3],
     )
-    stride: kinds.Stride = Field(
+    stride: types.Stride = Field(
         default=(1,),
         description="The convolution's stride: one number, or one for each kernel axis.",
         examples=["2,2"],
     )
-    fan_in: kinds.Fan = Field(
+    fan_in: types.Fan = Field(
         default=None, description="Inputs of one output, instead of counting.", examples=[576]
     )
-    fan_out: kinds.Fan = Field(
+    fan_out: types.Fan = Field(
         default=None, description="Outputs of one input, instead of counting.", examples=[13.5]
     )
-    activation: kinds.Activation = Field(
+    activation: types.Activation = Field(
         default=None,
         description="The nonlinearity around the layer; by default linear.",
         examples=["relu"],
     )
-    negative_slope: kinds.Number = Field(
+    negative_slope: types.Number = Field(
         default=None,
         description=(
             "The slope below 0 of leaky or parametric ReLU; without an activation it means "
@@ -68,66 +68,66 @@ class Spec(BaseModel):
         ),
         examples=[0.2],
     )
-    scheme: kinds.Scheme = Field(
+    scheme: types.Scheme = Field(
         default=AUTO,
         description="How the values are drawn; `auto` goes by the layer and its activation.",
         examples=["he_normal"],
     )
-    mode: kinds.Mode = Field(
+    mode: types.Mode = Field(
         default=None, description="Which fan the variance is divided by.", examples=["fan_in"]
     )
-    distribution: kinds.Distribution = Field(
+    distribution: types.Distribution = Field(
         default=None, description="The distribution of the values.", examples=["truncated_normal"]
     )
-    gain: kinds.Number = Field(
+    gain: types.Number = Field(
         default=None, description="std = gain sqrt(1 / fan), instead of the scheme's.", examples=[1]
     )
-    gain_rule: kinds.GainRule = Field(
+    gain_rule: types.GainRule = Field(
         default=None, description="Which gain of the activation is meant.", examples=["exact"]
     )
-    scale: kinds.Number = Field(
+    scale: types.Number = Field(
         default=None, description="The square of `gain`, instead of it.", examples=[2]
     )
-    mean: kinds.Number = Field(
+    mean: types.Number = Field(
         default=None, description="The mean before any truncation.", examples=[0]
     )
-    std: kinds.Number = Field(default=None, description="The standard deviation.", examples=[0.02])
-    std_kind: kinds.StdKind = Field(
+    std: types.Number = Field(default=None, description="The standard deviation.", examples=[0.02])
+    std_kind: types.StdKind = Field(
         default=None,
         description="Whether `std` is that of the values, or of the normal that is truncated.",
         examples=["parent"],
     )
-    low: kinds.Number = Field(
+    low: types.Number = Field(
         default=None, description="The smallest value there may be.", examples=[-0.04]
     )
-    high: kinds.Number = Field(
+    high: types.Number = Field(
         default=None, description="The largest value there may be.", examples=[0.04]
     )
-    bounds: kinds.Bounds = Field(
+    bounds: types.Bounds = Field(
         default=None,
         description="Where the normal is cut, in standard deviations: c for -c,c, or a,b.",
         examples=[2],
     )
-    value: kinds.Number = Field(
+    value: types.Number = Field(
         default=None, description="The value of every element of a constant.", examples=[0.1]
     )
-    seed: kinds.Seed = Field(
+    seed: types.Seed = Field(
         default=None,
         description="0 to 2^64 - 1; in JSON from 2^53 on as a string. Drawn if not given.",
         examples=[42],
     )
-    name: kinds.Name = Field(
+    name: types.Name = Field(
         default="",
         description="The tensor's name: equal seeds with other names are other tensors.",
         examples=["layer1.0.conv1.weight"],
     )
-    dtype: kinds.Dtype = Field(
+    dtype: types.Dtype = Field(
         default="float32", description="The element type.", examples=["bfloat16"]
     )
-    order: kinds.Order = Field(
+    order: types.Order = Field(
         default="C", description="Row-major (C) or column-major (F) bytes.", examples=["F"]
     )
-    slice: kinds.Slice = Field(
+    slice: types.Slice = Field(
         default=None,
         description="start:stop for each axis: the part of the whole tensor to issue.",
         examples=["0:8,:"],

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import ImpossibleError, Problem
+from service.fields import Spec
 from service.plan import plan
 from service.plan.placement import place
-from service.spec import Spec
 from service.stream.lattice import Lattice
 
 Elements = npt.NDArray[np.int64]

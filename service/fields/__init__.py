@@ -1,7 +1,7 @@
 """The spec: the one table of fields, how each is read, and how a spec is written as a query."""
 
-from service.spec.canonical import write_query, write_value
-from service.spec.fields import (
+from service.fields.parsing import parse_json, parse_query, parse_words, with_seed
+from service.fields.spec import (
     ADDRESS_FIELDS,
     DEFAULTS,
     FAN_FIELDS,
@@ -10,7 +10,7 @@ from service.spec.fields import (
     NUMBER_FIELDS,
     Spec,
 )
-from service.spec.parsing import parse_json, parse_query, parse_words, with_seed
+from service.fields.writing import write_query, write_value
 
 __all__ = [
     "ADDRESS_FIELDS",

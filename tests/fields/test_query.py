@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.spec import FIELDS, Spec, parse_query, write_query
-from service.spec.text import MOST_NAME_BYTES
+from service.fields import FIELDS, Spec, parse_query, write_query
+from service.fields.text import MOST_NAME_BYTES
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60).filter(
     lambda name: len(name.encode()) <= MOST_NAME_BYTES

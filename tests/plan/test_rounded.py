@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from service.errors import FaninError
+from service.fields import Spec, parse_query
 from service.plan.drawing import Drawing
 from service.plan.rounded import Rounded, is_fine, rounded
 from service.plan.tensor import resolve
-from service.spec import Spec, parse_query
 from service.stream.address import Address
 from service.stream.draws import Draw
 from service.stream.fill import filler

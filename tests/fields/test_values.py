@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.spec import Spec, parse_query, parse_words, with_seed
+from service.fields import Spec, parse_query, parse_words, with_seed
 
 VALUES = [
     ("shape", "64,3,7,7", (64, 3, 7, 7)),

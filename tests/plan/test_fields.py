@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from service.errors import FaninError, ImpossibleError
+from service.fields import ADDRESS_FIELDS, FIELDS, LAYER_FIELDS, NUMBER_FIELDS, parse_query
 from service.initializers.schemes import SCHEMES
 from service.plan import Plan, plan
-from service.spec import ADDRESS_FIELDS, FIELDS, LAYER_FIELDS, NUMBER_FIELDS, parse_query
 
 NEEDED = {"constant": "&value=0.5", "uniform": "&std=0.1"}
 """What a scheme cannot do without."""

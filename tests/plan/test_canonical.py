@@ -7,12 +7,12 @@ from hypothesis import assume, given, seed, settings
 from hypothesis import strategies as st
 
 from service.errors import FaninError, ImpossibleError
+from service.fields import Spec, parse_query, with_seed
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
 from service.plan import Plan, plan
 from service.plan.tensor import resolve
-from service.spec import Spec, parse_query, with_seed
 from service.stream.draws import Constant
 from service.wire.dtypes import DTYPES
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from service.fields import parse_query
 from service.plan import Plan, plan
-from service.spec import parse_query
 from service.stream.draws import (
     Constant,
     Normal,

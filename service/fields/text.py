@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from service.errors import UnreadableError
+from service.fields.faults import Fault
+from service.fields.numbers import NumberToken, kind
 from service.initializers.words import Unissued, unknown_word
-from service.spec.faults import Fault
-from service.spec.numbers import NumberToken, kind
 
 MOST_NAME_BYTES = 512
 MOST_LABEL_CHARACTERS = 40

@@ -7,15 +7,15 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from service.fields import axes, numbers, schemas
+from service.fields.faults import Fault
+from service.fields.text import read_label, read_name, record_reader, word_reader
 from service.initializers.activations import ACTIVATIONS, find_activation
 from service.initializers.fans import LEAST_FAN, MODES, MOST_FAN
 from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
 from service.initializers.unissued import UNISSUED_DTYPES
-from service.spec import axes, numbers, schemas
-from service.spec.faults import Fault
-from service.spec.text import read_label, read_name, record_reader, word_reader
 from service.wire.dtypes import DTYPES
 
 DISTRIBUTIONS = tuple(dict.fromkeys(d for s in SCHEMES.values() for d in s.distributions))

@@ -5,7 +5,7 @@ Not `urllib.parse`: it drops empty items, keeps bad escapes and maps every bad b
 
 import re
 
-from service.spec.faults import Fault, shown
+from service.fields.faults import Fault, shown
 
 MOST_ITEMS = 64
 """About twice the fields there are."""

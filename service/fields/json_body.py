@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-from service.spec.faults import Fault, shown
-from service.spec.numbers import NumberToken, kind
+from service.fields.faults import Fault, shown
+from service.fields.numbers import NumberToken, kind
 
 DEEPEST = 4
 """A shape's list within the object is 2; Python's own parser gives up only near 1,000."""

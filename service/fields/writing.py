@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from service.spec.axes import Interval
-from service.spec.fields import DEFAULTS, Spec
-from service.spec.numbers import shortest
+from service.fields.axes import Interval
+from service.fields.numbers import shortest
+from service.fields.spec import DEFAULTS, Spec
 
 _LITERAL = ",:@"
 """Beside RFC 3986's unreserved characters; the rest is percent-encoded, in upper case."""

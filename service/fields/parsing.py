@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from service.fields.faults import MOST_PROBLEMS, Fault, refusal
+from service.fields.json_body import read_object
+from service.fields.query import split_query
+from service.fields.spec import Spec
+from service.fields.text import fault_of, is_unicode, word_reader
 from service.initializers.words import unknown_word
-from service.spec.faults import MOST_PROBLEMS, Fault, refusal
-from service.spec.fields import Spec
-from service.spec.json_body import read_object
-from service.spec.query import split_query
-from service.spec.text import fault_of, is_unicode, word_reader
 from service.wire.formats import FORMATS
 
 _FORMAT = "format"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import FaninError, ImpossibleError
+from service.fields import Spec, parse_query
 from service.plan import plan
-from service.spec import Spec, parse_query
 from service.wire.dtypes import DTYPES
 
 MOST = 2**44

@@ -4,8 +4,8 @@ import json
 import math
 from typing import Any
 
+from service.fields import parse_query
 from service.plan import plan
-from service.spec import parse_query
 from service.stream.edition import EDITION
 
 MOST = 2**44
