@@ -1,6 +1,5 @@
-"""Draw, dtype and address to bytes, by the kernels: the way in for everything above the stream."""
+"""A tensor's written positions to bytes: the way in for everything above the stream."""
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,78 +7,39 @@ import numpy.typing as npt
 
 from service.stream.address import Address
 from service.stream.draws import Draw
-from service.stream.kernels.boxes import Sheet, scatter
-from service.stream.kernels.recipe import Recipe, recipe
-from service.stream.kernels.run import run
-from service.stream.kernels.scratch import new_scratch
 from service.stream.lattice import Lattice
+from service.stream.sources import Source, source
 
 Bytes = npt.NDArray[np.uint8]
-
-
-class _Memory(threading.local):
-    """Each thread's own."""
-
-    def __init__(self) -> None:
-        self.scratch = new_scratch()
-
-
-_memory = _Memory()
 
 
 @dataclass(frozen=True, slots=True)
 class Filler:
     """The values of one tensor, ready to be written from any position on."""
 
-    recipe: Recipe
+    source: Source
     lattice: Lattice
 
     @property
     def itemsize(self) -> int:
         """Bytes of an element."""
-        return self.recipe.itemsize
+        return self.source.itemsize
 
     def fill(self, start: int, stop: int, out: Bytes) -> None:
         """Write written positions start ... stop - 1 to `out`, (stop - start) itemsize bytes.
 
-        Work is proportional to stop - start. Runs without the GIL; any number of threads may
-        fill parts of the same tensor at once.
+        Any number of threads may fill parts of the same tensor at once.
         """
         if self.lattice.strides == (1,):
-            run(self.recipe, self.lattice.offset + start, _memory.scratch, out)
+            self.source.fill(Lattice(self.lattice.offset + start, (stop - start,), (1,)), out)
             return
         done = 0
         for box in self.lattice.boxes(start, stop):
             size = box.size * self.itemsize
-            self._fill_box(box.merged(), out[done : done + size])
+            self.source.fill(box, out[done : done + size])
             done += size
-
-    def _fill_box(self, box: Lattice, out: Bytes) -> None:
-        if not box.extents or box.strides == (1,):
-            run(self.recipe, box.offset, _memory.scratch, out)
-        else:
-            sheet, axes = _sheet(box)
-            scatter(self.recipe, box.offset, sheet, axes, _memory.scratch, out)
 
 
 def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler:
     """Prepare the tensor with these draws, dtype, random words and layout."""
-    return Filler(recipe(draw, dtype, address), lattice.merged())
-
-
-def _sheet(box: Lattice) -> tuple[Sheet, npt.NDArray[np.int64]]:
-    """Split a box into sheets and the axes above them, for `scatter`.
-
-    Rows go along the axis consecutive in the stream, sheets along the most nearly consecutive one
-    in `out`.
-    """
-    steps = [1]
-    for extent in box.extents[:0:-1]:
-        steps.insert(0, steps[0] * extent)
-    axes = list(zip(box.extents, box.strides, steps, strict=True))
-    row = next((axis for axis in axes if axis[1] == 1), (1, 0, 0))
-    above = [axis for axis in axes if axis != row]
-    rows, stride, step = above.pop() if above else (1, 0, 0)
-    above.sort(key=lambda axis: axis[1], reverse=True)
-    sheet = Sheet(row[0], row[2], rows, stride, step)
-    return sheet, np.array(above, np.int64).reshape(-1, 3).T.copy()
+    return Filler(source(draw, dtype, address), lattice.merged())

@@ -13,6 +13,7 @@ from service.stream.draws import (
     Constant,
     Draw,
     Normal,
+    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -34,6 +35,7 @@ DRAWS: tuple[Draw, ...] = (
     SymmetricTruncatedNormal(0.0, 1.0, 0.4772498680518208, 0.022750131948179195, -2.0, 2.0),
     SymmetricTruncatedNormal(0.5, 0.1, 0.4999997133484281, 2.866515719235352e-07, 0.0, 1.0),
     TruncatedNormalBetween(0.0, 1.0, 0.15865525393145705, 0.8399948480369128, 0.00135, -1.0, 3.0),
+    Orthogonal(gain=1.0, rows=20, columns=35, first=0, distance=700),
 )
 LATTICES = (Lattice(2**34 - 7, (700,), (1,)), Lattice(0, (3, 170), (1, 3)))
 

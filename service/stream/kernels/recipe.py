@@ -10,7 +10,7 @@ from service.stream.address import Address
 from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,
-    Draw,
+    Elementwise,
     Normal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
@@ -37,7 +37,7 @@ class Recipe(NamedTuple):
     bounds: npt.NDArray[np.float64]
 
 
-def recipe(draw: Draw, dtype: str, address: Address) -> Recipe:
+def recipe(draw: Elementwise, dtype: str, address: Address) -> Recipe:
     """Round the draw's constants as docs/stream-v1.md says and lay them out for the kernels."""
     kind, constants = _wide(draw) if dtype == "float64" else _narrow(draw)
     table = np.zeros(kinds.CONSTANTS, np.float64)
@@ -55,7 +55,7 @@ def recipe(draw: Draw, dtype: str, address: Address) -> Recipe:
     )
 
 
-def _narrow(draw: Draw) -> tuple[int, tuple[float, ...]]:
+def _narrow(draw: Elementwise) -> tuple[int, tuple[float, ...]]:
     """Kind and constants where float32 is the canonical value."""
     match draw:
         case Constant(value):
@@ -76,7 +76,7 @@ def _narrow(draw: Draw) -> tuple[int, tuple[float, ...]]:
             return kinds.TRUNCATED_BETWEEN_32, constants
 
 
-def _wide(draw: Draw) -> tuple[int, tuple[float, ...]]:
+def _wide(draw: Elementwise) -> tuple[int, tuple[float, ...]]:
     """Kind and constants where the values are float64."""
     match draw:
         case Constant(value):

@@ -73,3 +73,19 @@ def store(code, values32, values64, out):
 def copy(values, out):
     for i in range(out.size):
         out[i] = values[i]
+
+
+def encode(values, dtype, out):
+    """Write float64 values to the bytes `out`, rounded to float32 first unless they stay float64.
+
+    values float64 of any length n; out uint8, n bytes of the dtype each.
+    """
+    with np.errstate(over="ignore"):
+        values32 = values.astype(np.float32)
+    encode_both(CODES[dtype], values32, values, out)
+
+
+@compiled
+def encode_both(code, values32, values64, out):
+    """Write the codes of the values, of which float64 alone takes the wide ones."""
+    store(code, values32, values64, out)

@@ -1,0 +1,45 @@
+"""Three ways from a draw to bytes: elementwise, an index function, and materialised."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from service.stream.address import Address
+from service.stream.draws import Draw, IndexFunction, Orthogonal
+from service.stream.lattice import Lattice
+from service.stream.sources.elementwise import ElementwiseSource
+from service.stream.sources.index import IndexSource
+from service.stream.sources.materialised import MaterialisedSource
+
+__all__ = ["ElementwiseSource", "IndexSource", "MaterialisedSource", "Source", "source"]
+
+
+class Source(Protocol):
+    """The values of one draw in one dtype, wherever they are wanted.
+
+    `itemsize` is in bytes. `materialised` says that the first value may take seconds, because a
+    whole matrix is computed for it.
+    """
+
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def materialised(self) -> bool: ...
+
+    def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
+        """Write the elements of `box` to `out`, box.size itemsize bytes, in the box's order.
+
+        Any number of threads may fill at once, each its own `out`.
+        """
+
+
+def source(draw: Draw, dtype: str, address: Address) -> Source:
+    """The source of a draw's values."""
+    match draw:
+        case IndexFunction():
+            return IndexSource(draw, dtype)
+        case Orthogonal():
+            return MaterialisedSource(draw, dtype, address)
+        case _:
+            return ElementwiseSource.of(draw, dtype, address)

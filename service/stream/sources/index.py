@@ -1,0 +1,57 @@
+"""Index functions: every element is a function of its position, without random words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from service.stream.draws import Elements, IndexFunction
+from service.stream.kernels.rounding import encode
+from service.stream.lattice import Lattice
+from service.stream.precision import PRECISIONS
+
+PIECE = 1 << 14
+"""Elements computed at a time: their numbers and values fit a second-level cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSource:
+    """Work is proportional to the elements written, whatever the size of the tensor."""
+
+    materialised: ClassVar[bool] = False
+
+    draw: IndexFunction
+    dtype: str
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return PRECISIONS[self.dtype].itemsize
+
+    def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
+        """Write the elements of a box."""
+        for elements, part in element_pieces(box, self.itemsize, out):
+            encode(self.draw.function(elements, *self.draw.numbers), self.dtype, part)
+
+
+def element_pieces(
+    box: Lattice, itemsize: int, out: npt.NDArray[np.uint8]
+) -> Iterator[tuple[Elements, npt.NDArray[np.uint8]]]:
+    """The element numbers of a box in written order, a piece at a time, and their part of `out`."""
+    merged = box.merged()
+    done = 0
+    for start in range(0, merged.size, PIECE):
+        for piece in merged.boxes(start, min(start + PIECE, merged.size)):
+            part = out[done * itemsize : (done + piece.size) * itemsize]
+            yield element_numbers(piece), part
+            done += piece.size
+
+
+def element_numbers(box: Lattice) -> Elements:
+    """The element numbers of a box in written order, int64, shape (box.size,)."""
+    numbers = np.full((), box.offset, np.int64)
+    for extent, stride in zip(box.extents, box.strides, strict=True):
+        numbers = numbers[..., np.newaxis] + np.arange(extent, dtype=np.int64) * np.int64(stride)
+    return numbers.reshape(-1)

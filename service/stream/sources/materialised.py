@@ -1,0 +1,129 @@
+"""Materialised: a whole matrix is computed before its first element is known.
+
+A matrix has at most MOST_ELEMENTS elements. It is computed once, and kept while memory allows, so
+that slices of it, other dtypes, layouts and gains do not compute it again.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from service.stream.address import Address
+from service.stream.draws import Elements, Float64, Normal, Orthogonal
+from service.stream.kernels.orthogonal import BLOCK, PANEL, fill_panel, prepare
+from service.stream.kernels.rounding import encode
+from service.stream.lattice import Lattice
+from service.stream.precision import PRECISIONS
+from service.stream.sources.elementwise import ElementwiseSource
+from service.stream.sources.index import element_pieces
+
+MOST_ELEMENTS = 2**22
+"""Of a materialised tensor, all its copies together: 2,048 x 2,048, a few seconds of one core.
+
+All matrices of a tensor fit KEPT_BYTES, so none is computed twice within one answer. While one is
+computed it takes about 17 bytes more for each element.
+"""
+
+KEPT_BYTES = 64 * 2**20
+"""What all kept matrices may take: two of the largest."""
+
+Key = tuple[int, ...]
+
+
+class Matrices:
+    """Matrices kept in memory, the least recently used ones leaving first.
+
+    One is computed at a time. A thread that wants a matrix in the making waits for it, so parallel
+    slices compute it once.
+    """
+
+    def __init__(self, kept_bytes: int) -> None:
+        self._kept_bytes = kept_bytes
+        self._kept: OrderedDict[Key, Float64] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Key, compute: Callable[[], Float64]) -> Float64:
+        """The matrix of `key`, which `compute` makes if it is not kept."""
+        with self._lock:
+            matrix = self._kept.get(key)
+            if matrix is None:
+                matrix = self._kept[key] = compute()
+                self._shrink()
+            self._kept.move_to_end(key)
+            return matrix
+
+    def _shrink(self) -> None:
+        while sum(int(each.nbytes) for each in self._kept.values()) > self._kept_bytes:
+            self._kept.popitem(last=False)
+
+
+MATRICES = Matrices(KEPT_BYTES)
+"""Those of this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialisedSource:
+    """The values of orthogonal matrices, one matrix for each copy."""
+
+    materialised: ClassVar[bool] = True
+
+    draw: Orthogonal
+    dtype: str
+    address: Address
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return PRECISIONS[self.dtype].itemsize
+
+    def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
+        """Write the elements of a box, computing each matrix that has one of them."""
+        for elements, part in element_pieces(box, self.itemsize, out):
+            encode(self._values(elements), self.dtype, part)
+
+    def _values(self, elements: Elements) -> Float64:
+        """gain Q[row, column] of element numbers."""
+        draw = self.draw
+        copies = (elements - draw.first) // draw.distance
+        places = (elements - draw.first) % draw.distance
+        values = np.empty(elements.shape, np.float64)
+        for copy in np.unique(copies).tolist():
+            chosen = copies == copy
+            values[chosen] = self._matrix(copy).reshape(-1)[places[chosen]]
+        return values * np.float64(draw.gain)
+
+    def _matrix(self, copy: int) -> Float64:
+        draw, address = self.draw, self.address
+        first = draw.first + copy * draw.distance
+        key = (address.seed, address.stream, first, draw.rows, draw.columns)
+        return MATRICES.get(key, lambda: orthogonal(normals(draw, address, first)))
+
+
+def normals(draw: Orthogonal, address: Address, first: int) -> Float64:
+    """The float64 standard normals of elements first, first + 1, ..., shape (rows, columns)."""
+    count = draw.rows * draw.columns
+    out = np.empty(8 * count, np.uint8)
+    standard = ElementwiseSource.of(Normal(0.0, 1.0), "float64", address)
+    standard.fill(Lattice(first, (count,), (1,)), out)
+    return out.view(np.float64).reshape(draw.rows, draw.columns)
+
+
+def orthogonal(z: Float64) -> Float64:
+    """Q of a matrix of independent normals, of the same shape, its shorter sides orthonormal."""
+    tall = z.shape[0] > z.shape[1]
+    reflectors = np.ascontiguousarray(z.T) if tall else z
+    n, m = reflectors.shape
+    signs, scales = np.empty(n, np.float64), np.empty(n, np.float64)
+    products = np.zeros((n, BLOCK), np.float64)
+    prepare(reflectors, signs, scales, products)
+    q = np.empty((m, n), np.float64)
+    for first in range(0, n, PANEL):
+        panel = np.empty((m, min(PANEL, n - first)), np.float64)
+        fill_panel(reflectors, signs, scales, products, first, panel)
+        q[:, first : first + PANEL] = panel
+    return q if tall else np.ascontiguousarray(q.T)
