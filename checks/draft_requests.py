@@ -1,6 +1,54 @@
-"""Requests whose answers are drafts: at least one for each draft in `service.plan.drafts`.
+"""Requests whose answers are drafts: one derived for each draft, and further ones by hand.
 
-Each is what follows `/v1/weights.`, as in `frozen_requests`.
+Each is what follows `/v1/weights.`, as in `frozen_requests`. A draft that needs more than its name
+has its request among those by hand, and the test of drafts says so.
 """
 
-REQUESTS: tuple[str, ...] = ()
+from service.initializers.activations import ACTIVATIONS
+from service.initializers.schemes import SCHEMES
+from service.wire.dtypes import DTYPES
+
+_TABLES = {
+    "scheme": ("npy?shape=12,5&scheme={name}&seed=1&name=a", SCHEMES),
+    "activation": (
+        "npy?shape=12,6&scheme=variance_scaling&activation={name}&parts=2&seed=1&name=a",
+        ACTIVATIONS,
+    ),
+    "dtype": ("raw?shape=12,5&scheme=normal&seed=1&name=a&dtype={name}", DTYPES),
+}
+"""The request that asks for an entry of each table by its name."""
+
+DERIVED: tuple[str, ...] = tuple(
+    request.format(name=name)
+    for request, table in _TABLES.values()
+    for name, record in table.items()
+    if record.draft is not None
+)
+
+BY_HAND: tuple[str, ...] = (
+    # identity: gain, layouts, orders, slices, parts
+    "npy?shape=4,6&scheme=identity&order=F",
+    "raw?shape=6,4&scheme=identity&layout=IO&gain=0.1&dtype=float64",
+    "raw?shape=7,5&scheme=identity&slice=1:6,2:&dtype=bfloat16",
+    "raw?shape=8,3&scheme=identity&parts=2",
+    "raw?shape=8,3&scheme=identity&parts=5,3",
+    "raw?shape=3,8&scheme=identity&layer=embedding&parts=5,3",
+    # orthogonal: tall, wide, convolutions, copies, parts, slices
+    "raw?shape=20,35&scheme=orthogonal&seed=1&name=a&dtype=float64",
+    "raw?shape=35,20&scheme=orthogonal&seed=1&name=a&gain=1.4142135623730951&order=F",
+    "raw?shape=8,4,3,3&scheme=orthogonal&seed=1&name=a&dtype=float16",
+    "raw?shape=3,3,4,8&scheme=orthogonal&layout=HWIO&seed=1&name=a",
+    "raw?shape=2,6,5&scheme=orthogonal&layout=EOI&seed=1&name=a&slice=1:,2:5,:",
+    "raw?shape=12,5&scheme=orthogonal&parts=3&seed=1&name=a",
+    "raw?shape=12,5&scheme=orthogonal&parts=6,2,4&seed=1&name=a&dtype=float64",
+    # presets in other layouts
+    "npy?shape=5,12&scheme=torch.linear&layout=IO&seed=1&name=a",
+    "npy?shape=12,5&scheme=keras.dense&layout=OI&seed=1&name=a",
+    # parts of different heights
+    "npy?shape=12,5&scheme=glorot_uniform&parts=8,2,2&seed=1&name=a",
+    "npy?shape=5,12&scheme=glorot_normal&layout=IO&parts=8,2,2&order=F&seed=1&name=a",
+    "raw?shape=2,3,4,5&scheme=glorot_uniform&layout=EOOI&parts=7,5&seed=1&name=a&slice=:,1:,:,2:",
+    "raw?shape=12,4,3,3&scheme=he_normal&mode=fan_out&parts=8,4&seed=1&name=a&dtype=bfloat16",
+)
+
+REQUESTS = (*DERIVED, *BY_HAND)

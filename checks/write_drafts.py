@@ -12,8 +12,7 @@ from typing import Any
 from checks.draft_requests import REQUESTS
 from checks.write_frozen import MAX_BYTES, answered
 from service.fields import parse_query
-from service.plan.drafts import drafts_of
-from service.plan.issuing import issue
+from service.plan import seeded_plan
 
 PATH = Path(__file__).parent.parent / "tests" / "golden" / "draft.json"
 
@@ -30,8 +29,8 @@ def document(requests: tuple[str, ...] = REQUESTS) -> dict[str, Any]:
 
 def _entry(request: str) -> Entry:
     form, _, query = request.partition("?")
-    issued = issue(parse_query(query.encode()), form, max_bytes=MAX_BYTES)
-    return answered(request) | {"drafts": [str(draft) for draft in drafts_of(issued.plan.spec)]}
+    plan = seeded_plan(parse_query(query.encode()), form, max_bytes=MAX_BYTES)
+    return answered(request) | {"drafts": [str(draft) for draft in plan.drafts]}
 
 
 def unnumbered(old: list[Entry], new: list[Entry]) -> list[str]:

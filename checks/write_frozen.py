@@ -6,6 +6,7 @@ the reference's. An entry never changes: the script refuses to write a file in w
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ from checks.append_only import Document, write
 from checks.frozen_requests import REQUESTS
 from checks.frozen_tables import tables
 from service.api.headers import tensor_tag
+from service.chunks import elements_of_an_output
 from service.fields import parse_query
-from service.plan import Plan
-from service.plan.issuing import issue
+from service.plan import Plan, seeded_plan
+from service.plan.tensor import Tensor
 from service.stream.address import Address, stream_of
-from service.stream.bounds import outermost
-from service.stream.reference.philox import wide_words, words
-from service.stream.reference.rounding import clamped32, clamped64, encoded
-from service.stream.reference.values import values32, values64
+from service.stream.draws import Elements
+from service.stream.reference.elements import bytes_of
+from service.stream.sources.index import element_numbers
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
 PATH = GOLDEN / "frozen-v1.json"
@@ -53,35 +54,40 @@ def _digest(vector: Any) -> str:
 def answered(request: str) -> dict[str, str]:
     """What a GET is to answer: the canonical URL, the tag and the SHA-256 of the whole body."""
     form, _, query = request.partition("?")
-    issued = issue(parse_query(query.encode()), form, max_bytes=MAX_BYTES)
+    plan = seeded_plan(parse_query(query.encode()), form, max_bytes=MAX_BYTES)
     return {
         "target": f"/v1/weights.{request}",
-        "canonical": issued.url,
-        "etag": tensor_tag(issued),
-        "sha256": hashlib.sha256(reference_file(issued.plan)).hexdigest(),
+        "canonical": plan.url,
+        "etag": tensor_tag(plan),
+        "sha256": hashlib.sha256(reference_file(plan)).hexdigest(),
     }
 
 
 def reference_file(plan: Plan) -> bytes:
-    """Head and values as the reference makes them, block by block of those that are needed."""
-    numbers = _element_numbers(plan)
-    blocks, which = np.unique(numbers >> 2, return_inverse=True)
+    """Head and values as the reference makes them."""
+    tensor = plan.tensor
+    elements = element_numbers(tensor.placement.lattice)
     address = Address(plan.spec.seed or 0, stream_of(plan.spec.name))
-    low, high = outermost(plan.draw, plan.dtype)
-    chosen = which.reshape(-1), numbers & 3
-    if plan.dtype == "float64":
-        wide = values64(plan.draw, wide_words(address, blocks.astype(np.uint64)))[chosen]
-        return plan.head + encoded(clamped64(wide, low, high), plan.dtype)
-    single = values32(plan.draw, words(address, blocks.astype(np.uint64)))[chosen]
-    return plan.head + encoded(clamped32(single, low, high), plan.dtype)
+    return tensor.head + b"".join(
+        bytes_of(tensor.blocks[block].law.draw, plan.spec.dtype, address, elements[start:stop])
+        for block, start, stop in _runs(tensor, elements)
+    )
 
 
-def _element_numbers(plan: Plan) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The number in the stream of every element, in the order they are written."""
-    numbers = np.full((), plan.lattice.offset, np.int64)
-    for extent, stride in zip(plan.lattice.extents, plan.lattice.strides, strict=True):
-        numbers = numbers[..., np.newaxis] + np.arange(extent, dtype=np.int64) * stride
-    return numbers.reshape(-1)
+def _runs(tensor: Tensor, elements: Elements) -> Iterator[tuple[int, int, int]]:
+    """Runs of written elements that lie in one block: its number, start and stop."""
+    edges = np.cumsum([block.outputs for block in tensor.blocks])
+    blocks = np.zeros(len(elements), np.int64)
+    if len(edges) > 1:
+        inner = elements_of_an_output(tensor.placement.letters or "", tensor.spec.shape)
+        outputs = elements // inner % edges[-1]
+        blocks = np.searchsorted(edges, outputs, side="right").astype(np.int64)
+    ends = [*(np.flatnonzero(np.diff(blocks)) + 1).tolist(), len(blocks)]
+    start = 0
+    for stop in ends:
+        if stop > start:
+            yield int(blocks[start]), start, stop
+        start = stop
 
 
 if __name__ == "__main__":

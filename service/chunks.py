@@ -1,14 +1,18 @@
 """A plan's bytes in chunks, each computed by itself, when and where it is asked for."""
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from service.plan import Plan
+from service.plan.tensor import Tensor
 from service.stream.address import Address, stream_of
-from service.stream.fill import filler
+from service.stream.fill import Filler, filler
 from service.stream.lattice import Lattice
+from service.stream.sources import Source, source
+from service.stream.sources.blocks import BlockSource
 
 CHUNK_BYTES = 1 << 20
 """Large enough that handing a chunk over costs little, small enough for a second-level cache."""
@@ -22,17 +26,19 @@ Memory = npt.NDArray[np.uint8]
 class TensorBody:
     """The whole representation of one planned tensor: `length` bytes, `chunk_count` chunks.
 
-    A chunk takes `chunk_bytes` of memory at most. Every seed has to be settled before: see
+    A chunk takes `chunk_bytes` of memory at most. `materialised` says that a chunk may take
+    seconds, because whole matrices are computed for it. Every seed has to be settled before: see
     `Plan.needs_seed`.
     """
 
     def __init__(self, plan: Plan, largest_chunk: int = CHUNK_BYTES) -> None:
-        self.length = plan.length
+        tensor = plan.tensor
+        self.length = tensor.length
         self._plan = plan
-        self._head = np.frombuffer(plan.head, np.uint8)
-        self._size = plan.lattice.size
-        address = Address(plan.spec.seed or 0, stream_of(plan.spec.name))
-        self._filler = filler(plan.draw, plan.dtype, address, plan.lattice)
+        self._head = np.frombuffer(tensor.head, np.uint8)
+        self._filler = tensor_filler(tensor)
+        self._size = self._filler.lattice.size
+        self.materialised = self._filler.source.materialised
         itemsize = self._filler.itemsize
         self._elements = elements_of_a_chunk(self._filler.lattice, itemsize, largest_chunk)
         self.chunk_count = -(-self._size // self._elements) or min(1, self.length)
@@ -60,6 +66,26 @@ class TensorBody:
         memory = np.empty(self.chunk_bytes, np.uint8)
         for index in range(self.chunk_count):
             yield self.chunk(index, memory)
+
+
+def tensor_filler(tensor: Tensor) -> Filler:
+    """The values of a tensor, of one block or several."""
+    spec, lattice = tensor.spec, tensor.placement.lattice
+    address = Address(spec.seed or 0, stream_of(spec.name))
+    if len(tensor.blocks) == 1:
+        return filler(tensor.law.draw, spec.dtype, address, lattice)
+    edges, sources = [0], list[Source]()
+    for block in tensor.blocks:
+        edges.append(edges[-1] + block.outputs)
+        sources.append(source(block.law.draw, spec.dtype, address))
+    inner = elements_of_an_output(tensor.placement.letters or "", spec.shape)
+    return Filler(BlockSource(tuple(sources), tuple(edges), inner), lattice)
+
+
+def elements_of_an_output(letters: str, shape: tuple[int, ...]) -> int:
+    """How many consecutive elements belong to one output: inputs times kernel."""
+    axes = zip(letters, shape, strict=True)
+    return prod(extent for letter, extent in axes if letter in "IDHW")
 
 
 def elements_of_a_chunk(lattice: Lattice, itemsize: int, largest_chunk: int) -> int:

@@ -49,16 +49,18 @@ def planned(form: str, query: str) -> Plan:
 
 def whole(made: Plan) -> bytes:
     """The head, and the tensor's elements picked out of one run of the stream."""
-    numbers = np.array(made.lattice.offset)
-    for extent, stride in zip(made.lattice.extents, made.lattice.strides, strict=True):
+    numbers = np.array(made.tensor.placement.lattice.offset)
+    for extent, stride in zip(
+        made.tensor.placement.lattice.extents, made.tensor.placement.lattice.strides, strict=True
+    ):
         numbers = np.add.outer(numbers, np.arange(extent) * stride)
     count = int(numbers.max(initial=0)) + 1
     address = Address(1, stream_of(made.spec.name))
-    run = filler(made.draw, made.dtype, address, Lattice(0, (count,), (1,)))
+    run = filler(made.tensor.law.draw, made.spec.dtype, address, Lattice(0, (count,), (1,)))
     out = np.empty(count * run.itemsize, np.uint8)
     run.fill(0, count, out)
     picked: bytes = out.reshape(count, run.itemsize)[numbers.reshape(-1)].tobytes()
-    return made.head + picked
+    return made.tensor.head + picked
 
 
 @pytest.mark.parametrize(("form", "query"), TENSORS)
@@ -95,7 +97,7 @@ def test_a_chunk_stays_within_its_memory(form: str, query: str) -> None:
     for body, most in ((usual, CHUNK_BYTES), (usual.in_larger_chunks(), LARGEST_CHUNK_BYTES)):
         sizes = [len(chunk) for chunk in body.chunks()]
         assert all(size > 0 for size in sizes)
-        assert body.chunk_bytes == max(sizes, default=0) <= most + len(made.head)
+        assert body.chunk_bytes == max(sizes, default=0) <= most + len(made.tensor.head)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from service.fields import parse_query
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
-from service.plan.issuing import issue
+from service.plan import seeded_plan
 from service.wire.dtypes import DTYPES
 from tests.api.hostile_cases import QUERIES, SHAPES, WORDS
 from tests.application import ask, serving
@@ -192,7 +192,7 @@ def refusals() -> Iterator[Problem]:
     queries += [f"shape={shape}" for shape, _ in SHAPES]
     for query in queries:
         try:
-            issue(parse_query(query.encode()), "npy", max_bytes=2**44)
+            seeded_plan(parse_query(query.encode()), "npy", max_bytes=2**44)
         except FaninError as error:
             yield from error.problems
 

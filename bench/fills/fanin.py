@@ -8,18 +8,17 @@ from functools import partial
 import numpy as np
 
 from bench.worker import Fill, Prepare
-from service.chunks import CHUNK_BYTES, TensorBody
+from service.chunks import CHUNK_BYTES, TensorBody, tensor_filler
 from service.fields import parse_query
 from service.plan import Plan, plan
-from service.stream.address import Address, stream_of
-from service.stream.fill import Filler, filler
+from service.stream.fill import Filler
 
 
 def array(query: str) -> Fill:
     """Fill a whole array that was there before."""
     planned, prepared = _prepared(query)
-    out = np.empty(planned.length, np.uint8)
-    return partial(prepared.fill, 0, planned.lattice.size, out)
+    out = np.empty(planned.tensor.length, np.uint8)
+    return partial(prepared.fill, 0, prepared.lattice.size, out)
 
 
 def chunks(query: str) -> Fill:
@@ -30,8 +29,8 @@ def chunks(query: str) -> Fill:
 
 def threads(count: str, query: str) -> Fill:
     """Make the tensor in chunks on so many threads, each with one chunk of memory."""
-    planned, prepared = _prepared(query)
-    size, each = planned.lattice.size, CHUNK_BYTES // prepared.itemsize
+    _, prepared = _prepared(query)
+    size, each = prepared.lattice.size, CHUNK_BYTES // prepared.itemsize
     workers = int(count)
     pool = ThreadPoolExecutor(workers)
 
@@ -46,8 +45,7 @@ def threads(count: str, query: str) -> Fill:
 
 def _prepared(query: str) -> tuple[Plan, Filler]:
     planned = plan(parse_query(query.encode()), "raw", max_bytes=2**44)
-    address = Address(planned.spec.seed or 0, stream_of(planned.spec.name))
-    return planned, filler(planned.draw, planned.dtype, address, planned.lattice)
+    return planned, tensor_filler(planned.tensor)
 
 
 CASES: Mapping[str, Prepare] = {"array": array, "chunks": chunks, "threads": threads}

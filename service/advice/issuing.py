@@ -6,9 +6,8 @@ from service.advice.question import Question
 from service.advice.rules import Choice
 from service.advice.situation import Situation, spec_of
 from service.errors import ImpossibleError, Problem
-from service.fields import Spec, write_query
+from service.fields import Spec
 from service.plan import Plan, plan
-from service.plan.canonical import PATH
 
 _FORMATS = ("npy", "safetensors", "raw")
 """The best known first."""
@@ -45,7 +44,7 @@ def std_of(planned: Plan) -> float:
 
 def url_of(planned: Plan) -> str:
     """The canonical URL, but for the seed where none was given; path-absolute."""
-    return planned.canonical or f"{PATH}.{planned.format}?{write_query(planned.spec)}"
+    return planned.url
 
 
 def recommended(situation: Situation, choice: Choice, distribution: str, max_bytes: int) -> Plan:

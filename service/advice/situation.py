@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from service.advice.question import Question
 from service.advice.responses import RESPONSES, Kind, spread_of
+from service.errors import ImpossibleError, Problem
 from service.fields import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
 from service.initializers.activations import ACTIVATIONS, Activation
 from service.initializers.fans import Weight
 from service.initializers.gains import gain_of
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
+from service.plan.laws import activation_of, ambiguous_axes, laws_of, weight_of
 from service.plan.placement import place
-from service.plan.recipe import activation_of, ambiguous_axes, recipe_of, weight_of
 
 _PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
 """What a head makes of its logits; no layer would feed it with them."""
@@ -95,6 +96,7 @@ def situation_of(question: Question) -> Situation:
 
     Raises ImpossibleError where layer, layout and shape disagree, or a weight has no fan_in.
     """
+    _refuse_unequal_parts(question)
     placement = place(question)
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
@@ -104,8 +106,8 @@ def situation_of(question: Question) -> Situation:
         raise ambiguous_axes(spec, "advice goes by the layer, and three axes fit several layers")
     if layer is None or LAYERS[layer].has_fans:
         spec = spec_of(question, scheme="variance_scaling", gain=1.0)
-        recipe = recipe_of(spec, placement)
-        fan_in, fan_out = recipe.fan_in, recipe.fan_out
+        law = laws_of(spec, placement)[0].law
+        fan_in, fan_out = law.fan_in, law.fan_out
     return Situation(
         question=question,
         weight=weight_of(question, placement),
@@ -117,6 +119,14 @@ def situation_of(question: Question) -> Situation:
         forward_gain=_gain("exact", question, feeding),
         backward_gain=_gain("backward", question, following),
     )
+
+
+def _refuse_unequal_parts(question: Question) -> None:
+    """Each block of a fused weight has fans, and so numbers, of its own."""
+    if isinstance(question.parts, tuple):
+        message = "blocks of different heights have fans of their own, and advice is for one"
+        hint = f"leave parts out, and ask for a shape of {question.parts[0]} outputs, then the next"
+        raise ImpossibleError("conflicting_fields", Problem("parts", message, hint))
 
 
 def spec_of(question: Question, **chosen: object) -> Spec:

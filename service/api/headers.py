@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.api.conditions import entity_tag
-from service.fields.numbers import shortest
 from service.plan import Plan
-from service.plan.issuing import Issue
+from service.spelling import shortest
 from service.wire.disposition import attachment_name
 from service.wire.formats import FORMATS
 
@@ -29,8 +28,14 @@ class Fact:
     value: Callable[[Plan], str | None]
 
 
-def _number(value: float | None) -> str | None:
-    return None if value is None else shortest(float(value))
+def _numbers(plan: Plan, fact: str) -> str | None:
+    """The fact of each block, separated by commas; None where a block has none."""
+    return _listed(tuple(getattr(block.law, fact) for block in plan.tensor.blocks))
+
+
+def _listed(values: tuple[float | None, ...]) -> str | None:
+    told = [shortest(float(value)) for value in values if value is not None]
+    return ",".join(told) if told and len(told) == len(values) else None
 
 
 FACTS: tuple[Fact, ...] = (
@@ -57,32 +62,32 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         "Weights-Fan-In",
         "Inputs of one output, where the scheme looks at fans.",
-        lambda plan: _number(plan.facts.fan_in),
+        lambda plan: _numbers(plan, "fan_in"),
     ),
     Fact(
         "Weights-Fan-Out",
         "Outputs of one input, where the scheme looks at fans.",
-        lambda plan: _number(plan.facts.fan_out),
+        lambda plan: _numbers(plan, "fan_out"),
     ),
     Fact(
         "Weights-Gain",
         "The gain, where the scheme has one.",
-        lambda plan: _number(plan.facts.gain),
+        lambda plan: _numbers(plan, "gain"),
     ),
     Fact(
         "Weights-Std",
         "The standard deviation of the values before they are rounded to the dtype.",
-        lambda plan: _number(plan.facts.std),
+        lambda plan: _numbers(plan, "std"),
     ),
     Fact(
         "Weights-Std-Rounded",
         "The same after rounding, where it differs by more than 0.1 %.",
-        lambda plan: _number(plan.rounded_std),
+        lambda plan: _listed(plan.rounded_stds or ()),
     ),
     Fact(
         "Weights-Limit",
         "The largest magnitude of values that are symmetric about 0.",
-        lambda plan: _number(plan.facts.limit),
+        lambda plan: _numbers(plan, "limit"),
     ),
     Fact(
         "Weights-Warnings",
@@ -92,14 +97,14 @@ FACTS: tuple[Fact, ...] = (
 )
 
 
-def fact_headers(issue: Issue) -> dict[str, str]:
+def fact_headers(plan: Plan) -> dict[str, str]:
     """What applies of FACTS, and what the bytes are: a file called as the tensor was asked for.
 
     Equal constants of any name are one tensor, and still files of their own.
     """
-    form = FORMATS[issue.plan.format]
-    facts = {fact.header: fact.value(issue.plan) for fact in FACTS}
-    file_name = attachment_name(issue.name, form.suffix)
+    form = FORMATS[plan.tensor.format]
+    facts = {fact.header: fact.value(plan) for fact in FACTS}
+    file_name = attachment_name(plan.name, form.suffix)
     return {
         "Content-Type": form.media_type,
         "Content-Disposition": f'attachment; filename="{file_name}"',
@@ -109,28 +114,28 @@ def fact_headers(issue: Issue) -> dict[str, str]:
     }
 
 
-def caching_headers(issue: Issue, tag: str, target: bytes) -> dict[str, str]:
+def caching_headers(plan: Plan, tag: str, target: bytes) -> dict[str, str]:
     """How the answer to a GET of `target` may be kept; a 304 repeats them.
 
     Only the canonical URL's answer is kept without asking: of its other spellings, which are
     without number, a cache would have to keep one copy each.
     """
-    location = location_header(issue, target)
-    if issue.drawn:
+    location = location_header(plan, target)
+    if plan.drawn:
         return {"Cache-Control": "no-store"} | location
-    kept = DRAFT if issue.plan.drafts else IMMUTABLE
+    kept = DRAFT if plan.drafts else IMMUTABLE
     return {"ETag": tag, "Cache-Control": "no-cache" if location else kept} | location
 
 
-def location_header(issue: Issue, target: bytes) -> dict[str, str]:
+def location_header(plan: Plan, target: bytes) -> dict[str, str]:
     """Content-Location, where `target` is not the canonical URL, to the byte."""
-    return {} if target == issue.url.encode("ascii") else {"Content-Location": issue.url}
+    return {} if target == plan.url.encode("ascii") else {"Content-Location": plan.url}
 
 
-def tensor_tag(issue: Issue) -> str:
+def tensor_tag(plan: Plan) -> str:
     """The tag of a tensor's bytes, known without them: the canonical URL has no others, ever.
 
     Of a draft it has others with every new number, so the tag goes by the numbers, too.
     """
-    numbers = (f"\n{draft}" for draft in issue.plan.drafts)
-    return entity_tag("".join((issue.url, *numbers)).encode("ascii"))
+    numbers = (f"\n{draft}" for draft in plan.drafts)
+    return entity_tag("".join((plan.url, *numbers)).encode("ascii"))

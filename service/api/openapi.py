@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document: fields, tables and routes, each described where it is defined."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 from starlette.requests import Request
@@ -17,8 +17,10 @@ from service.fields import Spec
 from service.fields.types import ORDERS
 from service.initializers.activations import Activation
 from service.initializers.layers import Layer
-from service.initializers.schemes import Scheme
+from service.initializers.schemes.record import Access
+from service.listings.tables import ListedScheme
 from service.plan import Facts, PlanWarning
+from service.plan.certificate import FACTS_OF_A_BLOCK
 from service.plan.rounded import Rounded
 from service.stream.edition import EDITION
 from service.stream.precision import Precision
@@ -47,12 +49,25 @@ _FILE: Schema = {
     "required": ["url", "bytes"],
     "properties": {"url": _OPTIONAL_TEXT, "bytes": {"type": ["integer", "null"]}},
 }
+_ROUNDED: Schema = {"anyOf": [reference("schemas", "Rounded"), {"type": "null"}]}
+_BLOCK: Schema = {
+    "type": "object",
+    "required": ["outputs", *FACTS_OF_A_BLOCK, "rounded"],
+    "properties": {
+        "outputs": {"type": "integer"},
+        **{fact: {"type": ["number", "null"]} for fact in FACTS_OF_A_BLOCK if fact != "bounds"},
+        "bounds": {"anyOf": [_array({"type": "number"}), {"type": "null"}]},
+        "rounded": _ROUNDED,
+    },
+}
 _STATUS: Schema = {"enum": ["frozen", "draft"]}
 _CERTIFICATE: Schema = {
     "stream": _TEXT,
     "status": _STATUS,
     "drafts": _array(_TEXT),
-    "rounded": {"anyOf": [reference("schemas", "Rounded"), {"type": "null"}]},
+    "access": {"enum": list(get_args(Access))},
+    "rounded": _ROUNDED,
+    "blocks": _array(_BLOCK),
     "dtype": {"enum": list(DTYPES)},
     "shape": _COUNTS,
     "order": {"enum": list(ORDERS)},
@@ -68,11 +83,8 @@ _CERTIFICATE: Schema = {
 }
 
 _RECORDS: dict[str, tuple[type, Schema]] = {
-    "Scheme": (Scheme, {"revisions": _COUNTS, "status": _STATUS}),
-    "SchemeWithSchema": (
-        Scheme,
-        {"revisions": _COUNTS, "status": _STATUS, "schema": _JSON_SCHEMA},
-    ),
+    "Scheme": (ListedScheme, {"status": _STATUS}),
+    "SchemeWithSchema": (ListedScheme, {"status": _STATUS, "schema": _JSON_SCHEMA}),
     "Activation": (Activation, {"takes_slope": {"type": "boolean"}, "status": _STATUS}),
     "Layer": (Layer, {"ranks": _COUNTS, "status": _STATUS}),
     "Dtype": (

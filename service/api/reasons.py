@@ -165,6 +165,11 @@ REASONS: dict[str, Reason] = {
         "The precondition does not hold",
         "The tensor's ETag is not the one If-Match names: the URL now stands for other bytes.",
     ),
+    "preset_layer": Reason(
+        "A preset has a layer of its own",
+        "A preset is the default of one layer of a framework. Its axes may be written in another "
+        "order. For another layer, use a scheme that is no preset.",
+    ),
     "range_not_satisfiable": Reason(
         "The range lies outside the body",
         "Content-Range says how long the body is.",
@@ -176,6 +181,11 @@ REASONS: dict[str, Reason] = {
     "reserved_name": Reason(
         "The name is taken by the format",
         "safetensors keeps the key __metadata__ for itself; npy and raw know no such key.",
+    ),
+    "scheme_axes": Reason(
+        "The scheme does not fit these axes",
+        "identity fills two axes. orthogonal needs outputs for its rows, and inputs or a kernel "
+        "for its columns.",
     ),
     "scheme_field": Reason(
         "The scheme does not take the field",

@@ -39,7 +39,10 @@ Memory = npt.NDArray[np.uint8]
 
 
 class Body(Protocol):
-    """`length` bytes in `chunk_count` chunks, each of which takes `chunk_bytes` at most."""
+    """`length` bytes in `chunk_count` chunks, each of which takes `chunk_bytes` at most.
+
+    `materialised` says that a chunk may take seconds, because whole matrices are computed for it.
+    """
 
     @property
     def length(self) -> int: ...
@@ -47,6 +50,8 @@ class Body(Protocol):
     def chunk_count(self) -> int: ...
     @property
     def chunk_bytes(self) -> int: ...
+    @property
+    def materialised(self) -> bool: ...
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
         """Make a chunk in `memory`, in any thread, and return the part of it that is used."""
@@ -65,8 +70,9 @@ class Slot:
 class StreamPool:
     """The bodies in flight: at most `max_streams` at a time, made by `threads` threads.
 
-    A body stays with one thread, whose cache has its memory, unless others are idle. Belongs to
-    one event loop; only the making of chunks leaves it.
+    A body stays with one thread, whose cache has its memory, unless others are idle. Materialised
+    bodies have one thread for themselves, so that no other body waits for a matrix. Belongs to one
+    event loop; only the making of chunks leaves it.
     """
 
     def __init__(self, max_streams: int, threads: int) -> None:
@@ -74,6 +80,7 @@ class StreamPool:
         self._threads = [
             ThreadPoolExecutor(1, f"stream-{number}", _be_nice) for number in range(threads)
         ]
+        self._matrix_thread = ThreadPoolExecutor(1, "matrices", _be_nice)
         self._bodies = [0] * threads
 
     @property
@@ -106,7 +113,9 @@ class StreamPool:
             self._bodies[slot.thread] -= 1
 
     def submit(self, slot: Slot, body: Body, index: int, memory: Memory) -> Future[memoryview]:
-        """Have a chunk made in `memory`, in the slot's thread."""
+        """Have a chunk made in `memory`, in the slot's thread or in that of matrices."""
+        if body.materialised:
+            return self._matrix_thread.submit(body.chunk, index, memory)
         emptiest = self._emptiest()
         if self._bodies[slot.thread] > self._bodies[emptiest] + 1:
             self._bodies[slot.thread] -= 1
@@ -116,7 +125,7 @@ class StreamPool:
 
     def close(self) -> None:
         """Make nothing more."""
-        for thread in self._threads:
+        for thread in (*self._threads, self._matrix_thread):
             thread.shutdown(wait=False, cancel_futures=True)
 
     def _emptiest(self) -> int:
@@ -128,7 +137,8 @@ class TensorResponse:
     """An ASGI response of exactly `body.length` bytes; HEAD makes none of them.
 
     `headers` are all but Content-Length. A body that fits INLINE_BYTES takes no slot, since it
-    leaves nothing to be made while the client reads.
+    leaves nothing to be made while the client reads. A materialised one always does: however
+    small it is, its matrix may not be.
     """
 
     body: Body
@@ -139,7 +149,7 @@ class TensorResponse:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD" or self.body.chunk_count == 0:
             await self._send_whole(b"", send)
-        elif self.body.length <= INLINE_BYTES and self.body.chunk_count == 1:
+        elif self._fits_inline:
             memory = np.empty(self.body.chunk_bytes, np.uint8)
             await self._send_whole(self.body.chunk(0, memory), send)
         else:
@@ -147,6 +157,11 @@ class TensorResponse:
                 body = self.body.in_larger_chunks() if self.pool.spacious else self.body
                 await self._start(send)
                 await send_body(ReadAhead(body, self.pool, slot), body.length, receive, send)
+
+    @property
+    def _fits_inline(self) -> bool:
+        small = self.body.length <= INLINE_BYTES and self.body.chunk_count == 1
+        return small and not self.body.materialised
 
     async def _start(self, send: Send) -> None:
         length = (b"content-length", str(self.body.length).encode())

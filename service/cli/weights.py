@@ -15,7 +15,7 @@ from service.cli.words import Wish, read_wish
 from service.errors import FaninError, Problem, UnreadableError
 from service.fields import parse_words
 from service.initializers.words import unknown_word
-from service.plan.issuing import Issue, issue
+from service.plan import Plan, seeded_plan
 from service.wire.formats import FORMATS
 
 _DEFAULT_FORMAT = "npy"
@@ -29,21 +29,21 @@ def write_weights(arguments: list[str]) -> int:
         complain(f"{wish.output} is a folder")
         return REFUSED
     try:
-        issued = issue(parse_words(wish.words), _form(wish), max_bytes=max_bytes)
+        plan = seeded_plan(parse_words(wish.words), _form(wish), max_bytes=max_bytes)
     except FaninError as error:
         complain_of(error.problems)
         return REFUSED
     try:
         with ended_by_exceptions():
-            _write(issued, wish.output)
+            _write(plan, wish.output)
     except OSError as error:
         complain(f"{wish.output}: {error.strerror or error}")
         return FAILED
-    for warning in issued.plan.warnings:
+    for warning in plan.warnings:
         complain(f"{warning.code}: {shell_hint(warning.message)}")
-    if issued.drawn:
-        seed = issued.plan.spec.seed
-        complain(f"seed {seed} was drawn; the same again: {_command(wish, seed)}, or {issued.url}")
+    if plan.drawn:
+        seed = plan.spec.seed
+        complain(f"seed {seed} was drawn; the same again: {_command(wish, seed)}, or {plan.url}")
     return 0
 
 
@@ -78,12 +78,12 @@ def _command(wish: Wish, seed: int | None) -> str:
     return shlex.join(["python", "-m", "service", "weights", *options, *form, "-o", wish.output])
 
 
-def _write(issued: Issue, output: str) -> None:
+def _write(plan: Plan, output: str) -> None:
     with opened(output) as stream:
-        if issued.plan.format == "json":
-            stream.write(issued.certificate())
+        if plan.tensor.format == "json":
+            stream.write(plan.certificate_text())
             return
-        body = TensorBody(issued.plan).in_larger_chunks()
+        body = TensorBody(plan).in_larger_chunks()
         for chunk in _shown(body.chunks(), body.length):
             stream.write(chunk)
 

@@ -7,10 +7,10 @@ from service.fields.spec import (
     FAN_FIELDS,
     FIELDS,
     LAYER_FIELDS,
-    NUMBER_FIELDS,
     Spec,
 )
 from service.fields.writing import write_query, write_value
+from service.initializers.schemes import NUMBER_FIELDS
 
 __all__ = [
     "ADDRESS_FIELDS",

@@ -11,15 +11,13 @@ from service.fields.numbers import (
     meant_number,
     read_integer,
     read_number,
-    shortest,
 )
+from service.initializers.truncation import MOST_SIGMAS
+from service.spelling import shortest
 
 MOST_AXES = 8
 MOST_ELEMENTS = 2**58
 """Element numbers have 58 bits: four to each of Philox's 2^56 blocks."""
-
-MOST_SIGMAS = 40.0
-"""Beyond 38.6 sigma even the tail's float64 is 0: a wider bound could only be a slip."""
 
 _KERNEL_AXES = 3
 
@@ -37,6 +35,10 @@ _BRACKETS = "()[]{}"
 _MOST_GUESSED_CHARACTERS = 400
 """Enough for eight items: beyond it a hint guesses nothing."""
 
+MOST_PARTS = 256
+"""More blocks than any layer fuses; each has a law of its own."""
+
+_PARTS_EXAMPLE = "3, or 4096,1024,1024"
 _SHAPE_EXAMPLE = "64,3,7,7, or scalar for no axes"
 _STRIDE_EXAMPLE = "2 or 2,2"
 _BOUNDS_EXAMPLE = "2 or -2,2"
@@ -68,6 +70,23 @@ def read_stride(given: object) -> tuple[int, ...]:
     """
     items = _some_items(given, _KERNEL_AXES, _STRIDE_EXAMPLE)
     return tuple(_read_each(items, given, 1, MOST_ELEMENTS - 1, _STRIDE_EXAMPLE))
+
+
+def read_parts(given: object) -> int | tuple[int, ...]:
+    """The number of equal blocks, or the outputs of each of at least two blocks.
+
+    Raises Fault: `malformed_number`, or `out_of_range` for a number or more than 256 blocks.
+    """
+    items = _some_items(given, MOST_PARTS, _PARTS_EXAMPLE)
+    parts = tuple(_read_each(items, given, 1, MOST_ELEMENTS - 1, _PARTS_EXAMPLE))
+    if len(parts) > 1:
+        return parts
+    if isinstance(given, list | tuple):
+        message = "a list of parts has the outputs of at least two blocks"
+        raise Fault(
+            "malformed_number", message, f"write a number of blocks, such as {_PARTS_EXAMPLE}"
+        )
+    return parts[0]
 
 
 def read_bounds(given: object) -> tuple[float, ...]:

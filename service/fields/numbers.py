@@ -7,6 +7,7 @@ import re
 from math import isfinite
 
 from service.fields.faults import Fault, shown
+from service.spelling import WHOLE_BELOW, shortest
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
@@ -24,9 +25,6 @@ MOST_NUMBER_CHARACTERS = 40
 
 _MOST_GUESSED_CHARACTERS = 1000
 """A hint reads a number that is too long as far as this; nobody writes such a number by hand."""
-
-_WHOLE_BELOW = 1e16
-"""From here on the exponent form is shorter than the digits."""
 
 
 class NumberToken(str):
@@ -110,16 +108,6 @@ def _not_a_number(text: str) -> str:
     return f"{shown(text)} is not a number"
 
 
-def shortest(value: float) -> str:
-    """The one spelling of a number in canonical URLs: the fewest digits that read back the same.
-
-    Whole numbers below 1e16 stand without a point; an exponent has no plus and no leading zero.
-    """
-    if value.is_integer() and abs(value) < _WHOLE_BELOW:
-        return str(int(value))
-    return repr(value).replace("e+", "e").replace("e-0", "e-")
-
-
 def _has_digits(text: str) -> bool:
     mantissa = re.split("[eE]", text)[0]
     return any(digit in "123456789" for digit in mantissa)
@@ -158,7 +146,7 @@ def meant_integer(text: str) -> int | None:
         except ValueError:
             continue
     guess = meant_number(bare)
-    whole = guess is not None and guess.is_integer() and abs(guess) < _WHOLE_BELOW
+    whole = guess is not None and guess.is_integer() and abs(guess) < WHOLE_BELOW
     return int(guess) if guess is not None and whole else None
 
 

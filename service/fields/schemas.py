@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import WithJsonSchema
 
-from service.fields.axes import MOST_AXES, MOST_ELEMENTS
+from service.fields.axes import MOST_AXES, MOST_ELEMENTS, MOST_PARTS
 from service.fields.numbers import MOST_JSON_INTEGER, MOST_NUMBER_CHARACTERS
 from service.fields.text import MOST_NAME_BYTES
 from service.initializers.fans import LEAST_FAN, MOST_FAN
@@ -39,6 +39,9 @@ _SEED = {"type": "integer", "minimum": 0, "maximum": MOST_JSON_INTEGER}
 
 SHAPE = _any_of({"type": "string"}, _listed(_EXTENT, 0, MOST_AXES))
 STRIDE = _any_of(_COUNT, _listed(_COUNT, 1, 3), _text(f"{_COUNT_PATTERN}(,{_COUNT_PATTERN})*"))
+PARTS = _any_of(
+    _COUNT, _listed(_COUNT, 2, MOST_PARTS), _text(f"{_COUNT_PATTERN}(,{_COUNT_PATTERN})*")
+)
 BOUNDS = _any_of(_NUMBER, _listed(_NUMBER, 1, 2), _text(f"{_NUMBER_PATTERN}(,{_NUMBER_PATTERN})?"))
 SLICE = WithJsonSchema(_text(f"{_INTERVAL_PATTERN}(,{_INTERVAL_PATTERN})*"))
 COUNT = _any_of(_COUNT, _text(_COUNT_PATTERN))

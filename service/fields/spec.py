@@ -39,9 +39,12 @@ class Spec(BaseModel):
         description="Groups of a grouped convolution; 1 unless the layer is depthwise.",
         examples=[32],
     )
-    parts: types.Count = Field(
+    parts: types.Parts = Field(
         default=1,
-        description="Equal blocks fused along O: 3 for query, key and value, 4 for LSTM gates.",
+        description=(
+            "Blocks fused along O: their number if they are equal, as 3 for query, key and value "
+            "or 4 for LSTM gates, or else the outputs of each, as 4096,1024,1024."
+        ),
         examples=[3],
     )
     stride: types.Stride = Field(
@@ -141,23 +144,6 @@ LAYER_FIELDS = ("layer", "layout", "groups", "parts", "stride", "activation", "n
 """Fields that describe the layer: every scheme takes them, if such a layer is possible."""
 
 FAN_FIELDS = ("fan_in", "fan_out")
-
-NUMBER_FIELDS = (
-    *FAN_FIELDS,
-    "mode",
-    "distribution",
-    "gain",
-    "gain_rule",
-    "scale",
-    "mean",
-    "std",
-    "std_kind",
-    "low",
-    "high",
-    "bounds",
-    "value",
-)
-"""Fields that set a number of the scheme: a scheme that does not use the number refuses them."""
 
 ADDRESS_FIELDS = ("seed", "name", "dtype", "order", "slice")
 """Fields that say which random words are used, and how and which part of the tensor is written."""

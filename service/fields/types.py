@@ -16,6 +16,7 @@ from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
 from service.initializers.unissued import UNISSUED_DTYPES
+from service.spelling import shortest
 from service.wire.dtypes import DTYPES
 
 DISTRIBUTIONS = tuple(dict.fromkeys(d for s in SCHEMES.values() for d in s.distributions))
@@ -59,7 +60,7 @@ def _read_fan(given: object) -> float:
     fan = numbers.read_number(given)
     if not LEAST_FAN <= fan <= MOST_FAN:
         side, end = ("below", LEAST_FAN) if fan < LEAST_FAN else ("above", MOST_FAN)
-        message = f"{numbers.shortest(fan)} is {side} {numbers.shortest(end)}"
+        message = f"{shortest(fan)} is {side} {shortest(end)}"
         hint = f"write a number from {LEAST_FAN:g} to {int(MOST_FAN)}"
         raise Fault("out_of_range", message, hint)
     return int(fan) if fan.is_integer() and fan < 2**53 else fan
@@ -80,6 +81,7 @@ Bounds = Annotated[tuple[float, ...] | None, BeforeValidator(axes.read_bounds), 
 Slice = Annotated[tuple[axes.Interval, ...] | None, BeforeValidator(axes.read_slice), schemas.SLICE]
 Count = Annotated[int, BeforeValidator(_read_count), schemas.COUNT]
 OptionalCount = Annotated[int | None, BeforeValidator(_read_count), schemas.COUNT]
+Parts = Annotated[int | tuple[int, ...], BeforeValidator(axes.read_parts), schemas.PARTS]
 Fan = Annotated[int | float | None, BeforeValidator(_read_fan), schemas.FAN]
 Number = Annotated[float | None, BeforeValidator(numbers.read_number), schemas.NUMBER]
 Seed = Annotated[int | None, BeforeValidator(numbers.read_seed), schemas.SEED]

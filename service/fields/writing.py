@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from service.fields.axes import Interval
-from service.fields.numbers import shortest
 from service.fields.spec import DEFAULTS, Spec
+from service.spelling import shortest
 
 _LITERAL = ",:@"
 """Beside RFC 3986's unreserved characters; the rest is percent-encoded, in upper case."""
@@ -41,6 +41,10 @@ def _write_list(values: tuple[int | float, ...]) -> str:
     return ",".join(map(_write_plain, values))
 
 
+def _write_parts(parts: int | tuple[int, ...]) -> str:
+    return _write_list(parts) if isinstance(parts, tuple) else str(parts)
+
+
 def _write_shape(shape: tuple[int, ...]) -> str:
     return _write_list(shape) if shape else "scalar"
 
@@ -55,6 +59,7 @@ def _end(bound: int | None) -> str:
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "shape": _write_shape,
+    "parts": _write_parts,
     "stride": _write_list,
     "bounds": _write_list,
     "slice": _write_slice,

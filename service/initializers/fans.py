@@ -41,16 +41,16 @@ class Weight:
 
     `letters` and `shape` are empty for a tensor whose axes have no letters. `groups` is None
     where the request gives none: every output is then a group of its own in a depthwise
-    convolution, and any other layer has one group. `parts` equal blocks are fused along O.
-    `stride` has a number for each kernel axis, or one for all. `groups`, `parts` and strides are
-    positive.
+    convolution, and any other layer has one group. `parts` is a number of equal blocks that are
+    fused along O, or the outputs of each block. `stride` has a number for each kernel axis, or one
+    for all. `groups`, `parts` and strides are positive.
     """
 
     letters: str
     shape: tuple[int, ...]
     layer: str | None
     groups: int | None = None
-    parts: int = 1
+    parts: int | tuple[int, ...] = 1
     stride: tuple[int, ...] = (1,)
 
     def count(self, letters: str) -> int:
@@ -79,7 +79,8 @@ def refuse_impossible(weight: Weight) -> None:
 
     Groups divide the outputs of a convolution, or the inputs of a transposed one: the other
     channel axis is that of one group already. The E axis of a depthwise layer is its groups.
-    Parts divide the outputs. There is a stride for each kernel axis.
+    A number of parts divides the outputs, and a list of them adds up to the outputs. There is a
+    stride for each kernel axis.
 
     Raises ImpossibleError: `impossible_groups`, `impossible_parts`, `not_depthwise`,
     `stride_mismatch`.
@@ -91,27 +92,37 @@ def refuse_impossible(weight: Weight) -> None:
         divided = "I" if weight.transposed else "O"
         if (problem := _division(weight, "groups", weight.groups or 1, divided)) is not None:
             raise ImpossibleError("impossible_groups", problem)
-    if (problem := _division(weight, "parts", weight.parts, "O")) is not None:
+    if (problem := _parts_problem(weight)) is not None:
         raise ImpossibleError("impossible_parts", problem)
 
 
-def fans_of(weight: Weight) -> Fans | None:
-    """Both fans of a weight that `refuse_impossible` lets pass; None where it has none.
+def heights_of(weight: Weight) -> tuple[int, ...]:
+    """The outputs of each block; one number for equal blocks, however many there are."""
+    if isinstance(weight.parts, tuple):
+        return weight.parts
+    return (weight.count("O") // weight.parts,)
 
-        fan_in  = I x kernel                         transposed: I / groups x kernel / stride
-        fan_out = O / groups / parts x kernel / stride           O / parts x kernel
 
-    I and O are products over their axes, stride a product over the kernel axes, and E never
-    counts. A fan need not be whole: each is rounded once, to the nearest float64.
+def fans_of(weight: Weight, outputs: int | None = None) -> Fans | None:
+    """Both fans of a block of a weight that `refuse_impossible` lets pass; None where it has none.
+
+        fan_in  = I x kernel                             transposed: I / groups x kernel / stride
+        fan_out = outputs / groups x kernel / stride                 outputs x kernel
+
+    `outputs` are those of the block, by default of the first one. I is a product over its axes,
+    stride a product over the kernel axes, and E never counts. A fan need not be whole: each is
+    rounded once, to the nearest float64.
     """
     if not weight.has_fans:
         return None
-    inputs, outputs, kernel = weight.count("I"), weight.count("O"), weight.count("DHW")
+    inputs, kernel = weight.count("I"), weight.count("DHW")
+    if outputs is None:
+        outputs = heights_of(weight)[0]
     groups, stride = _groups(weight), math.prod(_stride(weight))
     if weight.transposed:
         fan_in = quotient(inputs * kernel, groups * stride)
-        return Fans(fan_in, quotient(outputs * kernel, weight.parts))
-    fan_out = quotient(outputs * kernel, groups * weight.parts * stride)
+        return Fans(fan_in, quotient(outputs * kernel, 1))
+    fan_out = quotient(outputs * kernel, groups * stride)
     return Fans(quotient(inputs * kernel, 1), fan_out)
 
 
@@ -162,6 +173,20 @@ def _division(weight: Weight, field: str, divisor: int, letter: str) -> Problem 
     message = f"{field} {divisor} do not divide the {count} {what}"
     hint = f"write {math.gcd(count, divisor)}, or another number that divides {count}"
     return Problem(field, message, hint)
+
+
+def _parts_problem(weight: Weight) -> Problem | None:
+    """What is wrong with the parts: their number does not divide O, or they do not add up to it."""
+    if isinstance(weight.parts, int):
+        return _division(weight, "parts", weight.parts, "O")
+    if "O" not in weight.letters:
+        message = "parts divide the outputs, and this tensor has no O axis"
+        return Problem("parts", message, "leave parts out, or give layout with an O")
+    outputs, total = weight.count("O"), sum(int(part) for part in weight.parts)
+    if total == outputs:
+        return None
+    message = f"the parts add up to {total} outputs, and the shape has {outputs}"
+    return Problem("parts", message, f"write parts that add up to {outputs}, or leave parts out")
 
 
 def _refuse_not_depthwise(weight: Weight) -> None:

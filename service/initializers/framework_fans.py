@@ -69,7 +69,7 @@ def unseen(weight: Weight) -> list[str]:
         for word, applies in (
             ("groups", (weight.groups or 1) > 1),
             ("that each input has outputs of its own", weight.depthwise),
-            ("fused parts", weight.parts > 1),
+            ("fused parts", weight.parts != 1),
             ("strides", set(weight.stride) != {1}),
             ("the exchanged axes of a transposed layer", weight.transposed),
             ("copies along E", "E" in weight.letters),

@@ -38,3 +38,16 @@ KLAMBAUER_2017 = Reference(
     year=2017,
     where="NeurIPS 2017, arXiv:1706.02515",
 )
+STEWART_1980 = Reference(
+    title="The Efficient Generation of Random Orthogonal Matrices with an Application to "
+    "Condition Estimators",
+    authors=("G. W. Stewart",),
+    year=1980,
+    where="SIAM Journal on Numerical Analysis 17(3)",
+)
+LE_2015 = Reference(
+    title="A Simple Way to Initialize Recurrent Networks of Rectified Linear Units",
+    authors=("Q. V. Le", "N. Jaitly", "G. E. Hinton"),
+    year=2015,
+    where="arXiv:1504.00941",
+)

@@ -13,6 +13,9 @@ from service.errors import ImpossibleError, Problem
 NARROWEST = 2.0**-64
 """Between closer bounds than these a normal is a constant to every digit that can be issued."""
 
+MOST_SIGMAS = 40.0
+"""Beyond 38.6 sigma even the tail's float64 is 0: a wider bound is almost certainly a mistake."""
+
 SPARE_DIGITS = 60
 """Beyond what cancellation costs: 17 of them settle a float64 unless the truth is all but a tie."""
 

@@ -7,21 +7,9 @@ from service.initializers.words import Unissued
 
 UNISSUED_SCHEMES: tuple[Unissued, ...] = (
     Unissued(
-        ("orthogonal", "ortho", "orthonormal", "qr"),
-        "Q of a normal matrix, whose singular values are all the gain",
-        "glorot_normal, whose std is the same for a square matrix",
-        yet=True,
-    ),
-    Unissued(
         ("deltaorthogonal", "convdeltaorthogonal", "convolutionorthogonal"),
         "an orthogonal matrix in the middle of a convolution's kernel and 0 around it",
         "lecun_normal, which keeps the variance of a linear convolution as well",
-        yet=True,
-    ),
-    Unissued(
-        ("identity", "eye"),
-        "the identity matrix",
-        "lecun_normal, which keeps the variance of its input but not the input",
         yet=True,
     ),
     Unissued(

@@ -1,6 +1,6 @@
 """The tables of the interface as plain records, for JSON: HTTP and the shell give the same."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from service.errors import Problem, UnreadableError
@@ -8,7 +8,9 @@ from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.layouts import LETTERS
+from service.initializers.references import Reference
 from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
+from service.initializers.schemes.record import Access, Preset
 from service.listings.scheme_schema import scheme_schema
 from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
@@ -23,6 +25,33 @@ _LETTER_MEANINGS = {
     "H": "kernel height",
     "W": "kernel width",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ListedScheme:
+    """A scheme as it is listed: its record without its law, and whether its bytes are frozen.
+
+    `gain` is a number, or says where the gain comes from. `access` says how an element is
+    computed: from its own random words (`elementwise`), from its position alone (`index`), or as
+    an entry of a matrix that is computed whole (`materialised`). `preset` names the framework and
+    the layer whose default the scheme is.
+    """
+
+    name: str
+    summary: str
+    formula: str
+    distribution: str
+    fields: tuple[str, ...]
+    aliases: tuple[str, ...]
+    distributions: tuple[str, ...]
+    mode: str | None
+    gain: str | float | None
+    value: float | None
+    references: tuple[Reference, ...]
+    access: Access
+    defaults: dict[str, Any]
+    preset: Preset | None
+    revisions: tuple[int, ...]
 
 
 def schemes() -> dict[str, Any]:
@@ -81,7 +110,24 @@ def scheme(name: str) -> dict[str, Any]:
 
 
 def _scheme(scheme: Scheme) -> dict[str, Any]:
-    return asdict(scheme) | {"revisions": [1], "status": status_of("scheme", scheme.name)}
+    listed = ListedScheme(
+        name=scheme.name,
+        summary=scheme.summary,
+        formula=scheme.formula,
+        distribution=scheme.distribution,
+        fields=scheme.fields,
+        aliases=scheme.aliases,
+        distributions=scheme.distributions,
+        mode=scheme.mode,
+        gain=scheme.gain,
+        value=scheme.value,
+        references=scheme.references,
+        access=scheme.access,
+        defaults=scheme.defaults.given(),
+        preset=scheme.preset,
+        revisions=(1,),
+    )
+    return asdict(listed) | {"status": status_of("scheme", scheme.name)}
 
 
 def _auto() -> dict[str, Any]:

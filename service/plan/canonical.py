@@ -1,7 +1,7 @@
 """One spelling for everything that is the same: the canonical spec of a tensor, and its URL.
 
 A field is left out if the request without it has the same letters, the same places of its
-elements, the same draw with its constants, the same file head and the same facts. Whether two
+elements, the same draws with their constants, the same file head and the same facts. Whether two
 requests happen to come out with equal values is never looked at, so no value has to be computed,
 and another implementation decides alike. A field without which the request is refused stays, and
 has to stay when a later edition can do without it (docs/stream-v1.md, section 11).
@@ -13,7 +13,7 @@ from functools import lru_cache
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import DEFAULTS, FIELDS, Spec, write_query
 from service.fields.writing import given
-from service.plan.recipe import activation_of
+from service.plan.laws import activation_of
 from service.plan.tensor import Tensor, head_of, resolve
 from service.plan.warnings import PlanWarning, warnings_of
 
@@ -77,7 +77,7 @@ def _addressed(kind: Tensor, seed: int | None, name: str) -> Tensor:
     """With seed and name, as far as they make a difference: to values, head or certificate."""
     named = kind.spec.model_copy(update={"name": name})
     head = head_of(named, kind.format, kind.placement)
-    if kind.random:
+    if kind.uses_words:
         return replace(kind, spec=named.model_copy(update={"seed": seed}), head=head)
     told = kind.format == "json" or head != kind.head
     return replace(kind, spec=named if told else kind.spec, head=head)
@@ -99,6 +99,7 @@ def _normalised(tensor: Tensor) -> Spec:
     """The same spec with the one spelling of each value: the scheme that `auto` is, letters, the
     gain that a scale comes to, the activation that a slope implies."""
     spec, placement = tensor.spec, tensor.placement
+    heights = spec.parts if isinstance(spec.parts, tuple) else ()
     sloped = spec.negative_slope is not None
     usual_slope = activation_of(spec).slope
     whole = all(
@@ -107,12 +108,13 @@ def _normalised(tensor: Tensor) -> Spec:
     )
     return spec.model_copy(
         update={
-            "scheme": tensor.recipe.scheme.name,
+            "scheme": tensor.scheme.name,
             "layout": placement.letters or None,
             "activation": activation_of(spec).name if sloped else spec.activation,
             "negative_slope": None if spec.negative_slope == usual_slope else spec.negative_slope,
+            "parts": len(heights) if len(set(heights)) == 1 else spec.parts,
             "stride": spec.stride[:1] if len(set(spec.stride)) == 1 else spec.stride,
-            "gain": spec.gain if spec.scale is None else tensor.recipe.gain,
+            "gain": spec.gain if spec.scale is None else tensor.law.gain,
             "scale": None,
             "slice": None if whole else _shortest_slice(placement.intervals, spec.shape),
         }
@@ -160,11 +162,12 @@ def _without(tensor: Tensor, field: str) -> Tensor | None:
 def _answer(tensor: Tensor) -> tuple[object, ...]:
     """All that the answer of a kind is made of: equal tuples are equal bytes with equal facts.
 
-    The places of elements do not count where there is none or all are one constant; a
-    certificate tells the order even then.
+    The places of elements do not count where there is no element or all have one value. Whether
+    they are drawn from random words makes no difference: an index function has places, too. A
+    certificate tells the order in any case.
     """
-    spec, placement, recipe = tensor.spec, tensor.placement, tensor.recipe
-    facts = (placement.letters, recipe, tensor.drawing, spec.dtype, placement.shape)
-    order = placement.lattice if tensor.random else None
+    spec, placement = tensor.spec, tensor.placement
+    facts = (placement.letters, tensor.scheme.name, tensor.blocks, spec.dtype, placement.shape)
+    order = None if tensor.all_equal else placement.lattice
     told = placement.fortran if tensor.format == "json" else None
     return tensor.head, facts, order, told

@@ -4,11 +4,12 @@ An answer is a draft if a value in its canonical URL is one. It may be kept for 
 ever, and its tag changes when its bytes do, because every change of them raises the number.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from service.fields import Spec
+from service.initializers.schemes import SCHEMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,17 @@ class Draft:
         return f"{self.field} {self.name} {self.number}"
 
 
-DRAFTS: tuple[Draft, ...] = ()
+def _named(field: str, table: Mapping[str, Any]) -> Iterator[Draft]:
+    """The drafts of a table: each record says itself whether it is one."""
+    for name, record in table.items():
+        if record.draft is not None:
+            yield Draft(field, name, record.draft, name.__eq__)
+
+
+DRAFTS: tuple[Draft, ...] = (
+    *_named("scheme", SCHEMES),
+    Draft("parts", "list", 1, lambda parts: isinstance(parts, tuple)),
+)
 """Every draft there is: a name, a field, or a form of value."""
 
 

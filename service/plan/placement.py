@@ -15,6 +15,7 @@ from service.initializers.layouts import (
     layer_of_letters,
     resolve_letters,
 )
+from service.initializers.schemes import AUTO, SCHEMES
 from service.stream.lattice import Lattice
 from service.wire.npy import is_fortran
 
@@ -54,18 +55,20 @@ def place(spec: Spec) -> Placement:
 def resolve_layer(spec: Spec) -> tuple[str | None, str | None]:
     """The layer and the letters of the axes, as far as the request tells them; None where not.
 
-    Given letters suggest a layer, else the number of axes does. A layer has its letters in the
-    framework that `layout` names, or in DEFAULT_FRAMEWORK. Without a layer the name of a
-    framework stands for no letters.
+    A preset has its own layer and framework. Else given letters suggest a layer, or the number of
+    axes does. A layer has its letters in the framework that `layout` names, or in the default one.
+    Without a layer the name of a framework stands for no letters.
     """
-    rank = len(spec.shape)
+    rank, preset = len(spec.shape), SCHEMES[spec.scheme].preset if spec.scheme != AUTO else None
+    own_layer = preset.layer if preset is not None else None
+    own_framework = preset.framework if preset is not None else DEFAULT_FRAMEWORK
     if spec.layout is not None and spec.layout not in FRAMEWORKS:
-        letters = resolve_letters(spec.layout, spec.layer, rank)
-        return spec.layer or layer_of_letters(letters), letters
-    layer = spec.layer or default_layer(rank)
+        letters = resolve_letters(spec.layout, spec.layer or own_layer, rank)
+        return spec.layer or own_layer or layer_of_letters(letters), letters
+    layer = spec.layer or own_layer or default_layer(rank)
     if layer is None:
         return None, None
-    return layer, resolve_letters(spec.layout or DEFAULT_FRAMEWORK, layer, rank)
+    return layer, resolve_letters(spec.layout or own_framework, layer, rank)
 
 
 def element_strides(shape: tuple[int, ...], letters: str | None) -> tuple[int, ...]:

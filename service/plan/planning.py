@@ -1,53 +1,81 @@
 """From a spec to a plan: everything is checked here, before the first byte."""
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import Any
 
 from service.errors import ImpossibleError, Problem
-from service.fields import Spec
+from service.fields import Spec, with_seed
 from service.fields.axes import MOST_ELEMENTS
 from service.plan.canonical import canonical_tensor, canonical_url, spelled_warnings
-from service.plan.certificate import certificate_of
+from service.plan.certificate import Facts, certificate_of, facts_of
 from service.plan.drafts import Draft, drafts_of
-from service.plan.facts import Facts, facts_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning, name_warnings
-from service.stream.draws import Draw
-from service.stream.lattice import Lattice
 from service.wire.dtypes import DTYPES
+from service.wire.json_text import json_bytes
+
+DRAWN_BELOW = 2**53
+"""Any reader of JSON keeps such a number as it is (RFC 8259, section 6)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """A tensor that can be issued, to the byte.
 
-    `spec` is canonical, and everything else is computed from it. `canonical` is the
-    path-absolute URL, None while a seed is needed and missing. `shape` is the written one, after
-    any slice; `head` stands before the values and `length` counts both, in bytes. `rounded_std` is
-    the std after rounding, None where it is all but the asked one. `drafts` are those among its
-    words; without any, its bytes are frozen. `warnings` are those of the spec as it was given.
+    `tensor` is canonical. `url` is its canonical URL, path-absolute, without the seed while one is
+    needed and missing. `name` is the one asked for, which the canonical spec has only where it
+    makes a difference. `warnings` are those of the spec as it was given. `drawn` says that the
+    request had no seed, so that one was drawn at random.
     """
 
-    spec: Spec
-    format: str
-    canonical: str | None
-    needs_seed: bool
-    draw: Draw
-    lattice: Lattice
-    dtype: str
-    shape: tuple[int, ...]
-    head: bytes
-    length: int
-    facts: Facts
-    rounded_std: float | None
-    drafts: tuple[Draft, ...]
+    tensor: Tensor
+    url: str
+    name: str
     warnings: tuple[PlanWarning, ...]
+    drawn: bool = False
+
+    @property
+    def spec(self) -> Spec:
+        """The canonical spec."""
+        return self.tensor.spec
+
+    @property
+    def needs_seed(self) -> bool:
+        """Whether a seed is needed and missing."""
+        return self.tensor.uses_words and self.spec.seed is None
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is true of the values before they are rounded."""
+        return facts_of(self.tensor)
+
+    @cached_property
+    def drafts(self) -> tuple[Draft, ...]:
+        """The drafts among the words of the canonical spec; without any, the bytes are frozen."""
+        return drafts_of(self.spec)
+
+    @property
+    def rounded_stds(self) -> tuple[float, ...] | None:
+        """The std of each block after rounding; None where all are all but the asked ones."""
+        laws = [block.law for block in self.tensor.blocks]
+        if self.tensor.empty or all(is_fine(law, self.spec.dtype) for law in laws):
+            return None
+        stds = tuple(rounded(law, self.spec.dtype).std for law in laws)
+        asked = [law.std or 0.0 for law in laws]
+        same = (abs(a - b) <= SAME_STD * b for a, b in zip(stds, asked, strict=True))
+        return None if all(same) else stds
 
     def certificate(self) -> dict[str, Any]:
         """Every fact about the tensor as JSON can carry it, and no value of it."""
-        return certificate_of(canonical_tensor(self.spec, self.format), self.warnings)
+        return certificate_of(self.tensor, self.warnings)
+
+    def certificate_text(self) -> bytes:
+        """The certificate in UTF-8: what format json issues."""
+        return json_bytes(self.certificate())
 
 
 def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
@@ -60,33 +88,20 @@ def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
     """
     _refuse_large(spec, max_bytes)
     tensor = canonical_tensor(spec, written)
-    warnings = spelled_warnings(spec, written) + name_warnings(tensor.random, spec.name)
-    spec = tensor.spec
-    needs_seed = tensor.random and spec.seed is None
-    return Plan(
-        spec=spec,
-        format=written,
-        canonical=None if needs_seed else canonical_url(tensor),
-        needs_seed=needs_seed,
-        draw=tensor.drawing.draw,
-        lattice=tensor.placement.lattice,
-        dtype=spec.dtype,
-        shape=tensor.placement.shape,
-        head=tensor.head,
-        length=tensor.length,
-        facts=facts_of(tensor),
-        rounded_std=_rounded_std(tensor),
-        drafts=drafts_of(spec),
-        warnings=warnings,
-    )
+    warnings = spelled_warnings(spec, written) + name_warnings(tensor.uses_words, spec.name)
+    return Plan(tensor, canonical_url(tensor), spec.name, warnings)
 
 
-def _rounded_std(tensor: Tensor) -> float | None:
-    asked, dtype = tensor.drawing, tensor.spec.dtype
-    if tensor.empty or asked.std is None or is_fine(asked, dtype):
-        return None
-    std = rounded(asked, dtype).std
-    return None if abs(std - asked.std) <= SAME_STD * asked.std else std
+def seeded_plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
+    """The plan of a spec with its seed, drawn below 2^53 where one is needed and missing.
+
+    Raises what `plan` raises.
+    """
+    planned = plan(spec, written, max_bytes=max_bytes)
+    if not planned.needs_seed:
+        return planned
+    seeded = with_seed(spec, secrets.randbelow(DRAWN_BELOW))
+    return replace(plan(seeded, written, max_bytes=max_bytes), drawn=True)
 
 
 def _refuse_large(spec: Spec, max_bytes: int) -> None:
@@ -96,7 +111,7 @@ def _refuse_large(spec: Spec, max_bytes: int) -> None:
     if prod(spec.shape) > most:
         message = f"{prod(spec.shape)} elements of {itemsize} bytes are too many"
         raise ImpossibleError("too_large", Problem("shape", message, hint))
-    # An extent of 0 does not excuse the others: readers multiply those, too.
+    # Check the other extents even if one is 0: readers multiply them, too.
     if prod(extent for extent in spec.shape if extent) >= MOST_ELEMENTS:
         message = "the extents other than 0 multiply to 2^58 or more"
         raise ImpossibleError("too_large", Problem("shape", message, hint))

@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from service.initializers.normal_distribution import cell_masses
-from service.plan.drawing import Drawing
-from service.plan.reach import UNIFORM_STEPS, outermost_values
+from service.initializers.schemes import Law
+from service.plan.extremes import UNIFORM_STEPS, outermost_values, rounded_value
 from service.stream.cells import cells, spacing
 from service.stream.draws import (
     Constant,
+    IndexFunction,
     Normal,
+    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -67,6 +69,9 @@ class Rounded:
     itself and of `std`. A single value is told exactly, its `std` being 0. A subnormal `std` is a
     whole number of the least subnormals.
 
+    The entries of an orthogonal matrix are taken for normal ones of the same std, which large
+    matrices come near; `lowest` and `highest` are those that no entry can pass.
+
     Two roundings before the last one are not modelled, and show only at the ends of the range.
     Where a truncated normal's interval is far from its mean and a few numbers of float64 wide, the
     variate itself has fewer values than that, and `distinct` is the most there can be. Where std
@@ -81,7 +86,12 @@ class Rounded:
     highest: float
 
 
-def is_fine(drawing: Drawing, dtype: str) -> bool:
+def is_known(law: Law) -> bool:
+    """Whether `rounded` can tell: of an index function it can if the law lists its values."""
+    return law.levels is not None or not isinstance(law.draw, IndexFunction)
+
+
+def is_fine(law: Law, dtype: str) -> bool:
     """Whether rounding changes std by less than 0.1 % of itself, as the grid alone tells.
 
     Even where the numbers of the dtype are the farthest apart, `FINE_ENOUGH` of them lie within
@@ -89,20 +99,29 @@ def is_fine(drawing: Drawing, dtype: str) -> bool:
     for those at the ends of the range, which change std by some (1/32)^2 / 4. It is told at once,
     where a sum over the numbers of float16 takes milliseconds.
     """
-    if isinstance(drawing.draw, Constant) or drawing.std is None:
+    if law.std is None or law.levels is not None:
         return False
-    lowest, highest = outermost_values(drawing.draw, dtype)
+    if not is_known(law):
+        return True
+    lowest, highest = outermost_values(law.draw, dtype)
     unit = spacing(max(-lowest, highest), PRECISIONS[dtype])
-    return lowest < highest and unit * FINE_ENOUGH <= drawing.std
+    return lowest < highest and unit * FINE_ENOUGH <= law.std
 
 
 @lru_cache(maxsize=1024)
-def rounded(drawing: Drawing, dtype: str) -> Rounded:
-    """Return what a drawing becomes in a dtype that `refuse_out_of_reach` lets it have."""
-    draw, mean, std = drawing.draw, drawing.mean, drawing.std
+def rounded(law: Law, dtype: str) -> Rounded:
+    """Return what a law's values become in a dtype that `refuse_out_of_range` lets pass.
+
+    The law is one that `is_known`.
+    """
+    draw, mean, std = law.draw, law.mean, law.std
     lowest, highest = outermost_values(draw, dtype)
-    if isinstance(draw, Constant) or std is None or lowest == highest:
+    if std is None or lowest == highest:
         return Rounded(lowest, 0.0, float(lowest == 0), 1, lowest, highest)
+    if isinstance(draw, IndexFunction | Constant):
+        return _rounded_levels(law.levels or (), dtype, lowest, highest)
+    if isinstance(draw, Orthogonal):
+        draw = Normal(0.0, std)
     unit = spacing(max(-lowest, highest), PRECISIONS[dtype])
     if dtype in ("float32", "float64") and unit * FINE <= std:
         zeros, distinct = _zeros_among_fine(draw, std, dtype, lowest, highest), None
@@ -116,10 +135,27 @@ def rounded(drawing: Drawing, dtype: str) -> Rounded:
         mean, std = (moment * unit for moment in _moments(numbers, masses))
         zeros, distinct = _total(masses[numbers == 0]), len(np.flatnonzero(masses > RAREST))
     return Rounded(
-        mean=min(max(_told_mean(mean, std), lowest), highest),
-        std=_told(std),
-        zeros=_told(zeros) if zeros > RAREST else 0.0,
+        mean=min(max(told_mean(mean, std), lowest), highest),
+        std=told(std),
+        zeros=told(zeros) if zeros > RAREST else 0.0,
         distinct=distinct,
+        lowest=lowest,
+        highest=highest,
+    )
+
+
+def _rounded_levels(
+    levels: tuple[tuple[float, float], ...], dtype: str, lowest: float, highest: float
+) -> Rounded:
+    """Of a few values with their shares, each rounded by itself."""
+    values = np.array([rounded_value(value, dtype) for value, _ in levels], np.float64)
+    shares = np.array([share for _, share in levels], np.float64)
+    mean, std = _moments(values, shares)
+    return Rounded(
+        mean=told_mean(mean, std),
+        std=told(std),
+        zeros=told(_total(shares[values == 0])),
+        distinct=len(np.unique(values)),
         lowest=lowest,
         highest=highest,
     )
@@ -239,14 +275,14 @@ def _total(terms: Float64) -> float:
     return float(terms[0]) if len(terms) else 0.0
 
 
-def _told(value: float, digits: int = DIGITS) -> float:
+def told(value: float, digits: int = DIGITS) -> float:
     """The nearest number of so many significant digits; Python's formatting is exact."""
     return float(f"{value:.{digits}g}")
 
 
-def _told_mean(mean: float, std: float) -> float:
+def told_mean(mean: float, std: float) -> float:
     """With a mean of 10^6 and a std of 0.1, six digits of the mean alone would hide its truth."""
     if mean == 0 or std == 0:
         return mean
     above_std = Decimal(mean).adjusted() - Decimal(std).adjusted()
-    return _told(mean, DIGITS + max(0, above_std))
+    return told(mean, DIGITS + max(0, above_std))

@@ -1,42 +1,43 @@
 """A spec resolved and checked: everything its answer depends on, in one record.
 
-Which spelling of the spec led here no longer shows, but for the spec itself.
+It is the same for all spellings of a spec, but for the spec itself.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
 
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
-from service.plan.drawing import NOTHING, Drawing, constant, normal, uniform
+from service.initializers.schemes import Law, Scheme
+from service.plan.extremes import refuse_out_of_range
+from service.plan.laws import BlockLaw, laws_of, scheme_of
 from service.plan.placement import Placement, place
-from service.plan.reach import refuse_out_of_reach
-from service.plan.recipe import Recipe, recipe_of
-from service.plan.truncating import truncated_normal
-from service.stream.draws import Constant
 from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS, refuse_pair
-
-_DRAWINGS: dict[str, Callable[[Spec, Recipe], Drawing]] = {
-    "constant": constant,
-    "normal": normal,
-    "uniform": uniform,
-    "truncated_normal": truncated_normal,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """What a spec stands for in a format; `random` says whether a seed moves any of its bytes."""
+    """What a spec stands for in a format.
+
+    `blocks` lie one after the other along O; most tensors have one. `uses_words` says whether a
+    seed moves any byte, and `all_equal` whether all elements have one value, so that their order
+    makes no difference. An empty part of a tensor uses no words.
+    """
 
     spec: Spec
     format: str
     placement: Placement
-    recipe: Recipe
-    drawing: Drawing
+    scheme: Scheme
+    blocks: tuple[BlockLaw, ...]
     head: bytes
-    random: bool
+    uses_words: bool
+    all_equal: bool
+
+    @property
+    def law(self) -> Law:
+        """The first block's law: in what belongs to the scheme alone, blocks do not differ."""
+        return self.blocks[0].law
 
     @property
     def empty(self) -> bool:
@@ -58,29 +59,32 @@ def resolve(spec: Spec, written: str) -> Tensor:
     be issued.
     """
     placement = place(spec)
-    recipe = recipe_of(spec, placement)
-    drawing = _drawing(spec, recipe)
-    dtype, format_ = DTYPES[spec.dtype], FORMATS[written]
-    refuse_pair(format_, dtype, placement.fortran)
-    if 0 in spec.shape:
-        _refuse_infinite(drawing)
-    else:
-        refuse_out_of_reach(drawing.draw, spec.dtype)
-    random = placement.lattice.size > 0 and not isinstance(drawing.draw, Constant)
+    blocks = laws_of(spec, placement)
+    refuse_pair(FORMATS[written], DTYPES[spec.dtype], placement.fortran)
+    for block in blocks:
+        _refuse_values(spec, block.law)
+    size = placement.lattice.size
     return Tensor(
-        spec, written, placement, recipe, drawing, head_of(spec, written, placement), random
+        spec=spec,
+        format=written,
+        placement=placement,
+        scheme=scheme_of(spec, placement),
+        blocks=blocks,
+        head=head_of(spec, written, placement),
+        uses_words=size > 0 and any(block.law.draw.uses_words for block in blocks),
+        all_equal=size == 0 or (len(blocks) == 1 and blocks[0].law.draw.all_equal),
     )
 
 
-def _drawing(spec: Spec, recipe: Recipe) -> Drawing:
-    if recipe.mode is not None and recipe.fan_number is None:
-        return NOTHING
-    return _DRAWINGS[recipe.distribution](spec, recipe)
+def _refuse_values(spec: Spec, law: Law) -> None:
+    """Refuse values that the dtype cannot hold.
 
-
-def _refuse_infinite(drawing: Drawing) -> None:
-    """Refuse numbers that no certificate can tell; an empty tensor has no values to be refused."""
-    numbers = (drawing.mean, drawing.std, drawing.limit, drawing.low, drawing.high)
+    An empty tensor has no values, but its numbers have to be ones that a certificate can tell.
+    """
+    if 0 not in spec.shape:
+        refuse_out_of_range(law.draw, spec.dtype)
+        return
+    numbers = (law.mean, law.std, law.limit, law.low, law.high)
     if not all(isfinite(number) for number in numbers if number is not None):
         problem = Problem(
             "dtype", "its std or a bound is infinite as a float64", "make the values smaller"

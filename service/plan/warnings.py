@@ -15,12 +15,11 @@ from service.initializers.framework_fans import framework_fans, unseen
 from service.initializers.gains import gain_of
 from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS
 from service.initializers.layouts import kernel_axes
-from service.initializers.schemes import AUTO
+from service.initializers.schemes import AUTO, Law, Scheme
 from service.initializers.suspicion import described, suspicion_of
-from service.plan.recipe import Recipe, activation_of, std_read_as, weight_of
+from service.plan.laws import activation_of, std_read_as, weight_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
-from service.stream.draws import Constant
 
 GAIN_IGNORES_ACTIVATION = "gain_ignores_activation"
 
@@ -49,9 +48,9 @@ def warnings_of(tensor: Tensor) -> tuple[PlanWarning, ...]:
     return tuple(PlanWarning(code, message) for code, message in found if message is not None)
 
 
-def name_warnings(random: bool, name: str) -> tuple[PlanWarning, ...]:
+def name_warnings(uses_words: bool, name: str) -> tuple[PlanWarning, ...]:
     """The warning that random values without a name deserve."""
-    return (NAME_MISSING,) if random and not name else ()
+    return (NAME_MISSING,) if uses_words and not name else ()
 
 
 NAME_MISSING = PlanWarning(
@@ -62,15 +61,15 @@ NAME_MISSING = PlanWarning(
 
 def _suspicious_layout(tensor: Tensor) -> str | None:
     spec, letters = tensor.spec, tensor.placement.letters
-    if letters is None or isinstance(tensor.drawing.draw, Constant):
+    if letters is None or tensor.law.draw.all_equal:
         return None
     suspicion = suspicion_of(letters, spec.shape, tensor.placement.layer)
     if suspicion is None:
         return None
     shape = ",".join(map(str, spec.shape))
     told = f"{shape} read as {letters} has {described(letters, spec.shape)}"
-    if tensor.recipe.fan_number is not None and tensor.drawing.std is not None:
-        told += f", with std {tensor.drawing.std:.6g}"
+    if tensor.law.mode is not None and tensor.law.std is not None:
+        told += f", with std {tensor.law.std:.6g}"
     others = (_read_as(spec, likely) for likely in suspicion.letters)
     layouts = " or ".join(f"layout={likely}" for likely in suspicion.letters)
     return f"{told}; {'; '.join(others)}: if that is meant, say {layouts}"
@@ -88,6 +87,8 @@ def _layer_guessed(tensor: Tensor) -> str | None:
     spec, placement = tensor.spec, tensor.placement
     if spec.layer is not None or spec.layout is not None or placement.layer is None:
         return None
+    if tensor.scheme.preset is not None:
+        return None
     if len(spec.shape) == 2 and (len(set(spec.shape)) == 1 or not _counts_a_fan(tensor)):
         return None
     axes = "one axis is" if len(spec.shape) == 1 else f"{len(spec.shape)} axes are"
@@ -99,24 +100,25 @@ def _layer_guessed(tensor: Tensor) -> str | None:
 
 def _counts_a_fan(tensor: Tensor) -> bool:
     """Whether a fan that sets the std is counted from the shape."""
-    spec, mode = tensor.spec, tensor.recipe.mode
+    spec, mode = tensor.spec, tensor.law.mode
     return mode is not None and any(getattr(spec, fan) is None for fan in MODES[mode])
 
 
 def _fans_differ_from_framework(tensor: Tensor) -> str | None:
     """Only the fans that the mode uses, and of those the ones that are counted."""
-    spec, recipe = tensor.spec, tensor.recipe
+    spec, mode = tensor.spec, tensor.law.mode
     framework = DEFAULT_FRAMEWORK if spec.layout is None else spec.layout
-    if framework not in FRAMEWORKS or recipe.mode is None:
+    if framework not in FRAMEWORKS or mode is None or tensor.scheme.preset is not None:
         return None
     weight = weight_of(spec, tensor.placement)
     theirs = framework_fans(framework, weight)
     if theirs is None:
         return None
     differing = [
-        (fan, getattr(theirs, fan), getattr(recipe, fan))
-        for fan in MODES[recipe.mode]
-        if getattr(spec, fan) is None and getattr(theirs, fan) != getattr(recipe, fan)
+        (fan, getattr(theirs, fan), _told_fan(tensor, fan))
+        for fan in MODES[mode]
+        if getattr(spec, fan) is None
+        and any(getattr(theirs, fan) != getattr(block.law, fan) for block in tensor.blocks)
     ]
     if not differing:
         return None
@@ -128,19 +130,24 @@ def _fans_differ_from_framework(tensor: Tensor) -> str | None:
     )
 
 
+def _told_fan(tensor: Tensor, fan: str) -> str:
+    """The fan of every block."""
+    return ",".join(str(getattr(block.law, fan)) for block in tensor.blocks)
+
+
 def _gain_ignores_activation(tensor: Tensor) -> str | None:
-    spec, recipe = tensor.spec, tensor.recipe
+    spec, law, scheme = tensor.spec, tensor.law, tensor.scheme
     said = spec.activation is not None or spec.negative_slope is not None
-    if not said or recipe.gain is None or not _has_own_gain(spec, recipe):
+    if not said or law.gain is None or not _has_own_gain(spec, scheme):
         return None
     activation = activation_of(spec)
     slope = activation.slope if spec.negative_slope is None else spec.negative_slope
     exact = gain_of(activation, "exact", slope or 0.0)
-    usual = _family(resolve_auto("dense", activation.name)) == _family(recipe.scheme.name)
-    if usual or abs(exact - recipe.gain) <= _SAME_GAIN * recipe.gain:
+    usual = _family(resolve_auto("dense", activation.name)) == _family(scheme.name)
+    if usual or abs(exact - law.gain) <= _SAME_GAIN * law.gain:
         return None
     told = (
-        f"{recipe.scheme.name} has gain {recipe.gain:.6g} whatever the activation; the one that "
+        f"{scheme.name} has gain {law.gain:.6g} whatever the activation; the one that "
         f"keeps the variance through {activation.name} is {exact:.6g}"
     )
     if activation.pytorch_gain is not None:
@@ -148,10 +155,13 @@ def _gain_ignores_activation(tensor: Tensor) -> str | None:
     return f"{told}: give gain={exact:.6g}, or scheme=variance_scaling"
 
 
-def _has_own_gain(spec: Spec, recipe: Recipe) -> bool:
-    """Whether the gain comes from the scheme alone: nobody gave it, and no activation sets it."""
+def _has_own_gain(spec: Spec, scheme: Scheme) -> bool:
+    """Whether the gain comes from the scheme alone: not given, and not set by the activation.
+
+    Presets are left out: their gain is the framework's own, and was asked for by name.
+    """
     given = spec.gain is not None or spec.scale is not None
-    return spec.scheme != AUTO and not given and recipe.scheme.gain in ("one", "he")
+    return spec.scheme != AUTO and not given and scheme.gain in ("one", "he") and not scheme.preset
 
 
 def _family(scheme: str) -> str:
@@ -160,37 +170,48 @@ def _family(scheme: str) -> str:
 
 
 def _multiplier_assumed(tensor: Tensor) -> str | None:
-    spec, recipe = tensor.spec, tensor.recipe
+    spec = tensor.spec
     weight = weight_of(spec, tensor.placement)
     assumed = weight.depthwise and "E" not in weight.letters and spec.groups is None
-    if not assumed or recipe.mode is None or spec.fan_out is not None:
+    if not assumed or tensor.law.mode is None or spec.fan_out is not None:
         return None
     outputs = weight.count("O")
     return (
         f"the letters {weight.letters} do not show how many of the {outputs} outputs belong to one "
-        f"input, and one was assumed, so fan_out is {recipe.fan_out}: say groups={outputs}, or as "
+        f"input, and one was assumed, so fan_out is "
+        f"{_told_fan(tensor, 'fan_out')}: say groups={outputs}, or as "
         "many groups as there are inputs"
     )
 
 
 def _std_is_parents(tensor: Tensor) -> str | None:
-    spec, drawing = tensor.spec, tensor.drawing
-    cut = tensor.recipe.distribution == "truncated_normal" and spec.low is not None
-    if not cut or spec.std_kind == "parent" or drawing.std is None or drawing.parent_std is None:
+    spec, law = tensor.spec, tensor.law
+    cut = law.distribution == "truncated_normal" and spec.low is not None
+    if not cut or spec.std_kind == "parent" or law.std is None or law.parent_std is None:
         return None
-    if abs(drawing.parent_std - drawing.std) <= SAME_STD * drawing.parent_std:
+    if abs(law.parent_std - law.std) <= SAME_STD * law.parent_std:
         return None
     return (
-        f"with low and high, std {drawing.parent_std:.6g} is that of the normal before it is cut; "
-        f"the values have std {drawing.std:.6g}: give bounds instead of low and high to set the "
+        f"with low and high, std {law.parent_std:.6g} is that of the normal before it is cut; "
+        f"the values have std {law.std:.6g}: give bounds instead of low and high to set the "
         "std of the values, or std_kind=parent if this is meant"
     )
 
 
 def _rounded(tensor: Tensor) -> str | None:
-    """What rounding makes of the std, the mean, or a single value, from one per cent on."""
-    asked, dtype = tensor.drawing, tensor.spec.dtype
-    if tensor.empty or asked.std is None or is_fine(asked, dtype):
+    """What rounding makes of the first block that it changes much."""
+    if tensor.empty:
+        return None
+    told = (_rounded_law(block.law, tensor.spec.dtype) for block in tensor.blocks)
+    return next((message for message in told if message is not None), None)
+
+
+def _rounded_law(asked: Law, dtype: str) -> str | None:
+    """What rounding makes of the std, the mean, or a single value, from one per cent on.
+
+    Zeros that the law itself has are no effect of rounding.
+    """
+    if asked.std is None or is_fine(asked, dtype):
         return None
     told = rounded(asked, dtype)
     size, shift = max(abs(asked.mean), asked.std), abs(told.mean - asked.mean)
@@ -200,7 +221,7 @@ def _rounded(tensor: Tensor) -> str | None:
     if asked.std > 0 and told.distinct == 1:
         every = "every value is" if told.lowest == told.highest else "all but very few values are"
         return f"in {dtype} {every} {told.mean:.6g}{wider}"
-    if asked.std > 0 and told.zeros > _MUCH:
+    if asked.std > 0 and told.zeros > _MUCH + _own_zeros(asked):
         return (
             f"in {dtype} {100 * told.zeros:.3g} % of the values round to 0, and the std of all "
             f"values is {told.std:.6g}{wider}"
@@ -211,6 +232,11 @@ def _rounded(tensor: Tensor) -> str | None:
             f"{asked.mean:.6g} and {asked.std:.6g}{wider}"
         )
     return None
+
+
+def _own_zeros(law: Law) -> float:
+    """The share of values that are 0 before they are rounded."""
+    return next((share for value, share in law.levels or () if value == 0), 0.0)
 
 
 _TABLE: dict[str, Callable[[Tensor], str | None]] = {

@@ -110,7 +110,7 @@ class IndexFunction:
     all_equal: ClassVar[bool] = False
 
     function: Callable[..., Float64]
-    numbers: tuple[int, ...]
+    numbers: tuple[float, ...]
     low: float
     high: float
 
@@ -133,14 +133,13 @@ class Orthogonal:
     distance: int
 
 
-Elementwise = (
+Draw = (
     Constant
     | SymmetricUniform
     | UniformBetween
     | Normal
     | SymmetricTruncatedNormal
     | TruncatedNormalBetween
+    | IndexFunction
+    | Orthogonal
 )
-"""Draws whose element is a function of that element's own words: the elementwise ones."""
-
-Draw = Elementwise | IndexFunction | Orthogonal

@@ -35,8 +35,8 @@ def weights(url: str) -> Array:
     """The tensor at a weights_url."""
     planned = fetched(url)
     body = b"".join(map(bytes, TensorBody(planned).chunks()))
-    values = np.frombuffer(body[len(planned.head) :], np.float32)
-    return values.reshape(planned.shape).astype(np.float64)
+    values = np.frombuffer(body[len(planned.tensor.head) :], np.float32)
+    return values.reshape(planned.tensor.placement.shape).astype(np.float64)
 
 
 def log_variance(activation: str, seed: int, scheme: str = "") -> float:

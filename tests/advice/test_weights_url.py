@@ -66,7 +66,7 @@ def test_the_weights_url_is_of_what_was_recommended(query: str) -> None:
     assert "scheme=auto" not in answer.weights_url
     assert (facts.std, facts.mean, facts.limit) == (answer.std, answer.mean, answer.limit)
     assert (facts.scheme, facts.gain) == (answer.scheme, answer.gain)
-    assert (planned.canonical or "").replace("&seed=1", "", "seed=" not in answer.weights_url) == (
+    assert (planned.url or "").replace("&seed=1", "", "seed=" not in answer.weights_url) == (
         answer.weights_url
     )
     json.dumps(answer.as_dict(), allow_nan=False)

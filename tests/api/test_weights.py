@@ -51,12 +51,15 @@ def reference_bytes(fields: dict[str, str], form: str) -> bytes:
     """The file that the reference implementation makes, element by element."""
     query = "&".join(f"{field}={text}" for field, text in fields.items())
     planned = plan(parse_query(query.encode()), form, max_bytes=2**44)
-    lattice = planned.lattice
+    lattice = planned.tensor.placement.lattice
     axes = [np.arange(n) * s for n, s in zip(lattice.extents, lattice.strides, strict=True)]
     numbers = lattice.offset + sum(np.ix_(*axes)).reshape(-1)  # type: ignore[union-attr]
     words = Words(int(fields["seed"]), stream_of(fields["name"]))
-    values = [element_bytes(planned.draw, planned.dtype, words, int(n), 1) for n in numbers]
-    return planned.head + b"".join(values)
+    values = [
+        element_bytes(planned.tensor.law.draw, planned.spec.dtype, words, int(n), 1)
+        for n in numbers
+    ]
+    return planned.tensor.head + b"".join(values)
 
 
 @pytest.mark.parametrize(("form", "dtype", "order", "part"), CARRIED)

@@ -71,6 +71,7 @@ def exact_fans(weight: Weight) -> tuple[Fraction, Fraction]:
     strides = weight.stride * (len(weight.letters) if len(weight.stride) == 1 else 1)
     axes = sum(letter in "DHW" for letter in weight.letters)
     stride, groups = prod(strides[:axes]), weight.groups or 1
+    assert isinstance(weight.parts, int)
     if weight.transposed:
         return Fraction(inputs * kernel, groups * stride), Fraction(outputs * kernel, weight.parts)
     return Fraction(inputs * kernel), Fraction(outputs * kernel, groups * weight.parts * stride)
@@ -130,6 +131,7 @@ def test_inputs_and_outputs_account_for_every_weight(weight: Weight) -> None:
     inputs, outputs = (inputs, outputs * groups) if still.transposed else (inputs * groups, outputs)
     elements, fans = still.count("OIDHW"), counted(still)
     assert fans.fan_in * outputs == elements
+    assert isinstance(weight.parts, int)
     assert fans.fan_out * inputs * weight.parts == pytest.approx(elements, rel=1e-15)
 
 

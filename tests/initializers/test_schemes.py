@@ -3,14 +3,15 @@
 import pytest
 
 from service.errors import UnreadableError
+from service.fields import parse_query, write_value
+from service.fields.types import DISTRIBUTIONS
 from service.initializers.fans import MODES
-from service.initializers.schemes import SCHEMES, find_scheme
+from service.initializers.schemes import NUMBER_FIELDS, SCHEMES, find_scheme
+from service.plan import plan
+from service.stream.draws import IndexFunction, Orthogonal
 
-FIELDS = (
-    "fan_in", "fan_out", "mode", "distribution", "gain", "gain_rule", "scale", "mean", "std",
-    "std_kind", "low", "high", "bounds", "value",
-)  # fmt: skip
-DISTRIBUTIONS = ("constant", "normal", "uniform", "truncated_normal")
+NEEDED = {"constant": "&value=0.5", "uniform": "&low=-0.1&high=0.3"}
+"""What a scheme cannot do without."""
 
 
 @pytest.mark.parametrize(
@@ -29,19 +30,22 @@ DISTRIBUTIONS = ("constant", "normal", "uniform", "truncated_normal")
         ("glorot_uniform", "uniform", "fan_avg", "one"),
         ("he_normal", "normal", "fan_in", "he"),
         ("he_uniform", "uniform", "fan_in", "he"),
+        ("identity", "deterministic", None, 1.0),
+        ("orthogonal", "orthogonal", None, 1.0),
+        ("torch.linear", "uniform", "fan_in", 0.5773502691896257),
+        ("keras.dense", "uniform", "fan_avg", "one"),
     ],
 )
 def test_what_a_bare_name_means(
-    name: str, distribution: str, mode: str | None, gain: str | None
+    name: str, distribution: str, mode: str | None, gain: str | float | None
 ) -> None:
     """Golden: the defaults behind a name are part of its revision 1."""
     scheme = SCHEMES[name]
     assert (scheme.distribution, scheme.mode, scheme.gain) == (distribution, mode, gain)
 
 
-def test_every_scheme_is_in_the_golden_table() -> None:
-    """13 schemes, and zeros and ones are the only ones that bring their value along."""
-    assert len(SCHEMES) == 13
+def test_zeros_and_ones_bring_their_value_along() -> None:
+    """No other scheme has a constant of its own."""
     assert {s.name: s.value for s in SCHEMES.values() if s.value is not None} == {
         "zeros": 0.0,
         "ones": 1.0,
@@ -52,16 +56,46 @@ def test_every_scheme_is_in_the_golden_table() -> None:
 def test_a_record_does_not_contradict_itself(name: str) -> None:
     """Words are the interface's; who has a fan has mode, gain and scale, and says so."""
     scheme = SCHEMES[name]
-    assert set(scheme.fields) <= set(FIELDS)
-    assert scheme.distribution in DISTRIBUTIONS
+    assert set(scheme.fields) <= set(NUMBER_FIELDS)
     assert set(scheme.distributions) <= set(DISTRIBUTIONS)
-    assert (scheme.mode is None) == (scheme.gain is None) == (not scheme.distributions)
+    assert (scheme.mode is None) == (not scheme.distributions)
     assert scheme.mode is None or scheme.mode in MODES
-    fan_fields = {"fan_in", "fan_out", "mode", "gain", "scale", "distribution"}
+    fan_fields = {"fan_in", "fan_out", "mode", "scale", "distribution"}
     assert fan_fields & set(scheme.fields) == (fan_fields if scheme.mode else set())
-    assert not scheme.distributions or scheme.distribution in scheme.distributions
+    assert ("gain" in scheme.fields) == (scheme.gain is not None)
+    assert not scheme.distributions or scheme.distribution == scheme.distributions[0]
     truncates = "truncated_normal" in (scheme.distribution, *scheme.distributions)
     assert ("bounds" in scheme.fields) == ("std_kind" in scheme.fields) == truncates
+    assert (scheme.preset is not None) == ("." in scheme.name)
+
+
+@pytest.mark.parametrize("name", list(SCHEMES))
+def test_a_law_does_what_the_record_says(name: str) -> None:
+    """Access and distribution are those of the draw that the law makes."""
+    scheme = SCHEMES[name]
+    query = f"shape=12,5&scheme={name}&seed=1" + NEEDED.get(name, "")
+    law = plan(parse_query(query.encode()), "raw", max_bytes=2**30).tensor.law
+    ways = {IndexFunction: "index", Orthogonal: "materialised"}
+    assert scheme.access == ways.get(type(law.draw), "elementwise")
+    assert law.distribution == scheme.distribution
+
+
+@pytest.mark.parametrize("name", list(SCHEMES))
+def test_defaults_stand_in_the_record(name: str) -> None:
+    """Saying a default changes nothing, so no other default is hidden in a formula."""
+    scheme = SCHEMES[name]
+    query = f"shape=12,5&scheme={name}&seed=1" + NEEDED.get(name, "")
+    plain = plan(parse_query(query.encode()), "raw", max_bytes=2**30).tensor
+    for field, value in scheme.defaults.given().items():
+        if field not in scheme.fields or (field == "mean" and name == "uniform"):
+            continue
+        context = query
+        if field in ("bounds", "std_kind") and scheme.distribution != "truncated_normal":
+            context += "&distribution=truncated_normal"
+        said = parse_query(f"{context}&{field}={write_value(field, value)}".encode())
+        without = plan(parse_query(context.encode()), "raw", max_bytes=2**30).tensor
+        assert plan(said, "raw", max_bytes=2**30).tensor.blocks == without.blocks
+    assert plain.scheme is scheme
 
 
 def test_only_gainless_variance_scaling_asks_for_the_rule() -> None:

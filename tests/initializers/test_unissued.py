@@ -7,10 +7,10 @@ import pytest
 from service.advice.unissued import UNISSUED
 from service.errors import UnreadableError
 from service.fields import parse_words, types
-from service.initializers import activations, layers, schemes
+from service.initializers import activations, layers
 from service.initializers.activations import find_activation
 from service.initializers.layers import find_layer
-from service.initializers.schemes import AUTO, SCHEMES, find_scheme
+from service.initializers.schemes import AUTO, SCHEMES, find_scheme, names
 from service.initializers.unissued import (
     UNISSUED_ACTIVATIONS,
     UNISSUED_DTYPES,
@@ -61,12 +61,7 @@ def test_what_recommend_speaks_of_is_known_here(named: str) -> None:
 
 
 SPELLINGS = [
-    ("orthogonal_", "Q of a normal matrix", "glorot_normal"),
     ("keras.initializers.OrthogonalRegularizer", None, ""),
-    ("nn.init.orthogonal_", "Q of a normal matrix", "glorot_normal"),
-    ("eye", "the identity matrix", "lecun_normal"),
-    ("nn.init.eye_", "the identity matrix", "lecun_normal"),
-    ("Identity", "the identity matrix", "lecun_normal"),
     ("lsuv", "divided by the std", "variance_scaling"),
     ("delta_orthogonal", "in the middle of a convolution's kernel", "lecun_normal"),
     ("known_filters", "edge detector", "he_normal"),
@@ -116,7 +111,7 @@ def test_other_frameworks_words_get_the_exact_one(field: str, word: str, meant: 
 
 
 KNOWN = {
-    "scheme": (schemes._REPLACEMENTS, {AUTO, *SCHEMES}),
+    "scheme": (names._REPLACEMENTS, {AUTO, *SCHEMES}),
     "activation": (activations._REPLACEMENTS, set(activations.ACTIVATIONS)),
     "layer": (layers._LAYER_REPLACEMENTS, set(layers.LAYERS)),
     "dtype": (types._DTYPES, set(DTYPES)),

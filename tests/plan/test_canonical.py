@@ -13,7 +13,6 @@ from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
 from service.plan import Plan, plan
 from service.plan.tensor import resolve
-from service.stream.draws import Constant
 from service.wire.dtypes import DTYPES
 
 MOST = 2**44
@@ -25,8 +24,8 @@ def planned(query: str, written: str = "npy") -> Plan:
 
 
 def silent(planned: Plan) -> Plan:
-    """The plan without its warnings, which belong to a spelling and not to a tensor."""
-    return replace(planned, warnings=())
+    """The plan without its warnings and the name asked for, which belong to a spelling."""
+    return replace(planned, warnings=(), name="")
 
 
 R = "seed=1&name=a"
@@ -121,7 +120,7 @@ CANONICAL = [
 @pytest.mark.parametrize(("query", "canonical"), CANONICAL)
 def test_a_random_tensor_has_one_url(query: str, canonical: str) -> None:
     """Fields that change nothing fall away, the others keep the table's order."""
-    assert planned(query).canonical == f"/v1/weights.npy?{canonical}{R}"
+    assert planned(query).url == f"/v1/weights.npy?{canonical}{R}"
 
 
 WRITTEN = [
@@ -144,7 +143,7 @@ def test_slices_and_orders_are_said_only_where_they_matter(query: str, rest: str
         expected = "shape=8,4&scheme=normal&slice=:0,:"
     else:
         expected = f"shape=8,4&scheme=normal&{R}{rest}"
-    assert planned(query).canonical == f"/v1/weights.npy?{expected}"
+    assert planned(query).url == f"/v1/weights.npy?{expected}"
 
 
 @pytest.mark.parametrize(
@@ -167,38 +166,36 @@ def test_constants_need_no_seed_and_a_name_only_as_a_key(
     query: str, written: str, canonical: str
 ) -> None:
     """What no random word reaches is told apart by what its file says, and by nothing else."""
-    assert planned(query, written).canonical == f"/v1/weights.{written}?{canonical}"
+    assert planned(query, written).url == f"/v1/weights.{written}?{canonical}"
     assert not planned(query, written).needs_seed
 
 
 def test_a_fan_that_an_answer_tells_keeps_the_field_that_makes_it() -> None:
     """groups leaves he_normal's bytes alone, but not the fan_out of its headers."""
     grouped = planned(f"shape=8,4,3,3&groups=2&scheme=he_normal&{R}")
-    assert grouped.canonical is not None
-    assert "groups=2" in grouped.canonical
+    assert "groups=2" in grouped.url
     assert (grouped.facts.fan_in, grouped.facts.fan_out) == (36, 36)
 
 
 def test_a_seed_that_is_needed_has_to_come_first() -> None:
-    """Without one there is no URL; with one the plan is that of its canonical URL."""
+    """Without one the URL has none; with one the plan is that of its canonical URL."""
     spec = parse_query(b"shape=8,4&name=a")
     assert plan(spec, "npy", max_bytes=MOST).needs_seed
-    assert plan(spec, "npy", max_bytes=MOST).canonical is None
+    assert "seed" not in plan(spec, "npy", max_bytes=MOST).url
     settled = plan(with_seed(spec, 1), "npy", max_bytes=MOST)
     assert silent(settled) == silent(planned(f"shape=8,4&scheme=glorot_uniform&{R}"))
 
 
 def test_the_longest_name_fits_into_a_url() -> None:
     """512 bytes that all need escapes leave 400 for the rest."""
-    url = planned(f"shape=8,4&seed=1&name={'é' * 256}").canonical
-    assert url is not None
+    url = planned(f"shape=8,4&seed=1&name={'é' * 256}").url
     assert len(url) == 1596
 
 
 def test_a_url_that_not_every_proxy_carries_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit there is no canonical URL, so there is no tensor."""
     monkeypatch.setattr("service.plan.canonical.MOST_URL_BYTES", 56)
-    assert planned("shape=8,4&scheme=he_normal&seed=1&name=a").canonical is not None
+    assert len(planned("shape=8,4&scheme=he_normal&seed=1&name=a").url) == 56
     with pytest.raises(ImpossibleError) as refused:
         planned("shape=8,4&scheme=he_normal&seed=1&name=ab")
     assert refused.value.reason == "spec_too_long"
@@ -219,7 +216,7 @@ COUNTS = st.sampled_from([1, 2, 3, 4])
 OPTIONAL = {
     "layer": st.sampled_from([None, *LAYERS]),
     "groups": st.none() | COUNTS,
-    "parts": COUNTS,
+    "parts": COUNTS | st.sampled_from([(1, 2), (2, 2), (3, 1), (1, 1, 2)]),
     "stride": st.sampled_from([(1,), (2,), (1, 1), (2, 2), (2, 1)]),
     "fan_in": st.none() | COUNTS | st.just(13.5),
     "fan_out": st.none() | COUNTS | st.just(0.75),
@@ -264,8 +261,7 @@ def leads_to_itself(spec: Spec, written: str) -> None:
         first = plan(spec, written, max_bytes=MOST)
     except FaninError:
         assume(False)
-    assert first.canonical is not None
-    query = first.canonical.partition("?")[2].encode()
+    query = first.url.partition("?")[2].encode()
     assert silent(plan(parse_query(query), written, max_bytes=MOST)) == silent(first)
 
 
@@ -299,8 +295,8 @@ def test_the_canonical_spec_means_what_the_given_one_meant(spec: Spec) -> None:
         canonical = plan(spec, "npy", max_bytes=MOST)
     except FaninError:
         assume(False)
-    assert canonical.draw == meant.drawing.draw
-    assert canonical.head == meant.head
-    if not isinstance(canonical.draw, Constant) and canonical.lattice.size:
-        assert canonical.lattice == meant.placement.lattice
+    assert canonical.tensor.blocks == meant.blocks
+    assert canonical.tensor.head == meant.head
+    if not canonical.tensor.all_equal:
+        assert canonical.tensor.placement.lattice == meant.placement.lattice
         assert (canonical.spec.seed, canonical.spec.name) == (spec.seed, spec.name)

@@ -64,6 +64,8 @@ TOLD = {
         "json": {"url": f"/v1/weights.json?{SLICED}", "bytes": None},
     },
     "warnings": [],
+    "access": "elementwise",
+    "blocks": [],
 }
 
 

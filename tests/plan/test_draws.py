@@ -63,14 +63,14 @@ DRAWS: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("query", "draw"), DRAWS)
 def test_a_scheme_is_a_draw(query: str, draw: object) -> None:
     """std = gain sqrt(1/n) and limit = gain sqrt(3/n), multiplied in this order."""
-    assert planned(query).draw == draw
+    assert planned(query).tensor.law.draw == draw
 
 
 def test_a_truncated_normal_has_the_std_that_was_asked_for() -> None:
     """Cut at 2 sigma by default, and made wider before by as much as that costs."""
     found = planned("scheme=truncated_normal&std=0.02&mean=1")
     parent = 0.02 / TWO_SIGMA
-    assert found.draw == SymmetricTruncatedNormal(
+    assert found.tensor.law.draw == SymmetricTruncatedNormal(
         mean=1.0,
         std=parent,
         mass=0.4772498680518208,
@@ -86,7 +86,7 @@ def test_a_truncated_normal_has_the_std_that_was_asked_for() -> None:
 def test_the_parents_std_can_be_asked_for() -> None:
     """std_kind=parent is what TensorFlow and PyTorch mean; the std is told as it is."""
     found = planned("scheme=truncated_normal&std=0.02&std_kind=parent")
-    assert found.draw.std == 0.02  # type: ignore[union-attr]
+    assert found.tensor.law.draw.std == 0.02  # type: ignore[union-attr]
     assert found.facts.std == TWO_SIGMA * 0.02
     assert found.facts.limit == 0.04
 
@@ -94,15 +94,15 @@ def test_the_parents_std_can_be_asked_for() -> None:
 def test_a_named_scheme_can_be_truncated() -> None:
     """he_normal of the Keras meaning: the std is He's, the cut at 2 sigma of the parent."""
     found = planned("scheme=he_normal&distribution=truncated_normal")
-    assert found.draw.std == 0.25000000000000006 / TWO_SIGMA  # type: ignore[union-attr]
+    assert found.tensor.law.draw.std == 0.25000000000000006 / TWO_SIGMA  # type: ignore[union-attr]
     assert found.facts.std == 0.25000000000000006
 
 
 def test_bounds_need_not_be_symmetric() -> None:
     """With -1 < z < 3 the mean moves up by 0.2828 sigma and the std is 0.7849 of the parent's."""
     found = planned("scheme=truncated_normal&std=1&std_kind=parent&bounds=-1,3")
-    assert isinstance(found.draw, TruncatedNormalBetween)
-    assert (found.draw.low, found.draw.high) == (-1.0, 3.0)
+    assert isinstance(found.tensor.law.draw, TruncatedNormalBetween)
+    assert (found.tensor.law.draw.low, found.tensor.law.draw.high) == (-1.0, 3.0)
     # From mpmath with 30 digits, by the formulas of service.initializers.truncation.
     assert found.facts.mean == 0.282786110727154007719774
     assert found.facts.std == 0.784946963404426003855750
@@ -111,7 +111,7 @@ def test_bounds_need_not_be_symmetric() -> None:
 def test_absolute_bounds_are_never_corrected() -> None:
     """PyTorch's trunc_normal_(std=0.02, a=-2, b=2) cuts at 100 sigma, and it shows."""
     found = planned("scheme=truncated_normal&std=0.02&low=-2&high=2")
-    assert found.draw == SymmetricTruncatedNormal(0.0, 0.02, 0.5, 0.0, -2.0, 2.0)
+    assert found.tensor.law.draw == SymmetricTruncatedNormal(0.0, 0.02, 0.5, 0.0, -2.0, 2.0)
     assert found.facts.bounds == (-100.0, 100.0)
     assert found.facts.std == 0.02
 
@@ -119,8 +119,8 @@ def test_absolute_bounds_are_never_corrected() -> None:
 def test_absolute_bounds_may_lie_on_one_side() -> None:
     """Bounds that are not symmetric about the mean stay where they were put."""
     found = planned("scheme=truncated_normal&mean=1&low=1&high=2")
-    assert isinstance(found.draw, TruncatedNormalBetween)
-    assert (found.draw.low, found.draw.high) == (1.0, 2.0)
+    assert isinstance(found.tensor.law.draw, TruncatedNormalBetween)
+    assert (found.tensor.law.draw.low, found.tensor.law.draw.high) == (1.0, 2.0)
     assert found.facts.bounds == (0.0, 1.0)
 
 

@@ -13,6 +13,10 @@ NEEDED = {"constant": "&value=0.5", "uniform": "&std=0.1"}
 """What a scheme cannot do without."""
 
 LAYER = "shape=12,4,3,3&layer=conv2d&activation=gelu&seed=1&name=a"
+DENSE = "shape=12,4&layer=dense&activation=gelu&seed=1&name=a"
+
+TWO_AXES = [name for name, scheme in SCHEMES.items() if scheme.preset or name == "identity"]
+"""Schemes that fill two axes alone."""
 
 VALUES = {
     "fan_in": ("7", "13.5"),
@@ -50,7 +54,8 @@ def planned(query: str) -> Plan | None:
 def base(scheme: str, context: str) -> str:
     """A request for the scheme, with what it cannot do without."""
     needed = "" if "low=" in context else NEEDED.get(scheme, "")
-    return f"{LAYER}&scheme={scheme}{needed}{context}"
+    layer = DENSE if scheme in TWO_AXES else LAYER
+    return f"{layer}&scheme={scheme}{needed}{context}"
 
 
 def with_field(query: str, field: str, value: str) -> str:
@@ -113,11 +118,56 @@ def test_a_scheme_takes_the_fields_it_lists_and_no_other(scheme: str) -> None:
         "negative_slope=0.2",
     ],
 )
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name not in TWO_AXES])
 def test_every_scheme_takes_what_describes_the_layer(scheme: str, described: str) -> None:
     """Whether or not it looks at it: a client may describe all layers alike."""
     query = f"shape=12,4,3,12&seed=1&name=a&scheme={scheme}{NEEDED.get(scheme, '')}&{described}"
     assert planned(query) is not None
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        "layer=dense",
+        "layout=OI",
+        "layout=IO",
+        "layout=keras&layer=dense",
+        "groups=3",
+        "parts=2",
+        "parts=4,4,2,2",
+        "stride=1",
+        "activation=leaky_relu&negative_slope=0.2",
+        "negative_slope=0.2",
+    ],
+)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_takes_what_describes_a_dense_layer(scheme: str, described: str) -> None:
+    """The same with two axes, which every scheme fills, and with parts of any heights."""
+    query = f"shape=12,12&seed=1&name=a&scheme={scheme}{NEEDED.get(scheme, '')}&{described}"
+    assert planned(query) is not None
+
+
+@pytest.mark.parametrize(
+    ("described", "reason"),
+    [
+        ("layer=conv1d", "layout_mismatch"),
+        ("layout=OIH", "layout_mismatch"),
+        ("groups=5", "impossible_groups"),
+        ("parts=5", "impossible_parts"),
+        ("parts=5,5", "impossible_parts"),
+        ("stride=2", "stride_mismatch"),
+        ("activation=relu&negative_slope=0.2", "slope_not_taken"),
+    ],
+)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_scheme_takes_a_dense_layer_that_cannot_be(
+    scheme: str, described: str, reason: str
+) -> None:
+    """Two axes again, presets and identity among the schemes."""
+    query = f"shape=12,12&seed=1&name=a&scheme={scheme}{NEEDED.get(scheme, '')}&{described}"
+    with pytest.raises(ImpossibleError) as refused:
+        plan(parse_query(query.encode()), "npy", max_bytes=2**44)
+    assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -132,7 +182,7 @@ def test_every_scheme_takes_what_describes_the_layer(scheme: str, described: str
         ("activation=relu&negative_slope=0.2", "slope_not_taken"),
     ],
 )
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name not in TWO_AXES])
 def test_no_scheme_takes_a_layer_that_cannot_be(scheme: str, described: str, reason: str) -> None:
     """Zeros included: the description is wrong, whatever fills the tensor."""
     query = f"shape=12,4,3,3&seed=1&name=a&scheme={scheme}{NEEDED.get(scheme, '')}&{described}"

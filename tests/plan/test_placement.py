@@ -139,5 +139,5 @@ def test_sizes_beyond_32_bits_are_exact() -> None:
     """2^40 elements: a slice at the far end has its offset to the last digit."""
     spec = Spec(shape=(2**20, 2**20), layout="IO", scheme="normal", seed=1, slice="1048575:,5:6")
     far = plan(spec, "raw", max_bytes=2**44)
-    assert far.lattice == Lattice(6291455, (1, 1), (1, 1048576))
-    assert far.length == 4
+    assert far.tensor.placement.lattice == Lattice(6291455, (1, 1), (1, 1048576))
+    assert far.tensor.length == 4

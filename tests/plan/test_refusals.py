@@ -251,7 +251,7 @@ def test_what_is_just_possible_is_planned(query: str) -> None:
     """The refusals above are as narrow as they say: 464 is halfway to what float8 lacks."""
     shape = "" if "shape=" in query else "shape=8,4&"
     spec = parse_query(f"{shape}seed=1&name=a&{query}".encode())
-    assert plan(spec, "raw", max_bytes=MOST).canonical is not None
+    assert plan(spec, "raw", max_bytes=MOST).url is not None
 
 
 def test_a_refusal_names_the_scheme_that_auto_is() -> None:
@@ -273,7 +273,7 @@ def test_formats_refuse_what_they_cannot_carry() -> None:
     assert no_dtype.value.reason == "format_cannot_carry_dtype"
     assert no_order.value.reason == "format_cannot_carry_order"
     row = parse_query(b"shape=1,4&scheme=normal&seed=1&order=F")
-    assert plan(row, "safetensors", max_bytes=MOST).canonical is not None
+    assert plan(row, "safetensors", max_bytes=MOST).url is not None
 
 
 def test_the_limit_is_the_whole_tensors_and_says_what_is_possible() -> None:
@@ -283,7 +283,7 @@ def test_the_limit_is_the_whole_tensors_and_says_what_is_possible() -> None:
         plan(spec, "npy", max_bytes=8000)
     assert refused.value.reason == "too_large"
     assert "float64 tensors have at most 1000 elements" in refused.value.problems[0].hint
-    assert plan(spec, "npy", max_bytes=8008).length == 136
+    assert plan(spec, "npy", max_bytes=8008).tensor.length == 136
 
 
 NUMBERS = st.sampled_from(

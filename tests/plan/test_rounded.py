@@ -15,7 +15,7 @@ from mpmath import mp, mpf
 
 from service.errors import FaninError
 from service.fields import Spec, parse_query
-from service.plan.drawing import Drawing
+from service.initializers.schemes import Law
 from service.plan.rounded import Rounded, is_fine, rounded
 from service.plan.tensor import resolve
 from service.stream.address import Address
@@ -38,15 +38,15 @@ SIX_DIGITS = 5.1e-6
 """The most that rounding to six digits takes off, relatively, and a little for the other side."""
 
 
-def drawing_of(query: str) -> Drawing:
-    """The drawing of a query about a tensor of four elements."""
-    return resolve(parse_query(f"shape=4&seed=1&name=a&{query}".encode()), "raw").drawing
+def law_of(query: str) -> Law:
+    """The law of a query about a tensor of four elements."""
+    return resolve(parse_query(f"shape=4&seed=1&name=a&{query}".encode()), "raw").law
 
 
 def told(query: str) -> Rounded:
     """What is told of it in the dtype of the query, float32 if it names none."""
     _, _, dtype = query.partition("dtype=")
-    return rounded(drawing_of(query), dtype or "float32")
+    return rounded(law_of(query), dtype or "float32")
 
 
 def sample(draw: Draw, dtype: str) -> Values:
@@ -79,7 +79,7 @@ def test_a_sample_that_is_cast_agrees(query: str) -> None:
     What rounding adds to mean and variance is compared apart: both samples being one, its
     standard error is far smaller. Six digits of std leave twice their error in its square.
     """
-    drawing = drawing_of(query)
+    drawing = law_of(query)
     singles = sample(drawing.draw, "float32")
     for dtype, type_ in NARROW.items():
         facts, cast = rounded(drawing, dtype), singles.astype(type_).astype(np.float64)
@@ -107,7 +107,7 @@ def _near(values: Values, expected: float, unit: float) -> None:
 
 def test_the_sample_can_disagree() -> None:
     """A negative control: 1 % of std more, and what rounding adds, are both noticed."""
-    singles = sample(drawing_of("scheme=normal&std=0.02").draw, "float32")
+    singles = sample(law_of("scheme=normal&std=0.02").draw, "float32")
     facts = told("scheme=normal&std=0.0202&dtype=float8_e5m2")
     squares = singles.astype(ml_dtypes.float8_e5m2).astype(np.float64) ** 2
     with pytest.raises(AssertionError):
@@ -134,7 +134,7 @@ def test_the_sample_can_disagree() -> None:
 def test_a_coarse_grid_of_a_wide_dtype_agrees_with_a_sample(query: str) -> None:
     """float32 and float64 where they have few numbers to a standard deviation."""
     facts = told(query)
-    drawing = drawing_of(query)
+    drawing = law_of(query)
     values = sample(drawing.draw, "float64" if "float64" in query else "float32")
     away = (values - facts.mean) / facts.std
     _near(away, 0.0, SIX_DIGITS)
@@ -158,7 +158,7 @@ def test_a_coarse_grid_of_a_wide_dtype_agrees_with_a_sample(query: str) -> None:
 )
 def test_every_value_of_a_uniform(query: str, dtype: str) -> None:
     """All 2^24 of them, cast: nothing is left to chance, and every told digit is right."""
-    drawing = drawing_of(query)
+    drawing = law_of(query)
     words = (np.arange(2**25, dtype=np.uint32) << np.uint32(7)).reshape(-1, 4)
     cast = values32(drawing.draw, words).astype(NARROW[dtype]).astype(np.float64)
     facts = rounded(drawing, dtype)
@@ -174,7 +174,7 @@ def by_mpmath(query: str, dtype: str) -> tuple[float, float, float, int]:
 
     Of a normal, or one cut at 2 sigma; ties are left aside, which moves an edge by 2^-24 of it.
     """
-    drawing = drawing_of(query)
+    drawing = law_of(query)
     parent = drawing.parent_std or drawing.std
     numbers = np.arange(256, dtype=np.uint8).view(NARROW[dtype]).astype(np.float64)
     numbers = np.unique(numbers[np.isfinite(numbers)])
@@ -210,7 +210,7 @@ def by_mpmath(query: str, dtype: str) -> tuple[float, float, float, int]:
 )
 def test_digits_of_float8_agree_with_mpmath(query: str, dtype: str) -> None:
     """All six: what moves an edge by 2^-24 of it moves a probability by less than 1e-6."""
-    facts = rounded(drawing_of(query), dtype)
+    facts = rounded(law_of(query), dtype)
     mean, std, zeros, distinct = by_mpmath(query, dtype)
     assert facts.mean == pytest.approx(mean, rel=6e-6, abs=1e-15)
     assert facts.std == pytest.approx(std, rel=6e-6)
@@ -327,7 +327,7 @@ def test_numbers_too_small_to_count_are_left_out(
     """The sum over all 33,201 numbers of bfloat16 within reach, or more, has the same digits."""
     facts = told(f"{query}&dtype=bfloat16")
     monkeypatch.setattr("service.plan.rounded._least_that_counts", lambda draw, std: 0.0)
-    assert rounded.__wrapped__(drawing_of(query), "bfloat16") == facts
+    assert rounded.__wrapped__(law_of(query), "bfloat16") == facts
 
 
 PINNED = [
@@ -424,7 +424,7 @@ def test_the_ends_of_float64_agree_with_a_sample(query: str) -> None:
     2^20 values: the standard error of std is 0.07 % of itself for a normal, and below 0.2 % for
     every case here; five of them are allowed. Numbers of probability below 2^-18 may be missing.
     """
-    drawing = drawing_of(f"{query}&dtype=float64")
+    drawing = law_of(f"{query}&dtype=float64")
     facts = rounded(drawing, "float64")
     values = sample(drawing.draw, "float64")
     unit = float(np.diff(np.unique(values)).min())
@@ -440,7 +440,7 @@ def test_the_ends_of_float64_agree_with_a_sample(query: str) -> None:
 def test_a_sum_about_a_rounded_mean_would_be_wrong() -> None:
     """Negative control: the std of 1.0959e-13 that such a sum gave is beyond the tolerance."""
     facts = rounded(
-        drawing_of("scheme=truncated_normal&mean=1000&std=1e-13&bounds=-1,2&dtype=float64"),
+        law_of("scheme=truncated_normal&mean=1000&std=1e-13&bounds=-1,2&dtype=float64"),
         "float64",
     )
     assert facts.std == 1.05138e-13
@@ -452,7 +452,7 @@ def test_a_sum_about_a_rounded_mean_would_be_wrong() -> None:
 def test_a_fine_grid_changes_next_to_nothing(spec: Spec) -> None:
     """What `is_fine` spares: std within 0.1 %, mean within 1 % of std, zeros below 1 %."""
     try:
-        drawing = resolve(spec, "raw").drawing
+        drawing = resolve(spec, "raw").law
     except FaninError:
         assume(False)
     assume(is_fine(drawing, spec.dtype) and drawing.std is not None)
@@ -467,7 +467,7 @@ def test_a_fine_grid_changes_next_to_nothing(spec: Spec) -> None:
 def test_what_is_told_is_possible(spec: Spec) -> None:
     """Finite, in order, and probabilities: of whatever is issued at all."""
     try:
-        drawing = resolve(spec, "raw").drawing
+        drawing = resolve(spec, "raw").law
     except FaninError:
         return
     facts = rounded(drawing, spec.dtype)

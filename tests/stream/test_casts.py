@@ -195,10 +195,11 @@ def measured(query: str, dtype: str) -> Change:
         max_bytes=2**30,
     )
     single = np.frombuffer(
-        kernel_bytes(planned.draw, "float32", ADDRESS, planned.lattice), np.float32
+        kernel_bytes(planned.tensor.law.draw, "float32", ADDRESS, planned.tensor.placement.lattice),
+        np.float32,
     )
-    found = kernel_bytes(planned.draw, dtype, ADDRESS, planned.lattice)
-    now, before = cast(single, dtype), clamped_in_dtype(single, planned.draw, dtype)
+    found = kernel_bytes(planned.tensor.law.draw, dtype, ADDRESS, planned.tensor.placement.lattice)
+    now, before = cast(single, dtype), clamped_in_dtype(single, planned.tensor.law.draw, dtype)
     assert found == now.tobytes()
     std = single.astype(np.float64).std()
     return Change(

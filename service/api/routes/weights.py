@@ -20,8 +20,8 @@ from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TensorBody
 from service.fields import parse_json, parse_query
+from service.plan import Plan, seeded_plan
 from service.plan.canonical import MOST_URL_BYTES, PATH
-from service.plan.issuing import Issue, issue
 from service.wire.formats import FORMATS
 
 ANSWERS_KEPT = 512
@@ -75,21 +75,21 @@ class Issuer:
     async def certificate(self, request: Request) -> Response:
         """Every fact about the tensor that the query asks for."""
         target = _target(request)
-        issued = issue(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
-        location = location_header(issued, target)
-        if issued.drawn:
-            return json_response(issued.certificate(), {"Cache-Control": "no-store"} | location)
-        return document(request, issued.certificate(), location)
+        plan = seeded_plan(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
+        location = location_header(plan, target)
+        if plan.drawn:
+            return json_response(plan.certificate_text(), {"Cache-Control": "no-store"} | location)
+        return document(request, plan.certificate_text(), location)
 
     async def post(self, request: Request) -> ASGIApp:
         """The tensor that a JSON body asks for: not to be kept, but its URL may be."""
         spec, form = parse_json(await json_body(request))
-        issued = issue(spec, form, max_bytes=self.max_bytes)
-        headers = {"Cache-Control": "no-store", "Link": f'<{issued.url}>; rel="canonical"'}
+        plan = seeded_plan(spec, form, max_bytes=self.max_bytes)
+        headers = {"Cache-Control": "no-store", "Link": f'<{plan.url}>; rel="canonical"'}
         if form == "json":
-            return json_response(issued.certificate(), headers)
+            return json_response(plan.certificate_text(), headers)
         self.readiness.require()
-        return TensorResponse(TensorBody(issued.plan), _headers(issued, headers), self.pool)
+        return TensorResponse(TensorBody(plan), _headers(plan, headers), self.pool)
 
 
 def _answer(form: str, target: bytes, max_bytes: int) -> Answer:
@@ -121,15 +121,15 @@ def _kept_answer(form: str, target: bytes, max_bytes: int) -> Answer:
 
 
 def _new_answer(form: str, target: bytes, max_bytes: int) -> Answer:
-    issued = issue(parse_query(_query(target)), form, max_bytes=max_bytes)
-    tag = tensor_tag(issued)
-    caching = caching_headers(issued, tag, target)
-    headers = _headers(issued, caching)
-    return Answer(issued.drawn, tag, caching, headers, TensorBody(issued.plan))
+    plan = seeded_plan(parse_query(_query(target)), form, max_bytes=max_bytes)
+    tag = tensor_tag(plan)
+    caching = caching_headers(plan, tag, target)
+    headers = _headers(plan, caching)
+    return Answer(plan.drawn, tag, caching, headers, TensorBody(plan))
 
 
-def _headers(issued: Issue, caching: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    everything = fact_headers(issued) | caching
+def _headers(plan: Plan, caching: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    everything = fact_headers(plan) | caching
     return [(name.lower().encode(), value.encode()) for name, value in everything.items()]
 
 

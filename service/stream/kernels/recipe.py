@@ -10,8 +10,10 @@ from service.stream.address import Address
 from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,
-    Elementwise,
+    Draw,
+    IndexFunction,
     Normal,
+    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -37,7 +39,7 @@ class Recipe(NamedTuple):
     bounds: npt.NDArray[np.float64]
 
 
-def recipe(draw: Elementwise, dtype: str, address: Address) -> Recipe:
+def recipe(draw: Draw, dtype: str, address: Address) -> Recipe:
     """Round the draw's constants as docs/stream-v1.md says and lay them out for the kernels."""
     kind, constants = _wide(draw) if dtype == "float64" else _narrow(draw)
     table = np.zeros(kinds.CONSTANTS, np.float64)
@@ -55,7 +57,7 @@ def recipe(draw: Elementwise, dtype: str, address: Address) -> Recipe:
     )
 
 
-def _narrow(draw: Elementwise) -> tuple[int, tuple[float, ...]]:
+def _narrow(draw: Draw) -> tuple[int, tuple[float, ...]]:
     """Kind and constants where float32 is the canonical value."""
     match draw:
         case Constant(value):
@@ -74,9 +76,11 @@ def _narrow(draw: Elementwise) -> tuple[int, tuple[float, ...]]:
         case TruncatedNormalBetween(mean, std, below, mass, above):
             constants = (below, mass, above, std, mean or NOTHING_ADDED)
             return kinds.TRUNCATED_BETWEEN_32, constants
+        case IndexFunction() | Orthogonal():
+            raise TypeError(f"{type(draw).__name__} is not computed word by word")
 
 
-def _wide(draw: Elementwise) -> tuple[int, tuple[float, ...]]:
+def _wide(draw: Draw) -> tuple[int, tuple[float, ...]]:
     """Kind and constants where the values are float64."""
     match draw:
         case Constant(value):
@@ -94,6 +98,8 @@ def _wide(draw: Elementwise) -> tuple[int, tuple[float, ...]]:
         case TruncatedNormalBetween(mean, std, below, mass, above):
             constants = (below, mass, above, std, mean or NOTHING_ADDED)
             return kinds.TRUNCATED_BETWEEN_64, constants
+        case IndexFunction() | Orthogonal():
+            raise TypeError(f"{type(draw).__name__} is not computed word by word")
 
 
 def _half_and_middle(low: float, high: float, unit: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Elementwise: every element is a function of its own random words, computed by the kernels."""
+"""Draw: every element is a function of its own random words, computed by the kernels."""
 
 import threading
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.stream.address import Address
-from service.stream.draws import Elementwise
+from service.stream.draws import Draw
 from service.stream.kernels.boxes import Sheet, scatter
 from service.stream.kernels.recipe import Recipe, recipe
 from service.stream.kernels.run import run
@@ -35,7 +35,7 @@ class ElementwiseSource:
     recipe: Recipe
 
     @classmethod
-    def of(cls, draw: Elementwise, dtype: str, address: Address) -> "ElementwiseSource":
+    def of(cls, draw: Draw, dtype: str, address: Address) -> "ElementwiseSource":
         """Prepare the draw's constants for the kernels."""
         return cls(recipe(draw, dtype, address))
 

@@ -1,4 +1,4 @@
-"""From a recipe to a truncated normal: where it is cut, and which normal it is a part of.
+"""Truncated normals: where one is cut, and which normal it is a part of.
 
 In standard deviations of that normal, the parent, the bounds are a < z < b. Its std is the one
 asked for divided by std(z), so that the values have it, unless the parent's own was asked for.
@@ -8,34 +8,48 @@ from dataclasses import replace
 from math import isfinite
 
 from service.errors import ImpossibleError, Problem
-from service.fields import Spec
-from service.fields.axes import MOST_SIGMAS
-from service.fields.numbers import shortest
 from service.initializers import truncation
-from service.plan.drawing import Drawing, low_and_high, std_of
-from service.plan.recipe import Recipe
+from service.initializers.schemes.plain import low_and_high
+from service.initializers.schemes.record import Law, Numbers, Request, Scheme, require_positive
+from service.initializers.truncation import MOST_SIGMAS
+from service.spelling import shortest
 from service.stream.draws import Draw, SymmetricTruncatedNormal, TruncatedNormalBetween
 
-_DEFAULT_BOUND = 2.0
+CUT_DEFAULTS = Numbers(bounds=(2.0,), std_kind="corrected")
+"""Where a normal is cut if nothing is said, and whose std is meant."""
 
 LEAST_MASS = 2.0**-950
 """An extreme word leaves 2^-65 of the mass; that has to be a normal float64, with room."""
 
 
-def truncated_normal(spec: Spec, recipe: Recipe) -> Drawing:
-    """Cut at `low` and `high`, whose std is never corrected, or at `bounds`, by default 2.
+def cut_at_sigmas(mean: float, std: float, numbers: Numbers) -> Law:
+    """Cut at `bounds` standard deviations of the parent, as `std_kind` says.
+
+    Raises ImpossibleError (`nothing_between`) where next to nothing lies between them.
+    """
+    bounds = numbers.bounds or ()
+    corrected = numbers.std_kind != "parent"
+    a, b = (-bounds[0], bounds[0]) if len(bounds) == 1 else bounds
+    parent = std / _cut(a, b, "bounds").ratio if corrected else std
+    law = _law_between(mean, parent, (a, b), mean + a * parent, mean + b * parent, "bounds")
+    return replace(law, std=std) if corrected else law
+
+
+def _truncated_normal(request: Request) -> Law:
+    """Cut at `low` and `high`, whose std is never corrected, or at `bounds`.
 
     Raises ImpossibleError where nothing, in float64, lies between the bounds.
     """
-    mean, std = spec.mean or 0.0, std_of(spec, recipe)
-    if spec.low is None and spec.high is None:
-        corrected = spec.std_kind != "parent"
-        return _cut_at_sigmas(mean, std, spec.bounds or (_DEFAULT_BOUND,), corrected)
-    if spec.std_kind == "corrected":
+    numbers = request.numbers
+    mean, std = numbers.mean or 0.0, numbers.std or 0.0
+    require_positive("std", std)
+    if numbers.low is None and numbers.high is None:
+        return cut_at_sigmas(mean, std, numbers)
+    if request.given.std_kind == "corrected":
         message = "with low and high, std is that of the normal before it is cut"
         hint = "write parent, or leave low and high out and add bounds=2"
         raise ImpossibleError("conflicting_fields", Problem("std_kind", message, hint))
-    low, high = low_and_high(spec, recipe)
+    low, high = low_and_high(request)
     bounds = (low - mean) / std, (high - mean) / std
     if not all(map(isfinite, bounds)):
         message = (
@@ -44,18 +58,11 @@ def truncated_normal(spec: Spec, recipe: Recipe) -> Drawing:
         raise ImpossibleError("nothing_between", Problem("std", message, _std_hint(low, high)))
     if bounds[1] - bounds[0] < truncation.NARROWEST:
         message = f"a normal of std {shortest(std)} is flat between low and high"
-        given = [field for field in ("mean", "std", "std_kind") if getattr(spec, field) is not None]
+        given = [field for field in ("mean", "std", "std_kind") if field in request.given.given()]
         leave = f"leave {' and '.join(given)} out and " if given else ""
         hint = f"{leave}use scheme=uniform"
         raise ImpossibleError("nothing_between", Problem("std", message, hint))
-    return _drawing(mean, std, bounds, low, high, "low")
-
-
-def _cut_at_sigmas(mean: float, std: float, bounds: tuple[float, ...], corrected: bool) -> Drawing:
-    a, b = (-bounds[0], bounds[0]) if len(bounds) == 1 else bounds
-    parent = std / _cut(a, b, "bounds").ratio if corrected else std
-    drawing = _drawing(mean, parent, (a, b), mean + a * parent, mean + b * parent, "bounds")
-    return replace(drawing, std=std) if corrected else drawing
+    return _law_between(mean, std, bounds, low, high, "low")
 
 
 def _std_hint(low: float, high: float) -> str:
@@ -63,14 +70,14 @@ def _std_hint(low: float, high: float) -> str:
     return f"write a larger std, such as std={shortest(high / 2 - low / 2)}"
 
 
-def _drawing(
+def _law_between(
     mean: float,
     parent: float,
     bounds: tuple[float, float],
     low: float,
     high: float,
     field: str,
-) -> Drawing:
+) -> Law:
     # Beyond these bounds the constants no longer change.
     a, b = (max(-MOST_SIGMAS, min(bound, MOST_SIGMAS)) for bound in bounds)
     cut = _cut(a, b, field)
@@ -80,8 +87,9 @@ def _drawing(
         draw = SymmetricTruncatedNormal(mean, parent, half.mass, half.tail, low, high)
     else:
         draw = TruncatedNormalBetween(mean, parent, cut.below, cut.mass, cut.above, low, high)
-    return Drawing(
+    return Law(
         draw,
+        "truncated_normal",
         mean=mean + cut.mean * parent,
         std=cut.ratio * parent,
         limit=high if low == -high else None,
@@ -106,3 +114,16 @@ def _cut(a: float, b: float, field: str) -> truncation.Between:
     if field == "low":
         hint = "move low and high towards the mean, or leave low and high out"
     raise ImpossibleError("nothing_between", Problem(field, message, hint))
+
+
+SCHEMES = (
+    Scheme(
+        name="truncated_normal",
+        summary="Normal, cut at bounds in standard deviations or at low and high.",
+        formula="w ~ N(mean, s^2) given |w - mean| < bounds s or low < w < high",
+        distribution="truncated_normal",
+        fields=("mean", "std", "std_kind", "low", "high", "bounds"),
+        law=_truncated_normal,
+        defaults=Numbers(mean=0.0, std=1.0).over(CUT_DEFAULTS),
+    ),
+)

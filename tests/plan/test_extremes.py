@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.errors import ImpossibleError
 from service.fields import Spec, parse_query
-from service.plan.reach import outermost_values, refuse_out_of_reach
+from service.plan.extremes import outermost_values, refuse_out_of_range
 from service.plan.tensor import resolve
 from service.stream.bounds import outermost
 from service.stream.draws import (
@@ -37,7 +37,7 @@ NEAR = 2**14
 
 def draw_of(query: str) -> Draw:
     """The draw of a query about a tensor of four elements."""
-    return resolve(parse_query(f"shape=4&seed=1&name=a&{query}".encode()), "raw").drawing.draw
+    return resolve(parse_query(f"shape=4&seed=1&name=a&{query}".encode()), "raw").law.draw
 
 
 def around(*words: int) -> list[int]:
@@ -183,13 +183,13 @@ def draws(draw: st.DrawFn) -> Draw:
 def test_a_hint_followed_is_not_refused(draw: Draw, dtype: str) -> None:
     """The dtype that a hint names serves; the field is one that the request can change."""
     try:
-        refuse_out_of_reach(draw, dtype)
+        refuse_out_of_range(draw, dtype)
     except ImpossibleError as refused:
         (problem,) = refused.problems
         named = re.search(r"dtype=(\w+)", problem.hint)
         assert problem.field == "dtype"
         if named:
-            refuse_out_of_reach(draw, named[1])
+            refuse_out_of_range(draw, named[1])
     else:
         lowest, highest = outermost_values(draw, dtype)
         assert -PRECISIONS[dtype].largest <= lowest <= highest <= PRECISIONS[dtype].largest
@@ -200,17 +200,17 @@ def test_a_limit_that_a_refusal_tells_is_served() -> None:
     """Of a uniform too narrow for its steps."""
     for dtype in ("float32", "bfloat16", "float64"):
         with pytest.raises(ImpossibleError) as refused:
-            refuse_out_of_reach(SymmetricUniform(1e-300), dtype)
+            refuse_out_of_range(SymmetricUniform(1e-300), dtype)
         message = refused.value.problems[0].message
         least = re.search("; ([0-9.e-]+) is large enough", message)
         assert least, message
-        refuse_out_of_reach(SymmetricUniform(float(least[1])), dtype)
+        refuse_out_of_range(SymmetricUniform(float(least[1])), dtype)
 
 
 def test_what_is_served_now_is_within_single_bounds() -> None:
     """Only float32 has to have a number between them: 0.51 to 0.56 in e5m2 has one value."""
     for low, high in ((0.51, 0.56), (0.52, 0.67), (1.001, 1.002)):
         spec = Spec(shape=(4,), scheme="uniform", low=low, high=high, dtype="float8_e5m2")
-        lowest, highest = outermost_values(resolve(spec, "raw").drawing.draw, "float8_e5m2")
+        lowest, highest = outermost_values(resolve(spec, "raw").law.draw, "float8_e5m2")
         assert lowest == float(np.array(low).astype(ml_dtypes.float8_e5m2))
         assert highest == float(np.array(high).astype(ml_dtypes.float8_e5m2))

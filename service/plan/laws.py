@@ -1,28 +1,40 @@
-"""What a spec's scheme comes to: distribution, fans, gain and width, as the scheme's record says.
+"""From a spec to the law of each of its blocks, with every field checked on the way.
 
-std = gain sqrt(1/n) in float64, in this order: gain is primary (docs/stream-v1.md, "Scaling").
+Which scheme it is, which fans are counted, and which fields the scheme takes, are decided here.
+What the scheme does with them is its own law (`service.initializers.schemes`).
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.errors import ImpossibleError, Problem
-from service.fields import NUMBER_FIELDS, Spec
-from service.fields.numbers import shortest
+from service.fields import Spec
 from service.initializers.activations import ACTIVATIONS, Activation, find_activation
 from service.initializers.auto import resolve_auto
 from service.initializers.fans import (
     MODES,
+    Fans,
     Weight,
     fan_number,
     fans_of,
+    heights_of,
     missing_fan,
     refuse_impossible,
 )
-from service.initializers.gains import scheme_gain
+from service.initializers.framework_fans import framework_fans
+from service.initializers.layers import LAYERS
 from service.initializers.readings import READINGS, readings_in
-from service.initializers.schemes import AUTO, SCHEMES, Scheme
+from service.initializers.schemes import (
+    AUTO,
+    NUMBER_FIELDS,
+    SCHEMES,
+    Law,
+    Numbers,
+    Request,
+    Scheme,
+)
+from service.initializers.schemes.record import Block
 from service.plan.placement import Placement, place
 
 ABSENT_ACTIVATION, SLOPED_ACTIVATION = "linear", "leaky_relu"
@@ -40,43 +52,76 @@ _EXCLUSIVE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """A scheme with its numbers; None where the scheme or the tensor has no such number.
+class BlockLaw:
+    """The law of `outputs` outputs."""
 
-    `fan_number` is the n of std = gain sqrt(1/n). Of a scheme that counts fans it is None only
-    where the tensor is empty and a fan that `mode` uses is 0 or does not exist.
+    outputs: int
+    law: Law
+
+
+def scheme_of(spec: Spec, placement: Placement) -> Scheme:
+    """The spec's scheme, `auto` resolved.
+
+    Raises ImpossibleError (`no_auto`, `ambiguous_axes`) where auto has no layer to go by.
     """
+    if spec.scheme != AUTO:
+        return SCHEMES[spec.scheme]
+    if not spec.shape:
+        message = "auto goes by the layer, and a scalar belongs to none"
+        hint = "write scheme=constant and add value=0, or write scheme=normal"
+        raise ImpossibleError("no_auto", Problem("scheme", message, hint))
+    if placement.layer is None and len(spec.shape) == 3:
+        message = "auto goes by the layer, and three axes fit several layers"
+        raise ambiguous_axes(spec, message)
+    return SCHEMES[resolve_auto(placement.layer, activation_of(spec).name)]
 
-    scheme: Scheme
-    distribution: str
-    mode: str | None = None
-    fan_in: float | None = None
-    fan_out: float | None = None
-    fan_number: float | None = None
-    gain: float | None = None
 
-
-def recipe_of(spec: Spec, placement: Placement) -> Recipe:
-    """The recipe of the spec's scheme, `auto` resolved.
+def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
+    """The laws of the spec's blocks, one where all blocks have the same.
 
     Raises ImpossibleError for a layer that is not possible, for fields the scheme does not take
-    or that contradict each other, and for fans that are needed and do not exist.
+    or that contradict each other, for fans that are needed and do not exist, and for whatever the
+    scheme's law refuses.
     """
-    activation = activation_of(spec)
-    weight = weight_of(spec, placement)
+    activation, weight = activation_of(spec), weight_of(spec, placement)
     refuse_impossible(weight)
-    scheme = _scheme(spec, placement, activation)
-    distribution = spec.distribution or scheme.distribution
-    _refuse_fields(spec, scheme, distribution)
-    if scheme.mode is None:
-        return Recipe(scheme, distribution)
-    mode = spec.mode or scheme.mode
-    counted = fans_of(weight)
-    fan_in = spec.fan_in or (counted.fan_in if counted else None)
-    fan_out = spec.fan_out or (counted.fan_out if counted else None)
-    number = _fan_number(spec, weight, mode, {"fan_in": fan_in, "fan_out": fan_out})
-    gain = _gain(spec, scheme, activation)
-    return Recipe(scheme, distribution, mode, fan_in, fan_out, number, gain)
+    scheme = scheme_of(spec, placement)
+    given = numbers_of(spec)
+    _refuse_fields(spec, scheme, given)
+    _refuse_other_layer(spec, scheme, weight)
+    slope = spec.negative_slope
+    request = Request(
+        scheme=scheme.name,
+        given=given,
+        numbers=given.over(replace(scheme.defaults, distribution=scheme.distribution)),
+        shape=spec.shape,
+        weight=weight,
+        block=Block(0, 1, 1),
+        activation=activation,
+        negative_slope=(activation.slope or 0.0) if slope is None else slope,
+    )
+    requests = [replace(request, block=block) for block in _blocks(weight)]
+    if scheme.mode is not None:
+        requests = [_with_fans(spec, scheme, each) for each in requests]
+    laws = [BlockLaw(each.block.outputs, scheme.law(each)) for each in requests]
+    if all(each.law == laws[0].law for each in laws):
+        return (BlockLaw(weight.count("O"), laws[0].law),)
+    return tuple(laws)
+
+
+def numbers_of(spec: Spec) -> Numbers:
+    """The numbers of a scheme that the request gives."""
+    return Numbers(**{field: getattr(spec, field) for field in NUMBER_FIELDS})
+
+
+def _blocks(weight: Weight) -> Iterator[Block]:
+    """The blocks of a weight; of equal ones the first, which repeats."""
+    heights = heights_of(weight)
+    first = 0
+    for outputs in heights:
+        distance = outputs if isinstance(weight.parts, int) else weight.count("O")
+        yield Block(first, outputs, distance)
+        first += outputs
 
 
 def activation_of(spec: Spec) -> Activation:
@@ -112,27 +157,15 @@ def weight_of(spec: Spec, placement: Placement) -> Weight:
     )
 
 
-def _scheme(spec: Spec, placement: Placement, activation: Activation) -> Scheme:
-    if spec.scheme != AUTO:
-        return SCHEMES[spec.scheme]
-    if not spec.shape:
-        message = "auto goes by the layer, and a scalar belongs to none"
-        hint = "write scheme=constant and add value=0, or write scheme=normal"
-        raise ImpossibleError("no_auto", Problem("scheme", message, hint))
-    if placement.layer is None and len(spec.shape) == 3:
-        message = "auto goes by the layer, and three axes fit several layers"
-        raise ambiguous_axes(spec, message)
-    return SCHEMES[resolve_auto(placement.layer, activation.name)]
-
-
-def _refuse_fields(spec: Spec, scheme: Scheme, distribution: str) -> None:
-    given = [field for field in NUMBER_FIELDS if getattr(spec, field) is not None]
+def _refuse_fields(spec: Spec, scheme: Scheme, numbers: Numbers) -> None:
+    given = numbers.given()
+    distribution = numbers.distribution or scheme.distribution
     called = f"{scheme.name}, which auto is here," if spec.scheme == AUTO else scheme.name
     strange = [field for field in given if field not in scheme.fields]
     if strange:
         problems = (_not_taken(field, scheme, called) for field in strange)
         raise ImpossibleError("scheme_field", *problems)
-    if spec.distribution is not None and distribution not in scheme.distributions:
+    if numbers.distribution is not None and distribution not in scheme.distributions:
         raise ImpossibleError("scheme_field", _no_distribution(distribution, scheme, called))
     idle = [field for field in given if field in _OF_TRUNCATION]
     if idle and distribution != "truncated_normal":
@@ -151,7 +184,12 @@ def _not_taken(field: str, scheme: Scheme, called: str) -> Problem:
 
 
 def _takes_at_once(scheme: Scheme, field: str) -> bool:
-    """Whether the scheme takes the field without another distribution than its own."""
+    """Whether the scheme takes the field without another distribution than its own.
+
+    Presets are left out, because nobody turns to a preset for a field.
+    """
+    if scheme.preset is not None:
+        return False
     truncates = scheme.distribution == "truncated_normal"
     return field in scheme.fields and (truncates or field not in _OF_TRUNCATION)
 
@@ -172,6 +210,39 @@ def _no_distribution(distribution: str, scheme: Scheme, called: str) -> Problem:
 def _idle(field: str, distribution: str) -> Problem:
     message = f"{field} has no meaning for a {distribution} distribution"
     return Problem(field, message, "add distribution=truncated_normal, or leave it out")
+
+
+def _refuse_other_layer(spec: Spec, scheme: Scheme, weight: Weight) -> None:
+    """Pass unless a preset is asked for another layer than its own, or for other letters."""
+    if scheme.preset is None:
+        return
+    framework, layer = scheme.preset.framework, scheme.preset.layer
+    if weight.layer != layer:
+        message = f"{scheme.name} is {framework}'s {layer}, and the layer is {weight.layer}"
+        hint = f"leave layer out, or write layer={layer}"
+        raise ImpossibleError("preset_layer", Problem("layer", message, hint))
+    own = LAYERS[layer].letters[framework]
+    if sorted(own) != sorted(weight.letters):
+        message = f"{scheme.name} has the axes {own}, and {weight.letters} is no order of them"
+        hint = f"leave layout out, or write layout={own}"
+        raise ImpossibleError("preset_layer", Problem("layout", message, hint))
+
+
+def _with_fans(spec: Spec, scheme: Scheme, request: Request) -> Request:
+    """The request with the block's fans, given or counted, and the n of its mode."""
+    counted = _counted(scheme, request)
+    fan_in = spec.fan_in or (counted.fan_in if counted else None)
+    fan_out = spec.fan_out or (counted.fan_out if counted else None)
+    mode = request.numbers.mode or ""
+    number = _fan_number(spec, request.weight, mode, {"fan_in": fan_in, "fan_out": fan_out})
+    return replace(request, fan_in=fan_in, fan_out=fan_out, fan_number=number)
+
+
+def _counted(scheme: Scheme, request: Request) -> Fans | None:
+    """The fans by the letters; a preset's are those that its framework counts."""
+    if scheme.preset is not None:
+        return framework_fans(scheme.preset.framework, request.weight)
+    return fans_of(request.weight, request.block.outputs)
 
 
 def _fan_number(
@@ -209,35 +280,13 @@ def _readings(spec: Spec) -> Iterator[tuple[str, str, float]]:
 
 
 def std_read_as(spec: Spec, letters: str) -> float | None:
-    """gain sqrt(1/n) of the spec's tensor with other letters; None where it has none."""
+    """The std of the spec's tensor with other letters; None where no fan sets it.
+
+    Of a tensor of blocks it is the first block's.
+    """
     read = spec.model_copy(update={"layout": letters})
     try:
-        recipe = recipe_of(read, place(read))
+        law = laws_of(read, place(read))[0].law
     except ImpossibleError:
         return None
-    if recipe.gain is None or recipe.fan_number is None:
-        return None
-    return recipe.gain * math.sqrt(1.0 / recipe.fan_number)
-
-
-def _gain(spec: Spec, scheme: Scheme, activation: Activation) -> float:
-    """The given gain, the root of the given scale, or the one the record asks for."""
-    for field in ("gain", "scale"):
-        given = getattr(spec, field)
-        if given is not None:
-            require_positive(field, given)
-            return given if field == "gain" else math.sqrt(given)
-    slope = spec.negative_slope
-    if slope is None:
-        slope = activation.slope or 0.0
-    return scheme_gain(scheme.gain or "one", activation, spec.gain_rule or "exact", slope)
-
-
-def require_positive(field: str, given: float) -> None:
-    """Raise ImpossibleError (`not_positive`) unless `given` is above 0."""
-    if given <= 0:
-        message = f"{field} is {shortest(given)}; it must be above 0"
-        hint = f"write {shortest(-given)}"
-        if given == 0:
-            hint = f"leave {field} out and use scheme=zeros for a tensor of zeros"
-        raise ImpossibleError("not_positive", Problem(field, message, hint))
+    return None if law.mode is None else law.std

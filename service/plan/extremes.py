@@ -11,7 +11,9 @@ from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,
     Draw,
+    IndexFunction,
     Normal,
+    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -53,13 +55,18 @@ DTYPES_TO_TURN_TO = ("float16", "float32", "float64")
 def outermost_values(draw: Draw, dtype: str) -> tuple[float, float]:
     """Return the lowest and the highest number of the dtype that some word makes of the draw.
 
-    An end beyond the dtype's largest finite number is infinite. Both ends are if a value is not
+    An end beyond the dtype's largest finite number is infinite. Of an orthogonal matrix the ends
+    are those that its entries cannot pass. Both ends are if a value is not
     finite even in float32, or in float64 if that is the dtype. The draw's bounds have to contain
     a number of float32, or of float64.
 
     For a truncated normal in float64 they may lie inside the true ones by an error of the
     reference, about 1e-15 of the value. Everywhere else they are exact.
     """
+    if isinstance(draw, IndexFunction):
+        return _rounded_ends(draw.low, draw.high, dtype)
+    if isinstance(draw, Orthogonal):
+        return _rounded_ends(-draw.gain, draw.gain, dtype)
     working = _working(dtype)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         if working == "float64":
@@ -70,9 +77,18 @@ def outermost_values(draw: Draw, dtype: str) -> tuple[float, float]:
         return -np.inf, np.inf
     low, high = outermost(draw, working)
     ends = (min(max(float(end), low), high) for end in (values.min(), values.max()))
+    lowest, highest = ends
+    return _rounded_ends(lowest, highest, dtype)
+
+
+def _rounded_ends(low: float, high: float, dtype: str) -> tuple[float, float]:
     # 0.0 is added so that no -0.0 is told.
-    lowest, highest = (nearest(end, PRECISIONS[dtype]) + 0.0 for end in ends)
-    return lowest, highest
+    return rounded_value(low, dtype) + 0.0, rounded_value(high, dtype) + 0.0
+
+
+def rounded_value(value: float, dtype: str) -> float:
+    """The value in the dtype, rounded to float32 first unless that is float64."""
+    return nearest(nearest(value, PRECISIONS[_working(dtype)]), PRECISIONS[dtype])
 
 
 def _working(dtype: str) -> str:
@@ -91,6 +107,8 @@ def _words(draw: Draw) -> Words:
             near = NEIGHBOURS_32
             middle = np.uint32(2**31)
             return np.concatenate([near, middle + near, middle + ~near, ~near]).reshape(-1, 4)
+        case IndexFunction() | Orthogonal():
+            raise TypeError(f"{type(draw).__name__} has ends of its own")
 
 
 def _wide_words(draw: Draw) -> WideWords:
@@ -104,9 +122,11 @@ def _wide_words(draw: Draw) -> WideWords:
             near = NEIGHBOURS_64
             middle = np.uint64(2**63)
             return np.concatenate([near, middle + near, middle + ~near, ~near]).reshape(-1, 4)
+        case IndexFunction() | Orthogonal():
+            raise TypeError(f"{type(draw).__name__} has ends of its own")
 
 
-def refuse_out_of_reach(draw: Draw, dtype: str) -> None:
+def refuse_out_of_range(draw: Draw, dtype: str) -> None:
     """Pass if the draw's values, rounded to the dtype, are finite and not zeros alone.
 
     Raises ImpossibleError: `overflows_dtype`, `vanishes_in_dtype`, `nothing_between`. Where a

@@ -1,0 +1,16 @@
+"""Schemes: what a tensor's values are. A scheme is one record with its law, in one module."""
+
+from service.initializers.schemes.names import find_scheme
+from service.initializers.schemes.record import NUMBER_FIELDS, Law, Numbers, Request, Scheme
+from service.initializers.schemes.table import AUTO, SCHEMES
+
+__all__ = [
+    "AUTO",
+    "NUMBER_FIELDS",
+    "SCHEMES",
+    "Law",
+    "Numbers",
+    "Request",
+    "Scheme",
+    "find_scheme",
+]

@@ -1,0 +1,101 @@
+"""The identity matrix, as a function of an element's position."""
+
+from decimal import Context, Decimal, localcontext
+from fractions import Fraction
+
+import numpy as np
+
+from service.errors import ImpossibleError, Problem
+from service.initializers.layouts import canonical_axes
+from service.initializers.references import LE_2015
+from service.initializers.schemes.record import (
+    Block,
+    Law,
+    Numbers,
+    Request,
+    Scheme,
+    require_positive,
+)
+from service.stream.draws import Elements, Float64, IndexFunction
+
+_DIGITS = 60
+"""Of the decimal arithmetic of std; counts have 18, and a float64 needs 17."""
+
+
+def diagonal(
+    elements: Elements, columns: int, first: int, distance: int, by_rows: bool, gain: float
+) -> Float64:
+    """gain where an output has the number of its input, else 0.
+
+    Outputs are the rows, or else the columns. They are counted from `first`, and anew after each
+    `distance` of them.
+    """
+    rows, places = elements // columns, elements % columns
+    outputs, inputs = (rows, places) if by_rows else (places, rows)
+    values: Float64 = np.where((outputs - first) % distance == inputs, np.float64(gain), 0.0)
+    return values
+
+
+def _law(request: Request) -> Law:
+    """w[o, i] = gain if o = i, else 0, o counted from the start of its block.
+
+    Raises ImpossibleError (`scheme_axes`) unless the tensor has two axes, only one of them O if it
+    has parts.
+    """
+    gain, weight, block = request.numbers.gain or 0.0, request.weight, request.block
+    require_positive("gain", gain)
+    _refuse_axes(request)
+    axes = canonical_axes(weight.letters)
+    rows, columns = (request.shape[axis] for axis in axes)
+    by_rows = weight.parts == 1 or weight.letters[axes[0]] == "O"
+    if weight.parts == 1:
+        block = Block(0, rows, rows)
+    numbers = (max(columns, 1), block.first, max(block.distance, 1), by_rows, gain)
+    draw = IndexFunction(diagonal, numbers, 0.0, gain)
+    return _diagonal_law(draw, gain, block.outputs, columns if by_rows else rows)
+
+
+def _refuse_axes(request: Request) -> None:
+    rank, weight = len(request.shape), request.weight
+    if rank != 2:
+        message = f"{request.scheme} fills two axes, and the shape has {rank}"
+        hint = "write two extents, such as shape=64,64"
+        raise ImpossibleError("scheme_axes", Problem("shape", message, hint))
+    if weight.parts != 1 and weight.letters.count("O") > 1:
+        message = f"{request.scheme} has no parts where both axes are outputs"
+        raise ImpossibleError("scheme_axes", Problem("parts", message, "leave parts out"))
+
+
+def _diagonal_law(draw: IndexFunction, gain: float, outputs: int, inputs: int) -> Law:
+    """With k of n elements gain and the others 0: mean = gain k/n, std = gain sqrt(k (n - k))/n.
+
+    Each is the float64 nearest the exact number.
+    """
+    n, k = outputs * inputs, min(outputs, inputs)
+    if n == 0:
+        return Law(draw, "deterministic", 0.0, None, gain=gain)
+    with localcontext(Context(prec=_DIGITS)):
+        std = float(Decimal(gain) * Decimal(k * (n - k)).sqrt() / n)
+    share = k / n
+    levels = ((gain, 1.0),) if k == n else ((0.0, 1.0 - share), (gain, share))
+    mean = float(Fraction(gain) * Fraction(k, n))
+    low = gain if k == n else 0.0
+    return Law(draw, "deterministic", mean, std, low=low, high=gain, gain=gain, levels=levels)
+
+
+SCHEMES = (
+    Scheme(
+        name="identity",
+        summary="The identity matrix, square or not, times a gain: the layer passes its input on.",
+        formula="w[o, i] = gain if o = i, else 0",
+        distribution="deterministic",
+        fields=("gain",),
+        law=_law,
+        aliases=("eye",),
+        defaults=Numbers(gain=1.0),
+        gain=1.0,
+        references=(LE_2015,),
+        access="index",
+        draft=1,
+    ),
+)

@@ -1,0 +1,118 @@
+"""Uniform and normal values whose width is given, whatever the fans.
+
+Constants are float64 and take + - * / and sqrt alone; the stream rounds them once
+(docs/stream-v1.md, "Scaling").
+"""
+
+import math
+
+from service.errors import ImpossibleError, Problem
+from service.initializers.schemes.record import (
+    Law,
+    Numbers,
+    Request,
+    Scheme,
+    missing,
+    require_positive,
+)
+from service.spelling import shortest
+from service.stream.draws import Normal, SymmetricUniform, UniformBetween
+
+_ROOT_3 = math.sqrt(3.0)
+
+
+def normal_law(mean: float, std: float) -> Law:
+    """w ~ N(mean, std^2)."""
+    return Law(Normal(mean, std), "normal", mean, std)
+
+
+def uniform_within(limit: float, std: float) -> Law:
+    """w ~ U(-limit, limit), whose std is limit / sqrt(3)."""
+    draw = SymmetricUniform(limit)
+    return Law(draw, "uniform", 0.0, std, limit=limit, low=-limit, high=limit)
+
+
+def uniform_between(low: float, high: float, std: float) -> Law:
+    """w ~ U(low, high), whose std is (high - low) / (2 sqrt(3))."""
+    if low == -high:
+        return uniform_within(high, std)
+    middle = high * 0.5 + low * 0.5
+    return Law(UniformBetween(low, high), "uniform", middle, std, low=low, high=high)
+
+
+def low_and_high(request: Request) -> tuple[float, float]:
+    """The given range.
+
+    Raises ImpossibleError: `scheme_needs` unless both are given, `empty_range` unless low is
+    below high.
+    """
+    low, high = request.numbers.low, request.numbers.high
+    if low is None:
+        raise missing(request.scheme, "low")
+    if high is None:
+        raise missing(request.scheme, "high")
+    if low >= high:
+        raise ImpossibleError("empty_range", _empty_range(low, high))
+    return low, high
+
+
+def _empty_range(low: float, high: float) -> Problem:
+    written_low, written_high = shortest(low), shortest(high)
+    if low > high:
+        message = f"low {written_low} is above high {written_high}"
+        return Problem("low", message, f"write low={written_high} and high={written_low}")
+    message = f"low and high are both {written_low}, which leaves one value"
+    hint = f"leave low and high out and use scheme=constant and value={written_low}"
+    return Problem("low", message, hint)
+
+
+def _normal(request: Request) -> Law:
+    mean, std = request.numbers.mean or 0.0, request.numbers.std or 0.0
+    require_positive("std", std)
+    return normal_law(mean, std)
+
+
+def _uniform(request: Request) -> Law:
+    """The given low and high, or mean and sqrt(3) std on either side of it."""
+    numbers = request.numbers
+    if numbers.low is not None or numbers.high is not None:
+        _refuse_moments(request.given)
+        low, high = low_and_high(request)
+        return uniform_between(low, high, (high * 0.5 - low * 0.5) / _ROOT_3)
+    if numbers.std is None:
+        raise missing(request.scheme, "low", "high")
+    require_positive("std", numbers.std)
+    mean, limit = numbers.mean or 0.0, numbers.std * _ROOT_3
+    if mean == 0:
+        return uniform_within(limit, numbers.std)
+    return uniform_between(mean - limit, mean + limit, numbers.std)
+
+
+def _refuse_moments(given: Numbers) -> None:
+    for field in ("mean", "std"):
+        if getattr(given, field) is not None:
+            message = f"low and high leave no choice of {field}"
+            problem = Problem(field, message, f"leave {field} out, or leave low and high out")
+            raise ImpossibleError("conflicting_fields", problem)
+
+
+SCHEMES = (
+    Scheme(
+        name="uniform",
+        summary="Uniform between two bounds, or of a given mean and standard deviation.",
+        formula="w ~ U(low, high), or w ~ U(mean - sqrt(3) std, mean + sqrt(3) std)",
+        distribution="uniform",
+        fields=("mean", "std", "low", "high"),
+        law=_uniform,
+        defaults=Numbers(mean=0.0),
+    ),
+    Scheme(
+        name="normal",
+        summary="Normal with a given mean and standard deviation.",
+        formula="w ~ N(mean, std^2)",
+        distribution="normal",
+        fields=("mean", "std"),
+        law=_normal,
+        defaults=Numbers(mean=0.0, std=1.0),
+    ),
+)
