@@ -6,8 +6,8 @@ from collections.abc import Callable
 from service.advice.alternative import Alternative, alternative_of, issued
 from service.advice.case import Case
 from service.advice.issuing import recommended, std_of
-from service.advice.responses import edge_of_chaos
 from service.advice.unissued import UNISSUED
+from service.advice.variance_propagation import edge_of_chaos
 from service.errors import ImpossibleError
 
 SMALL_STD = 0.01
@@ -44,7 +44,7 @@ def _classic(scheme: str, variance: str, when: str) -> Callable[[Case], Alternat
     def make(case: Case) -> Alternative | None:
         if not case.situation.connects or case.facts.scheme == scheme:
             return None
-        activation = case.situation.feeding.name
+        activation = case.situation.input_activation.name
         return issued(case, f"Var(w) = {variance}", when, scheme=scheme, activation=activation)
 
     return make
@@ -59,7 +59,7 @@ def _backward(case: Case) -> Alternative | None:
         f"n = fan_out: Var(w) = {situation.backward_gain**2:.6g} / fan_out keeps gradients'",
         "the scale of gradients matters more than that of activations, as before a normalization",
         scheme="variance_scaling",
-        activation=situation.following.name,
+        activation=situation.output_activation.name,
         gain_rule="backward",
         mode="fan_out",
     )
@@ -67,7 +67,7 @@ def _backward(case: Case) -> Alternative | None:
 
 def _edge_of_chaos(case: Case) -> Alternative | None:
     situation = case.situation
-    pair = edge_of_chaos(situation.feeding.name)
+    pair = edge_of_chaos(situation.input_activation)
     if pair is None or not situation.connects or situation.question.position != "hidden":
         return None
     gain, bias_std = pair
@@ -83,7 +83,7 @@ def _edge_of_chaos(case: Case) -> Alternative | None:
 
 
 def _sigmoid_gradient(case: Case) -> Alternative | None:
-    if case.situation.kind != "sigmoid" or not case.situation.connects:
+    if case.situation.family != "sigmoid" or not case.situation.connects:
         return None
     what = "Glorot's with gain 4, which makes up for the slope of 1/4 at 0"
     when = "a few sigmoid layers on small, centred inputs"
@@ -92,7 +92,10 @@ def _sigmoid_gradient(case: Case) -> Alternative | None:
 
 def _siren(case: Case) -> Alternative | None:
     situation, fan_in = case.situation, case.situation.fan_in
-    if "sin" not in (situation.feeding.name, situation.following.name) or not fan_in:
+    if (
+        "sin" not in (situation.input_activation.name, situation.output_activation.name)
+        or not fan_in
+    ):
         return None
     limit = 1.0 / fan_in
     if situation.question.position != "first":

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 from service.advice.issuing import std_of
-from service.advice.responses import SCALE_FREE, compounded
 from service.advice.rules import Choice
 from service.advice.situation import Situation
+from service.advice.variance_propagation import SCALE_FREE, compounded
 from service.plan import Facts, Plan
 
 
@@ -52,7 +52,7 @@ class Case:
         """What the factor comes to after the layers; None unless it is the same in each."""
         situation = self.situation
         hidden = situation.question.position == "hidden" and not situation.normalised
-        if factor is None or layers is None or not hidden or situation.kind not in SCALE_FREE:
+        if factor is None or layers is None or not hidden or situation.family not in SCALE_FREE:
             return None
         return compounded(factor, layers)
 

@@ -54,7 +54,7 @@ def recommended(situation: Situation, choice: Choice, distribution: str, max_byt
     The gain is spelled out only where the scheme would have another by itself.
     """
     fields = _scheme_fields(choice, distribution)
-    fields["activation"] = situation.feeding.name
+    fields["activation"] = situation.input_activation.name
     bare = planned(spec_of(situation.question, **fields), max_bytes)
     own = bare.facts.gain
     if choice.gain is None or own is None or math.isclose(own, choice.gain, rel_tol=_SAME_GAIN):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from service.advice.case import Case
 from service.advice.issuing import std_of
-from service.advice.responses import compounded, edge_of_chaos, wandering
+from service.advice.variance_propagation import compounded, edge_of_chaos, variance_of_log_variance
 
 _SHOWN_LAYERS = 30
 """How deep an example goes where no depth was given."""
@@ -25,7 +25,7 @@ def _forward(case: Case) -> str | None:
     return (
         f"Forward: Var(y) = n Var(w) E[x^2] = {situation.fan_in} x {std * std:.6g} x "
         f"{situation.second_moment:.6g} = {factor:.6g}, n = fan_in, the weights independent and of "
-        f"mean 0, and x what {situation.feeding.name} makes of a unit normal."
+        f"mean 0, and x what {situation.input_activation.name} makes of a unit normal."
     )
 
 
@@ -33,11 +33,11 @@ def _assumed(case: Case) -> str | None:
     situation = case.situation
     if situation.question.input_activation is not None or not situation.is_head:
         return None
-    if situation.feeding is situation.following or not situation.connects:
+    if situation.input_activation is situation.output_activation or not situation.connects:
         return None
     return (
         f"What feeds the head was not said: features of E[x^2] = 1 are assumed, not those of "
-        f"another {situation.following.name}. If they are a rectifier's, add input_activation."
+        f"another {situation.output_activation.name}. If they are a rectifier's, add input_activation."
     )
 
 
@@ -50,7 +50,7 @@ def _backward(case: Case) -> str | None:
     return (
         f"Backward: a gradient's variance is multiplied by m Var(w) E[f'^2] = "
         f"{situation.fan_out} x {std * std:.6g} x {moment:.6g} = {factor:.6g}, m = fan_out, f the "
-        f"{situation.following.name} on the output."
+        f"{situation.output_activation.name} on the output."
     )
 
 
@@ -85,10 +85,10 @@ def _why_not_glorot(case: Case) -> str | None:
 
 def _chaos(case: Case) -> str | None:
     situation = case.situation
-    pair = edge_of_chaos(situation.feeding.name)
-    if situation.kind != "odd" or pair is None or case.choice.gain_rule != "exact":
+    pair = edge_of_chaos(situation.input_activation)
+    if situation.family != "odd" or pair is None or case.choice.gain_rule != "exact":
         return None
-    chi = situation.feeding.derivative_moment / situation.feeding.second_moment
+    chi = situation.input_activation.derivative_moment / situation.input_activation.second_moment
     layers = case.depth or _SHOWN_LAYERS
     return (
         f"The price: in layers of one width gradients grow by chi1 = gain^2 E[f'^2] = {chi:.6g} a "
@@ -100,25 +100,34 @@ def _chaos(case: Case) -> str | None:
 
 def _stability(case: Case) -> str | None:
     situation = case.situation
-    applies = situation.kind in ("smooth", "softplus", "gated", "selu") and not situation.normalised
+    applies = (
+        situation.family in ("smooth", "softplus", "gated", "selu") and not situation.normalised
+    )
     if not applies or case.choice.gain_rule != "exact":
         return None
     verdict = "dies out: deep stacks are stable"
-    if situation.slope > 1:
+    if situation.variance_slope > 1:
         verdict = "grows: more than a few layers need a norm"
     return (
-        f"A deviation of the variance from 1 is multiplied by {situation.slope:.4g} a layer, so it "
+        f"A deviation of the variance from 1 is multiplied by {situation.variance_slope:.4g} a layer, so it "
         f"{verdict}."
     )
 
 
 def _finite_width(case: Case) -> str | None:
     situation, depth = case.situation, case.depth
-    if depth is None or not situation.fan_in or situation.normalised or situation.slope > 1:
+    if (
+        depth is None
+        or not situation.fan_in
+        or situation.normalised
+        or situation.variance_slope > 1
+    ):
         return None
     if case.choice.gain_rule != "exact" or situation.question.position != "hidden":
         return None
-    variance = wandering(situation.slope, situation.spread, situation.fan_in, depth)
+    variance = variance_of_log_variance(
+        situation.variance_slope, situation.spread, situation.fan_in, depth
+    )
     factor = math.exp(2.0 * min(variance, 1e4) ** 0.5)
     return (
         f"Finite width: through {depth} layers of n = {situation.fan_in} the logarithm of the "

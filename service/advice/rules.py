@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from service.advice import references as papers
-from service.advice.responses import UNBOUNDED
 from service.advice.situation import Situation
+from service.advice.variance_propagation import UNBOUNDED
 from service.initializers.references import (
     GLOROT_2010,
     HE_2015,
@@ -107,8 +107,8 @@ def _deep_norm(situation: Situation) -> Choice:
 def _head(situation: Situation) -> Choice:
     gain = situation.forward_gain * HEAD_FACTOR
     reason = (
-        f"{situation.feeding.name} features have no upper bound, so the logits have none either, "
-        f"and where |logit| is large {situation.following.name} is flat and its gradient gone. "
+        f"{situation.input_activation.name} features have no upper bound, so the logits have none either, "
+        f"and where |logit| is large {situation.output_activation.name} is flat and its gradient gone. "
         f"Scale down: {HEAD_FACTOR:g} of the gain that would keep the variance makes the logits' "
         f"variance {HEAD_FACTOR**2:g}."
     )
@@ -126,7 +126,7 @@ def _first(_: Situation) -> Choice:
 
 def _rectifier(situation: Situation) -> Choice:
     reason = (
-        f"{situation.feeding.name} lets E[x^2] = {situation.second_moment:.6g} of a unit variance "
+        f"{situation.input_activation.name} lets E[x^2] = {situation.second_moment:.6g} of a unit variance "
         "through, which the weights make up for: gain^2 = 2 / (1 + a^2), a its slope below 0."
     )
     return Choice("he", "normal", reason, (HE_2015, GLOROT_2010), situation.forward_gain, "exact")
@@ -141,7 +141,7 @@ def _selu(_: Situation) -> Choice:
 
 
 def _odd(situation: Situation) -> Choice:
-    name, gain = situation.feeding.name, situation.forward_gain
+    name, gain = situation.input_activation.name, situation.forward_gain
     reason = (
         f"Glorot's compromise between forward and backward takes {name} for its tangent at 0; "
         f"gain {gain:.6g} = E[{name}(z)^2]^-1/2 makes up for what {name} takes from a unit "
@@ -153,7 +153,7 @@ def _odd(situation: Situation) -> Choice:
 
 def _sigmoid(situation: Situation) -> Choice:
     reason = (
-        f"{situation.feeding.name} is not centred and no steeper than 1/4: no gain keeps both its "
+        f"{situation.input_activation.name} is not centred and no steeper than 1/4: no gain keeps both its "
         "values and its gradients, so Glorot's weights on centred inputs are the least evil."
     )
     cited = (GLOROT_2010, papers.SCHOENHOLZ_2017)
@@ -161,14 +161,14 @@ def _sigmoid(situation: Situation) -> Choice:
 
 
 def _exact(situation: Situation) -> Choice:
-    name, gain = situation.feeding.name, situation.forward_gain
+    name, gain = situation.input_activation.name, situation.forward_gain
     reason = f"gain {gain:.6g} = E[{name}(z)^2]^-1/2 keeps a unit variance through {name}."
     cited = (HE_2015, papers.SCHOENHOLZ_2017)
     return Choice("variance_scaling", "normal", reason, cited, gain, "exact")
 
 
 def _gated(situation: Situation) -> Choice:
-    name, gain = situation.feeding.name, situation.forward_gain
+    name, gain = situation.input_activation.name, situation.forward_gain
     reason = (
         f"The projection down reads {name}, whose halves are independent and of unit variance: "
         f"E[x^2] = {situation.second_moment:.6g}, so its gain is {gain:.6g}. The projections up "
@@ -206,16 +206,18 @@ RULES: tuple[Rule, ...] = (
         _deep_norm,
     ),
     Rule(
-        lambda s: s.is_head and s.following.name in _PROBABILITY_HEADS and s.kind in UNBOUNDED,
+        lambda s: (
+            s.is_head and s.output_activation.name in _PROBABILITY_HEADS and s.family in UNBOUNDED
+        ),
         _head,
     ),
-    Rule(lambda s: s.question.position == "first" and s.kind == "linear", _first),
-    Rule(lambda s: s.kind == "rectifier", _rectifier),
-    Rule(lambda s: s.kind == "selu", _selu),
-    Rule(lambda s: s.kind == "odd", _odd),
-    Rule(lambda s: s.kind == "sigmoid", _sigmoid),
-    Rule(lambda s: s.kind == "gated", _gated),
-    Rule(lambda s: s.kind in ("smooth", "softplus"), _exact),
+    Rule(lambda s: s.question.position == "first" and s.family == "linear", _first),
+    Rule(lambda s: s.family == "rectifier", _rectifier),
+    Rule(lambda s: s.family == "selu", _selu),
+    Rule(lambda s: s.family == "odd", _odd),
+    Rule(lambda s: s.family == "sigmoid", _sigmoid),
+    Rule(lambda s: s.family == "gated", _gated),
+    Rule(lambda s: s.family in ("smooth", "softplus"), _exact),
     Rule(lambda s: True, _linear),
 )
 """In this order; a new situation is one more row."""

@@ -6,9 +6,9 @@ He et al. 2015: forward the nonlinearity on the layer's input counts, backward t
 from dataclasses import dataclass
 
 from service.advice.question import Question
-from service.advice.responses import RESPONSES, Kind, spread_of
+from service.advice.variance_propagation import spread_of
 from service.fields import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
-from service.initializers.activations import ACTIVATIONS, Activation
+from service.initializers.activations import ACTIVATIONS, Activation, Family
 from service.initializers.fans import Weight
 from service.initializers.gains import gain_of
 from service.initializers.layers import LAYERS
@@ -22,7 +22,7 @@ _PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`feeding` is the activation on the layer's input, `following` that on its output.
+    """`input_activation` is the activation on the layer's input, `output_activation` that on its output.
 
     `forward_gain` is the exact gain of the one, `backward_gain` of the other. A fan is None where
     the layer has none, or no whole one.
@@ -33,8 +33,8 @@ class Situation:
     letters: str | None
     fan_in: float | None
     fan_out: float | None
-    feeding: Activation
-    following: Activation
+    input_activation: Activation
+    output_activation: Activation
     forward_gain: float
     backward_gain: float
 
@@ -44,20 +44,21 @@ class Situation:
         return self.weight.layer
 
     @property
-    def kind(self) -> Kind:
-        """The kind of the activation on the layer's input."""
-        return RESPONSES[self.feeding.name].kind
+    def family(self) -> Family:
+        """The family of the activation on the layer's input."""
+        return self.input_activation.family
 
     @property
-    def slope(self) -> float:
-        """By how much a layer multiplies a small deviation of the variance from 1."""
-        return RESPONSES[self.feeding.name].slope
+    def variance_slope(self) -> float:
+        """V'(1): the factor by which a layer multiplies a small deviation of the variance from 1."""
+        return self.input_activation.variance_slope
 
     @property
     def spread(self) -> float:
-        """By how much a finite width lets the variance wander."""
+        """E[f^4] / E[f^2]^2 of the activation on the layer's input, with the question's slope."""
         given = self.question.negative_slope
-        return spread_of(self.feeding.name, self.feeding.slope or 0.0 if given is None else given)
+        slope = self.input_activation.slope if given is None else given
+        return spread_of(self.input_activation, slope or 0.0)
 
     @property
     def second_moment(self) -> float:
@@ -98,9 +99,9 @@ def situation_of(question: Question) -> Situation:
     placement = place(question)
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
-    feeding, following = _activations(question)
+    input_activation, output_activation = _activations(question)
     if layer is None and len(question.shape) == 3 and fan_in is None:
-        spec = spec_of(question, scheme=AUTO, activation=feeding.name)
+        spec = spec_of(question, scheme=AUTO, activation=input_activation.name)
         raise ambiguous_axes(spec, "advice goes by the layer, and three axes fit several layers")
     if layer is None or LAYERS[layer].has_fans:
         spec = spec_of(question, scheme="variance_scaling", gain=1.0)
@@ -112,10 +113,10 @@ def situation_of(question: Question) -> Situation:
         letters=placement.letters,
         fan_in=fan_in,
         fan_out=fan_out,
-        feeding=feeding,
-        following=following,
-        forward_gain=_gain("exact", question, feeding),
-        backward_gain=_gain("backward", question, following),
+        input_activation=input_activation,
+        output_activation=output_activation,
+        forward_gain=_gain("exact", question, input_activation),
+        backward_gain=_gain("backward", question, output_activation),
     )
 
 
@@ -142,14 +143,14 @@ def _activations(question: Question) -> tuple[Activation, Activation]:
     """
     given = question.input_activation
     if given is not None and ACTIVATIONS[given].takes_slope and question.activation is not None:
-        following = ACTIVATIONS[question.activation]
+        output_activation = ACTIVATIONS[question.activation]
     else:
-        following = activation_of(question)
+        output_activation = activation_of(question)
     if given is not None:
-        return ACTIVATIONS[given], following
-    unknown = question.position == "output" and following.name in _PROBABILITIES
+        return ACTIVATIONS[given], output_activation
+    unknown = question.position == "output" and output_activation.name in _PROBABILITIES
     plain = unknown or question.position == "first"
-    return ACTIVATIONS["linear"] if plain else following, following
+    return ACTIVATIONS["linear"] if plain else output_activation, output_activation
 
 
 def _gain(rule: str, question: Question, activation: Activation) -> float:

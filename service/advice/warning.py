@@ -54,13 +54,18 @@ def _constants(layer: str | None) -> str:
 
 def _unstable_gain(case: Case) -> str | None:
     situation, depth = case.situation, case.depth
-    if situation.slope <= 1 or situation.normalised or depth is None or not situation.connects:
+    if (
+        situation.variance_slope <= 1
+        or situation.normalised
+        or depth is None
+        or not situation.connects
+    ):
         return None
-    if depth <= DEEP and situation.slope**depth <= _MOST_GROWTH:
+    if depth <= DEEP and situation.variance_slope**depth <= _MOST_GROWTH:
         return None
     return (
-        f"{situation.feeding.name} has no gain that is safe in {depth} layers without a "
-        f"normalization: each multiplies a deviation of the variance by {situation.slope:.4g}, so "
+        f"{situation.input_activation.name} has no gain that is safe in {depth} layers without a "
+        f"normalization: each multiplies a deviation of the variance by {situation.variance_slope:.4g}, so "
         "one of 1 % does not stay one. Add a norm, or residual branches that begin at 0, or "
         "rescale layer by layer on a batch of data"
     )
@@ -68,12 +73,14 @@ def _unstable_gain(case: Case) -> str | None:
 
 def _no_critical_point(case: Case) -> str | None:
     situation = case.situation
-    applies = situation.kind in ("sigmoid", "softplus") and not situation.is_head
+    applies = situation.family in ("sigmoid", "softplus") and not situation.is_head
     if not applies or situation.normalised or not situation.connects:
         return None
-    moments = situation.feeding.derivative_moment / situation.feeding.second_moment
+    moments = (
+        situation.input_activation.derivative_moment / situation.input_activation.second_moment
+    )
     return (
-        f"a stack of {situation.feeding.name} that keeps its variance multiplies gradients' by "
+        f"a stack of {situation.input_activation.name} that keeps its variance multiplies gradients' by "
         f"{moments:.4g} a layer, and no bias mends it: tanh or a rectifier has such a point"
     )
 
@@ -84,7 +91,7 @@ def _saturating_head(case: Case) -> str | None:
         return None
     kept = situation.forward_gain / (situation.fan_in or 1) ** 0.5
     return (
-        f"{situation.feeding.name} features grow without bound, and {situation.following.name} "
+        f"{situation.input_activation.name} features grow without bound, and {situation.output_activation.name} "
         f"saturates: std {kept:.6g}, which keeps the variance, gives logits of variance 1 already "
         f"for features with E[x^2] = {situation.second_moment:.6g}, and more with larger ones; "
         f"scale down to {case.std:.6g}, or to 0.5 / sqrt({situation.fan_in} E[x^2]) with "

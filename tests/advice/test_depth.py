@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.advice.responses import RESPONSES
 from service.chunks import TensorBody
 from service.initializers.activations import ACTIVATIONS
 from tests.advice.asking import asked, fetched
@@ -58,9 +57,9 @@ def log_variance(activation: str, seed: int, scheme: str = "") -> float:
 
 def band(activation: str) -> tuple[float, float]:
     """The expected mean of the networks' logarithms, and 5 standard deviations of it."""
-    response = RESPONSES[activation]
-    carried = sum(response.slope ** (2 * layer) for layer in range(LAYERS))
-    variance = (response.spread - 1.0) / WIDTH * carried
+    record = ACTIVATIONS[activation]
+    carried = sum(record.variance_slope ** (2 * layer) for layer in range(LAYERS))
+    variance = (record.spread - 1.0) / WIDTH * carried
     return -variance / 2, 5.0 * math.sqrt(variance / NETWORKS)
 
 

@@ -8,11 +8,10 @@ from service.advice.unissued import UNISSUED
 from service.errors import UnreadableError
 from service.fields import parse_words, types
 from service.initializers import activations, layers, schemes
-from service.initializers.activations import find_activation
+from service.initializers.activations import UNISSUED_ACTIVATIONS, find_activation
 from service.initializers.layers import find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
 from service.initializers.unissued import (
-    UNISSUED_ACTIVATIONS,
     UNISSUED_DTYPES,
     UNISSUED_LAYERS,
     UNISSUED_SCHEMES,
