@@ -3,7 +3,7 @@
 import pytest
 
 from service.advice import parse_question_query
-from service.advice.situation import situation_of
+from service.advice.context import context_of
 from service.initializers.framework_fans import framework_fans
 from service.initializers.layers import LAYERS
 from tests.advice.asking import asked, codes
@@ -42,7 +42,7 @@ def test_each_framework_counts_in_its_own_letters(
     query: str, framework: str, fans: tuple[int, int] | None
 ) -> None:
     """PyTorch from axes 1 and 0, Keras and flax from the last two, MLX from both ends."""
-    found = framework_fans(framework, situation_of(parse_question_query(query.encode())).weight)
+    found = framework_fans(framework, context_of(parse_question_query(query.encode())).weight)
     assert (None if found is None else (found.fan_in, found.fan_out)) == fans
 
 

@@ -55,7 +55,7 @@ def test_what_the_layer_feeds_does_not_move_the_forward_gain() -> None:
     """He's argument: input_activation sets the gain, activation the gradient's alone."""
     answer = asked("shape=64,256&input_activation=relu&activation=tanh")
     assert (answer.scheme, answer.gain) == ("he_normal", ROOT_2)
-    backward = next(each for each in answer.alternatives if "keeps gradients" in each.what)
+    backward = next(each for each in answer.alternatives if "variance of gradients" in each.what)
     assert backward.gain == ACTIVATIONS["tanh"].backward_gain
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.advice.unissued import UNISSUED
+from service.advice.alternatives import NAMED
 from service.errors import UnreadableError
 from service.fields import parse_words, types
 from service.initializers import activations, layers, schemes
@@ -49,7 +49,7 @@ def test_no_word_has_two_rows(rows: tuple[Unissued, ...]) -> None:
     assert len(words) == len(set(words))
 
 
-@pytest.mark.parametrize("named", [alternative.scheme for _, alternative in UNISSUED])
+@pytest.mark.parametrize("named", [row.scheme for row in NAMED])
 def test_what_recommend_speaks_of_is_known_here(named: str) -> None:
     """An alternative that `/recommend` names is a scheme, or explained as one not issued."""
     if named in SCHEMES:

@@ -1,6 +1,7 @@
-"""What a question comes to: the layer, its fans, and the nonlinearities on both of its sides.
+"""What a question says about a layer: its fans, and the activations before and after it.
 
-He et al. 2015: forward the nonlinearity on the layer's input counts, backward that on its output.
+The forward variance depends on the activation on the layer's input, the backward variance on the
+activation on its output (He et al. 2015).
 """
 
 from dataclasses import dataclass
@@ -16,16 +17,14 @@ from service.initializers.schemes import AUTO, SCHEMES
 from service.plan.placement import place
 from service.plan.recipe import activation_of, ambiguous_axes, recipe_of, weight_of
 
-_PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
-"""What a head makes of its logits; no layer would feed it with them."""
-
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """`input_activation` is the activation on the layer's input, `output_activation` that on its output.
+class LayerContext:
+    """A layer and its place in the network.
 
-    `forward_gain` is the exact gain of the one, `backward_gain` of the other. A fan is None where
-    the layer has none, or no whole one.
+    `forward_gain` is the exact gain of the input's activation, `backward_gain` the backward gain
+    of the output's. `fan_in` and `fan_out` are None for a tensor that has none. `letters` is the
+    layout, None if nothing says what the axes are.
     """
 
     question: Question
@@ -40,7 +39,7 @@ class Situation:
 
     @property
     def layer(self) -> str | None:
-        """The layer that the tensor belongs to, as far as anything tells."""
+        """The layer that the tensor belongs to; None if neither question nor shape says."""
         return self.weight.layer
 
     @property
@@ -50,7 +49,7 @@ class Situation:
 
     @property
     def variance_slope(self) -> float:
-        """V'(1): the factor by which a layer multiplies a small deviation of the variance from 1."""
+        """V'(1): a layer multiplies a small deviation of the variance from 1 by this factor."""
         return self.input_activation.variance_slope
 
     @property
@@ -67,7 +66,7 @@ class Situation:
 
     @property
     def connects(self) -> bool:
-        """Whether the tensor is a weight between units, and not a bias, a scale or a lookup."""
+        """Whether the tensor is a weight between units: no bias, scale or embedding."""
         return self.layer is None or (LAYERS[self.layer].has_fans and self.layer != "embedding")
 
     @property
@@ -77,12 +76,17 @@ class Situation:
 
     @property
     def is_head(self) -> bool:
-        """Whether the layer's output leaves the network."""
+        """Whether this is the output layer of the network."""
         return self.question.position == "output"
 
     @property
+    def is_probability_head(self) -> bool:
+        """Whether this is an output layer whose activation turns logits into probabilities."""
+        return self.is_head and _gives_probabilities(self.output_activation)
+
+    @property
     def normalised(self) -> bool:
-        """Whether something on the way sets the variance right again."""
+        """Whether a normalization or a residual stream resets the variance."""
         return self.question.normalization != "none" or self.question.residual != "none"
 
     @property
@@ -91,39 +95,39 @@ class Situation:
         return self.question.residual != "none" and self.question.position == "hidden"
 
 
-def situation_of(question: Question) -> Situation:
-    """The situation that the question describes.
+def context_of(question: Question) -> LayerContext:
+    """The layer that the question describes.
 
-    Raises ImpossibleError where layer, layout and shape disagree, or a weight has no fan_in.
+    Raises ImpossibleError if layer, layout and shape disagree, or if a weight has no fan_in.
     """
     placement = place(question)
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
-    input_activation, output_activation = _activations(question)
+    before, after = _activations(question)
     if layer is None and len(question.shape) == 3 and fan_in is None:
-        spec = spec_of(question, scheme=AUTO, activation=input_activation.name)
+        spec = spec_of(question, scheme=AUTO, activation=before.name)
         raise ambiguous_axes(spec, "advice goes by the layer, and three axes fit several layers")
     if layer is None or LAYERS[layer].has_fans:
         spec = spec_of(question, scheme="variance_scaling", gain=1.0)
         recipe = recipe_of(spec, placement)
         fan_in, fan_out = recipe.fan_in, recipe.fan_out
-    return Situation(
+    return LayerContext(
         question=question,
         weight=weight_of(question, placement),
         letters=placement.letters,
         fan_in=fan_in,
         fan_out=fan_out,
-        input_activation=input_activation,
-        output_activation=output_activation,
-        forward_gain=_gain("exact", question, input_activation),
-        backward_gain=_gain("backward", question, output_activation),
+        input_activation=before,
+        output_activation=after,
+        forward_gain=_gain("exact", question, before),
+        backward_gain=_gain("backward", question, after),
     )
 
 
 def spec_of(question: Question, **chosen: object) -> Spec:
-    """The question's tensor with these numbers of a scheme instead of its own.
+    """The spec of the question's tensor, with the `chosen` scheme fields instead of its own.
 
-    Fans and a slope are left out where the chosen scheme or activation takes none.
+    Fans are left out if the chosen scheme takes none, and so is the slope if the activation does.
     """
     values = {name: getattr(question, name) for name in ("shape", *LAYER_FIELDS, *ADDRESS_FIELDS)}
     values |= chosen
@@ -139,18 +143,24 @@ def spec_of(question: Question, **chosen: object) -> Spec:
 def _activations(question: Question) -> tuple[Activation, Activation]:
     """The activations on the layer's input and on its output.
 
-    A slope belongs to whichever of the two takes one; raises ImpossibleError where neither does.
+    `negative_slope` belongs to the one of the two that takes a slope. Raises ImpossibleError if it
+    is given and neither does.
     """
     given = question.input_activation
     if given is not None and ACTIVATIONS[given].takes_slope and question.activation is not None:
-        output_activation = ACTIVATIONS[question.activation]
+        after = ACTIVATIONS[question.activation]
     else:
-        output_activation = activation_of(question)
+        after = activation_of(question)
     if given is not None:
-        return ACTIVATIONS[given], output_activation
-    unknown = question.position == "output" and output_activation.name in _PROBABILITIES
+        return ACTIVATIONS[given], after
+    # No hidden layer uses sigmoid because the output layer does, so its input is not assumed to.
+    unknown = question.position == "output" and _gives_probabilities(after)
     plain = unknown or question.position == "first"
-    return ACTIVATIONS["linear"] if plain else output_activation, output_activation
+    return ACTIVATIONS["linear"] if plain else after, after
+
+
+def _gives_probabilities(activation: Activation) -> bool:
+    return activation.family == "sigmoid" or activation.name == "softmax"
 
 
 def _gain(rule: str, question: Question, activation: Activation) -> float:
