@@ -1,4 +1,4 @@
-"""What is recommended carries 30 layers: simulated with the very weights that the URLs give.
+"""Recommended weights keep the variance through 30 layers, simulated with the issued tensors.
 
 In layers of width n, the logarithm of the mean square of the activations, in units of its
 fixed point, is about normal with variance b = sum over layers of (spread - 1) / n times slope^2
@@ -39,9 +39,9 @@ def weights(url: str) -> Array:
 
 
 def log_variance(activation: str, seed: int, scheme: str = "") -> float:
-    """ln of the activations' mean square after the layers, from where it ought to stay.
+    """ln of the mean square of the activations after the layers, relative to E f^2.
 
-    The weights are those recommended, or those of the alternative called `scheme`.
+    The weights are the recommended ones, or those of the alternative of this scheme.
     """
     moment = ACTIVATIONS[activation].second_moment
     x = np.full(WIDTH, math.sqrt(moment))

@@ -45,7 +45,7 @@ def test_one_the_fans_of_a_kernel_are_not_its_channels(address: Address) -> None
 
 
 def test_one_a_sigmoid_head_on_relu_features_is_scaled_down(address: Address) -> None:
-    """Told how: half of He's gain, logits of variance 1/4, and what to do for larger features."""
+    """Half of He's gain makes logits of variance 1/4. The warning says what larger features need."""
     query = (
         "input_activation=relu&activation=sigmoid&position=output&shape=1,512&layer=dense&name=w"
     )
@@ -116,7 +116,7 @@ def test_four_n_is_a_fan_or_their_average(address: Address, mode: str, number: i
 
 
 def test_four_batch_norm_lowers_the_stakes(address: Address) -> None:
-    """0.01 will do, and is an alternative with a URL; the bias may go."""
+    """std 0.01 will do, and is an alternative with a URL."""
     answer = asked(address, "shape=64,32,3,3&activation=relu&normalization=batch")
     reasons = " ".join(answer["rationale"])
     assert "batch normalization lowers the stakes" in reasons
@@ -137,7 +137,7 @@ def test_four_other_starts_are_named_with_when(address: Address, name: str) -> N
 
 
 def test_five_zeros_are_for_biases(address: Address) -> None:
-    """On a weight they warn of symmetry, with the recommended draw; the bias is zeros."""
+    """Zeros on a weight give a warning of symmetry. The recommended bias is zeros."""
     answer = asked(address, "shape=64,32,3,3&layout=torch&activation=relu&scheme=zeros&name=w")
     assert codes(answer) == {"symmetry"}
     assert answer["bias"] == {"scheme": "zeros", "value": 0.0, "std": 0.0}

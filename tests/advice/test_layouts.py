@@ -10,7 +10,7 @@ from tests.advice.asking import asked, codes
 
 
 def test_the_warning_says_what_to_send_instead() -> None:
-    """Both readings with their std, and the field that makes it the other."""
+    """It has both readings with their std, and the field that selects the other."""
     answer = asked("shape=5,5,3,8&activation=relu")
     assert "suspicious_layout" in codes(answer)
     message = answer.warnings[0].message
@@ -64,7 +64,7 @@ def test_each_framework_counts_in_its_own_letters(
     ],
 )
 def test_fans_that_differ_from_the_named_frameworks_are_explained(query: str, told: str) -> None:
-    """By what its rule cannot see; letters name no framework, and are not compared with one."""
+    """The warning names what the shape does not show. Letters name no framework: no warning."""
     answer = asked(f"{query}&activation=tanh")
     messages = [
         each.message for each in answer.warnings if each.code == "fans_differ_from_framework"

@@ -49,11 +49,11 @@ def test_the_spread_of_leaky_relu_follows_its_slope(slope: float, spread: float)
 
 
 def test_no_slope_overflows_the_spread() -> None:
-    """For a slope of 1e200 the negative half is the only one: ReLU's spread again."""
+    """With slope 1e200 only the negative half counts, and the spread is that of ReLU."""
     assert spread_of(ACTIVATIONS["leaky_relu"], 1e200) == 6.0
 
 
 def test_growth_beyond_float64_is_no_number() -> None:
-    """2^-30 is told, 2^10000 is not."""
+    """2^-30 is a float64, 2^10000 is None."""
     assert compounded(0.5, 30) == 9.313225746154785e-10
     assert compounded(2.0, 10_000) is None
