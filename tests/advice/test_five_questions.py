@@ -45,7 +45,7 @@ def test_one_the_fans_of_a_kernel_are_not_its_channels(address: Address) -> None
 
 
 def test_one_a_sigmoid_head_on_relu_features_is_scaled_down(address: Address) -> None:
-    """Half of He's gain makes logits of variance 1/4. The warning says what larger features need."""
+    """Half of He's gain makes logits of variance 1/4. The warning covers larger features."""
     query = (
         "input_activation=relu&activation=sigmoid&position=output&shape=1,512&layer=dense&name=w"
     )
