@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run test test-all check format openapi vectors pins bench bench-check
+.PHONY: install run test test-all check format openapi vectors moments pins bench bench-check
 
 install: $(VENV)/tests-installed
 
@@ -34,6 +34,10 @@ vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors
 	$(VENV_PYTHON) -m checks.write_frozen
 	$(VENV_PYTHON) -m checks.write_drafts
+
+# NAME=gelu prints the numbers of one activation; without NAME all of them are checked.
+moments: install
+	$(VENV_PYTHON) -m checks.moments $(NAME)
 
 pins:
 	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py

@@ -4,17 +4,18 @@ Each is what follows `/v1/weights.`, as in `frozen_requests`. A draft that needs
 has its request among those by hand, and the test of drafts says so.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.schemes import SCHEMES
-from service.wire.dtypes import DTYPES
 
-_TABLES = {
+_TABLES: dict[str, tuple[str, Mapping[str, Any]]] = {
     "scheme": ("npy?shape=12,5&scheme={name}&seed=1&name=a", SCHEMES),
     "activation": (
         "npy?shape=12,6&scheme=variance_scaling&activation={name}&parts=2&seed=1&name=a",
         ACTIVATIONS,
     ),
-    "dtype": ("raw?shape=12,5&scheme=normal&seed=1&name=a&dtype={name}", DTYPES),
 }
 """The request that asks for an entry of each table by its name."""
 

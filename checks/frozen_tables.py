@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined
 from service.fields import DEFAULTS
 from service.fields.axes import MOST_AXES
 from service.fields.types import DISTRIBUTIONS, ORDERS, STD_KINDS
-from service.initializers.activations import ACTIVATIONS, find_activation
+from service.initializers.activations import ACTIVATIONS, Activation, find_activation
 from service.initializers.auto import resolve_auto
 from service.initializers.fans import MODES
 from service.initializers.gains import GAIN_RULES
@@ -89,10 +89,15 @@ def _record(record: Any) -> Table:
     return {field.name: told(getattr(record, field.name)) for field in fields(record)}
 
 
-def _numbers(record: Any) -> Table:
-    """The fields of an activation that are numbers, or would be."""
-    told_all = _record(record)
-    return {name: told_all[name] for name in told_all if name not in ("name", "aliases", "formula")}
+_FROZEN_NUMBERS = (
+    *("mean", "second_moment", "derivative_moment"),
+    *("gain", "backward_gain", "pytorch_gain", "slope"),
+)
+"""The numbers of an activation that can move a byte or that certificates tell."""
+
+
+def _numbers(activation: Activation) -> Table:
+    return {name: told(getattr(activation, name)) for name in _FROZEN_NUMBERS}
 
 
 def _names(table: Table, names: list[str], find: Callable[[str], Any]) -> Table:

@@ -27,29 +27,30 @@ def test_the_report_is_what_is_printed(capfdbinary: pytest.CaptureFixture[bytes]
 
 
 def test_the_report_begins_with_the_numbers() -> None:
-    """What it is on the first line, then its sections, where to fetch it on the last."""
+    """The scheme and its numbers come first, then the sections, and last the URL."""
     lines = report(ANSWER).splitlines()
     assert lines[0] == "he_normal: std 0.0833333, gain 1.41421, n = fan_in"
     assert lines[1] == "  fan_in 288, fan_out 576, letters OIHW"
     titles = [line for line in lines[1:] if line and not line.startswith(" ")]
-    assert titles == ["Why", "Mind", "Or", "Read", "In other frameworks", "Fetch"]
+    frameworks = "In other frameworks (not run by Fanin's tests)"
+    assert titles == ["Why", "Warnings", "Alternatives", "References", frameworks, "Fetch"]
     assert lines[-1] == "  /v1/weights.npy?shape=64,32,3,3&scheme=he_normal"
-    assert "  pytorch (not run here): torch.nn.init.kaiming_normal_(w, a=0.0)" in lines
+    assert "  pytorch: torch.nn.init.kaiming_normal_(w, a=0.0)" in lines
 
 
 def test_prose_is_wrapped_and_code_is_not() -> None:
     """At 96 characters, so that a terminal shows it; a URL is one line."""
-    prose, _, code = report(ANSWER).partition("\nIn other frameworks\n")
+    prose, _, code = report(ANSWER).partition("\nIn other frameworks")
     assert max(map(len, prose.splitlines())) <= 96
-    assert len(code.splitlines()) == 10 + 1 + 2
+    assert len(code.splitlines()) == 1 + 10 + 1 + 2
 
 
-def test_nothing_to_mind_is_no_section() -> None:
+def test_a_section_without_rows_is_left_out() -> None:
     """A named bias has no warnings."""
     question = parse_question_query(b"shape=64&layer=bias&name=a")
     text = report(recommend(question, max_bytes=2**44))
     assert text.startswith("zeros: mean 0, std 0\n  bias zeros\n\nWhy\n")
-    assert "Mind" not in text
+    assert "Warnings" not in text
 
 
 @pytest.mark.parametrize(

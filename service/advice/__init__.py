@@ -1,4 +1,4 @@
-"""Advice: from the description of a layer to how its weights should start, and why."""
+"""Advice: from the description of a layer to how to initialize its weights, and why."""
 
 from service.advice.question import (
     Question,
@@ -6,8 +6,7 @@ from service.advice.question import (
     parse_question_query,
     parse_question_words,
 )
-from service.advice.recommendation import Recommendation
-from service.advice.recommending import recommend
+from service.advice.recommendation import Recommendation, recommend
 
 __all__ = [
     "Question",

@@ -1,11 +1,10 @@
-"""The asker's own choice beside what is recommended: how far off, and what it does with depth."""
+"""The client's own choice beside the recommended one: how far off it is, also through depth."""
 
 from dataclasses import dataclass
 
-from service.advice.case import Case, finite
-from service.advice.issuing import planned, std_of, url_of
+from service.advice.context import spec_of
+from service.advice.decision import Decision, finite, planned, std_of, url_of
 from service.advice.question import Question
-from service.advice.situation import spec_of
 from service.fields import FAN_FIELDS, NUMBER_FIELDS
 from service.initializers.schemes import AUTO
 from service.plan import Plan
@@ -20,16 +19,18 @@ _SCHEME_OF_FIELD: tuple[tuple[str, str], ...] = (
     ("std", "normal"),
     ("mean", "normal"),
 )
-"""What a field means where no scheme is named with it, the first that is given deciding."""
+"""The scheme that a field means without `scheme`. The first field that is given decides."""
 
 _PLAIN = ("uniform", "truncated_normal", "normal")
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """`ratio` is std / recommended_std. `per_layer_factor` is the variance that a layer of this
-    std makes of a unit variance, `after_depth` that factor through `depth` layers, where each
-    repeats it. None where a number does not apply, or no float64 holds it.
+    """The client's choice. `ratio` is std / recommended_std.
+
+    `per_layer_factor` is the variance after a layer of this std whose input has variance 1.
+    `after_depth` is that factor to the power of `depth`, if every layer has the same factor. A
+    number is None if it does not apply, or if float64 cannot hold it.
     """
 
     scheme: str
@@ -41,10 +42,11 @@ class Compared:
     weights_url: str
 
 
-def own_choice(question: Question, max_bytes: int) -> Plan | None:
-    """The plan of the numbers that the question gives itself; None without. Fans are none of them.
+def requested_plan(question: Question, max_bytes: int) -> Plan | None:
+    """The plan of the scheme fields in the question; None if it has none.
 
-    A distribution alone is a wish that the recommendation follows. Raises what `plan` raises.
+    Fans are no such fields, and a distribution alone is not one either: the recommendation follows
+    it. Raises what `plan` raises.
     """
     given = {
         field: getattr(question, field)
@@ -61,19 +63,20 @@ def own_choice(question: Question, max_bytes: int) -> Plan | None:
     return planned(spec_of(question, scheme=scheme, **given), max_bytes)
 
 
-def compared(case: Case) -> Compared | None:
-    """The asker's choice measured against the recommendation."""
-    if case.own is None:
+def compared(decision: Decision) -> Compared | None:
+    """The client's choice measured against the recommendation; None without one."""
+    plan = decision.requested
+    if plan is None:
         return None
-    facts, std, recommended = case.own.facts, std_of(case.own), case.std
-    # A mean moves all outputs together, which no variance tells.
-    factor = case.forward_factor(std) if facts.mean == 0 else None
+    std, recommended = std_of(plan), decision.std
+    # A mean other than 0 adds to E[y^2] what this factor does not count.
+    factor = decision.forward_factor(std) if plan.facts.mean == 0 else None
     return Compared(
-        scheme=facts.scheme,
+        scheme=plan.facts.scheme,
         std=std,
         recommended_std=recommended,
         ratio=finite(std / recommended) if recommended else None,
         per_layer_factor=factor,
-        after_depth=case.through(factor, case.depth),
-        weights_url=url_of(case.own),
+        after_depth=decision.through(factor, decision.depth),
+        weights_url=url_of(plan),
     )

@@ -1,14 +1,14 @@
-"""The recommendation as a line of each framework's own code, of the same std or limit.
+"""The recommendation as one line of code for each framework, with the same std or limit.
 
-Fanin's tests install none of the frameworks, so they run none of the lines. Those of PyTorch,
-Keras, JAX, flax and MLX were run by hand. `w` is the tensor to fill; `key`, `shape` and `dims` are
-the framework's own.
+Fanin's tests install no framework and run none of the lines. Those of PyTorch, Keras, JAX, flax and
+MLX were run by hand. In a line `w` is the tensor to fill; `key`, `shape` and `dims` are what the
+framework itself calls so.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.advice.case import Case
+from service.advice.decision import Decision
 from service.initializers.fans import Fans, fan_number
 from service.initializers.framework_fans import framework_fans
 from service.plan import Facts
@@ -18,22 +18,24 @@ Distribution = str
 
 @dataclass(frozen=True, slots=True)
 class Equivalent:
-    """`code` is None where the framework cannot; `note` says why, or what to mind.
+    """One line of a framework's code.
 
-    `executed` says whether Fanin's tests run the line against that framework.
+    `code` is None if the framework cannot do it. `note` says why, or what to watch for. `executed`
+    says whether Fanin's tests run the line: they run none.
     """
 
     code: str | None
-    executed: bool
     note: str
+    executed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """How a framework spells a draw.
+    """How a framework writes a draw.
 
-    `lines` have the numbers themselves, which is right for any shape. `named` is shorter and
-    counts the fans itself: it is used where `fans` names whose count it is, and that agrees.
+    `lines` contain the numbers themselves and are right for any shape. `named` makes a shorter
+    line, in which the framework counts the fans. It is used if the fans of the framework `fans`
+    give the same n. `note` is said beside a line, `missing` instead of one.
     """
 
     lines: dict[Distribution, str]
@@ -43,26 +45,26 @@ class Framework:
     missing: str = ""
 
 
-def equivalents_of(case: Case) -> dict[str, Equivalent]:
+def equivalents_of(decision: Decision) -> dict[str, Equivalent]:
     """A line for each framework."""
-    return {name: _equivalent(case, framework) for name, framework in FRAMEWORKS.items()}
+    return {name: _equivalent(decision, framework) for name, framework in FRAMEWORKS.items()}
 
 
-def _equivalent(case: Case, framework: Framework) -> Equivalent:
-    facts = case.facts
-    if framework.named is not None and framework.fans is not None and _agrees(case, framework.fans):
+def _equivalent(decision: Decision, framework: Framework) -> Equivalent:
+    facts = decision.facts
+    if framework.named and framework.fans and _same_number(decision, framework.fans):
         named = framework.named(facts)
         if named is not None:
-            return Equivalent(named, executed=False, note=framework.note)
+            return Equivalent(named, framework.note)
     line = framework.lines.get(facts.distribution)
     if line is None:
-        return Equivalent(None, executed=False, note=framework.missing)
-    return Equivalent(line.format(**_numbers(facts)), executed=False, note=framework.note)
+        return Equivalent(None, framework.missing)
+    return Equivalent(line.format(**_numbers(facts)), framework.note)
 
 
-def _agrees(case: Case, framework: str) -> bool:
-    """Whether the framework's own fans make the same n of this weight."""
-    facts, theirs = case.facts, framework_fans(framework, case.situation.weight)
+def _same_number(decision: Decision, framework: str) -> bool:
+    """Whether the framework's own fans give the same n for this weight."""
+    facts, theirs = decision.facts, framework_fans(framework, decision.context.weight)
     if facts.mode is None or theirs is None:
         return False
     ours = Fans(facts.fan_in or 0, facts.fan_out or 0)
@@ -82,7 +84,7 @@ def _numbers(facts: Facts) -> dict[str, str]:
 
 
 def _spelled(number: float) -> str:
-    """Ten digits, three more than float32 has, and a point, which Rust insists on."""
+    """The number with ten digits: float32 needs nine. Rust needs a point in a float."""
     text = f"{number:.10g}"
     return text if set(text) & set(".e") else text + ".0"
 
@@ -93,7 +95,7 @@ def _pytorch(facts: Facts) -> str | None:
         return None
     if facts.mode == "fan_avg":
         return f"torch.nn.init.xavier_{kind}_(w, gain={_spelled(gain)})"
-    # kaiming takes a slope and no gain: sqrt(2 / (1 + a^2)) is any gain up to sqrt(2).
+    # kaiming takes a slope a and no gain. sqrt(2 / (1 + a^2)) reaches any gain up to sqrt(2).
     slope_squared = round(2.0 / (gain * gain) - 1.0, 12)
     if facts.mode != "fan_in" or slope_squared < 0:
         return None
@@ -220,11 +222,11 @@ FRAMEWORKS: dict[str, Framework] = {
                 "tf.initializers.truncatedNormal({{mean: {mean}, stddev: {parent}}})"
             ),
         },
-        note="tfjs's own heNormal and its like are truncated without correction: 0.88 of the std.",
+        note="tfjs's own heNormal is truncated without correction and has 0.88 of the std.",
     ),
     "onnx": Framework(
         {},
-        missing="ONNX stores tensors and draws none: fetch weights_url, and store that.",
+        missing="ONNX stores tensors and draws none: fetch weights_url and store the tensor.",
     ),
 }
-"""Every framework that has a line."""
+"""Every framework, in the order of the answer."""

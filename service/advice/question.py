@@ -1,6 +1,6 @@
-"""The question: a tensor's spec, and what a recommendation has to know of the layer around it.
+"""The question: the spec of a tensor, and what a recommendation needs to know of its layer.
 
-The scheme fields are the asker's own choice, which is compared with what is recommended.
+Scheme fields in a question are the client's own choice. It is compared with the recommendation.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ RESIDUALS = ("none", "pre_norm", "post_norm")
 POSITIONS = ("first", "hidden", "output")
 
 MOST_DEPTH = 10_000
-"""Ten times the deepest networks there are."""
+"""Ten times the depth of the deepest known networks."""
 
 _NORMALIZATIONS = {
     **{"batchnorm": "batch", "bn": "batch", "layernorm": "layer", "ln": "layer"},
@@ -66,31 +66,33 @@ _Position = Annotated[
 
 
 class Question(Spec):
-    """A description of a layer: every field as it was given, or its default."""
+    """The description of a layer. A field that was not given has its default."""
 
     model_config = ConfigDict(title="Question")
 
     input_activation: _InputActivation = Field(
         default=None,
         description=(
-            "The nonlinearity whose output the layer reads; by default `activation`, linear for "
-            "the first layer and for a head of sigmoids or softmax."
+            "The activation whose output the layer reads. By default `activation`, but linear for "
+            "the first layer and for an output layer with sigmoid or softmax."
         ),
         examples=["relu"],
     )
     normalization: _Normalization = Field(
         default="none",
-        description="The normalization that follows the layer, or feeds it.",
+        description="The normalization before or after the layer.",
         examples=["batch"],
     )
     depth: _Depth = Field(
         default=None,
-        description="Layers of the stack like this one; of a residual network, its blocks.",
+        description="The number of layers like this one; in a residual network, of its blocks.",
         examples=[30],
     )
     residual: _Residual = Field(
         default="none",
-        description="Where the norm stands, if the layer writes into a residual stream.",
+        description=(
+            "Where the normalization of a block is, if the layer adds to a residual stream."
+        ),
         examples=["pre_norm"],
     )
     position: _Position = Field(
@@ -99,15 +101,15 @@ class Question(Spec):
 
 
 def parse_question_query(query_string: bytes) -> Question:
-    """The question of a URL's query; raises UnreadableError with a problem for each fault."""
+    """The question in a URL's query; raises UnreadableError with a problem for each fault."""
     return read_members(Question, *split_query(query_string))
 
 
 def parse_question_words(words: Mapping[str, str]) -> Question:
-    """The question of a shell's words; raises UnreadableError with a problem for each fault."""
+    """The question in a shell's words; raises UnreadableError with a problem for each fault."""
     return read_members(Question, words.items(), [])
 
 
 def parse_question_json(body: bytes) -> Question:
-    """The question of a JSON object; raises UnreadableError with a problem for each fault."""
+    """The question in a JSON object; raises UnreadableError with a problem for each fault."""
     return read_members(Question, json_members(body), [])

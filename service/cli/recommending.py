@@ -1,4 +1,4 @@
-"""`recommend`: what a layer's weights should start as, printed to be read, or as JSON."""
+"""The command `recommend`: how to initialize a layer's weights, as text or as JSON."""
 
 from service.advice import Question, parse_question_words, recommend
 from service.cli.files import printed
@@ -7,12 +7,12 @@ from service.cli.report import report
 from service.cli.words import LISTED, add_fields, read_words
 from service.errors import FaninError
 
-_DESCRIPTION = "Say what a layer's weights should start as, and why."
+_DESCRIPTION = "Recommend how to initialize a layer's weights, and say why."
 _USAGE = "%(prog)s --shape 64,3,7,7 --activation relu --depth 30"
 
 
 def print_recommendation(arguments: list[str]) -> int:
-    """Do what the arguments ask for; the exit status."""
+    """Print the recommendation for the arguments. Returns the exit status."""
     words = read_words(_parser(), arguments)
     as_json = words.pop("json", None) is not None
     max_bytes = usable_settings().max_bytes

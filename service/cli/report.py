@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from service.advice import Recommendation
-from service.advice.alternative import Alternative
+from service.advice.alternatives import Alternative
 from service.initializers.references import Reference
 
 _WIDTH = 96
@@ -12,17 +12,17 @@ _INDENT = "  "
 
 
 def report(answer: Recommendation) -> str:
-    """What, why, what to mind, what else, the same elsewhere, papers, and where to get it."""
+    """The numbers, then a section for each part of the answer that is not empty."""
     warnings = (f"{each.code}: {each.message}" for each in answer.warnings)
     prose = {
         _headline(answer): _measures(answer),
         "Why": answer.rationale,
-        "Mind": warnings,
-        "Or": map(_alternative, answer.alternatives),
-        "Read": map(cited, answer.references),
+        "Warnings": warnings,
+        "Alternatives": map(_alternative, answer.alternatives),
+        "References": map(cited, answer.references),
     }
     code = {
-        "In other frameworks": _lines(answer),
+        "In other frameworks (not run by Fanin's tests)": _lines(answer),
         "Fetch": (answer.weights_url,),
     }
     sections = [_section(title, list(map(_wrapped, rows))) for title, rows in prose.items()]
@@ -66,11 +66,10 @@ def _alternative(alternative: Alternative) -> str:
 
 def _lines(answer: Recommendation) -> Iterator[str]:
     for framework, line in answer.equivalents.items():
-        executed = "" if line.executed else " (not run here)"
-        yield f"{framework}{executed}: {line.code or line.note}"
+        yield f"{framework}: {line.code or line.note}"
 
 
 def cited(reference: Reference) -> str:
-    """A paper as a bibliography has it."""
+    """A paper as in a bibliography."""
     authors = ", ".join(reference.authors)
     return f"{authors} ({reference.year}): {reference.title}. {reference.where}."

@@ -1,6 +1,7 @@
-"""Gains: the factor by which a nonlinearity makes its layer's weights wider than sqrt(1/n).
+"""Gains: the std of a weight is gain sqrt(1/n), and the gain depends on the activation.
 
-`exact` keeps the forward variance, `backward` the gradient's, `pytorch` is PyTorch's table.
+The rule `exact` keeps the forward variance and `backward` that of the gradient. The rule `pytorch`
+is the table of `torch.nn.init.calculate_gain`.
 """
 
 import math
@@ -13,18 +14,19 @@ GAIN_RULES = ("exact", "backward", "pytorch")
 
 
 def rectifier_gain(slope: float) -> float:
-    """sqrt(2 / (1 + a^2)) in float64, in this order: forward and backward gain of leaky ReLU.
+    """The forward and the backward gain of leaky ReLU: sqrt(2 / (1 + a^2)), a the slope.
 
-    He et al. 2015, Delving Deep into Rectifiers, eqs. 10 and 15; slope 0 is ReLU.
+    Slope 0 is ReLU. The float64 operations are those of the formula, in this order, because the
+    result reaches the issued bytes. He et al. 2015, Delving Deep into Rectifiers, eqs. 10 and 15.
     """
     return math.sqrt(2.0 / (1.0 + slope * slope))
 
 
 def gain_of(activation: Activation, rule: str, negative_slope: float) -> float:
-    """The gain of `activation` by `rule`; only activations that take a slope look at it.
+    """The gain of `activation` by `rule`. Activations that take no slope ignore `negative_slope`.
 
-    Raises ImpossibleError (`no_pytorch_gain`) where PyTorch has none and UnreadableError
-    (`unknown_word`) for a rule that does not exist.
+    Raises ImpossibleError (`no_pytorch_gain`) if PyTorch has no gain for the activation, and
+    UnreadableError (`unknown_word`) for an unknown rule.
     """
     numbers = (activation.gain, activation.backward_gain, activation.pytorch_gain)
     by_rule = dict(zip(GAIN_RULES, numbers, strict=True))
@@ -37,10 +39,10 @@ def gain_of(activation: Activation, rule: str, negative_slope: float) -> float:
 
 
 def scheme_gain(kind: str, activation: Activation, rule: str, negative_slope: float) -> float:
-    """The gain of a scheme whose record says `kind`, where the request gives none itself.
+    """The gain of a scheme whose record says `kind`, for a request that gives no gain.
 
-    `one` is 1, `he` the rectifier's (slope 0 unless the activation takes one), `activation` is
-    `gain_of`, whose errors it raises.
+    `one` is 1. `he` is the gain of leaky ReLU, with slope 0 unless the activation takes one.
+    `activation` is `gain_of`, and raises the same errors.
     """
     if kind == "one":
         return 1.0

@@ -102,34 +102,6 @@ UNISSUED_SCHEMES: tuple[Unissued, ...] = (
     ),
 )
 
-UNISSUED_ACTIVATIONS: tuple[Unissued, ...] = (
-    Unissued(
-        ("quickgelu", "gelusigmoid"),
-        "z sigmoid(1.702 z)",
-        "gelu, which it approximates",
-    ),
-    Unissued(
-        ("logsigmoid",),
-        "-softplus(-z)",
-        "softplus, which has the same gains",
-    ),
-    Unissued(
-        ("rrelu", "randomizedleakyrelu"),
-        "leaky ReLU of a random slope",
-        "leaky_relu and add negative_slope=0.229, the mean of PyTorch's slopes",
-    ),
-    Unissued(
-        ("hardshrink", "softshrink", "tanhshrink", "threshold", "thresholdedrelu"),
-        "0 near 0, so that its gain depends on where it begins",
-        "linear and give gain, which is 1 / sqrt(E[f(z)^2])",
-    ),
-    Unissued(
-        ("maxout", "crelu", "snake", "squareplus", "gaussian", "cos", "exp", "abs", "square"),
-        "a nonlinearity whose gain Fanin has not",
-        "linear and give gain, which is 1 / sqrt(E[f(z)^2])",
-    ),
-)
-
 UNISSUED_LAYERS: tuple[Unissued, ...] = (
     Unissued(
         ("experts", "expert", "moe", "mixtureofexperts"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.fields import Spec
+from service.initializers.activations import ACTIVATIONS
 from service.initializers.schemes import SCHEMES
 
 
@@ -37,6 +38,7 @@ def _named(field: str, table: Mapping[str, Any]) -> Iterator[Draft]:
 
 DRAFTS: tuple[Draft, ...] = (
     *_named("scheme", SCHEMES),
+    *_named("activation", ACTIVATIONS),
     Draft("parts", "list", 1, lambda parts: isinstance(parts, tuple)),
 )
 """Every draft there is: a name, a field, or a form of value."""

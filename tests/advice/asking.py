@@ -1,4 +1,4 @@
-"""A question as a client would write it, to its recommendation."""
+"""Ask for a recommendation with a query, as a client would."""
 
 from service.advice import Recommendation, parse_question_query, recommend
 from service.fields import parse_query
@@ -22,6 +22,6 @@ def fetched(url: str) -> Plan:
 
 
 def codes(recommendation: Recommendation) -> list[str]:
-    """The codes of its warnings, but for those of a missing name and a missing layer."""
+    """The codes of its warnings, without those of a missing name and a missing layer."""
     unsaid = ("name_missing", "layer_guessed")
     return [each.code for each in recommendation.warnings if each.code not in unsaid]

@@ -1,10 +1,16 @@
-"""Alternatives, and the same thing in other frameworks' words."""
+"""Alternatives, and the lines of other frameworks."""
 
 import ast
 
 import pytest
 
+from service.advice import Recommendation, alternatives
+from service.advice.alternatives import NAMED, NOT_YET, Alternative, Named
+from service.advice.decision import planned_or_none
 from service.advice.equivalents import FRAMEWORKS
+from service.advice.question import Question
+from service.initializers.schemes import SCHEMES
+from service.plan import Plan
 from tests.advice.asking import asked, fetched
 
 QUERIES = [
@@ -34,11 +40,88 @@ def test_an_alternative_with_a_url_is_what_it_says(query: str) -> None:
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_every_alternative_says_what_and_when(query: str) -> None:
-    """And what Fanin cannot issue has no numbers."""
+    """What Fanin does not issue has no numbers."""
     for each in asked(query).alternatives:
         assert each.what
         assert each.when
         assert (each.weights_url is None) == (each.std is None)
+
+
+CONVOLUTION = "shape=64,64,3,3&activation=relu"
+DENSE = "shape=64,64&activation=relu"
+ISSUABLE = {row.scheme: row for row in NAMED if row.fields is not None}
+
+
+def of(row: Named, answer: Recommendation) -> Alternative:
+    """The alternative of a row, whatever scheme it is planned as."""
+    (found,) = (each for each in answer.alternatives if each.what.startswith(row.what))
+    return found
+
+
+@pytest.mark.parametrize("name", list(ISSUABLE))
+def test_a_scheme_that_fanin_does_not_issue_says_so(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Without the scheme in the table there is no URL, and `what` tells why."""
+    table = {other: scheme for other, scheme in SCHEMES.items() if other != name}
+    monkeypatch.setattr(alternatives, "SCHEMES", table)
+    found = of(ISSUABLE[name], asked(CONVOLUTION))
+    assert found.what.endswith(f"; {NOT_YET}")
+    assert found.weights_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "fields"),
+    [
+        ("orthogonal", DENSE, {"gain": 2**0.5}),
+        ("orthogonal", CONVOLUTION, {"gain": 2**0.5}),
+        ("orthogonal", "shape=64,64&layer=recurrent", {"gain": 1.0}),
+        ("identity", DENSE, {}),
+        ("identity", CONVOLUTION, None),
+        ("dirac", CONVOLUTION, {}),
+    ],
+)
+def test_a_scheme_that_fanin_issues_is_planned(
+    monkeypatch: pytest.MonkeyPatch, name: str, query: str, fields: dict[str, object] | None
+) -> None:
+    """With the scheme in the table it has its gain and a URL, unless it does not fit the tensor.
+
+    A normal of std 0.123 stands in for the scheme, so that the test holds before and after there
+    is one.
+    """
+    asked_for = []
+
+    def plan(question: Question, max_bytes: int, **chosen: object) -> Plan | None:
+        if chosen["scheme"] == name:
+            asked_for.append(chosen)
+            chosen = {"scheme": "normal", "std": 0.123}
+        return planned_or_none(question, max_bytes, **chosen)
+
+    monkeypatch.setattr(alternatives, "SCHEMES", SCHEMES | {name: SCHEMES["lecun_normal"]})
+    monkeypatch.setattr(alternatives, "planned_or_none", plan)
+    found = of(ISSUABLE[name], asked(query))
+    assert found.what == ISSUABLE[name].what
+    assert asked_for == ([] if fields is None else [{"scheme": name, **fields}])
+    assert found.std == (None if fields is None else 0.123)
+    assert ("&std=0.123" in (found.weights_url or "")) == (fields is not None)
+
+
+def test_a_scheme_that_cannot_make_the_tensor_stays_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A matrix may be too large for one, for example."""
+    monkeypatch.setattr(alternatives, "SCHEMES", SCHEMES | {"orthogonal": SCHEMES["normal"]})
+    monkeypatch.setattr(alternatives, "planned_or_none", lambda *_, **__: None)
+    found = of(ISSUABLE["orthogonal"], asked(DENSE))
+    assert (found.what, found.weights_url) == (ISSUABLE["orthogonal"].what, None)
+
+
+def test_the_clients_own_choice_is_not_offered_twice() -> None:
+    """LeCun's row has the same URL as a client's own choice of LeCun."""
+    found = asked(f"{DENSE}&scheme=lecun_normal").alternatives
+    assert [each.what for each in found if each.scheme == "lecun_normal"] == [
+        "your own choice, with std 0.125"
+    ]
 
 
 def test_tanh_has_its_edge_of_chaos() -> None:
@@ -56,7 +139,7 @@ def test_implicit_networks_are_shown_siren() -> None:
 
 
 def test_every_framework_has_a_line_or_a_reason() -> None:
-    """Ten frameworks, none of which the tests run."""
+    """Ten frameworks. The tests run none of them."""
     equivalents = asked("shape=64,64&activation=relu").equivalents
     assert list(equivalents) == (
         ["pytorch", "keras", "jax", "flax", "flux", "burn", "candle", "mlx", "tfjs", "onnx"]
@@ -67,7 +150,7 @@ def test_every_framework_has_a_line_or_a_reason() -> None:
 
 @pytest.mark.parametrize("query", [*QUERIES, "shape=64,64&distribution=truncated_normal"])
 def test_lines_are_code(query: str) -> None:
-    """Python parses its five; who has no line says why."""
+    """Python parses five of them. A framework without a line says why."""
     equivalents = asked(query).equivalents
     assert all(each.code or each.note for each in equivalents.values())
     for framework in ("pytorch", "keras", "jax", "flax", "mlx"):

@@ -1,4 +1,4 @@
-"""The asker's own choice beside the recommendation."""
+"""The client's own choice beside the recommendation."""
 
 import pytest
 
@@ -9,7 +9,7 @@ RELU = "shape=256,256&activation=relu"
 
 @pytest.mark.parametrize("std", [0.005, 0.01, 0.02])
 def test_a_std_picked_by_hand_is_measured(std: float) -> None:
-    """Its ratio, what it makes of the variance in a layer, and in 30: (std / 0.0884)^60."""
+    """Its ratio to the recommended std, its variance after one layer, and after 30 layers."""
     compared = asked(f"{RELU}&std={std}&depth=30&seed=1&name=a").compared
     assert compared is not None
     assert (compared.scheme, compared.std) == ("normal", std)
@@ -22,7 +22,7 @@ def test_a_std_picked_by_hand_is_measured(std: float) -> None:
 
 
 def test_it_is_an_alternative_and_not_the_recommendation() -> None:
-    """weights_url stays the recommended tensor's; the asker's is the first alternative."""
+    """`weights_url` is that of the recommended tensor. The client's is the first alternative."""
     answer = asked(f"{RELU}&std=0.01")
     assert answer.compared is not None
     assert answer.weights_url == asked(RELU).weights_url
@@ -31,7 +31,7 @@ def test_it_is_an_alternative_and_not_the_recommendation() -> None:
 
 
 def test_nothing_is_compared_where_nothing_was_chosen() -> None:
-    """A wish for a distribution is followed instead."""
+    """A distribution alone is no choice: the recommendation follows it."""
     assert asked(RELU).compared is None
     assert asked(f"{RELU}&distribution=uniform").compared is None
 
@@ -52,7 +52,7 @@ def test_nothing_is_compared_where_nothing_was_chosen() -> None:
     ],
 )
 def test_a_field_says_which_scheme_is_meant(fields: str, scheme: str) -> None:
-    """Without a scheme the most telling field decides."""
+    """Without `scheme` the fields decide which scheme is compared."""
     compared = asked(f"{RELU}&{fields}").compared
     assert compared is not None
     assert compared.scheme == scheme
@@ -62,7 +62,7 @@ def test_a_field_says_which_scheme_is_meant(fields: str, scheme: str) -> None:
     "more", ["activation=tanh&depth=30", "activation=relu&depth=30&normalization=batch"]
 )
 def test_depth_is_told_only_where_every_layer_repeats_the_factor(more: str) -> None:
-    """Not for tanh, which answers to the scale, nor where a norm restores it."""
+    """Not for tanh, whose factor depends on the variance, nor with a normalization."""
     compared = asked(f"shape=256,256&std=0.01&{more}").compared
     assert compared is not None
     assert compared.per_layer_factor is not None
@@ -80,7 +80,7 @@ def test_numbers_beyond_float64_are_none(gain: str, factor: float | None) -> Non
 
 @pytest.mark.parametrize("fields", ["scheme=zeros", "scheme=ones", "value=0.5"])
 def test_one_value_in_a_weight_warns_of_symmetry(fields: str) -> None:
-    """Its units would never part."""
+    """All units of the layer would stay equal."""
     assert codes(asked(f"{RELU}&{fields}")) == ["symmetry"]
 
 

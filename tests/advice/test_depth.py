@@ -1,4 +1,4 @@
-"""What is recommended carries 30 layers: simulated with the very weights that the URLs give.
+"""Recommended weights keep the variance through 30 layers, simulated with the issued tensors.
 
 In layers of width n, the logarithm of the mean square of the activations, in units of its
 fixed point, is about normal with variance b = sum over layers of (spread - 1) / n times slope^2
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.advice.responses import RESPONSES
 from service.chunks import TensorBody
 from service.initializers.activations import ACTIVATIONS
 from tests.advice.asking import asked, fetched
@@ -40,9 +39,9 @@ def weights(url: str) -> Array:
 
 
 def log_variance(activation: str, seed: int, scheme: str = "") -> float:
-    """ln of the activations' mean square after the layers, from where it ought to stay.
+    """ln of the mean square of the activations after the layers, relative to E f^2.
 
-    The weights are those recommended, or those of the alternative called `scheme`.
+    The weights are the recommended ones, or those of the alternative of this scheme.
     """
     moment = ACTIVATIONS[activation].second_moment
     x = np.full(WIDTH, math.sqrt(moment))
@@ -58,9 +57,9 @@ def log_variance(activation: str, seed: int, scheme: str = "") -> float:
 
 def band(activation: str) -> tuple[float, float]:
     """The expected mean of the networks' logarithms, and 5 standard deviations of it."""
-    response = RESPONSES[activation]
-    carried = sum(response.slope ** (2 * layer) for layer in range(LAYERS))
-    variance = (response.spread - 1.0) / WIDTH * carried
+    record = ACTIVATIONS[activation]
+    carried = sum(record.variance_slope ** (2 * layer) for layer in range(LAYERS))
+    variance = (record.spread - 1.0) / WIDTH * carried
     return -variance / 2, 5.0 * math.sqrt(variance / NETWORKS)
 
 

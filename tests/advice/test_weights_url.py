@@ -1,4 +1,4 @@
-"""For random questions: what is recommended can be fetched, and is what was said."""
+"""For random questions: the weights_url can be fetched and gives the recommended tensor."""
 
 import json
 from urllib.parse import urlencode
@@ -56,7 +56,7 @@ def queries(draw: st.DrawFn) -> str:
 @settings(max_examples=600)
 @given(queries())
 def test_the_weights_url_is_of_what_was_recommended(query: str) -> None:
-    """It names a scheme, plans to the same facts, and is canonical but for a missing seed."""
+    """It names a scheme, has the same statistics, and is canonical apart from a missing seed."""
     try:
         answer = asked(query)
     except FaninError:

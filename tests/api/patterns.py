@@ -42,6 +42,7 @@ class PatternBody:
     made: int = 0
     threads: set[int] = field(default_factory=set)
     answered: Event = field(default_factory=Event)
+    materialised: bool = False
 
     @property
     def chunk_count(self) -> int:

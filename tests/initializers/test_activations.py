@@ -1,163 +1,118 @@
-"""Every number of the activations' table, derived again from the activation itself.
+"""Every number of the activations' table, computed again from the activation itself."""
 
-E g(z) is integrated with mpmath at 32 digits by Gauss-Legendre quadrature, 48 nodes on each unit
-interval of [-16, 16]; the tails beyond are below 1e-50. Kinks are at integers, so every piece is
-analytic. Rounding to float64 is then unambiguous unless a number were within 1e-28 of a midpoint.
-"""
-
-from collections.abc import Callable
-from functools import cache
+import json
+from dataclasses import replace
+from math import inf, nextafter
+from pathlib import Path
 from typing import Any
 
 import pytest
-from mpmath import MPContext
-from mpmath.calculus.quadrature import GaussLegendre
 
+from checks import moments
+from checks.moments import FUNCTIONS, Function, differences, main, moments_of, mp, nodes, row_of
 from service.errors import UnreadableError
+from service.initializers import activations
 from service.initializers.activations import ACTIVATIONS, find_activation
 
-Function = Callable[[Any], Any]
-
-mp = MPContext()
-mp.dps = 32
-ONE = mp.mpf(1)
-C = mp.sqrt(2 / mp.pi)
-CUBIC = mp.mpf("0.044715")
-SELU_SCALE = mp.mpf("1.0507009873554804934193349852946")
-SELU_ALPHA = mp.mpf("1.6732632423543772848170429916717")
-GATES = {"glu": "sigmoid", "reglu": "relu", "geglu": "gelu", "swiglu": "silu", "bilinear": "linear"}
-
-
-def sigmoid(z: Any) -> Any:
-    """1 / (1 + e^-z)."""
-    return 1 / (1 + mp.exp(-z))
-
-
-def inner(z: Any) -> Any:
-    """The hyperbolic tangent inside GELU's approximation."""
-    return mp.tanh(C * (z + CUBIC * z**3))
-
-
-def mish_tanh(z: Any) -> Any:
-    """tanh(softplus(z))."""
-    return mp.tanh(mp.log1p(mp.exp(z)))
-
-
-def leaky(slope: float) -> tuple[Function, Function]:
-    """Leaky ReLU and its derivative."""
-    return (lambda z: z if z > 0 else slope * z), (lambda z: ONE if z > 0 else mp.mpf(slope))
-
-
-def clipped(low: int, high: int) -> Function:
-    """min(max(z, low), high)."""
-    return lambda z: min(max(z, mp.mpf(low)), mp.mpf(high))
-
-
-def inside(low: int, high: int) -> Function:
-    """1 between low and high, else 0: the derivative of `clipped`."""
-    return lambda z: mp.mpf(low < z < high)
-
-
-FUNCTIONS: dict[str, tuple[Function, Function]] = {
-    "linear": (lambda z: z, lambda z: ONE),
-    "relu": (lambda z: max(z, 0), lambda z: mp.mpf(z > 0)),
-    "relu6": (clipped(0, 6), inside(0, 6)),
-    "leaky_relu": leaky(0.01),
-    "prelu": leaky(0.25),
-    "elu": (lambda z: z if z > 0 else mp.expm1(z), lambda z: ONE if z > 0 else mp.exp(z)),
-    "selu": (
-        lambda z: SELU_SCALE * (z if z > 0 else SELU_ALPHA * mp.expm1(z)),
-        lambda z: SELU_SCALE * (ONE if z > 0 else SELU_ALPHA * mp.exp(z)),
-    ),
-    "gelu": (lambda z: z * mp.ncdf(z), lambda z: mp.ncdf(z) + z * mp.npdf(z)),
-    "gelu_tanh": (
-        lambda z: z * (1 + inner(z)) / 2,
-        lambda z: (1 + inner(z) + z * (1 - inner(z) ** 2) * C * (1 + 3 * CUBIC * z * z)) / 2,
-    ),
-    "silu": (lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1 + z * sigmoid(-z))),
-    "mish": (
-        lambda z: z * mish_tanh(z),
-        lambda z: mish_tanh(z) + z * (1 - mish_tanh(z) ** 2) * sigmoid(z),
-    ),
-    "tanh": (mp.tanh, lambda z: 1 - mp.tanh(z) ** 2),
-    "sigmoid": (sigmoid, lambda z: sigmoid(z) * sigmoid(-z)),
-    "softplus": (lambda z: mp.log1p(mp.exp(z)), sigmoid),
-    "softsign": (lambda z: z / (1 + abs(z)), lambda z: 1 / (1 + abs(z)) ** 2),
-    "hardswish": (
-        lambda z: z * clipped(0, 6)(z + 3) / 6,
-        lambda z: (2 * z + 3) / 6 if abs(z) < 3 else mp.mpf(z > 0),
-    ),
-    "hardsigmoid": (lambda z: clipped(0, 6)(z + 3) / 6, lambda z: inside(-3, 3)(z) / 6),
-    "sin": (mp.sin, mp.cos),
-    "relu_squared": (lambda z: max(z, 0) ** 2, lambda z: 2 * max(z, 0)),
-    "hardtanh": (clipped(-1, 1), inside(-1, 1)),
-    "erf": (mp.erf, lambda z: 2 / mp.sqrt(mp.pi) * mp.exp(-z * z)),
-}
-
-
-@cache
-def nodes() -> list[tuple[Any, Any]]:
-    """Points z and weights w with E g(z) = sum w g(z), the normal density included in w."""
-    rule = GaussLegendre(mp).calc_nodes(5, mp.prec)
-    points = [((2 * left + 1 + x) / 2, w / 2) for left in range(-16, 16) for x, w in rule]
-    return [(z, w * mp.npdf(z)) for z, w in points]
-
-
-def expectation(function: Function) -> Any:
-    """E function(z), z ~ N(0, 1)."""
-    return mp.fsum(w * function(z) for z, w in nodes())
-
-
-@cache
-def moments(name: str) -> tuple[Any, Any, Any]:
-    """E f, E f^2 and E f'^2; of a gated unit with independent halves, of its output."""
-    if name in GATES:
-        _, second, derivative = moments(GATES[name])
-        return mp.mpf(0), second, second + derivative
-    f, slope = FUNCTIONS["linear" if name == "softmax" else name]
-    values = [(w, f(z)) for z, w in nodes()]
-    mean = mp.fsum(w * value for w, value in values)
-    return mean, mp.fsum(w * value**2 for w, value in values), expectation(lambda z: slope(z) ** 2)
-
-
-def nearest(number: Any) -> float:
-    """The float64 nearest a number, quadrature's noise around 0 being 0."""
-    if abs(number) < 1e-25:
-        return 0.0
-    with mp.workprec(53):
-        return float(+number)
+FROZEN = Path(__file__).parents[1] / "golden" / "frozen-v1.json"
 
 
 @pytest.mark.parametrize(("power", "moment"), [(0, 1), (1, 0), (2, 1), (4, 3), (6, 15)])
-def test_the_quadrature_knows_the_normal_moments(power: int, moment: int) -> None:
-    """E z^k is 1, 0, 1, 3, 15 within 1e-28: the ruler is straight before it measures."""
-    assert abs(expectation(lambda z: z**power) - moment) < 1e-28
+@pytest.mark.parametrize("degree", [5, 6])
+def test_the_quadrature_knows_the_normal_moments(power: int, moment: int, degree: int) -> None:
+    """E z^k is 1, 0, 1, 3, 15 within 1e-28."""
+    assert abs(mp.fsum(w * z**power for z, w in nodes(degree)) - moment) < 1e-28
 
 
-@pytest.mark.parametrize("name", list(FUNCTIONS))
+DERIVATIVES: dict[str, Function] = {
+    "tanh": lambda z: 1 - mp.tanh(z) ** 2,
+    "gelu": lambda z: mp.ncdf(z) + z * mp.npdf(z),
+    "erf": lambda z: 2 / mp.sqrt(mp.pi) * mp.exp(-z * z),
+    "softsign": lambda z: 1 / (1 + abs(z)) ** 2,
+    "relu_squared": lambda z: 2 * max(z, 0),
+    "hardtanh": lambda z: mp.mpf(abs(z) < 1),
+}
+
+
+@pytest.mark.parametrize("name", list(DERIVATIVES))
 @pytest.mark.parametrize("z", [-3.5, -1.7, -0.3, 0.4, 1.6, 6.5])
 def test_the_derivatives_are_derivatives(name: str, z: float) -> None:
-    """Each derivative agrees with a central difference of step 1e-10, whose error is O(1e-20)."""
-    f, slope = FUNCTIONS[name]
-    step, at = mp.mpf("1e-10"), mp.mpf(z)
-    difference = (f(at + step) - f(at - step)) / (2 * step)
-    assert abs(difference - slope(at)) < 1e-17
+    """mpmath's derivative of some functions is the one in closed form, to 28 digits."""
+    function, at = FUNCTIONS[name], mp.mpf(z)
+    assert not isinstance(function, moments.Gated)
+    assert abs(mp.diff(function, at) - DERIVATIVES[name](at)) < 1e-28
+
+
+def test_both_tables_have_the_same_activations() -> None:
+    """In the same order, so that neither can be forgotten."""
+    assert list(FUNCTIONS) == list(ACTIVATIONS)
 
 
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_every_number_is_the_float64_nearest_the_exact_one(name: str) -> None:
-    """Moments and gains equal the rounded quadrature to the last bit."""
-    activation = ACTIVATIONS[name]
-    mean, second, derivative = moments(name)
-    assert activation.mean == nearest(mean)
-    assert activation.second_moment == nearest(second)
-    assert activation.derivative_moment == nearest(derivative)
-    assert activation.gain == nearest(1 / mp.sqrt(second))
-    assert activation.backward_gain == nearest(1 / mp.sqrt(derivative))
+    """Moments and gains equal the rounded quadrature to the last bit, V'(1) and spread to six
+    decimals."""
+    assert list(differences(ACTIVATIONS[name])) == []
+
+
+@pytest.mark.parametrize("member", ["mean", "gain", "backward_gain", "spread"])
+def test_a_wrong_number_would_be_noticed(member: str) -> None:
+    """Negative control: the next float64 is a difference, and is named."""
+    right = ACTIVATIONS["elu"]
+    changed: dict[str, Any] = {member: nextafter(getattr(right, member), inf)}
+    (line,) = differences(replace(right, **changed))
+    assert line.startswith(f"elu: {member} is ")
+    assert line.endswith(f" and should be {getattr(right, member)!r}")
+
+
+def test_a_kink_between_integers_is_refused() -> None:
+    """The quadrature would be wrong there, so it gives no number."""
+    with pytest.raises(ArithmeticError, match="kink at an integer"):
+        moments_of(lambda z: max(z - mp.mpf("0.3"), 0))
+
+
+def test_a_number_in_the_middle_of_two_floats_is_refused() -> None:
+    """1 + 2^-53 is as near 1 as the next float64."""
+    with pytest.raises(ArithmeticError, match="too near the middle"):
+        moments.nearest(1 + mp.mpf(2) ** -53)
+    assert moments.nearest(1 + mp.mpf(2) ** -52) == 1 + 2**-52
+
+
+@pytest.mark.parametrize("name", ["selu", "swiglu"])
+def test_the_printed_literals_are_those_of_the_table(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make moments NAME=...` prints the lines of the row as they stand in the file."""
+    assert main([name]) == 0
+    assert capsys.readouterr().out == f"{name}\n{row_of(name)}"
+    source = Path(activations.__file__).read_text(encoding="utf-8")
+    assert row_of(name) in source
+
+
+def test_a_missing_function_and_a_missing_row_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make moments` fails and says what to add where."""
+    linear = {"linear": ACTIVATIONS["linear"], "another": ACTIVATIONS["relu"]}
+    monkeypatch.setattr(moments, "ACTIVATIONS", linear)
+    monkeypatch.setattr(moments, "FUNCTIONS", {"linear": lambda z: z, "third": lambda z: z})
+    assert main([]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "another: add its function to FUNCTIONS in checks/moments.py",
+        "third: add its row to service/initializers/activations.py",
+    ]
+    assert main(["another"]) == 1
+    assert "add its function" in capsys.readouterr().err
+
+
+def test_a_row_is_a_draft_or_frozen() -> None:
+    """What is no draft stands in the frozen file: `make vectors` adds it."""
+    frozen = json.loads(FROZEN.read_text(encoding="utf-8"))["activations"]
+    assert set(frozen) == {each.name for each in ACTIVATIONS.values() if each.draft is None}
 
 
 def test_relu6_is_not_relu() -> None:
-    """A table that had taken one for the other would differ in the eighth digit only."""
+    """The two differ only in the eighth digit, so a mix-up would be hard to see."""
     relu, relu6 = ACTIVATIONS["relu"], ACTIVATIONS["relu6"]
     assert 0 < relu6.gain - relu.gain < 1e-8
     assert 0 < relu6.backward_gain - relu.backward_gain < 1e-8
@@ -211,6 +166,7 @@ def test_spellings_of_other_frameworks_get_the_exact_word(word: str, meant: str)
 
 
 def test_leaky_activations_take_a_slope() -> None:
-    """No other activation does."""
-    slopes = {a.name: a.slope for a in ACTIVATIONS.values() if a.takes_slope}
-    assert slopes == {"leaky_relu": 0.01, "prelu": 0.25}
+    """Leaky ReLU and PReLU have a default slope; ReLU takes none."""
+    assert (ACTIVATIONS["leaky_relu"].slope, ACTIVATIONS["prelu"].slope) == (0.01, 0.25)
+    assert ACTIVATIONS["leaky_relu"].takes_slope
+    assert not ACTIVATIONS["relu"].takes_slope

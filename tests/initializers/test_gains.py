@@ -16,7 +16,7 @@ PYTORCH = {
     "leaky_relu": math.sqrt(2 / (1 + 0.01**2)),
     "selu": 3 / 4,
 }
-"""torch.nn.init.calculate_gain of every activation it knows."""
+"""What torch.nn.init.calculate_gain returns for every activation it knows."""
 
 
 @pytest.mark.parametrize(
@@ -30,21 +30,21 @@ PYTORCH = {
     ],
 )
 def test_the_rectifiers_gain_is_golden(slope: float, gain: str) -> None:
-    """sqrt(2 / (1 + a^2)) to the last bit, for it reaches the stream."""
+    """sqrt(2 / (1 + a^2)) to the last bit, because it reaches the issued bytes."""
     assert rectifier_gain(slope) == float.fromhex(gain)
 
 
 @pytest.mark.parametrize("name", ["leaky_relu", "prelu"])
 @pytest.mark.parametrize("rule", ["exact", "backward"])
 def test_only_leaky_activations_look_at_the_slope(name: str, rule: str) -> None:
-    """Theirs is the rectifier's gain of the request's slope; any other's ignores it."""
+    """Their gain is that of leaky ReLU with the request's slope. Others ignore the slope."""
     assert gain_of(ACTIVATIONS[name], rule, 0.5) == math.sqrt(1.6)
     assert gain_of(ACTIVATIONS["relu"], rule, 0.5) == math.sqrt(2)
 
 
 @pytest.mark.parametrize("name", ["leaky_relu", "prelu"])
 def test_the_listed_gain_of_a_leaky_activation_is_that_of_its_slope(name: str) -> None:
-    """The listing and the stream say one number."""
+    """The listed gain is the gain that reaches the issued bytes."""
     activation = ACTIVATIONS[name]
     assert activation.slope is not None
     assert activation.gain == gain_of(activation, "exact", activation.slope)
@@ -59,7 +59,7 @@ def test_each_rule_is_its_own_number() -> None:
 
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_pytorchs_rule_is_pytorchs_table(name: str) -> None:
-    """Where calculate_gain answers, so do we; where it raises, we refuse with a way out."""
+    """The gain is that of calculate_gain. Where that raises, Fanin refuses and gives a hint."""
     activation = ACTIVATIONS[name]
     assert activation.pytorch_gain == PYTORCH.get(name)
     if name in PYTORCH:
@@ -95,5 +95,5 @@ def test_an_unknown_rule_is_refused() -> None:
 def test_a_schemes_gain_comes_from_where_its_record_says(
     kind: str, activation: str, gain: float
 ) -> None:
-    """Glorot and LeCun 1, He the rectifier's, variance scaling the activation's; slope 1/2."""
+    """Glorot and LeCun have 1, He leaky ReLU's, variance scaling the activation's. Slope 1/2."""
     assert scheme_gain(kind, ACTIVATIONS[activation], "exact", 0.5) == gain

@@ -4,15 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from service.advice.unissued import UNISSUED
+from service.advice.alternatives import NAMED
 from service.errors import UnreadableError
 from service.fields import parse_words, types
 from service.initializers import activations, layers
-from service.initializers.activations import find_activation
+from service.initializers.activations import UNISSUED_ACTIVATIONS, find_activation
 from service.initializers.layers import find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme, names
 from service.initializers.unissued import (
-    UNISSUED_ACTIVATIONS,
     UNISSUED_DTYPES,
     UNISSUED_LAYERS,
     UNISSUED_SCHEMES,
@@ -50,7 +49,7 @@ def test_no_word_has_two_rows(rows: tuple[Unissued, ...]) -> None:
     assert len(words) == len(set(words))
 
 
-@pytest.mark.parametrize("named", [alternative.scheme for _, alternative in UNISSUED])
+@pytest.mark.parametrize("named", [row.scheme for row in NAMED])
 def test_what_recommend_speaks_of_is_known_here(named: str) -> None:
     """An alternative that `/recommend` names is a scheme, or explained as one not issued."""
     if named in SCHEMES:

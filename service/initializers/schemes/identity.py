@@ -51,8 +51,9 @@ def _law(request: Request) -> Law:
     if weight.parts == 1:
         block = Block(0, rows, rows)
     numbers = (max(columns, 1), block.first, max(block.distance, 1), by_rows, gain)
-    draw = IndexFunction(diagonal, numbers, 0.0, gain)
-    return _diagonal_law(draw, gain, block.outputs, columns if by_rows else rows)
+    outputs, inputs = block.outputs, columns if by_rows else rows
+    low = gain if outputs * inputs == 1 else 0.0
+    return _diagonal_law(IndexFunction(diagonal, numbers, low, gain), gain, outputs, inputs)
 
 
 def _refuse_axes(request: Request) -> None:
@@ -77,10 +78,9 @@ def _diagonal_law(draw: IndexFunction, gain: float, outputs: int, inputs: int) -
     with localcontext(Context(prec=_DIGITS)):
         std = float(Decimal(gain) * Decimal(k * (n - k)).sqrt() / n)
     share = k / n
-    levels = ((gain, 1.0),) if k == n else ((0.0, 1.0 - share), (gain, share))
+    levels = ((gain, 1.0),) if n == 1 else ((0.0, 1.0 - share), (gain, share))
     mean = float(Fraction(gain) * Fraction(k, n))
-    low = gain if k == n else 0.0
-    return Law(draw, "deterministic", mean, std, low=low, high=gain, gain=gain, levels=levels)
+    return Law(draw, "deterministic", mean, std, low=draw.low, high=gain, gain=gain, levels=levels)
 
 
 SCHEMES = (

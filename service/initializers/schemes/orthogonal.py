@@ -3,17 +3,10 @@
 import math
 
 from service.errors import ImpossibleError, Problem
-from service.initializers.references import STEWART_1980, Reference
+from service.initializers.references import SAXE_2013, STEWART_1980
 from service.initializers.schemes.record import Law, Numbers, Request, Scheme, require_positive
 from service.stream.draws import Orthogonal
 from service.stream.sources.materialised import MOST_ELEMENTS
-
-SAXE_2013 = Reference(
-    title="Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
-    authors=("A. M. Saxe", "J. L. McClelland", "S. Ganguli"),
-    year=2013,
-    where="ICLR 2014, arXiv:1312.6120",
-)
 
 
 def _law(request: Request) -> Law:

@@ -1,15 +1,16 @@
-"""What a question comes to: the layer, its fans, and the nonlinearities on both of its sides.
+"""What a question says about a layer: its fans, and the activations before and after it.
 
-He et al. 2015: forward the nonlinearity on the layer's input counts, backward that on its output.
+The forward variance depends on the activation on the layer's input, the backward variance on the
+activation on its output (He et al. 2015).
 """
 
 from dataclasses import dataclass
 
 from service.advice.question import Question
-from service.advice.responses import RESPONSES, Kind, spread_of
+from service.advice.variance_propagation import spread_of
 from service.errors import ImpossibleError, Problem
 from service.fields import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
-from service.initializers.activations import ACTIVATIONS, Activation
+from service.initializers.activations import ACTIVATIONS, Activation, Family
 from service.initializers.fans import Weight
 from service.initializers.gains import gain_of
 from service.initializers.layers import LAYERS
@@ -17,16 +18,14 @@ from service.initializers.schemes import AUTO, SCHEMES
 from service.plan.laws import activation_of, ambiguous_axes, laws_of, weight_of
 from service.plan.placement import place
 
-_PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
-"""What a head makes of its logits; no layer would feed it with them."""
-
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """`feeding` is the activation on the layer's input, `following` that on its output.
+class LayerContext:
+    """A layer and its place in the network.
 
-    `forward_gain` is the exact gain of the one, `backward_gain` of the other. A fan is None where
-    the layer has none, or no whole one.
+    `forward_gain` is the exact gain of the input's activation, `backward_gain` the backward gain
+    of the output's. `fan_in` and `fan_out` are None for a tensor that has none. `letters` is the
+    layout, None if nothing says what the axes are.
     """
 
     question: Question
@@ -34,31 +33,32 @@ class Situation:
     letters: str | None
     fan_in: float | None
     fan_out: float | None
-    feeding: Activation
-    following: Activation
+    input_activation: Activation
+    output_activation: Activation
     forward_gain: float
     backward_gain: float
 
     @property
     def layer(self) -> str | None:
-        """The layer that the tensor belongs to, as far as anything tells."""
+        """The layer that the tensor belongs to; None if neither question nor shape says."""
         return self.weight.layer
 
     @property
-    def kind(self) -> Kind:
-        """The kind of the activation on the layer's input."""
-        return RESPONSES[self.feeding.name].kind
+    def family(self) -> Family:
+        """The family of the activation on the layer's input."""
+        return self.input_activation.family
 
     @property
-    def slope(self) -> float:
-        """By how much a layer multiplies a small deviation of the variance from 1."""
-        return RESPONSES[self.feeding.name].slope
+    def variance_slope(self) -> float:
+        """V'(1): a layer multiplies a small deviation of the variance from 1 by this factor."""
+        return self.input_activation.variance_slope
 
     @property
     def spread(self) -> float:
-        """By how much a finite width lets the variance wander."""
+        """E[f^4] / E[f^2]^2 of the activation on the layer's input, with the question's slope."""
         given = self.question.negative_slope
-        return spread_of(self.feeding.name, self.feeding.slope or 0.0 if given is None else given)
+        slope = self.input_activation.slope if given is None else given
+        return spread_of(self.input_activation, slope or 0.0)
 
     @property
     def second_moment(self) -> float:
@@ -67,7 +67,7 @@ class Situation:
 
     @property
     def connects(self) -> bool:
-        """Whether the tensor is a weight between units, and not a bias, a scale or a lookup."""
+        """Whether the tensor is a weight between units: no bias, scale or embedding."""
         return self.layer is None or (LAYERS[self.layer].has_fans and self.layer != "embedding")
 
     @property
@@ -77,12 +77,17 @@ class Situation:
 
     @property
     def is_head(self) -> bool:
-        """Whether the layer's output leaves the network."""
+        """Whether this is the output layer of the network."""
         return self.question.position == "output"
 
     @property
+    def is_probability_head(self) -> bool:
+        """Whether this is an output layer whose activation turns logits into probabilities."""
+        return self.is_head and _gives_probabilities(self.output_activation)
+
+    @property
     def normalised(self) -> bool:
-        """Whether something on the way sets the variance right again."""
+        """Whether a normalization or a residual stream resets the variance."""
         return self.question.normalization != "none" or self.question.residual != "none"
 
     @property
@@ -91,33 +96,33 @@ class Situation:
         return self.question.residual != "none" and self.question.position == "hidden"
 
 
-def situation_of(question: Question) -> Situation:
-    """The situation that the question describes.
+def context_of(question: Question) -> LayerContext:
+    """The layer that the question describes.
 
-    Raises ImpossibleError where layer, layout and shape disagree, or a weight has no fan_in.
+    Raises ImpossibleError if layer, layout and shape disagree, or if a weight has no fan_in.
     """
     _refuse_unequal_parts(question)
     placement = place(question)
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
-    feeding, following = _activations(question)
+    before, after = _activations(question)
     if layer is None and len(question.shape) == 3 and fan_in is None:
-        spec = spec_of(question, scheme=AUTO, activation=feeding.name)
+        spec = spec_of(question, scheme=AUTO, activation=before.name)
         raise ambiguous_axes(spec, "advice goes by the layer, and three axes fit several layers")
     if layer is None or LAYERS[layer].has_fans:
         spec = spec_of(question, scheme="variance_scaling", gain=1.0)
         law = laws_of(spec, placement)[0].law
         fan_in, fan_out = law.fan_in, law.fan_out
-    return Situation(
+    return LayerContext(
         question=question,
         weight=weight_of(question, placement),
         letters=placement.letters,
         fan_in=fan_in,
         fan_out=fan_out,
-        feeding=feeding,
-        following=following,
-        forward_gain=_gain("exact", question, feeding),
-        backward_gain=_gain("backward", question, following),
+        input_activation=before,
+        output_activation=after,
+        forward_gain=_gain("exact", question, before),
+        backward_gain=_gain("backward", question, after),
     )
 
 
@@ -130,9 +135,9 @@ def _refuse_unequal_parts(question: Question) -> None:
 
 
 def spec_of(question: Question, **chosen: object) -> Spec:
-    """The question's tensor with these numbers of a scheme instead of its own.
+    """The spec of the question's tensor, with the `chosen` scheme fields instead of its own.
 
-    Fans and a slope are left out where the chosen scheme or activation takes none.
+    Fans are left out if the chosen scheme takes none, and so is the slope if the activation does.
     """
     values = {name: getattr(question, name) for name in ("shape", *LAYER_FIELDS, *ADDRESS_FIELDS)}
     values |= chosen
@@ -148,18 +153,24 @@ def spec_of(question: Question, **chosen: object) -> Spec:
 def _activations(question: Question) -> tuple[Activation, Activation]:
     """The activations on the layer's input and on its output.
 
-    A slope belongs to whichever of the two takes one; raises ImpossibleError where neither does.
+    `negative_slope` belongs to the one of the two that takes a slope. Raises ImpossibleError if it
+    is given and neither does.
     """
     given = question.input_activation
     if given is not None and ACTIVATIONS[given].takes_slope and question.activation is not None:
-        following = ACTIVATIONS[question.activation]
+        after = ACTIVATIONS[question.activation]
     else:
-        following = activation_of(question)
+        after = activation_of(question)
     if given is not None:
-        return ACTIVATIONS[given], following
-    unknown = question.position == "output" and following.name in _PROBABILITIES
+        return ACTIVATIONS[given], after
+    # No hidden layer uses sigmoid because the output layer does, so its input is not assumed to.
+    unknown = question.position == "output" and _gives_probabilities(after)
     plain = unknown or question.position == "first"
-    return ACTIVATIONS["linear"] if plain else following, following
+    return ACTIVATIONS["linear"] if plain else after, after
+
+
+def _gives_probabilities(activation: Activation) -> bool:
+    return activation.family == "sigmoid" or activation.name == "softmax"
 
 
 def _gain(rule: str, question: Question, activation: Activation) -> float:

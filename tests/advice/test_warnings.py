@@ -1,4 +1,4 @@
-"""Warnings: each where it is deserved, and not beside it."""
+"""Warnings: each is given where it applies, and only there."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.advice.asking import asked, codes
 
 
 def test_a_missing_name_is_the_plans_own_warning() -> None:
-    """Carried over, last; a named tensor has none."""
+    """It comes last. A named tensor has none."""
     query = "shape=8,4&layer=dense"
     assert [each.code for each in asked(query).warnings] == ["name_missing"]
     assert asked(f"{query}&name=a").warnings == ()
@@ -30,7 +30,7 @@ def test_a_missing_name_is_the_plans_own_warning() -> None:
     ],
 )
 def test_deep_stacks_of_unstable_activations_are_warned_of(query: str, warned: bool) -> None:
-    """From some ten layers on, where nothing sets the variance right again."""
+    """In deep stacks without a normalization or residual branches."""
     assert codes(asked(f"shape=64,64&{query}")) == (["unstable_gain"] if warned else [])
 
 
@@ -61,5 +61,5 @@ def test_activations_without_a_critical_point_are_warned_of(query: str, warned: 
     ],
 )
 def test_a_std_among_the_subnormals_is_warned_of(query: str, warned: bool) -> None:
-    """Below 2^-14 = 6.1e-5 for float16, 2^-6 for float8_e4m3fn; zeros are no such thing."""
+    """Below 2^-14 = 6.1e-5 for float16, 2^-6 for float8_e4m3fn; std 0 gives no warning."""
     assert ("subnormal_std" in codes(asked(query))) == warned
