@@ -2,12 +2,15 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run test test-all check format openapi vectors moments pins bench bench-check
+.PHONY: install run quick test test-all check format openapi reference vectors moments pins bench bench-check
 
 install: $(VENV)/tests-installed
 
 run: $(VENV)/service-installed
 	$(VENV_PYTHON) -m service serve $(ARGS)
+
+quick: install
+	$(VENV_PYTHON) -m pytest -q -m "not slow and not long" $(ARGS)
 
 test: check
 	$(VENV_PYTHON) -m pytest -m "not slow" $(ARGS)
@@ -29,6 +32,9 @@ format: install
 openapi: install
 	$(VENV_PYTHON) -m service openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
+
+reference: install
+	$(VENV_PYTHON) -m checks.write_reference
 
 vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors

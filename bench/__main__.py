@@ -1,4 +1,4 @@
-"""`make bench`: measure every line, write bench/results/ and quote it in the README.
+"""`make bench`: measure every line, write bench/results/ and quote it in docs/performance.md.
 
 python -m bench [SECTION ...]: with sections named the table is printed and nothing is written.
 """
@@ -11,7 +11,7 @@ from bench.curves import curves
 from bench.machine import machine
 from bench.plot import plot
 from bench.processes import ROOT, end_with_sigterm
-from bench.quotation import README, requoted
+from bench.quotation import PAGE, requoted
 from bench.report import as_json, as_markdown, table
 from bench.sections import SECTIONS
 from bench.summary import Line, line_of
@@ -63,7 +63,7 @@ def _write(lines: list[Line]) -> None:
     results = as_json(lines, facts, NOTES)
     record = json.dumps(results, indent=2, ensure_ascii=False)
     (RESULTS / "latest.json").write_text(record + "\n")
-    README.write_text(requoted(README.read_text(), results))
+    PAGE.write_text(requoted(PAGE.read_text(), results))
     (RESULTS / "latest.md").write_text(as_markdown(lines, facts, NOTES))
     drawing = plot(curves(), f"{facts['processor']}, {facts['kernel']}, {facts['Python']}")
     (RESULTS / "time-per-element.svg").write_text(drawing)

@@ -1,11 +1,11 @@
-"""The lines of the results that the README quotes, in its one table of ratios."""
+"""The lines of the results that docs/performance.md quotes, in its one table of ratios."""
 
 from itertools import dropwhile
 from typing import Any
 
 from bench.processes import ROOT
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "performance.md"
 
 QUOTED = (
     "normal-torch",
@@ -34,10 +34,10 @@ def quotation(results: dict[str, Any]) -> str:
 
 
 def requoted(text: str, results: dict[str, Any]) -> str:
-    """A README with these results instead of the ones it has."""
+    """The page with these results instead of the ones it has."""
     before, heading, rest = text.partition(HEADING)
     if not heading:
-        raise ValueError("the README has no table of ratios")
+        raise ValueError("the page has no table of ratios")
     after = dropwhile(lambda row: row.startswith("|"), rest.splitlines(keepends=True))
     return before + quotation(results) + "".join(after)
 

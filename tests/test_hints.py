@@ -269,7 +269,7 @@ def test_every_reason_of_parser_and_plan_is_followed() -> None:
     reached |= {error.reason for request in requests if (error := request.refusal())}
     reached |= {reason for _, reason, _, _ in field_refusals.QUERIES}
     reached |= {reason for _, reason, _, _ in field_json.REFUSED}
-    floors = ("spec", "plan", "initializers", "wire")
+    floors = ("fields", "plan", "initializers", "wire")
     assert reached == reasons_of([module for floor in floors for module in modules(floor)])
 
 

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,18 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from tests.long import LONG
 from tests.needs import require
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT: dict[str, Any] = PYPROJECT["project"]
 SERVICE: list[str] = PROJECT["dependencies"]
 TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
+PAGES = [
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+]
 INDEX = re.compile("pypi" + r"\.org|python" + r"hosted\.|npm" + r"js\.|--(extra-)?index" + "-url")
 
 
@@ -117,11 +123,70 @@ def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
         assert page.name == "README.md" or f"({page.name})" in index
-    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
-    for page in pages:
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
             assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+def lost(text: str) -> list[str]:
+    """The paths below service/ that the text names and that do not exist."""
+    named = re.findall(r"\bservice/[\w./-]*", text)
+    return [path for path in named if not (ROOT / path.rstrip(".")).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_module_that_a_page_names_exists(page: Path) -> None:
+    """A module that moves takes its mention along."""
+    assert lost(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_lost_module_would_be_noticed() -> None:
+    """Negative control; a folder, a file, and a file at the end of a sentence are found."""
+    text = "`service/stream/` `service/settings.py` service/chunks.py. `service/nowhere.py`"
+    assert lost(text) == ["service/nowhere.py"]
+    assert len(re.findall("service/", (ROOT / "docs" / "architecture.md").read_text())) > 30
+
+
+def test_the_floors_drawn_are_those_enforced() -> None:
+    """docs/architecture.md and pyproject.toml have the same floors, from the roof down."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = [
+        re.findall(r"service/(\w+)", line)
+        for line in page.split("```")[1].splitlines()
+        if line.startswith("service/")
+    ]
+    floors = PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert drawn == [floor.split(" | ") for floor in floors]
+
+
+def unfounded(entries: Iterable[str]) -> list[str]:
+    """The entries of a list of tests that name no test."""
+    return [entry for entry in entries if not _is_a_test(*entry.partition("::")[::2])]
+
+
+def _is_a_test(file: str, test: str) -> bool:
+    path = ROOT / file
+    return path.is_file() and f"def {test or 'test_'}" in path.read_text(encoding="utf-8")
+
+
+def test_every_long_test_exists() -> None:
+    """A test that moves takes its entry in tests/long.py along."""
+    assert unfounded(LONG) == []
+    wrong = ["tests/test_nowhere.py", "tests/test_house.py::test_nothing", "tests/needs.py"]
+    assert unfounded(wrong) == wrong
+
+
+def test_every_package_has_quick_tests() -> None:
+    """`make quick` looks at each package, in the folder or the files of tests named after it."""
+    packages = [path.parent.name for path in (ROOT / "service").glob("*/__init__.py")]
+    assert len(packages) >= 8
+    for package in packages:
+        files = [
+            *(ROOT / "tests" / package).rglob("test_*.py"),
+            *(ROOT / "tests").glob(f"test_{package}*.py"),
+        ]
+        assert {str(file.relative_to(ROOT)) for file in files} - set(LONG), package
 
 
 def test_the_licence_is_what_the_package_says() -> None:

@@ -12,7 +12,7 @@ from bench.goals import GOALS, Sense
 from bench.guard import Committed, committed, fault, floor
 from bench.plot import plot
 from bench.processes import ROOT
-from bench.quotation import HEADING, QUOTED, README, quotation, requoted
+from bench.quotation import HEADING, PAGE, QUOTED, quotation, requoted
 from bench.report import as_json, as_markdown, table
 from bench.sections import SECTIONS
 from bench.summary import Summary, line_of, summarized, verdict
@@ -135,10 +135,10 @@ def test_the_table_says_ratio_spread_and_verdict() -> None:
     assert "- a note\n" in page
 
 
-def test_the_readme_quotes_the_committed_results() -> None:
+def test_the_page_quotes_the_committed_results() -> None:
     """Its table is the one that these results make, and other results would make another."""
     results = json.loads((ROOT / "bench" / "results" / "latest.json").read_text())
-    text = README.read_text()
+    text = PAGE.read_text()
     assert quotation(results) in text
     assert requoted(text, results) == text
     for line in results["lines"]:

@@ -58,6 +58,14 @@ def test_java_reads_the_answer(server: Address, tmp_path: Path) -> None:
     assert np.float32(run(tmp_path, "java", "Recipe.java")) == by_numpy(server)
 
 
+@pytest.mark.needs("rustc")
+def test_the_rust_client_goes_from_a_question_to_weights(server: Address, tmp_path: Path) -> None:
+    """The two lines as they stand, in a folder that holds the clients."""
+    (tmp_path / "clients").symlink_to(ROOT / "clients")
+    printed = run(tmp_path, "sh", "-c", block("bash", server))
+    assert "he_normal [64, 3, 7, 7] float32" in printed
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_address_gives_the_same_tensor(server: Address, target: str) -> None:
     """Of the languages that are not run here too: raw numbers, by columns where that is asked."""
@@ -68,9 +76,13 @@ def test_every_address_gives_the_same_tensor(server: Address, target: str) -> No
 
 
 def test_the_table_claims_no_more_than_is_run() -> None:
-    """Two languages are run above, and each language of the table has its recipe."""
+    """Three languages are run above, and each language of the table has its recipe."""
     rows = re.findall(r"^\| (\S+) \| (.*?) \|$", RECIPES, re.MULTILINE)
-    assert [language for language, by in rows if by == "by the tests"] == ["C++", "Java"]
+    assert [language for language, by in rows if by == "by the tests"] == [
+        "C++",
+        "Java",
+        "Rust",
+    ]
     *languages, last = re.findall(r"^## (.*)$", RECIPES, re.MULTILINE)
     assert languages == [row[0] for row in rows[1:]]
     assert last == "torch's own layers"

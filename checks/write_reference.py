@@ -1,0 +1,304 @@
+"""Write docs/reference.md from the tables of the code: `make reference`.
+
+The fields, paths and headers are those of the OpenAPI document, the schemes, activations, layers
+and dtypes those that HTTP lists. A test compares the committed page with `page`.
+"""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from service import listings
+from service.advice.warning import WARNINGS as ADVICE_WARNINGS
+from service.api.app import create_app
+from service.api.problems import STATUS_REASONS, STATUSES
+from service.api.reasons import REASONS
+from service.errors import UnreadableError
+from service.fields import FIELDS
+from service.plan.warnings import WARNINGS
+from service.settings import Settings, variable
+
+ROOT = Path(__file__).resolve().parent.parent
+PATH = ROOT / "docs" / "reference.md"
+
+Records = Sequence[Mapping[str, Any]]
+
+_LISTED = {"layer": "layouts", "activation": "activations", "scheme": "schemes", "dtype": "dtypes"}
+"""How the names of fields end whose words are too many for a cell, and the section with them."""
+
+_RAISED_AS = {branch.__name__: status for branch, status in STATUSES.items()} | {
+    # A reader of one value raises it; the parser makes one UnreadableError of all.
+    "Fault": STATUSES[UnreadableError]
+}
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The whole page; `document` is the OpenAPI document."""
+    parameters = document["components"]["parameters"]
+    sections = {
+        "Paths": _paths(document["paths"]),
+        "Fields": _fields([parameters[name] for name in FIELDS]),
+        "Fields of /recommend": (
+            "`/recommend` takes the fields above and these.\n\n"
+            + _fields([p for p in parameters.values() if _asks_for_advice(p)])
+        ),
+        "Layouts": _layouts(listings.layers()),
+        "Schemes": _schemes(listings.schemes()["schemes"]),
+        "The scheme auto": _auto(listings.schemes()["auto"]),
+        "Activations": _activations(listings.activations()["activations"]),
+        "Dtypes": _dtypes(listings.dtypes()["dtypes"]),
+        "Headers": _headers(document["components"]["headers"]),
+        "Warnings": _warnings(),
+        "Errors": _errors(),
+        "Settings": _settings(),
+    }
+    contents = "\n".join(f"- [{title}](#{_anchor(title)})" for title in sections)
+    body = "\n\n".join(f"## {title}\n\n{text.strip()}" for title, text in sections.items())
+    return (
+        "# Reference\n\n"
+        "`make reference` writes this page from the tables of the code. Change the tables, not the "
+        f"page.\n\n{contents}\n\n{body}\n"
+    )
+
+
+def _paths(paths: Mapping[str, Any]) -> str:
+    rows = [
+        (_code(f"{method.upper()} {path}"), operation["summary"])
+        for path, item in paths.items()
+        for method, operation in item.items()
+    ]
+    return table(("request", "answer"), rows)
+
+
+def _fields(parameters: Records) -> str:
+    rows = [
+        (
+            _code(each["name"]),
+            _values(each["name"], each["schema"]),
+            _default(each),
+            each["description"],
+            _code(each["example"]),
+        )
+        for each in parameters
+    ]
+    return table(("field", "value", "default", "description", "example"), rows)
+
+
+def _asks_for_advice(parameter: Mapping[str, Any]) -> bool:
+    return parameter["in"] == "query" and parameter["name"] not in FIELDS
+
+
+def _values(name: str, schema: Mapping[str, Any]) -> str:
+    """What a field may hold, from its JSON schema."""
+    for word, section in _LISTED.items():
+        if name.endswith(word):
+            return f"[{word}](#{section})"
+    if "enum" in schema:
+        return " ".join(map(_code, schema["enum"]))
+    kinds = {each["type"]: each for each in schema.get("anyOf", [schema])}
+    if "array" in kinds:
+        listed = kinds["array"]
+        return f"{listed['minItems']} to {listed['maxItems']} {listed['items']['type']}s"
+    return next((kind for kind in ("integer", "number") if kind in kinds), "text")
+
+
+def _default(parameter: Mapping[str, Any]) -> str:
+    if parameter.get("required"):
+        return "required"
+    default = parameter["schema"].get("default")
+    if isinstance(default, list):
+        default = ",".join(map(str, default))
+    return "-" if default in (None, "") else _code(default)
+
+
+def _layouts(layers: Mapping[str, Any]) -> str:
+    frameworks = layers["frameworks"]
+    letters = [(_code(letter), meaning) for letter, meaning in layers["letters"].items()]
+    rows = [
+        (_code(layer["name"]), *(layer["letters"].get(name, "-") for name in frameworks))
+        for layer in layers["layers"]
+    ]
+    return (
+        "A layout has a letter for each axis. `-` means that the framework has no such layer.\n\n"
+        + table(("letter", "meaning"), letters)
+        + "\n"
+        + table(("layer", *frameworks), rows)
+    )
+
+
+def _schemes(schemes: Records) -> str:
+    rows = [
+        (
+            _code(each["name"]),
+            each["summary"],
+            _code(each["formula"]),
+            each["mode"] or "-",
+            _words(each["fields"]),
+            _words(each["aliases"]),
+            each["access"],
+            each["status"],
+            "; ".join(f"{paper['authors'][0]} {paper['year']}" for paper in each["references"])
+            or "-",
+        )
+        for each in schemes
+    ]
+    head = ("scheme", "what", "formula", "mode", "takes", "also", "access", "status", "papers")
+    return "`/schemes` has the full references.\n\n" + table(head, rows)
+
+
+def _auto(auto: Mapping[str, Any]) -> str:
+    by_scheme: dict[str, list[str]] = defaultdict(list)
+    for activation, scheme in auto["activations"].items():
+        by_scheme[scheme].append(activation)
+    layers = [(_code(layer), _code(scheme)) for layer, scheme in auto["layers"].items()]
+    activations = [(_words(names), _code(scheme)) for scheme, names in by_scheme.items()]
+    return (
+        f"Edition {auto['edition']}. For these layers:\n\n"
+        + table(("layer", "scheme"), layers)
+        + "\nFor any other layer the activation decides:\n\n"
+        + table(("activations", "scheme"), activations)
+    )
+
+
+def _activations(activations: Records) -> str:
+    gains = ("gain", "backward_gain", "pytorch_gain", "slope")
+    rows = [
+        (
+            _code(each["name"]),
+            _code(each["formula"]),
+            *("-" if each[gain] is None else f"{each[gain]:.6g}" for gain in gains),
+            _words(each["aliases"]),
+            each["status"],
+        )
+        for each in activations
+    ]
+    head = ("activation", "formula", "gain", "backward", "pytorch", "slope", "also", "status")
+    return table(head, rows)
+
+
+def _dtypes(dtypes: Records) -> str:
+    rows = [
+        (
+            _code(each["name"]),
+            str(each["itemsize"]),
+            str(each["significand"]),
+            str(each["least_exponent"]),
+            f"{each['largest']:.9g}",
+            _words(each["formats"]),
+            each["status"],
+        )
+        for each in dtypes
+    ]
+    head = ("dtype", "bytes", "significant bits", "least exponent", "largest", "formats", "status")
+    return table(head, rows)
+
+
+def _headers(headers: Mapping[str, Any]) -> str:
+    return table(
+        ("header", "meaning"),
+        [(_code(name), each["description"]) for name, each in headers.items()],
+    )
+
+
+def _warnings() -> str:
+    advised = [code for code in ADVICE_WARNINGS if code not in WARNINGS]
+    return (
+        f"On tensors, explained in [warnings.md](warnings.md): {_words(WARNINGS)}.\n\n"
+        f"In `/recommend` alone: {_words(advised)}."
+    )
+
+
+def _errors() -> str:
+    statuses = statuses_of_reasons()
+    rows = [
+        (_code(name), " ".join(map(str, statuses[name])), reason.title, reason.explanation)
+        for name, reason in REASONS.items()
+    ]
+    return (
+        "The body of an error is `application/problem+json` (RFC 9457). `/problems/{reason}` "
+        "explains each reason.\n\n" + table(("reason", "status", "title", "meaning"), rows)
+    )
+
+
+def statuses_of_reasons() -> dict[str, list[int]]:
+    """The HTTP statuses that each reason is answered with, ascending.
+
+    An error's class decides its status, so the source is searched for the classes that are raised
+    with a reason. The reasons that the web framework asks for stand in a table.
+    """
+    found: dict[str, set[int]] = defaultdict(set)
+    found["bad_request"].add(400)
+    found["internal"].add(500)
+    for status, reason in STATUS_REASONS.items():
+        found[reason].add(status)
+    for name, word in _words_of_errors():
+        found[word].add(_RAISED_AS[name])
+    return {reason: sorted(found[reason]) for reason in REASONS}
+
+
+@cache
+def _words_of_errors() -> frozenset[tuple[str, str]]:
+    """The class of each error that the service makes, with the words of its first argument.
+
+    That argument is the reason, or an expression that chooses among several.
+    """
+    return frozenset(
+        (call.func.id, word.value)
+        for call in _calls()
+        if isinstance(call.func, ast.Name) and call.func.id in _RAISED_AS and call.args
+        for word in ast.walk(call.args[0])
+        if isinstance(word, ast.Constant) and isinstance(word.value, str)
+    )
+
+
+def _calls() -> Iterator[ast.Call]:
+    """Every call in the source of the service, the shell aside: it answers no status."""
+    for path in sorted((ROOT / "service").rglob("*.py")):
+        if path.parent.name != "cli":
+            nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            yield from (node for node in nodes if isinstance(node, ast.Call))
+
+
+def _settings() -> str:
+    rows = [
+        (_code(variable(name)), setting.description or "", _code(setting.default))
+        for name, setting in Settings.model_fields.items()
+    ]
+    return (
+        "`python -m service serve` takes `--host`, `--port` and `--workers`, which replace the "
+        "environment's.\n\n"
+        + table(("variable", "meaning", "default"), rows)
+        + "\nCompiled kernels are stored in `NUMBA_CACHE_DIR`, or `$XDG_CACHE_HOME/fanin`, or "
+        "`~/.cache/fanin`. If no such directory can be written, each start compiles them again."
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; `|` in a cell is escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _code(word: object) -> str:
+    return f"`{word}`"
+
+
+def _words(words: Iterable[str]) -> str:
+    return " ".join(map(_code, words)) or "-"
+
+
+def _anchor(title: str) -> str:
+    """The link target that GitHub and other readers of Markdown make of a heading."""
+    kept = (c for c in title.lower() if c.isalnum() or c in "-_ ")
+    return "".join(kept).replace(" ", "-")
+
+
+if __name__ == "__main__":
+    PATH.write_text(page(create_app(Settings()).openapi()), encoding="utf-8")
