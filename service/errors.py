@@ -9,6 +9,10 @@ Only `service.api.problems` knows which status each one becomes.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+Listing = Literal["schemes", "activations", "layers", "dtypes", "fields"]
+"""A table of accepted words. HTTP and the shell each say where theirs is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +20,13 @@ class Problem:
     """One thing wrong with a request.
 
     `field` is the request's field ("" for the request as a whole), `message` says what is
-    wrong and `hint` what to send instead.
+    wrong and `hint` what to send instead. `listing` is the table that lists every accepted word.
     """
 
     field: str
     message: str
     hint: str
+    listing: Listing | None = None
 
 
 class FaninError(Exception):

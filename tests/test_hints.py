@@ -21,7 +21,7 @@ from tests.reasons import modules, reasons_of
 
 NOT_FOLLOWED = (
     "only E, O and I may repeat",
-    "E copies, O out, I in, D H W kernel, as in OIHW; or a framework, /layers lists them",
+    "E copies, O out, I in, D H W kernel, as in OIHW; or a framework",
     "make the values smaller",
     "write I = 1, or E for the inputs (HWEO), or use a conv layer with groups",
     "shorten the name",
@@ -269,7 +269,7 @@ def test_every_reason_of_parser_and_plan_is_followed() -> None:
     reached |= {error.reason for request in requests if (error := request.refusal())}
     reached |= {reason for _, reason, _, _ in field_refusals.QUERIES}
     reached |= {reason for _, reason, _, _ in field_json.REFUSED}
-    floors = ("spec", "plan", "initializers", "wire")
+    floors = ("fields", "plan", "initializers", "wire")
     assert reached == reasons_of([module for floor in floors for module in modules(floor)])
 
 

@@ -17,6 +17,7 @@ from service.api.reasons import REASONS
 from service.errors import (
     FaninError,
     ImpossibleError,
+    Listing,
     Problem,
     UnavailableError,
     UnreadableError,
@@ -44,6 +45,15 @@ STATUS_REASONS: dict[int, str] = {
     431: "header_too_large",
 }
 """The reason of each status that the web framework, rather than the error tree, asks for."""
+
+LISTING_PATHS: dict[Listing, str] = {
+    "schemes": "/schemes",
+    "activations": "/activations",
+    "layers": "/layers",
+    "dtypes": "/dtypes",
+    "fields": "/docs",
+}
+"""The path of each table that a problem can name."""
 
 RETRY_AFTER_SECONDS = 2
 """How long a client waits for a slot or for the kernels: short beside either, long beside a
@@ -89,11 +99,19 @@ def respond(
     )
 
 
+def listed(hint: str, path: str) -> str:
+    """The hint, and the path that lists every accepted word."""
+    return f"{hint}; {path} lists all"
+
+
 def _entry(problem: Problem) -> dict[str, str]:
+    hint = problem.hint
+    if problem.listing is not None:
+        hint = listed(hint, LISTING_PATHS[problem.listing])
     return {
         "field": _carried(problem.field, _MOST_FIELD_CHARACTERS),
         "message": _carried(problem.message, _MOST_TEXT_CHARACTERS),
-        "hint": _carried(problem.hint, _MOST_TEXT_CHARACTERS),
+        "hint": _carried(hint, _MOST_TEXT_CHARACTERS),
     }
 
 
@@ -156,7 +174,7 @@ def _nearest_paths(request: Request, sent: str) -> str:
     every = (route.path for route in iter_route_contexts(request.app.routes))
     paths = [path for path in every if path and "{" not in path]
     nearest = difflib.get_close_matches(sent[:_MOST_FIELD_CHARACTERS], paths, n=3, cutoff=0.0)
-    return f"the nearest are {', '.join(nearest)}; /docs lists all"
+    return listed(f"the nearest are {', '.join(nearest)}", LISTING_PATHS["fields"])
 
 
 def _allowed_methods(request: Request, found: str) -> str:

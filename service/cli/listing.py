@@ -34,12 +34,9 @@ def print_listing(name: str, arguments: list[str]) -> int:
     """Print the table called `name`, or of the schemes the one that is named; the exit status."""
     listing = LISTINGS[name]
     parser = LineParser(name, listing.description)
-    route = f"/{name}"
     if name == "schemes":
         parser.add_argument("scheme", nargs="?", metavar="NAME", help="all about one scheme")
-        route += " or /schemes/NAME"
-    json_help = f"the JSON that {route} gives"
-    parser.add_argument("--json", action="store_true", help=json_help)
+    parser.add_argument("--json", action="store_true", help="print JSON, the same as over HTTP")
     wish = parser.parse_args(arguments)
     if getattr(wish, "scheme", None) is not None:
         return _print_scheme(wish.scheme, as_json=wish.json)

@@ -27,7 +27,7 @@ def print_recommendation(arguments: list[str]) -> int:
 def _parser() -> LineParser:
     parser = LineParser("recommend", _DESCRIPTION, _USAGE, LISTED)
     parser.add_argument(
-        "--json", action="store_const", const="", help="the whole answer, as /recommend gives it"
+        "--json", action="store_const", const="", help="print the whole answer as JSON"
     )
     add_fields(parser, Question)
     return parser

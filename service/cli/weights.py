@@ -8,8 +8,14 @@ from pathlib import PurePath
 
 from service.chunks import TensorBody
 from service.cli.files import STANDARD_OUTPUT, opened
-from service.cli.hints import shell_hint
-from service.cli.parser import FAILED, REFUSED, complain, complain_of, usable_settings
+from service.cli.parser import (
+    FAILED,
+    REFUSED,
+    complain,
+    complain_of,
+    usable_settings,
+    with_options,
+)
 from service.cli.signals import ended_by_exceptions
 from service.cli.words import Wish, read_wish
 from service.errors import FaninError, Problem, UnreadableError
@@ -40,7 +46,7 @@ def write_weights(arguments: list[str]) -> int:
         complain(f"{wish.output}: {error.strerror or error}")
         return FAILED
     for warning in issued.plan.warnings:
-        complain(f"{warning.code}: {shell_hint(warning.message)}")
+        complain(f"{warning.code}: {with_options(warning.message)}")
     if issued.drawn:
         seed = issued.plan.spec.seed
         complain(f"seed {seed} was drawn; the same again: {_command(wish, seed)}, or {issued.url}")
@@ -54,7 +60,7 @@ def _form(wish: Wish) -> str:
     if wish.form is None:
         return ending or _unsaid_form(wish.output, suffix)
     if wish.form not in FORMATS:
-        raise unknown_word("format", wish.form, FORMATS, {}, "--help")
+        raise unknown_word("format", wish.form, FORMATS, {}, "fields")
     if ending not in (None, wish.form):
         message = f"{wish.output} ends as a file of format {ending}, and --format says {wish.form}"
         problem = Problem("format", message, "leave --format out, or rename the file")

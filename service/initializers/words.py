@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from service.errors import Problem, UnreadableError
+from service.errors import Listing, Problem, UnreadableError
 
 _SHOWN = 40
 """Characters of a stranger's word that are compared and repeated: longer than any real name."""
@@ -55,14 +55,14 @@ def unknown_word(
     word: str,
     known: Iterable[str],
     replacements: Mapping[str, str],
-    url: str,
+    listing: Listing | None,
     unissued: Iterable[Unissued] = (),
 ) -> UnreadableError:
     """The refusal of `word`, to be raised by the caller: `unknown_word` or `not_issued`.
 
     `known` are the accepted words. `replacements` leads from squashed words of other frameworks
     to an accepted one, or to several joined by " or ". `unissued` are the things that have a
-    name and are not issued. `url` lists what `field` can be.
+    name and are not issued. `listing` is the table of the accepted words, if there is one.
     """
     known = tuple(known)
     respelled = {squash(name): name for name in known} | dict(replacements)
@@ -70,18 +70,20 @@ def unknown_word(
     quoted = repr(word[:_SHOWN])
     for spelling in (squash(word), squash(_unqualified(word))):
         if spelling in respelled:
-            hint = f"write {respelled[spelling]}; {url} lists all"
-            return UnreadableError("unknown_word", Problem(field, f"{quoted} is not known", hint))
+            return _unknown(field, quoted, f"write {respelled[spelling]}", listing)
         if spelling in explained:
-            return _not_issued(field, quoted, explained[spelling], url)
+            return _not_issued(field, quoted, explained[spelling], listing)
     nearest = difflib.get_close_matches(word[:_SHOWN].lower(), known, n=3, cutoff=0.0)
-    hint = f"the nearest are {', '.join(nearest)}; {url} lists all"
-    return UnreadableError("unknown_word", Problem(field, f"{quoted} is not known", hint))
+    return _unknown(field, quoted, f"the nearest are {', '.join(nearest)}", listing)
 
 
-def _not_issued(field: str, quoted: str, row: Unissued, url: str) -> UnreadableError:
+def _unknown(field: str, quoted: str, hint: str, listing: Listing | None) -> UnreadableError:
+    problem = Problem(field, f"{quoted} is not known", hint, listing)
+    return UnreadableError("unknown_word", problem)
+
+
+def _not_issued(field: str, quoted: str, row: Unissued, listing: Listing | None) -> UnreadableError:
     yet = " yet" if row.yet else ""
     message = f"{quoted} is {row.what}; Fanin does not issue it{yet}"
-    return UnreadableError(
-        "not_issued", Problem(field, message, f"write {row.instead}; {url} lists all")
-    )
+    problem = Problem(field, message, f"write {row.instead}", listing)
+    return UnreadableError("not_issued", problem)

@@ -4,7 +4,7 @@ A table cannot change while the process lives, so its answer is made once.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -13,11 +13,11 @@ from starlette.responses import Response
 from service import listings
 from service.api.documents import document
 from service.api.operations import listing_operations, record_operations
-from service.api.problems import respond
+from service.api.problems import listed, respond
 from service.api.queries import refuse_fields
 from service.api.reasons import REASONS
 from service.api.routing import PlainRoute
-from service.errors import UnreadableError
+from service.errors import Problem, UnreadableError
 from service.initializers.words import unknown_word
 from service.wire.json_text import json_bytes
 
@@ -46,7 +46,7 @@ async def scheme(request: Request) -> Response:
     try:
         record = listings.scheme(request.path_params["name"])
     except UnreadableError as error:
-        return _lost(error)
+        return _lost(*error.problems)
     return document(request, json_bytes(record))
 
 
@@ -55,7 +55,8 @@ async def reason(request: Request) -> Response:
     refuse_fields(request, _NO_FIELDS)
     code = request.path_params["reason"]
     if code not in REASONS:
-        return _lost(unknown_word("reason", code, REASONS, {}, "/openapi.json"))
+        [problem] = unknown_word("reason", code, REASONS, {}, None).problems
+        return _lost(replace(problem, hint=listed(problem.hint, "/openapi.json")))
     return document(request, json_bytes({"reason": code} | asdict(REASONS[code])))
 
 
@@ -69,6 +70,6 @@ def _listing(name: str, record: str, table: Mapping[str, Any]) -> PlainRoute:
     return PlainRoute(f"/{name}", answer, listing_operations(name, record))
 
 
-def _lost(error: UnreadableError) -> Response:
+def _lost(*problems: Problem) -> Response:
     """A word of the path that is in no table makes a path that leads nowhere."""
-    return respond(404, "not_found", *error.problems)
+    return respond(404, "not_found", *problems)
