@@ -1,5 +1,6 @@
 """The headers of a tensor: how it may be cached, what file it is, and the facts about it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,7 +8,6 @@ from service.api.conditions import entity_tag
 from service.fields.numbers import shortest
 from service.plan import Plan
 from service.plan.issuing import Issue
-from service.wire.disposition import attachment_name
 from service.wire.formats import FORMATS
 
 IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
@@ -18,6 +18,9 @@ A year is as long as caches are used to; whoever asks after it has the same tag,
 
 DRAFT = "public, max-age=300, no-transform"
 """What the canonical URL of a draft says: its bytes may change with the next release."""
+
+_MOST_FILE_NAME_CHARACTERS = 100
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +137,14 @@ def tensor_tag(issue: Issue) -> str:
     """
     numbers = (f"\n{draft}" for draft in issue.plan.drafts)
     return entity_tag("".join((issue.url, *numbers)).encode("ascii"))
+
+
+def attachment_name(name: str, suffix: str) -> str:
+    """The file name under which a browser saves the tensor called `name`.
+
+    At most 100 characters that end in `suffix`: ASCII letters, digits and `. _ -`, which need no
+    `filename*` (RFC 6266, appendix D). The first is not a point, which would hide the file, nor
+    `-`, which a shell command would take for an option.
+    """
+    stem = _UNSAFE.sub("_", name).lstrip(".-")[: _MOST_FILE_NAME_CHARACTERS - len(suffix)]
+    return (stem if stem.strip("._-") else "weight") + suffix
