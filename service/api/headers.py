@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.api.conditions import entity_tag
+from service.api.responses import entity_tag
 from service.fields.numbers import shortest
 from service.plan import Plan
 from service.plan.issuing import Issue

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.advice import Question, Recommendation
-from service.api.documents import document
 from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, document_operation, reference
 from service.api.reasons import REASONS, Reason
+from service.api.responses import revalidated_json
 from service.api.routing import PlainRoute
 from service.fields import Spec
 from service.fields.types import ORDERS
@@ -127,7 +127,7 @@ def openapi_route() -> PlainRoute:
 
 
 async def _answer(request: Request) -> Response:
-    return document(request, json_bytes(request.app.openapi()))
+    return revalidated_json(request, json_bytes(request.app.openapi()))
 
 
 def openapi(routes: Iterable[PlainRoute]) -> Schema:
