@@ -1,4 +1,4 @@
-"""The headers of a tensor: how it may be cached, what file it is, and the facts about it."""
+"""The headers of a tensor: caching, the file's name and type, and the facts about its values."""
 
 import re
 from collections.abc import Callable
@@ -11,13 +11,14 @@ from service.plan.issuing import Issue
 from service.wire.formats import FORMATS
 
 IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
-"""What the canonical URL says: its bytes never change, so a reload need not ask (RFC 8246).
+"""Cache-Control of a canonical URL. Its bytes never change, so a reload need not revalidate them
+(RFC 8246).
 
-A year is as long as caches are used to; whoever asks after it has the same tag, and gets a 304.
+The age is a year, the largest that is in common use. A cache that revalidates after it gets 304.
 """
 
 DRAFT = "public, max-age=300, no-transform"
-"""What the canonical URL of a draft says: its bytes may change with the next release."""
+"""Cache-Control of the canonical URL of a draft. Its bytes may change with the next release."""
 
 _MOST_FILE_NAME_CHARACTERS = 100
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -25,7 +26,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A header that tells something of a plan; None where it does not apply."""
+    """A header with a fact of a plan; its value is None where it does not apply."""
 
     header: str
     description: str
@@ -39,12 +40,12 @@ def _number(value: float | None) -> str | None:
 FACTS: tuple[Fact, ...] = (
     Fact(
         "Weights-Seed",
-        "The seed, drawn or given; absent where none moves a byte.",
+        "The seed, given or drawn at random; absent where the bytes do not depend on it.",
         lambda plan: None if plan.spec.seed is None else str(plan.spec.seed),
     ),
     Fact(
         "Weights-Scheme",
-        "The scheme, after `auto` and aliases.",
+        "The scheme, with `auto` and aliases resolved.",
         lambda plan: plan.facts.scheme,
     ),
     Fact(
@@ -54,22 +55,22 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         "Weights-Layout",
-        "A letter for each axis, where the axes have letters.",
+        "A letter for each axis, if the axes have letters.",
         lambda plan: plan.facts.layout or None,
     ),
     Fact(
         "Weights-Fan-In",
-        "Inputs of one output, where the scheme looks at fans.",
+        "The number of inputs of one output element, if the scheme uses fans.",
         lambda plan: _number(plan.facts.fan_in),
     ),
     Fact(
         "Weights-Fan-Out",
-        "Outputs of one input, where the scheme looks at fans.",
+        "The number of output elements of one input, if the scheme uses fans.",
         lambda plan: _number(plan.facts.fan_out),
     ),
     Fact(
         "Weights-Gain",
-        "The gain, where the scheme has one.",
+        "The gain, if the scheme has one.",
         lambda plan: _number(plan.facts.gain),
     ),
     Fact(
@@ -79,32 +80,33 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         "Weights-Std-Rounded",
-        "The same after rounding, where it differs by more than 0.1 %.",
+        "The standard deviation after rounding, if it differs by more than 0.1 %.",
         lambda plan: _number(plan.rounded_std),
     ),
     Fact(
         "Weights-Limit",
-        "The largest magnitude of values that are symmetric about 0.",
+        "The largest magnitude, if the values are bounded and symmetric about 0.",
         lambda plan: _number(plan.facts.limit),
     ),
     Fact(
         "Weights-Warnings",
-        "Codes of what was probably not meant, separated by commas; the certificate explains them.",
+        "The codes of the warnings, separated by commas; the certificate explains them.",
         lambda plan: ",".join(warning.code for warning in plan.warnings) or None,
     ),
 )
 
 
 def fact_headers(issue: Issue) -> dict[str, str]:
-    """What applies of FACTS, and what the bytes are: a file called as the tensor was asked for.
+    """The FACTS that apply, and the headers that describe the file.
 
-    Equal constants of any name are one tensor, and still files of their own.
+    The file is named after the tensor as requested. The canonical URL of a constant has no name,
+    since its bytes do not depend on the name, but the name of the file does.
     """
-    form = FORMATS[issue.plan.format]
+    file_format = FORMATS[issue.plan.format]
     facts = {fact.header: fact.value(issue.plan) for fact in FACTS}
-    file_name = attachment_name(issue.name, form.suffix)
+    file_name = attachment_name(issue.name, file_format.suffix)
     return {
-        "Content-Type": form.media_type,
+        "Content-Type": file_format.media_type,
         "Content-Disposition": f'attachment; filename="{file_name}"',
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "none",
@@ -113,27 +115,28 @@ def fact_headers(issue: Issue) -> dict[str, str]:
 
 
 def caching_headers(issue: Issue, tag: str, target: bytes) -> dict[str, str]:
-    """How the answer to a GET of `target` may be kept; a 304 repeats them.
+    """The headers for caches of the answer to a GET of `target`; a 304 repeats them.
 
-    Only the canonical URL's answer is kept without asking: of its other spellings, which are
-    without number, a cache would have to keep one copy each.
+    Only the canonical URL may be used without revalidation. A tensor has an unlimited number of
+    other spellings, and a cache would store a copy for each.
     """
     location = location_header(issue, target)
     if issue.drawn:
         return {"Cache-Control": "no-store"} | location
-    kept = DRAFT if issue.plan.drafts else IMMUTABLE
-    return {"ETag": tag, "Cache-Control": "no-cache" if location else kept} | location
+    canonical = DRAFT if issue.plan.drafts else IMMUTABLE
+    return {"ETag": tag, "Cache-Control": "no-cache" if location else canonical} | location
 
 
 def location_header(issue: Issue, target: bytes) -> dict[str, str]:
-    """Content-Location, where `target` is not the canonical URL, to the byte."""
+    """Content-Location, unless `target` equals the canonical URL byte for byte."""
     return {} if target == issue.url.encode("ascii") else {"Content-Location": issue.url}
 
 
 def tensor_tag(issue: Issue) -> str:
-    """The tag of a tensor's bytes, known without them: the canonical URL has no others, ever.
+    """The entity tag of a tensor's bytes, computed without them.
 
-    Of a draft it has others with every new number, so the tag goes by the numbers, too.
+    The canonical URL determines the bytes. The bytes of a draft also depend on the draft's
+    number, so the tag includes the numbers of all drafts in the URL.
     """
     numbers = (f"\n{draft}" for draft in issue.plan.drafts)
     return entity_tag("".join((issue.url, *numbers)).encode("ascii"))
