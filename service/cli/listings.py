@@ -1,21 +1,59 @@
-"""The tables as text: a line for each record, its columns aligned."""
+"""The commands `schemes`, `activations`, `layers` and `dtypes`, which print tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from service import listings
+from service.cli.files import printed
+from service.cli.parser import REFUSED, LineParser, complain_of
 from service.cli.report import cited
+from service.errors import FaninError
 from service.initializers.activations import ACTIVATIONS, Activation
 from service.initializers.layers import FRAMEWORKS, LAYERS
-from service.initializers.schemes import AUTO, SCHEMES, Scheme
+from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
 from service.stream.precision import PRECISIONS
 from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
+from service.wire.json_text import json_bytes
 
 _ABSENT = "-"
 
 
-def schemes() -> str:
-    """Every scheme with its other names and its default fan, and what `auto` stands for."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A command: its description, and its table as records for JSON and as text."""
+
+    description: str
+    records: Callable[[], dict[str, Any]]
+    text: Callable[[], str]
+
+
+def print_listing(name: str, arguments: list[str]) -> int:
+    """Print the table `name`, or the scheme that the arguments name; return the exit status."""
+    listing = LISTINGS[name]
+    parser = LineParser(name, listing.description)
+    if name == "schemes":
+        parser.add_argument("scheme", nargs="?", metavar="NAME", help="the scheme to describe")
+    parser.add_argument("--json", action="store_true", help="print JSON, the same as over HTTP")
+    options = parser.parse_args(arguments)
+    if getattr(options, "scheme", None) is not None:
+        return _print_scheme(options.scheme, as_json=options.json)
+    return printed(json_bytes(listing.records()) if options.json else listing.text().encode())
+
+
+def _print_scheme(name: str, *, as_json: bool) -> int:
+    try:
+        record = listings.scheme(name)
+        content = json_bytes(record) if as_json else _scheme_text(find_scheme(name)).encode()
+    except FaninError as error:
+        complain_of(error.problems)
+        return REFUSED
+    return printed(content)
+
+
+def _schemes() -> str:
+    """Every scheme with its aliases and its default mode, and the schemes of `auto`."""
     head = ("SCHEME", "ALSO", "MODE", "WHAT")
     rows = [
         (each.name, _words(each.aliases), each.mode or _ABSENT, each.summary)
@@ -24,8 +62,8 @@ def schemes() -> str:
     return f"{_columns(head, rows)}\n{_auto()}"
 
 
-def scheme(record: Scheme) -> str:
-    """All about one scheme."""
+def _scheme_text(record: Scheme) -> str:
+    """One scheme with its formula, options and papers."""
     facts = {
         "formula": record.formula,
         "also": _words(record.aliases),
@@ -38,15 +76,15 @@ def scheme(record: Scheme) -> str:
     return f"{record.name}: {record.summary}\n\n{_columns((), rows)}"
 
 
-def activations() -> str:
-    """Every activation with its gains, the slope that they are for, and what `auto` is for it."""
+def _activations() -> str:
+    """Every activation with its gains, the slope that they hold for, and the scheme of `auto`."""
     head = ("ACTIVATION", "ALSO", "AUTO", "GAIN", "BACKWARD", "PYTORCH", "SLOPE", "FORMULA")
     auto = listings.schemes()[AUTO]["activations"]
     return _columns(head, [_activation(each, auto[each.name]) for each in ACTIVATIONS.values()])
 
 
-def layers() -> str:
-    """Every layer with its letters in each framework, and what the letters mean."""
+def _layers() -> str:
+    """Every layer with its letters in each framework, and the meaning of the letters."""
     rows = [
         (each.name, *(each.letters.get(framework, _ABSENT) for framework in FRAMEWORKS))
         for each in LAYERS.values()
@@ -55,7 +93,7 @@ def layers() -> str:
     return f"{_columns(('LAYER', *FRAMEWORKS), rows)}\n{_columns((), letters.items())}"
 
 
-def dtypes() -> str:
+def _dtypes() -> str:
     """Every element type with its precision, and the formats that carry it."""
     head = ("DTYPE", "BYTES", "SIGNIFICAND", "LARGEST", "FORMATS")
     rows = [
@@ -82,11 +120,12 @@ def _options(record: Scheme) -> Iterable[str]:
 
 
 def _auto() -> str:
-    """What `auto` stands for where the layer decides, and where the rest is listed."""
+    """The scheme of `auto` for each layer that determines it, and where the others are listed."""
     by_layer = listings.schemes()[AUTO]["layers"]
     return (
-        f"{AUTO} is, for layers of these kinds\n{_columns((), by_layer.items())}"
-        "and for all others as `python -m service activations` lists.\n"
+        f"For these layers {AUTO} is\n{_columns((), by_layer.items())}"
+        f"For all other layers {AUTO} depends on the activation:\n"
+        "`python -m service activations` lists it.\n"
     )
 
 
@@ -99,3 +138,11 @@ def _columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, *rows] if head else list(rows)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
+
+
+LISTINGS = {
+    "schemes": Listing("List the schemes.", listings.schemes, _schemes),
+    "activations": Listing("List the activations.", listings.activations, _activations),
+    "layers": Listing("List the layers.", listings.layers, _layers),
+    "dtypes": Listing("List the element types.", listings.dtypes, _dtypes),
+}
