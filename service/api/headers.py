@@ -11,10 +11,10 @@ from service.plan.issuing import Issue
 from service.wire.formats import FORMATS
 
 IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
-"""Cache-Control of a canonical URL. Its bytes never change, so a reload need not revalidate them
-(RFC 8246).
+"""Cache-Control of a canonical URL.
 
-The age is a year, the largest that is in common use. A cache that revalidates after it gets 304.
+Its bytes never change, so a reload need not revalidate them (RFC 8246, section 2). The age is a
+year, the largest that is in common use. A cache that revalidates after it gets 304.
 """
 
 DRAFT = "public, max-age=300, no-transform"
@@ -99,8 +99,8 @@ FACTS: tuple[Fact, ...] = (
 def fact_headers(issue: Issue) -> dict[str, str]:
     """The FACTS that apply, and the headers that describe the file.
 
-    The file is named after the tensor as requested. The canonical URL of a constant has no name,
-    since its bytes do not depend on the name, but the name of the file does.
+    The file is named after the tensor as requested. That includes constants, whose bytes do not
+    depend on the name and whose canonical URL has none.
     """
     file_format = FORMATS[issue.plan.format]
     facts = {fact.header: fact.value(issue.plan) for fact in FACTS}

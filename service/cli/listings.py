@@ -21,7 +21,7 @@ _ABSENT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListingCommand:
     """A command: its description, and its table as records for JSON and as text."""
 
     description: str
@@ -31,15 +31,15 @@ class Listing:
 
 def print_listing(name: str, arguments: list[str]) -> int:
     """Print the table `name`, or the scheme that the arguments name; return the exit status."""
-    listing = LISTINGS[name]
-    parser = LineParser(name, listing.description)
+    command = COMMANDS[name]
+    parser = LineParser(name, command.description)
     if name == "schemes":
         parser.add_argument("scheme", nargs="?", metavar="NAME", help="the scheme to describe")
     parser.add_argument("--json", action="store_true", help="print JSON, the same as over HTTP")
     options = parser.parse_args(arguments)
     if getattr(options, "scheme", None) is not None:
         return _print_scheme(options.scheme, as_json=options.json)
-    return printed(json_bytes(listing.records()) if options.json else listing.text().encode())
+    return printed(json_bytes(command.records()) if options.json else command.text().encode())
 
 
 def _print_scheme(name: str, *, as_json: bool) -> int:
@@ -102,7 +102,7 @@ def _dtypes() -> str:
             str(dtype.itemsize),
             f"{PRECISIONS[name].significand} bits",
             f"{PRECISIONS[name].largest:.6g}",
-            _words(form.name for form in FORMATS.values() if name in form.dtypes),
+            _words(each.name for each in FORMATS.values() if name in each.dtypes),
         )
         for name, dtype in DTYPES.items()
     ]
@@ -140,9 +140,9 @@ def _columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
 
 
-LISTINGS = {
-    "schemes": Listing("List the schemes.", listings.schemes, _schemes),
-    "activations": Listing("List the activations.", listings.activations, _activations),
-    "layers": Listing("List the layers.", listings.layers, _layers),
-    "dtypes": Listing("List the element types.", listings.dtypes, _dtypes),
+COMMANDS = {
+    "schemes": ListingCommand("List the schemes.", listings.schemes, _schemes),
+    "activations": ListingCommand("List the activations.", listings.activations, _activations),
+    "layers": ListingCommand("List the layers.", listings.layers, _layers),
+    "dtypes": ListingCommand("List the element types.", listings.dtypes, _dtypes),
 }

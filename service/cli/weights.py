@@ -55,8 +55,10 @@ def write_weights(arguments: list[str]) -> int:
 
 
 def _format_name(options: TensorOptions) -> str:
-    """The format of the option, else that of the file's suffix; raises UnreadableError if they
-    differ or there is none."""
+    """The format that the option or the file's suffix names.
+
+    Raises UnreadableError if they name different formats, or if neither names one.
+    """
     suffix = PurePath(options.output).suffix
     by_suffix = {each.suffix: each.name for each in FORMATS.values()}.get(suffix)
     name = options.format_name

@@ -59,8 +59,7 @@ class AnswerCache:
         return answer
 
     def put(self, target: bytes, answer: Answer) -> None:
-        """Add an answer; drop the one that was not asked for the longest time, if there is one
-        too many."""
+        """Add an answer; drop the least recently used one if there are more than MOST_ANSWERS."""
         self._answers[target] = answer
         if len(self._answers) > MOST_ANSWERS:
             self._answers.popitem(last=False)
