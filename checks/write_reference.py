@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from service import listings
-from service.advice.warning import WARNINGS as ADVICE_WARNINGS
+from service.advice.warnings import WARNINGS as ADVICE_WARNINGS
 from service.api.app import create_app
 from service.api.problems import STATUS_REASONS, STATUSES
 from service.api.reasons import REASONS

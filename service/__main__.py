@@ -1,22 +1,22 @@
-"""The roof: python -m service COMMAND.
+"""The entry point: python -m service COMMAND.
 
-Kept readable to a Python too old for the rest, so that it can say so.
+The syntax of this module is old, so that an old Python can print the version error.
 """
 
 import sys
 from collections.abc import Callable
 from functools import partial
 
-if sys.version_info < (3, 11):  # noqa: UP036 - who runs an older one anyway reads this line
-    sys.exit("Fanin needs Python 3.11 or newer, and this is " + sys.version.split()[0])
+if sys.version_info < (3, 11):  # noqa: UP036 - reached by an older Python
+    sys.exit("Fanin needs Python 3.11 or newer; this is " + sys.version.split()[0])
 
 USAGE = """usage: python -m service COMMAND [option ...]
 
 commands:
-  serve        answer HTTP
+  serve        run the HTTP server
   weights      write one tensor to a file
-  recommend    say what a layer's weights should start as
-  schemes      list the schemes, or say all about one
+  recommend    recommend how to initialize a layer
+  schemes      list the schemes, or describe one
   activations  list the activations with their gains
   layers       list the layers with the letters of their axes
   dtypes       list the element types
@@ -27,7 +27,7 @@ python -m service COMMAND --help lists a command's options.
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; the exit status: 0 done, 1 failed, 2 asked for wrongly."""
+    """Run a command and return the exit status: 0 success, 1 failure, 2 invalid arguments."""
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
         helped = arguments[:1] in (["-h"], ["--help"])
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
             raise
         reason = " ".join(str(error).split())
         print(
-            f"{reason}: install what requirements.txt lists, as `make install` does",
+            f"{reason}: run `make install`, which installs requirements.txt",
             file=sys.stderr,
         )
         return 1
@@ -92,7 +92,7 @@ def _recommend(arguments: list[str]) -> int:
 
 
 def _listing(name: str, arguments: list[str]) -> int:
-    from service.cli.listing import print_listing
+    from service.cli.listings import print_listing
 
     return print_listing(name, arguments)
 

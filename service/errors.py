@@ -1,31 +1,36 @@
-"""The error tree: everything Fanin refuses, said without knowing HTTP.
+"""The error tree: the refusals of Fanin, without HTTP.
 
     FaninError
-    |-- UnreadableError     cannot be parsed: unknown, duplicate, empty or malformed
-    |-- ImpossibleError     parsed, but no such tensor can be issued
-    `-- UnavailableError    right, but not now: try again later
+    |-- UnreadableError     the request cannot be parsed: unknown, duplicate, empty or malformed
+    |-- ImpossibleError     the request is well-formed, but no such tensor can be issued
+    `-- UnavailableError    the request is valid, but must be repeated later
 
-Only `service.api.problems` knows which status each one becomes.
+`service.api.problems` gives each branch its HTTP status.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+Listing = Literal["schemes", "activations", "layers", "dtypes", "fields"]
+"""A table of accepted words. HTTP and the shell each say where theirs is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a request.
+    """One fault of a request.
 
     `field` is the request's field ("" for the request as a whole), `message` says what is
-    wrong and `hint` what to send instead.
+    wrong and `hint` what to send instead. `listing` is the table that lists every accepted word.
     """
 
     field: str
     message: str
     hint: str
+    listing: Listing | None = None
 
 
 class FaninError(Exception):
-    """A refusal: `reason` is its stable snake_case code, `problems` every fault found."""
+    """A refusal. `reason` is its stable snake_case code; `problems` are all faults found."""
 
     def __init__(self, reason: str, *problems: Problem) -> None:
         super().__init__("; ".join(f"{p.field}: {p.message}" for p in problems))
@@ -34,7 +39,7 @@ class FaninError(Exception):
 
 
 class UnreadableError(FaninError):
-    """The request cannot be read: its words are not the interface's words."""
+    """The request cannot be parsed: a field or a value is not part of the interface."""
 
 
 class ImpossibleError(FaninError):
@@ -42,4 +47,4 @@ class ImpossibleError(FaninError):
 
 
 class UnavailableError(FaninError):
-    """The request is right, but this process cannot serve it at the moment."""
+    """The request is valid, but this process cannot serve it at the moment."""

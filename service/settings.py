@@ -1,6 +1,6 @@
-"""What a process may be told at its start: one frozen record, read once and passed in.
+"""The settings of a process: one frozen record, read at the start and passed on.
 
-Each setting is also an environment variable, FANIN_ and its name in capitals.
+Each setting is also an environment variable: FANIN_ followed by its name in capitals.
 """
 
 import os
@@ -12,49 +12,58 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ENVIRONMENT_PREFIX = "FANIN_"
 
 MOST_BYTES = 2**60
-"""Beyond it not even the elements of a one-byte dtype can be counted."""
+"""The largest `max_bytes`: 2^58 elements, the most that a tensor can have, of 4 bytes each."""
 
 
 class Settings(BaseSettings):
-    """Every setting with its default, which the environment replaces."""
+    """Every setting with its default. An environment variable replaces the default."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True)
 
     host: str = Field(
         default="127.0.0.1",
-        description="The address to listen on, or a name: all of its addresses.",
+        description="The address to listen on. A host name means all of its addresses.",
     )
-    port: int = Field(default=8000, ge=0, le=65535, description="Its port; 0 is any free one.")
-    workers: int = Field(default=1, ge=1, le=256, description="Processes that share the port.")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="The port to listen on; 0 means any free port."
+    )
+    workers: int = Field(
+        default=1, ge=1, le=256, description="The number of processes that share the port."
+    )
     max_bytes: int = Field(
-        default=2**44, ge=1, le=MOST_BYTES, description="How large a tensor may be."
+        default=2**44, ge=1, le=MOST_BYTES, description="The largest size of a tensor in bytes."
     )
     max_streams: int = Field(
-        default=64, ge=1, description="Large answers in flight at a time, for each process."
+        default=64,
+        ge=1,
+        description="The number of large answers that each process sends at a time.",
     )
     threads: int = Field(
-        default=0, ge=0, le=1024, description="Threads that make values; 0 is one for each core."
+        default=0,
+        ge=0,
+        le=1024,
+        description="Threads that compute values; 0 means one for each core.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="warning", description="The least serious record to log."
+        default="warning", description="The lowest level of log records to write."
     )
 
     @property
     def stream_threads(self) -> int:
-        """What `threads` comes to on this machine."""
+        """The number of threads: `threads`, or the number of cores if that is 0."""
         return self.threads or os.cpu_count() or 1
 
     def environment(self) -> dict[str, str]:
-        """The variables from which another process reads these settings again."""
+        """The environment variables from which a child process reads the same settings."""
         return {variable(name): str(value) for name, value in self.model_dump().items()}
 
 
 class SettingsError(ValueError):
-    """Settings nobody can use; the text has a line for each."""
+    """Invalid settings; the text has a line for each."""
 
 
 def load_settings(**options: str | None) -> Settings:
-    """The environment's settings, replaced by the `options` that are not None.
+    """The settings of the environment; an option that is not None replaces the setting of its name.
 
     Raises SettingsError.
     """
@@ -66,7 +75,7 @@ def load_settings(**options: str | None) -> Settings:
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """The name of the environment variable for a setting."""
     return ENVIRONMENT_PREFIX + name.upper()
 
 

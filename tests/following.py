@@ -230,16 +230,14 @@ CLAUSES: tuple[tuple[str, Follow], ...] = (
 )
 """The clauses that can be followed, as they begin; the first that matches is meant."""
 
-_LISTED = re.compile("; (?:/[a-z.]+|--help) lists all$")
 _BETWEEN = re.compile("; (?:or )?|, or (?:else )?| or (?=leave |use |give |add |write |format )")
 
 
 def followed(problem: Problem, request: Request) -> list[Request]:
     """The requests that the problem's hint leads to; none if nothing in it can be followed."""
-    hint = _LISTED.sub("", problem.hint)
     return [
         changed
-        for clause in _BETWEEN.split(hint)
+        for clause in _BETWEEN.split(problem.hint)
         for changed in _clause(clause, request, problem.field)
     ]
 

@@ -93,7 +93,7 @@ def test_a_drawn_seed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     seed, written = line.split()[1], output.read_bytes()
     assert line.endswith(f", or /v1/weights.npy?shape=4,3&scheme=normal&seed={seed}&name=it%27s")
     output.unlink()
-    python, *command = shlex.split(line.partition("again: ")[2].rpartition(", or ")[0])
+    python, *command = shlex.split(line.partition("bytes: ")[2].rpartition(", or ")[0])
     assert (python, command[:2]) == ("python", ["-m", "service"])
     assert main(command[2:]) == 0
     assert output.read_bytes() == written
@@ -201,7 +201,7 @@ def test_a_suffix_and_a_format_do_not_contradict(
     output = str(tmp_path / "w.npy")
     assert write_weights([*TENSOR, "-o", output, "--format", "json"]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert "ends as a file of format npy, and --format says json" in line
+    assert "has the suffix of format npy, but --format is json" in line
     assert write_weights([*TENSOR, "-o", output, "--format", "npy"]) == 0
 
 
@@ -298,4 +298,4 @@ def test_an_old_python_is_told_so() -> None:
     code = f"import sys; sys.version_info = (3, 9); exec({source!r})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr.startswith(b"Fanin needs Python 3.11 or newer, and this is 3.")
+    assert done.stderr.startswith(b"Fanin needs Python 3.11 or newer; this is 3.")

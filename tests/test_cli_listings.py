@@ -1,16 +1,17 @@
 """The shell's tables, and the hints that lead to them."""
 
-import ast
+import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
+from typing import get_args
 
 import pytest
 
-import service
 from service.__main__ import main
-from service.cli.hints import shell_hint
-from service.errors import FaninError, Problem
+from service.api.problems import respond
+from service.cli.parser import LISTING_COMMANDS, complain_of, with_options
+from service.errors import FaninError, Listing, Problem
 from service.fields import parse_query
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
@@ -28,7 +29,7 @@ NAMES = {
     "layers": list(LAYERS),
     "dtypes": list(DTYPES),
 }
-A_PAGE = re.compile(r"(?<!\w)/[a-z]")
+A_PATH = re.compile(r"(?<!\w)/[a-z]")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_a_process_of_its_own_prints_the_table() -> None:
         (
             "auto",
             "scheme: auto is no scheme: it stands for one by the layer and its activation "
-            "(python -m service schemes has its table)",
+            "(name the scheme that it stands for; python -m service schemes lists all)",
         ),
         ("he_normal@2", "scheme: he_normal has revision 1 only (write he_normal or he_normal@1)"),
     ],
@@ -167,26 +168,22 @@ def test_help_names_the_tables(capsys: pytest.CaptureFixture[str], command: str)
 
 
 @pytest.mark.parametrize(
-    ("hint", "expected"),
+    ("text", "expected"),
     [
-        (
-            "write he_normal; /schemes lists all",
-            "write he_normal; python -m service schemes lists all",
-        ),
-        ("see /schemes/he_normal.", "see python -m service schemes he_normal."),
-        ("/layers, then /dtypes", "python -m service layers, then python -m service dtypes"),
-        ("ask /recommend", "ask python -m service recommend"),
-        ("/docs lists all", "--help lists all"),
-        ("and/layers or /v1/layers or /layersome", "and/layers or /v1/layers or /layersome"),
+        ("add std_kind=parent", "add --std-kind parent"),
+        ("write low=-1 and high=1", "write --low -1 and --high 1"),
+        ("give fan_in", "give fan_in"),
+        ("see colour=red", "see colour=red"),
+        ("/v1/weights.npy?shape=4&std=1", "/v1/weights.npy?shape=4&std=1"),
     ],
 )
-def test_a_page_becomes_a_command(hint: str, expected: str) -> None:
-    """A page's path alone, not what looks like a part of one."""
-    assert shell_hint(hint) == expected
+def test_a_field_with_a_value_becomes_an_option(text: str, expected: str) -> None:
+    """A field's name alone stays as it is, and so do the fields of a URL."""
+    assert with_options(text) == expected
 
 
 def refusals() -> Iterator[Problem]:
-    """What is said to every hostile query."""
+    """The problems of every hostile query."""
     start = "shape=4,3&seed=1&name=w"
     queries = [f"{start}&{query}" for query, *_ in [*QUERIES, *WORDS]]
     queries += [f"shape={shape}" for shape, _ in SHAPES]
@@ -197,19 +194,24 @@ def refusals() -> Iterator[Problem]:
             yield from error.problems
 
 
-def test_no_hint_of_the_shell_names_a_page() -> None:
-    """Over all hostile queries, many of whose hints do name one over HTTP (control)."""
+def test_no_line_of_the_shell_names_a_path(capsys: pytest.CaptureFixture[str]) -> None:
+    """Over all hostile queries; the problem bodies of the same refusals name many (control)."""
     problems = list(refusals())
-    assert sum(bool(A_PAGE.search(problem.hint)) for problem in problems) > 20
-    assert [each.hint for each in problems if A_PAGE.search(shell_hint(each.hint))] == []
+    complain_of(problems)
+    assert A_PATH.findall(capsys.readouterr().err) == []
+    answer = json.loads(bytes(respond(400, "bad_request", *problems).body))
+    assert len([each for each in answer["errors"] if A_PATH.search(each["hint"])]) > 20
 
 
-def test_every_page_that_tables_name_has_a_command() -> None:
-    """A literal such as "/schemes" below HTTP is the page that a hint sends to."""
-    [root] = service.__path__
-    files = [path for path in Path(root).rglob("*.py") if "api" not in path.parts]
-    nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text())))
-    literals = {node.value for node in nodes if isinstance(node, ast.Constant)}
-    pages = {text for text in literals if isinstance(text, str) and re.fullmatch("/[a-z]+", text)}
-    assert {"/schemes", "/layers", "/docs"} <= pages
-    assert [page for page in pages if A_PAGE.search(shell_hint(f"see {page}"))] == []
+@pytest.mark.parametrize("listing", get_args(Listing))
+def test_every_listing_has_a_command(capfd: pytest.CaptureFixture[str], listing: Listing) -> None:
+    """The line of a refusal ends with it, and it prints the words of the table."""
+    complain_of([Problem("a", "b", "c", listing)])
+    [line] = capfd.readouterr().err.splitlines()
+    python, command = "python -m service ", LISTING_COMMANDS[listing]
+    assert line == f"a: b (c; {command} lists all)"
+    words = ["weights", command] if listing == "fields" else [command.removeprefix(python)]
+    with suppress(SystemExit):
+        main(words)
+    printed = capfd.readouterr().out
+    assert all(word in printed for word in NAMES.get(listing, ["--negative-slope", "--std-kind"]))

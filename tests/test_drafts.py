@@ -11,7 +11,6 @@ import pytest
 from checks.frozen_tables import tables
 from checks.write_drafts import PATH, document, unnumbered
 from service.api.headers import IMMUTABLE
-from service.api.routes import weights
 from service.fields import Spec
 from service.plan import drafts
 from service.plan.drafts import Draft, drafts_of
@@ -36,17 +35,9 @@ FROZEN = [
 
 
 @pytest.fixture(autouse=True)
-def drafted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def drafted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four known things are drafts for these tests: a name of each kind, a field, a form."""
     monkeypatch.setattr(drafts, "DRAFTS", (SCHEME, FIELD, FORM, ACTIVATION))
-    forget_answers()
-    yield
-    forget_answers()
-
-
-def forget_answers() -> None:
-    """Answers are remembered as long as the process lives, in which no real draft changes."""
-    weights._kept_answer.cache_clear()
 
 
 @pytest.fixture
@@ -88,7 +79,6 @@ def test_a_new_number_is_a_new_tag(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2, None):
         now = () if number is None else (replace(SCHEME, number=number),)
         monkeypatch.setattr(drafts, "DRAFTS", now)
-        forget_answers()
         with ready() as address:
             tags.add(ask(address, DRAFTED[0]).headers["etag"])
     assert len(tags) == 3

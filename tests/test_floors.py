@@ -1,12 +1,19 @@
 """The floors hold, and the contracts that hold them can break."""
 
+import ast
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from service.api.app import create_app
+from service.api.routing import PlainRoute
+from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LINT_IMPORTS = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
@@ -64,3 +71,53 @@ def test_every_floor_below_settings_is_kept_from_the_web() -> None:
     below = " | ".join(layers[layers.index("settings") + 1 :]).split(" | ")
     present = {f"service.{name}" for name in below if not name.startswith("(")}
     assert set(web["source_modules"]) == present
+
+
+ROUTES = [route for route in create_app(Settings()).routes if isinstance(route, PlainRoute)]
+PATHS = {route.path.split("/")[1].split(".")[0] for route in ROUTES}
+A_PATH = re.compile(rf"(?<![\w.])/(?:{'|'.join(PATHS)})\b|https?:")
+"""The beginning of a path that the service answers, or a whole URL."""
+
+MAY_NAME_PATHS = {
+    "__main__.py": "the greeting of `serve`",
+    "plan/canonical.py": "the canonical URL",
+    "listings/scheme_schema.py": "the name of the JSON Schema dialect",
+}
+"""Modules outside of `api` that have a path or a URL in a string, and what it is."""
+
+
+def strings(source: str) -> Iterator[str]:
+    """Every string of a module that is not a docstring."""
+    tree = ast.parse(source)
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+            yield node.value
+
+
+def test_only_the_api_knows_paths() -> None:
+    """A refusal names a table; HTTP and the shell each say where that table is."""
+    service = ROOT / "service"
+    naming = {
+        str(file.relative_to(service))
+        for file in service.rglob("*.py")
+        if any(map(A_PATH.search, strings(file.read_text(encoding="utf-8"))))
+    }
+    assert {name for name in naming if not name.startswith("api/")} == set(MAY_NAME_PATHS)
+    assert "api/problems.py" in naming
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('hint = "/schemes lists all"', True),
+        ('raise unknown_word("mode", word, MODES, {}, "/docs")', True),
+        ('f"{hint}; or a framework, /layers lists them"', True),
+        ('page = "https://example.org"', True),
+        ('"""A docstring may speak of /recommend."""', False),
+        ('hint = "std/schemes, or write activations/layers"', False),
+    ],
+)
+def test_a_path_in_a_string_is_noticed(line: str, found: bool) -> None:
+    """Control: whole, at the beginning, and inside of a sentence."""
+    assert any(map(A_PATH.search, strings(line))) == found

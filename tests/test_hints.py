@@ -21,7 +21,7 @@ from tests.reasons import modules, reasons_of
 
 NOT_FOLLOWED = (
     "only E, O and I may repeat",
-    "E copies, O out, I in, D H W kernel, as in OIHW; or a framework, /layers lists them",
+    "E copies, O out, I in, D H W kernel, as in OIHW; or a framework",
     "make the values smaller",
     "write I = 1, or E for the inputs (HWEO), or use a conv layer with groups",
     "shorten the name",

@@ -49,18 +49,18 @@ _InputActivation = Annotated[
 ]
 _Normalization = Annotated[
     str,
-    BeforeValidator(word_reader("normalization", NORMALIZATIONS, _NORMALIZATIONS, "/docs")),
+    BeforeValidator(word_reader("normalization", NORMALIZATIONS, _NORMALIZATIONS, "fields")),
     schemas.words(NORMALIZATIONS),
 ]
 _Depth = Annotated[int | None, BeforeValidator(_read_depth), schemas.COUNT]
 _Residual = Annotated[
     str,
-    BeforeValidator(word_reader("residual", RESIDUALS, _RESIDUALS, "/docs")),
+    BeforeValidator(word_reader("residual", RESIDUALS, _RESIDUALS, "fields")),
     schemas.words(RESIDUALS),
 ]
 _Position = Annotated[
     str,
-    BeforeValidator(word_reader("position", POSITIONS, _POSITIONS, "/docs")),
+    BeforeValidator(word_reader("position", POSITIONS, _POSITIONS, "fields")),
     schemas.words(POSITIONS),
 ]
 

@@ -1,1 +1,1 @@
-"""The HTTP interface: the only floor that knows FastAPI, Starlette and uvicorn."""
+"""The HTTP interface. Only this package imports FastAPI, Starlette and uvicorn."""

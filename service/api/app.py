@@ -1,4 +1,4 @@
-"""The composition root of the HTTP floor: settings in, an ASGI application out."""
+"""The composition root of the API: makes the ASGI application from the settings."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from service.stream.selfcheck import warm_up
 
 
 class Application(FastAPI):
-    """FastAPI, whose document is written from the descriptions of plain routes."""
+    """FastAPI with an OpenAPI document made from the operations of PlainRoutes."""
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
@@ -37,7 +37,7 @@ class Application(FastAPI):
 
 
 def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> Application:
-    """The application with these settings; it issues bytes once `warm_up` has returned."""
+    """The application with these settings. It issues no bytes until `warm_up` has returned."""
     readiness = Readiness()
     pool = StreamPool(settings.max_streams, settings.stream_threads)
 

@@ -1,6 +1,6 @@
 """Cross-origin requests (the CORS protocol of the Fetch standard): any page may read any answer.
 
-The service knows no cookies, no credentials and no secrets: an answer depends on the request alone.
+The service uses no cookies and no credentials, so an answer depends on nothing but the request.
 The value `*` is the same for every origin, so no answer needs `Vary: Origin`.
 """
 
@@ -14,15 +14,15 @@ CORS_HEADERS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"*"),
 )
-"""What every answer carries, refusals included.
+"""The headers of every answer, refusals included.
 
-A page may read every header of it. Named one by one, the headers of a tensor with the longest URL
-would not fit into 3 KiB.
+`*` lets a page read every header. A list of their names would not fit into the 3 KiB that the
+headers of a tensor with the longest URL may take.
 """
 
 _REQUEST_HEADERS = ("Content-Type", "If-Match", "If-None-Match", "If-Range", "Range")
 _MAX_AGE_SECONDS = 86400
-"""How long a browser may remember a preflight answer; browsers shorten it to their own limit."""
+"""How long a browser may cache a preflight answer. Browsers have shorter limits of their own."""
 
 
 def with_cors(send: Send) -> Send:
@@ -37,7 +37,7 @@ def with_cors(send: Send) -> Send:
 
 
 def options_response(request: Request, methods: Iterable[str]) -> Response:
-    """The answer to OPTIONS on a path with these methods, a browser's preflight request or not."""
+    """The answer to OPTIONS on a path with these methods, for preflight requests and others."""
     allowed = ", ".join(sorted(methods))
     headers = {"Allow": allowed}
     if "access-control-request-method" in request.headers:

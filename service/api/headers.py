@@ -1,27 +1,31 @@
-"""The headers of a tensor: how it may be cached, what file it is, and the facts about it."""
+"""The headers of a tensor: caching, the file's name and type, and the facts about its values."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.api.conditions import entity_tag
+from service.api.responses import entity_tag
 from service.plan import Plan
 from service.spelling import shortest
-from service.wire.disposition import attachment_name
 from service.wire.formats import FORMATS
 
 IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
-"""What the canonical URL says: its bytes never change, so a reload need not ask (RFC 8246).
+"""Cache-Control of a canonical URL.
 
-A year is as long as caches are used to; whoever asks after it has the same tag, and gets a 304.
+Its bytes never change, so a reload need not revalidate them (RFC 8246, section 2). The age is a
+year, the largest that is in common use. A cache that revalidates after it gets 304.
 """
 
 DRAFT = "public, max-age=300, no-transform"
-"""What the canonical URL of a draft says: its bytes may change with the next release."""
+"""Cache-Control of the canonical URL of a draft. Its bytes may change with the next release."""
+
+_MOST_FILE_NAME_CHARACTERS = 100
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A header that tells something of a plan; None where it does not apply."""
+    """A header with a fact of a plan; its value is None where it does not apply."""
 
     header: str
     description: str
@@ -41,12 +45,12 @@ def _listed(values: tuple[float | None, ...]) -> str | None:
 FACTS: tuple[Fact, ...] = (
     Fact(
         "Weights-Seed",
-        "The seed, drawn or given; absent where none moves a byte.",
+        "The seed, given or drawn at random; absent where the bytes do not depend on it.",
         lambda plan: None if plan.spec.seed is None else str(plan.spec.seed),
     ),
     Fact(
         "Weights-Scheme",
-        "The scheme, after `auto` and aliases.",
+        "The scheme, with `auto` and aliases resolved.",
         lambda plan: plan.facts.scheme,
     ),
     Fact(
@@ -56,22 +60,22 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         "Weights-Layout",
-        "A letter for each axis, where the axes have letters.",
+        "A letter for each axis, if the axes have letters.",
         lambda plan: plan.facts.layout or None,
     ),
     Fact(
         "Weights-Fan-In",
-        "Inputs of one output, where the scheme looks at fans.",
+        "The number of inputs of one output element, if the scheme uses fans.",
         lambda plan: _numbers(plan, "fan_in"),
     ),
     Fact(
         "Weights-Fan-Out",
-        "Outputs of one input, where the scheme looks at fans.",
+        "The number of output elements of one input, if the scheme uses fans.",
         lambda plan: _numbers(plan, "fan_out"),
     ),
     Fact(
         "Weights-Gain",
-        "The gain, where the scheme has one.",
+        "The gain, if the scheme has one.",
         lambda plan: _numbers(plan, "gain"),
     ),
     Fact(
@@ -81,32 +85,59 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         "Weights-Std-Rounded",
-        "The same after rounding, where it differs by more than 0.1 %.",
+        "The standard deviation after rounding, if it differs by more than 0.1 %.",
         lambda plan: _listed(plan.rounded_stds or ()),
     ),
     Fact(
         "Weights-Limit",
-        "The largest magnitude of values that are symmetric about 0.",
+        "The largest magnitude, if the values are bounded and symmetric about 0.",
         lambda plan: _numbers(plan, "limit"),
     ),
     Fact(
         "Weights-Warnings",
-        "Codes of what was probably not meant, separated by commas; the certificate explains them.",
+        "The codes of the warnings, separated by commas; the certificate explains them.",
         lambda plan: ",".join(warning.code for warning in plan.warnings) or None,
     ),
 )
 
 
-def fact_headers(plan: Plan) -> dict[str, str]:
-    """What applies of FACTS, and what the bytes are: a file called as the tensor was asked for.
+OF_EACH_BLOCK = (
+    *("Weights-Fan-In", "Weights-Fan-Out", "Weights-Gain"),
+    *("Weights-Std", "Weights-Std-Rounded", "Weights-Limit"),
+)
+"""Headers that list a value for each block of outputs."""
 
-    Equal constants of any name are one tensor, and still files of their own.
+MOST_HEADER_BYTES = 3 * 1024
+"""Of all headers of an answer: proxies with a buffer of 4 KiB then have room for their own."""
+
+OTHER_HEADER_BYTES = 256
+"""Room for the status line and for the headers that are added to every answer."""
+
+
+def tensor_headers(plan: Plan, caching: dict[str, str]) -> dict[str, str]:
+    """All headers of a tensor's answer.
+
+    Lists of a value for each block are left out where all headers would take more than
+    MOST_HEADER_BYTES. The certificate has them.
     """
-    form = FORMATS[plan.tensor.format]
+    headers = fact_headers(plan) | caching
+    size = sum(len(name) + len(value) + len(": \r\n") for name, value in headers.items())
+    if len(plan.tensor.blocks) > 1 and size > MOST_HEADER_BYTES - OTHER_HEADER_BYTES:
+        return {name: value for name, value in headers.items() if name not in OF_EACH_BLOCK}
+    return headers
+
+
+def fact_headers(plan: Plan) -> dict[str, str]:
+    """The FACTS that apply, and the headers that describe the file.
+
+    The file is named after the tensor as requested. That includes constants, whose bytes do not
+    depend on the name and whose canonical URL has none.
+    """
+    file_format = FORMATS[plan.tensor.format]
     facts = {fact.header: fact.value(plan) for fact in FACTS}
-    file_name = attachment_name(plan.name, form.suffix)
+    file_name = attachment_name(plan.name, file_format.suffix)
     return {
-        "Content-Type": form.media_type,
+        "Content-Type": file_format.media_type,
         "Content-Disposition": f'attachment; filename="{file_name}"',
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "none",
@@ -115,27 +146,39 @@ def fact_headers(plan: Plan) -> dict[str, str]:
 
 
 def caching_headers(plan: Plan, tag: str, target: bytes) -> dict[str, str]:
-    """How the answer to a GET of `target` may be kept; a 304 repeats them.
+    """The headers for caches of the answer to a GET of `target`; a 304 repeats them.
 
-    Only the canonical URL's answer is kept without asking: of its other spellings, which are
-    without number, a cache would have to keep one copy each.
+    Only the canonical URL may be used without revalidation. A tensor has an unlimited number of
+    other spellings, and a cache would store a copy for each.
     """
     location = location_header(plan, target)
     if plan.drawn:
         return {"Cache-Control": "no-store"} | location
-    kept = DRAFT if plan.drafts else IMMUTABLE
-    return {"ETag": tag, "Cache-Control": "no-cache" if location else kept} | location
+    canonical = DRAFT if plan.drafts else IMMUTABLE
+    return {"ETag": tag, "Cache-Control": "no-cache" if location else canonical} | location
 
 
 def location_header(plan: Plan, target: bytes) -> dict[str, str]:
-    """Content-Location, where `target` is not the canonical URL, to the byte."""
+    """Content-Location, unless `target` equals the canonical URL byte for byte."""
     return {} if target == plan.url.encode("ascii") else {"Content-Location": plan.url}
 
 
 def tensor_tag(plan: Plan) -> str:
-    """The tag of a tensor's bytes, known without them: the canonical URL has no others, ever.
+    """The entity tag of a tensor's bytes, computed without them.
 
-    Of a draft it has others with every new number, so the tag goes by the numbers, too.
+    The canonical URL determines the bytes. The bytes of a draft also depend on the draft's
+    number, so the tag includes the numbers of all drafts in the URL.
     """
     numbers = (f"\n{draft}" for draft in plan.drafts)
     return entity_tag("".join((plan.url, *numbers)).encode("ascii"))
+
+
+def attachment_name(name: str, suffix: str) -> str:
+    """The file name under which a browser saves the tensor called `name`.
+
+    At most 100 characters that end in `suffix`: ASCII letters, digits and `. _ -`, which need no
+    `filename*` (RFC 6266, appendix D). The first is not a point, which would hide the file, nor
+    `-`, which a shell command would take for an option.
+    """
+    stem = _UNSAFE.sub("_", name).lstrip(".-")[: _MOST_FILE_NAME_CHARACTERS - len(suffix)]
+    return (stem if stem.strip("._-") else "weight") + suffix

@@ -1,4 +1,7 @@
-"""The port, bound before anything heavy is imported: a busy one is known at once."""
+"""Binding the port.
+
+Imports only the standard library, so that a busy port is reported at once.
+"""
 
 import errno
 import socket
@@ -6,16 +9,16 @@ from contextlib import ExitStack
 from typing import Any
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Addresses that stand for all of a machine's, and one of them."""
+"""The addresses that mean all addresses of the machine, each with the loopback address to show."""
 
 _LOCALHOST = ("127.0.0.1", "::1")
-"""What `localhost` means (RFC 6761, section 6.3), whether or not the system's files say so."""
+"""The addresses of `localhost` (RFC 6761, section 6.3), whatever /etc/hosts says."""
 
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
-"""What a system says that was built without IPv6, or that has it turned off."""
+"""The errors of a system without IPv6, or with IPv6 turned off."""
 
 _PORT_TRIALS = 10
-"""How often a free port is looked for that is free at every address."""
+"""How many times to look for a port that is free at every address."""
 
 _SocketAddress = tuple[Any, ...]
 
@@ -23,8 +26,8 @@ _SocketAddress = tuple[Any, ...]
 def listen(host: str, port: int) -> list[socket.socket]:
     """Listening sockets on one port, one for each address of `host`.
 
-    Port 0 is any port that is free at all of them. IPv6 addresses are left out on a machine without
-    IPv6. Raises OSError where an address cannot be had, or none is left.
+    Port 0 means any port that is free at all addresses. On a machine without IPv6, IPv6 addresses
+    are skipped. Raises OSError if an address cannot be bound or all addresses were skipped.
     """
     addresses = _addresses(host, port)
     trials = _PORT_TRIALS if port == 0 and len(addresses) > 1 else 1
@@ -32,21 +35,21 @@ def listen(host: str, port: int) -> list[socket.socket]:
         try:
             return _listen_at(addresses, port)
         except OSError as error:
-            # The first address chose a port that is taken at another one.
+            # The port chosen at the first address is in use at another one. Try again.
             if error.errno != errno.EADDRINUSE:
                 raise
     return _listen_at(addresses, port)
 
 
 def origin(listener: socket.socket) -> str:
-    """The URL of what listens there, as this machine can type it, without a slash at the end."""
+    """The URL of the listener for a client on this machine, without a slash at the end."""
     host, port = listener.getsockname()[:2]
     host = _LOOPBACK.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _addresses(host: str, port: int) -> dict[_SocketAddress, socket.AddressFamily]:
-    """The socket addresses of `host`, each once; raises OSError for a name that has none."""
+    """The distinct socket addresses of `host`; raises OSError for a name without addresses."""
     names = _LOCALHOST if host.lower() == "localhost" else (host,)
     return {
         address: family
@@ -60,7 +63,7 @@ def _addresses(host: str, port: int) -> dict[_SocketAddress, socket.AddressFamil
 def _listen_at(
     addresses: dict[_SocketAddress, socket.AddressFamily], port: int
 ) -> list[socket.socket]:
-    """A listener at each address; if one cannot be had, none is left open."""
+    """A listener at each address; closes all of them if one address cannot be bound."""
     listeners: list[socket.socket] = []
     missing: OSError | None = None
     with ExitStack() as opened:
@@ -81,8 +84,8 @@ def _listen_at(
 
 
 def _listener(family: socket.AddressFamily, address: _SocketAddress) -> socket.socket:
-    # asyncio turns Nagle's algorithm off only for sockets that name their protocol; with it an
-    # answer on a kept connection waits 40 ms for the client's delayed acknowledgement.
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is IPPROTO_TCP. Without it, an answer
+    # on a keep-alive connection waits 40 ms for the client's delayed acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

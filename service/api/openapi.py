@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: fields, tables and routes, each described where it is defined."""
+"""The OpenAPI 3.1 document, made from the fields, the tables and the routes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.advice import Question, Recommendation
-from service.api.documents import document
 from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, document_operation, reference
 from service.api.reasons import REASONS, Reason
+from service.api.responses import revalidated_json
 from service.api.routing import PlainRoute
 from service.fields import Spec
 from service.fields.types import ORDERS
@@ -41,7 +41,7 @@ _OPTIONAL_TEXT: Schema = {"type": ["string", "null"]}
 _COUNTS = _array({"type": "integer"})
 _JSON_SCHEMA: Schema = {
     "type": "object",
-    "description": "JSON Schema of a POST to /v1/weights that names the scheme.",
+    "description": "The JSON Schema of a POST to /v1/weights with this scheme.",
 }
 _PRECISION: Schema = TypeAdapter(Precision).json_schema()["properties"]
 _FILE: Schema = {
@@ -97,53 +97,53 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Certificate": (Facts, _CERTIFICATE),
     "Recommendation": (Recommendation, {}),
 }
-"""The records of JSON answers: what each is made from, and what the answer adds."""
+"""The records of JSON answers: the dataclass of each, and the members that the answer adds."""
 
 _DESCRIPTION = (
-    "Web pages of any origin may ask and read every answer with all of its headers, refusals "
-    "included (CORS, without credentials). OPTIONS is answered on every path."
+    "Web pages of any origin may send requests and read every answer with all of its headers, "
+    "refusals included (CORS, without credentials). Every path answers OPTIONS."
 )
 
 _HEADERS: dict[str, str] = {
-    "ETag": "The strong tag of the body; of a tensor, the same on every replica.",
+    "ETag": "The strong entity tag of the body. A tensor has the same tag on every replica.",
     "Cache-Control": (
-        "Immutable at the canonical URL only, five minutes for a draft's; no-store if a seed was "
-        "drawn."
+        "Immutable at the canonical URL, or five minutes for a draft; no-cache at every other URL; "
+        "no-store if the seed was drawn at random."
     ),
-    "Content-Location": "The canonical URL, where another one was asked for.",
-    "Accept-Ranges": "none: parts are asked for by `slice`.",
-    "Content-Disposition": "A file name, made from the tensor's.",
-    "Link": "The canonical URL, as rel=canonical: GET it for the same bytes.",
+    "Content-Location": "The canonical URL, if another URL was requested.",
+    "Accept-Ranges": "none: use the field `slice` to get a part of the tensor.",
+    "Content-Disposition": "A file name made from the name of the tensor.",
+    "Link": "The canonical URL, with rel=canonical. A GET of it returns the same bytes.",
     **{fact.header: fact.description for fact in FACTS},
 }
 
 _CONDITIONS: dict[str, str] = {
-    "If-None-Match": "Tags the client has: 304 if this is one of them.",
-    "If-Match": "Tags the client wants: 412 if this is none of them.",
+    "If-None-Match": "The entity tags that the client has. 304 if the current tag is one of them.",
+    "If-Match": "The entity tags that the client accepts. 412 if the current tag is none of them.",
 }
 
 _PROBLEMS: dict[str, str] = {
     "Unreadable": "The request cannot be read: an unknown, duplicate, empty or malformed field.",
     "Impossible": "The request is well-formed, but no tensor fits it.",
-    "NotFound": "Nothing is at this path.",
-    "PreconditionFailed": "If-Match names other tags only.",
+    "NotFound": "There is nothing at this path.",
+    "PreconditionFailed": "If-Match does not list the current tag.",
     "TooLarge": "The body is too large.",
-    "NotJson": "The body is no application/json, or encoded.",
-    "Unavailable": "Not now: all streams are in use, or the kernels are not compiled yet.",
+    "NotJson": "The body is not application/json, or it has a Content-Encoding.",
+    "Unavailable": "All streams are in use, or the kernels are not compiled yet. Try again later.",
 }
 
 
 def openapi_route() -> PlainRoute:
-    """The path of the application's own document."""
+    """The route of the document."""
     return PlainRoute("/openapi.json", _answer, {"get": document_operation()})
 
 
 async def _answer(request: Request) -> Response:
-    return document(request, json_bytes(request.app.openapi()))
+    return revalidated_json(request, json_bytes(request.app.openapi()))
 
 
 def openapi(routes: Iterable[PlainRoute]) -> Schema:
-    """The whole document, in an order that depends on nothing but the tables."""
+    """The whole document. Its order is that of the routes and the tables, so it is reproducible."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -180,7 +180,7 @@ def _parameter(field: str, schema: Schema) -> Schema:
 
 
 def _fields(model: type[Spec]) -> dict[str, Schema]:
-    """A model's own schemas, without null, which stands for a field that is not given."""
+    """The schemas of a model's fields in a query. They exclude null, which only JSON has."""
     properties: dict[str, Schema] = model.model_json_schema()["properties"]
     for schema in properties.values():
         del schema["title"]
@@ -190,7 +190,7 @@ def _fields(model: type[Spec]) -> dict[str, Schema]:
 
 
 def _members(model: type[Spec]) -> dict[str, Schema]:
-    """A model's schemas in a JSON body, where null is a field that is not given."""
+    """The schemas of a model's fields in a JSON body, where null means that a field is absent."""
     required = {name for name, field in model.model_fields.items() if field.is_required()}
     return {
         name: schema if name in required else _or_null(schema)
@@ -199,10 +199,12 @@ def _members(model: type[Spec]) -> dict[str, Schema]:
 
 
 def _or_null(schema: Schema) -> Schema:
-    """The schema or null, with what is said for people beside both."""
-    said = {key: schema[key] for key in ("description", "examples", "default") if key in schema}
-    values = {key: part for key, part in schema.items() if key not in said}
-    return said | {"anyOf": [*values.get("anyOf", [values]), {"type": "null"}]}
+    """The schema or null; description, examples and default stay beside the choice of the two."""
+    annotations = {
+        key: schema[key] for key in ("description", "examples", "default") if key in schema
+    }
+    values = {key: part for key, part in schema.items() if key not in annotations}
+    return annotations | {"anyOf": [*values.get("anyOf", [values]), {"type": "null"}]}
 
 
 def _header_parameters() -> Schema:
@@ -221,13 +223,15 @@ def _responses() -> Schema:
     problems = {name: {"description": text, "content": content} for name, text in _PROBLEMS.items()}
     problems["Unavailable"]["headers"] = {"Retry-After": _header("Seconds to wait.")}
     tags = {name: reference("headers", name) for name in ("ETag", "Cache-Control")}
-    return problems | {"NotModified": {"description": "The client has it.", "headers": tags}}
+    return problems | {
+        "NotModified": {"description": "The client has the current body.", "headers": tags}
+    }
 
 
 def _schemas() -> Schema:
     question = Question.model_json_schema() | {"properties": _members(Question)}
-    form = {"enum": list(FORMATS), "default": "npy", "description": "How the tensor is written."}
-    members = _members(Spec) | {"format": _or_null(form)}
+    format_field = {"enum": list(FORMATS), "default": "npy", "description": "The file format."}
+    members = _members(Spec) | {"format": _or_null(format_field)}
     with_format = Spec.model_json_schema() | {"properties": members}
     records: Schema = {}
     for name, (record, more) in _RECORDS.items():
@@ -241,7 +245,7 @@ def _schemas() -> Schema:
 
 
 def _record(name: str, record: type, more: Schema) -> Schema:
-    """A dataclass's schema under `name`, and the schemas it refers to."""
+    """The schema of a dataclass under `name`, and the schemas that it refers to."""
     schema = TypeAdapter(record).json_schema(
         ref_template="#/components/schemas/{model}", mode="serialization"
     )

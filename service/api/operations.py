@@ -1,4 +1,4 @@
-"""What OpenAPI says of each route: operation objects, whose parts `service.api.openapi` defines."""
+"""The OpenAPI operation objects of the routes. `service.api.openapi` defines what they refer to."""
 
 from typing import Any
 
@@ -20,30 +20,34 @@ PROBLEM_TYPE = "application/problem+json"
 
 _REFUSALS = {"400": "Unreadable", "422": "Impossible"}
 _CONDITIONAL = {"304": "NotModified", "412": "PreconditionFailed"}
-_WRITTEN_ABOUT = {
+_FILES = {
     "npy": "The tensor as a .npy file",
     "safetensors": "The tensor as a .safetensors file of one tensor",
     "raw": "The tensor's bare little-endian values",
-    "json": "Every fact about the tensor, and none of its values",
+    "json": "The certificate: every fact about the tensor, without its values",
 }
 
 _QUESTION = {"shape": [64, 3, 7, 7], "activation": "relu", "depth": 30, "name": "conv1.weight"}
 
 
-def weights_operations(form: str) -> dict[str, Operation]:
+def weights_operations(format_name: str) -> dict[str, Operation]:
     """GET and HEAD of a format's path."""
     get = {
-        "operationId": f"get_weights_{form}",
-        "summary": _WRITTEN_ABOUT[form],
+        "operationId": f"get_weights_{format_name}",
+        "summary": _FILES[format_name],
         "tags": ["weights"],
         "parameters": [
             *(reference("parameters", field) for field in FIELDS),
             *(reference("parameters", header) for header in ("If-None-Match", "If-Match")),
         ],
-        "responses": {"200": _success(form)} | _responses(_REFUSALS | _CONDITIONAL | _busy(form)),
+        "responses": {"200": _success(format_name)}
+        | _responses(_REFUSALS | _CONDITIONAL | _busy(format_name)),
     }
-    summary = f"{_WRITTEN_ABOUT[form]}: its headers alone"
-    return {"get": get, "head": get | {"operationId": f"head_weights_{form}", "summary": summary}}
+    summary = f"{_FILES[format_name]}: only the headers"
+    return {
+        "get": get,
+        "head": get | {"operationId": f"head_weights_{format_name}", "summary": summary},
+    }
 
 
 def weights_post_operation() -> Operation:
@@ -52,12 +56,12 @@ def weights_post_operation() -> Operation:
     headers = [name for name in TENSOR_HEADERS if name not in ("ETag", "Content-Location")]
     return {
         "operationId": "post_weights",
-        "summary": "The tensor that a JSON body asks for, in the format it names",
+        "summary": "The tensor that a JSON body describes, in the format that it names",
         "tags": ["weights"],
         "requestBody": {"required": True, "content": {"application/json": {"schema": spec}}},
         "responses": {
             "200": {
-                "description": "The file, or the certificate; Link has its canonical URL.",
+                "description": "The file or the certificate. Link is its canonical URL.",
                 "headers": {name: reference("headers", name) for name in [*headers, "Link"]},
                 "content": _content("npy") | _content("json"),
             },
@@ -68,13 +72,13 @@ def weights_post_operation() -> Operation:
 
 def recommend_operations() -> dict[str, Operation]:
     """GET, HEAD and POST of a question."""
-    summary, schema = "What a layer's weights should start as", reference("schemas", "Question")
+    summary, schema = "How to initialize a layer's weights", reference("schemas", "Question")
     fields = [reference("parameters", field) for field in Question.model_fields]
     get = _json_operation("get_recommend", summary, fields, reference("schemas", "Recommendation"))
     get["tags"] = ["advice"]
     get["parameters"].append(reference("parameters", "If-Match"))
     get["responses"] |= _responses(_REFUSALS | _CONDITIONAL)
-    head = {"operationId": "head_recommend", "summary": f"{summary}: the headers alone"}
+    head = {"operationId": "head_recommend", "summary": f"{summary}: only the headers"}
     answer = {
         "description": summary,
         "headers": {"Cache-Control": reference("headers", "Cache-Control")},
@@ -83,7 +87,7 @@ def recommend_operations() -> dict[str, Operation]:
     content = {"schema": schema, "example": _QUESTION}
     post = {
         "operationId": "post_recommend",
-        "summary": f"{summary}, the fields being JSON",
+        "summary": f"{summary}; the fields are JSON",
         "tags": ["advice"],
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
@@ -95,7 +99,7 @@ def recommend_operations() -> dict[str, Operation]:
 
 
 def listing_operations(name: str, record: str) -> dict[str, Operation]:
-    """GET of a whole table, an object that holds the list of records under its name."""
+    """GET of a table: an object with the list of records under the table's name."""
     records = {"type": "array", "items": reference("schemas", record)}
     schema = {"type": "object", "required": [name], "properties": {name: records}}
     operation = _json_operation(f"list_{name}", f"All {name}", [], schema)
@@ -104,7 +108,7 @@ def listing_operations(name: str, record: str) -> dict[str, Operation]:
 
 
 def record_operations(record: str, parameter: str, example: str) -> dict[str, Operation]:
-    """GET of one record by the word that ends its path."""
+    """GET of one record by its name, the last part of the path."""
     word = {
         "name": parameter,
         "in": "path",
@@ -132,16 +136,19 @@ def health_operation(name: str, summary: str, *, may_refuse: bool) -> Operation:
 
 
 def document_operation() -> Operation:
-    """GET of the OpenAPI document itself."""
-    return _json_operation("openapi", "This document", [], {"type": "object"})
+    """GET of the OpenAPI document."""
+    return _json_operation("openapi", "The OpenAPI document", [], {"type": "object"})
 
 
 def page_operation() -> Operation:
-    """GET of the document as a page for people."""
-    answer = {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
+    """GET of the HTML page made from the document."""
+    answer = {
+        "description": "An HTML page",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
     return {
         "operationId": "docs",
-        "summary": "This document as a page",
+        "summary": "The paths and fields as an HTML page",
         "tags": ["tables"],
         "responses": {"200": answer} | _responses({"304": "NotModified"}),
     }
@@ -167,23 +174,23 @@ def _json_operation(
     }
 
 
-def _success(form: str) -> dict[str, Any]:
-    headers = CACHING_HEADERS if form == "json" else TENSOR_HEADERS
+def _success(format_name: str) -> dict[str, Any]:
+    headers = CACHING_HEADERS if format_name == "json" else TENSOR_HEADERS
     return {
-        "description": _WRITTEN_ABOUT[form],
+        "description": _FILES[format_name],
         "headers": {name: reference("headers", name) for name in headers},
-        "content": _content(form),
+        "content": _content(format_name),
     }
 
 
-def _content(form: str) -> dict[str, Any]:
-    """In OpenAPI 3.1 bytes have a media type and no schema."""
-    schema = {"schema": reference("schemas", "Certificate")} if form == "json" else {}
-    return {FORMATS[form].media_type: schema}
+def _content(format_name: str) -> dict[str, Any]:
+    """The content of an answer. In OpenAPI 3.1 binary content has a media type and no schema."""
+    schema = {"schema": reference("schemas", "Certificate")} if format_name == "json" else {}
+    return {FORMATS[format_name].media_type: schema}
 
 
-def _busy(form: str) -> dict[str, str]:
-    return {} if form == "json" else {"503": "Unavailable"}
+def _busy(format_name: str) -> dict[str, str]:
+    return {} if format_name == "json" else {"503": "Unavailable"}
 
 
 def _responses(names: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What Fanin answers when it cannot serve: RFC 9457 bodies, one shape for every error.
+"""Answers to refused requests: problem bodies (RFC 9457), the same members for every error.
 
-The only place that knows which status an error becomes. Codes and titles are in `reasons`.
+This is the only module that gives an error its status. Codes and titles are in `reasons`.
 """
 
 import difflib
@@ -17,6 +17,7 @@ from service.api.reasons import REASONS
 from service.errors import (
     FaninError,
     ImpossibleError,
+    Listing,
     Problem,
     UnavailableError,
     UnreadableError,
@@ -31,36 +32,45 @@ STATUSES: dict[type[FaninError], int] = {
 """The status of each branch of the error tree."""
 
 STATUS_REASONS: dict[int, str] = {
-    401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
-    408: "request_timeout",
     412: "precondition_failed",
     413: "payload_too_large",
-    414: "uri_too_long",
     415: "unsupported_media_type",
-    416: "range_not_satisfiable",
-    429: "too_many_requests",
-    431: "header_too_large",
 }
-"""The reason of each status that the web framework, rather than the error tree, asks for."""
+"""The reason of each status that is raised as an HTTPException.
+
+Starlette raises 404 and 405, `requests` and `responses` the others.
+"""
+
+LISTING_PATHS: dict[Listing, str] = {
+    "schemes": "/schemes",
+    "activations": "/activations",
+    "layers": "/layers",
+    "dtypes": "/dtypes",
+    "fields": "/docs",
+}
+"""The path of each table that a problem can name."""
 
 RETRY_AFTER_SECONDS = 2
-"""How long a client waits for a slot or for the kernels: short beside either, long beside a
-request."""
+"""The value of Retry-After.
+
+It is short beside the time until a stream ends or the kernels are compiled, and long beside the
+time that a refusal takes.
+"""
 
 _MOST_FIELD_CHARACTERS = 80
 _MOST_TEXT_CHARACTERS = 800
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of `app` be answered by this module; the server logs unknown ones."""
+    """Make this module answer every error of `app`; the server logs the unexpected ones."""
     for error in (FaninError, HTTPException, Exception):
         app.add_exception_handler(error, _answer)
 
 
 def problem_response(error: FaninError) -> Response:
-    """The answer to a refusal."""
+    """The answer to an error of the tree in `service.errors`."""
     status = next(STATUSES[branch] for branch in type(error).__mro__ if branch in STATUSES)
     return respond(status, error.reason, *error.problems)
 
@@ -68,7 +78,10 @@ def problem_response(error: FaninError) -> Response:
 def respond(
     status: int, reason: str, *problems: Problem, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A problem body (RFC 9457, section 3) of at least one problem, `reason` one of REASONS."""
+    """The answer with a problem body (RFC 9457, section 3).
+
+    `reason` is a key of REASONS; at least one problem is given.
+    """
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     body = {
         "type": f"/problems/{reason}",
@@ -79,7 +92,7 @@ def respond(
         "errors": [_entry(problem) for problem in problems],
     }
     fixed = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-    if status in (429, 503):
+    if status == 503:
         fixed["retry-after"] = str(RETRY_AFTER_SECONDS)
     return Response(
         json.dumps(body, ensure_ascii=False).encode(),
@@ -89,16 +102,24 @@ def respond(
     )
 
 
+def listed(hint: str, path: str) -> str:
+    """The hint, and the path that lists every accepted word."""
+    return f"{hint}; {path} lists all"
+
+
 def _entry(problem: Problem) -> dict[str, str]:
+    hint = problem.hint
+    if problem.listing is not None:
+        hint = listed(hint, LISTING_PATHS[problem.listing])
     return {
         "field": _carried(problem.field, _MOST_FIELD_CHARACTERS),
         "message": _carried(problem.message, _MOST_TEXT_CHARACTERS),
-        "hint": _carried(problem.hint, _MOST_TEXT_CHARACTERS),
+        "hint": _carried(hint, _MOST_TEXT_CHARACTERS),
     }
 
 
 def _carried(text: str, most: int) -> str:
-    """Text that UTF-8 can carry and a person will read: half surrogate pairs escaped, and cut."""
+    """The text cut to `most` characters, its lone surrogates escaped: UTF-8 cannot encode them."""
     if len(text) > most:
         text = text[:most] + "..."
     return text.encode("utf-8", "backslashreplace").decode()
@@ -112,8 +133,8 @@ async def _answer(request: Request, error: Exception) -> Response:
         case HTTPException():
             return _answer_http(request, error)
         case _:
-            message = "an error of this server, which it has logged"
-            hint = "report it together with the request"
+            message = "the server made an error and logged it"
+            hint = "report it with the request"
             return respond(500, "internal", Problem("", message, hint))
 
 
@@ -134,7 +155,10 @@ def _answer_http(request: Request, error: HTTPException) -> Response:
 
 
 def _other_path(request: Request) -> str:
-    """The path of tensors that has the method, as the end of a hint: fields come in two ways."""
+    """The end of a hint: the path of tensors that does allow the method.
+
+    GET takes the fields in the query of one path, POST in the body of another.
+    """
     path = request.url.path
     if path == PATH and request.method in ("GET", "HEAD"):
         return f", or {request.method} {PATH}.npy"
@@ -144,9 +168,10 @@ def _other_path(request: Request) -> str:
 
 
 def _sent_path(request: Request) -> str:
-    """The path with its escapes: decoded, a path that leads nowhere could look like one that does.
+    """The path as sent, with its escapes.
 
-    A request line that is not ASCII comes to no route.
+    Decoded, an unknown path could look like a known one. It is ASCII: `ProblemProtocol` refuses
+    every other request line.
     """
     raw_path: bytes = request.scope["raw_path"]
     return raw_path.decode("ascii")
@@ -156,13 +181,13 @@ def _nearest_paths(request: Request, sent: str) -> str:
     every = (route.path for route in iter_route_contexts(request.app.routes))
     paths = [path for path in every if path and "{" not in path]
     nearest = difflib.get_close_matches(sent[:_MOST_FIELD_CHARACTERS], paths, n=3, cutoff=0.0)
-    return f"the nearest are {', '.join(nearest)}; /docs lists all"
+    return listed(f"the nearest are {', '.join(nearest)}", LISTING_PATHS["fields"])
 
 
 def _allowed_methods(request: Request, found: str) -> str:
-    """The methods of every route with this path (RFC 9110, section 10.2.1), in a fixed order.
+    """The methods of all routes with this path (RFC 9110, section 10.2.1), sorted.
 
-    Starlette names those of one route only, in the order of a set.
+    Starlette lists the methods of one route only, in the order of a set.
     """
     methods = set(filter(None, found.split(", ")))
     here = getattr(request.scope.get("route"), "path", None)

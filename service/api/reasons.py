@@ -1,11 +1,11 @@
-"""The table of reason codes: each is part of the interface, and a page under /problems/."""
+"""The reason codes. Each code is part of the interface and has a page under /problems/."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`title` is the same in every answer of this reason; `explanation` is what its page says."""
+    """`title` is the title of every answer with this reason; `explanation` is for its page."""
 
     title: str
     explanation: str
@@ -14,93 +14,100 @@ class Reason:
 REASONS: dict[str, Reason] = {
     "ambiguous_axes": Reason(
         "Three axes can be read in several ways",
-        "Three axes may be a 1-D convolution, experts or an attention kernel, whose fans differ by "
-        "orders of magnitude. Give layer, or a letter for each axis as layout.",
+        "The tensor may be a 1-D convolution, a stack of experts or an attention kernel. Their "
+        "fans differ by orders of magnitude. Give layer, or give layout with a letter for each "
+        "axis.",
     ),
     "bad_layout": Reason(
-        "The layout's letters make no sense",
-        "A layout is one letter per axis: O out, I in, D H W kernel, E independent copies; only E, "
-        "O and I may stand more than once.",
+        "The layout has wrong letters",
+        "A layout has one letter for each axis: O out, I in, D H W kernel, E independent "
+        "copies. Only E, O and I may repeat.",
     ),
     "bad_request": Reason(
         "The request cannot be read",
-        "Send what the route describes in /docs.",
+        "/docs describes the requests that each path accepts.",
     ),
     "conflicting_fields": Reason(
         "Two fields exclude each other",
-        "Each says what the other says, or leaves it no choice: keep one.",
+        "The fields set the same number, or one leaves no choice for the other. Leave one of "
+        "them out.",
     ),
     "duplicate_field": Reason(
         "A field is given more than once",
-        "Which of two values counts would be a guess, so neither does.",
+        "The service does not guess which of the values is meant. Give each field once.",
     ),
     "empty_field": Reason(
-        "A field is given without a value",
-        "Only name may be empty; leave any other field out to get its default.",
+        "A field has no value",
+        "Only name may be empty. Leave any other field out to get its default.",
     ),
     "empty_range": Reason(
-        "The range holds no number",
-        "A range goes from low up to high, and both differ.",
+        "The range contains no number",
+        "low must be less than high.",
     ),
     "format_cannot_carry_dtype": Reason(
-        "The format has no word for the dtype",
-        "A .npy file knows NumPy's own types only, so bfloat16 and float8 need safetensors or raw.",
+        "The format does not support the dtype",
+        "A .npy file supports NumPy's own types only. Use safetensors or raw for bfloat16 and "
+        "float8.",
     ),
     "format_cannot_carry_order": Reason(
-        "The format has no word for the order",
-        "A safetensors file is row-major; only npy and raw can be written with order F.",
+        "The format does not support the order",
+        "A safetensors file is always row-major. Use npy or raw for order=F.",
     ),
     "header_too_large": Reason(
-        "The request's header is too large",
-        "Leave out headers that no route reads, cookies first; a long spec goes into a POST.",
+        "The request's headers are too large",
+        "Send fewer headers; no path reads cookies. Send a long spec in the body of a POST.",
     ),
     "impossible_groups": Reason(
         "The groups do not divide the channels",
-        "Groups divide the outputs of a convolution, or the inputs of a transposed one.",
+        "groups must divide the output channels of a convolution, or the input channels of a "
+        "transposed convolution.",
     ),
     "impossible_parts": Reason(
         "The parts do not divide the outputs",
-        "Parts are equal blocks along O, so their number divides the outputs.",
+        "The parts are equal blocks along O, so parts must divide the number of outputs.",
     ),
     "impossible_slice": Reason(
-        "The slice lies outside the tensor",
-        "One start:stop for each axis, within its extent; a negative bound counts from the end.",
+        "The slice does not fit the tensor",
+        "Give one start:stop for each axis, within the axis. A negative bound counts from the end.",
     ),
     "internal": Reason(
-        "The server made a mistake",
-        "No input should lead here. Report the request, the time and the server's version.",
+        "The server made an error",
+        "No request should lead here. Report the request, the time and the server's version.",
     ),
     "layout_mismatch": Reason(
-        "The layout does not fit the shape",
-        "A layout has one letter for each axis, and as many kernel letters as the layer.",
+        "The layout does not fit the tensor",
+        "A layout needs one letter for each axis of the shape, and as many kernel letters as "
+        "the layer has kernel axes.",
     ),
     "malformed_json": Reason(
-        "The body is no JSON object of fields",
-        "Send one flat object in UTF-8, with finite numbers.",
+        "The body is not a JSON object of fields",
+        "Send one flat JSON object in UTF-8, with finite numbers.",
     ),
     "malformed_number": Reason(
         "A number cannot be read",
-        "Plain decimal digits: no sign +, no _, no NaN; an integer has no point.",
+        "Write decimal digits without a sign +, without _ and without NaN. An integer has no "
+        "decimal point.",
     ),
     "malformed_query": Reason(
         "The query cannot be read",
-        "Items field=value, joined by &; % stands for itself only as %25.",
+        "A query is a list of field=value joined by &. Write the character % as %25.",
     ),
     "malformed_shape": Reason(
         "The shape cannot be read",
-        "Extents joined by commas, slowest axis first, as in 64,3,7,7; no axes is scalar.",
+        "Write the extents joined by commas, slowest axis first, as in 64,3,7,7. A tensor "
+        "without axes has the shape scalar.",
     ),
     "malformed_slice": Reason(
         "The slice cannot be read",
-        "A start:stop for each axis, joined by commas; either side may be left out.",
+        "Write a start:stop for each axis, joined by commas. Either bound may be left out.",
     ),
     "malformed_text": Reason(
         "A text cannot be read",
-        "Text is UTF-8; a name has at most 512 bytes and no control characters.",
+        "Text is UTF-8. A name has at most 512 bytes and no control characters.",
     ),
     "method_not_allowed": Reason(
-        "The method is not allowed here",
-        "The Allow header lists the methods this path knows.",
+        "The path does not allow the method",
+        "The Allow header lists the methods of this path.",
     ),
     "missing_field": Reason(
         "A field is missing",
@@ -108,79 +115,75 @@ REASONS: dict[str, Reason] = {
     ),
     "no_auto": Reason(
         "auto cannot choose a scheme",
-        "The choice follows from the layer: give it, or a layout that belongs to one.",
+        "auto chooses by the layer. Give layer, or a layout that belongs to one layer.",
     ),
     "no_fan": Reason(
-        "The tensor has no such fan",
-        "Biases, norm scales and axes without letters connect nothing; give the fan of their "
-        "layer.",
+        "The tensor does not have this fan",
+        "Biases, norm scales and axes without letters have no fans. Give fan_in or fan_out of "
+        "the layer that the tensor belongs to.",
     ),
     "no_pytorch_gain": Reason(
         "PyTorch has no gain for the activation",
-        "torch.nn.init.calculate_gain knows a few; gain_rule=exact knows them all.",
+        "torch.nn.init.calculate_gain covers a few activations; gain_rule=exact covers all of "
+        "them.",
     ),
     "no_such_layer": Reason(
-        "The framework has no such layer",
-        "A framework's name stands for the letters of the layers that it has. Any layout can be "
-        "written as letters.",
+        "The framework does not have this layer",
+        "The name of a framework stands for that framework's letters of the layer. Write the "
+        "letters themselves instead.",
     ),
     "not_depthwise": Reason(
-        "The tensor is no depthwise kernel",
-        "Each group of a depthwise layer has one input, so I is 1 and E or O counts the groups.",
+        "The tensor is not a depthwise kernel",
+        "Each group of a depthwise layer has one input. So I is 1, and E or O is the number of "
+        "groups.",
     ),
     "not_found": Reason(
-        "Nothing is at this path",
-        "/docs lists every path there is.",
+        "There is nothing at this path",
+        "/docs lists all paths.",
     ),
     "not_issued": Reason(
         "Fanin does not issue this",
-        "The word has a meaning, but Fanin issues nothing of that name. The hint names what comes "
-        "nearest.",
+        "The word is known, but Fanin does not implement it. The hint names the nearest "
+        "alternative.",
     ),
     "not_positive": Reason(
-        "A number must be above 0",
-        "A standard deviation, gain or scale of 0 is what scheme=zeros is for.",
+        "A number must be greater than 0",
+        "For a standard deviation, gain or scale of 0, use scheme=zeros.",
     ),
     "not_ready": Reason(
         "The server is not ready yet",
-        "It compiles and checks its kernels before it issues a byte; /readyz says when it is done.",
+        "The server compiles and checks its kernels before it issues bytes. /readyz answers 200 "
+        "when it has finished.",
     ),
     "nothing_between": Reason(
-        "No number lies between the bounds",
-        "No float32 (or float64, for that dtype) lies between them, or next to none of the normal.",
+        "There is no number between the bounds",
+        "No float32 value (for float64 tensors: no float64 value) lies between the bounds, or "
+        "the normal distribution has almost no mass there.",
     ),
     "out_of_range": Reason(
         "A number is out of range",
-        "The hint says what the range is.",
+        "The hint gives the range.",
     ),
     "overflows_dtype": Reason(
-        "The dtype cannot hold the values",
-        "The outermost value that can occur would be infinite in this dtype.",
+        "The dtype cannot represent the values",
+        "The largest possible value would be infinite in this dtype.",
     ),
     "payload_too_large": Reason(
         "The request's body is too large",
-        "A spec as JSON is small; nothing larger is read.",
+        "The message gives the limit, which is many times the size of the longest spec.",
     ),
     "precondition_failed": Reason(
-        "The precondition does not hold",
-        "The tensor's ETag is not the one If-Match names: the URL now stands for other bytes.",
+        "The precondition is false",
+        "If-Match does not list the current ETag of this URL.",
     ),
     "preset_layer": Reason(
         "A preset has a layer of its own",
         "A preset is the default of one layer of a framework. Its axes may be written in another "
         "order. For another layer, use a scheme that is no preset.",
     ),
-    "range_not_satisfiable": Reason(
-        "The range lies outside the body",
-        "Content-Range says how long the body is.",
-    ),
-    "request_timeout": Reason(
-        "The request took too long to arrive",
-        "Send the header and the body without pauses.",
-    ),
     "reserved_name": Reason(
-        "The name is taken by the format",
-        "safetensors keeps the key __metadata__ for itself; npy and raw know no such key.",
+        "The format reserves the name",
+        "safetensors uses the key __metadata__ itself. The formats npy and raw accept the name.",
     ),
     "scheme_axes": Reason(
         "The scheme does not fit these axes",
@@ -189,70 +192,66 @@ REASONS: dict[str, Reason] = {
     ),
     "scheme_field": Reason(
         "The scheme does not take the field",
-        "Each scheme takes the fields /schemes lists for it, so that none is silently ignored.",
+        "/schemes lists the fields that each scheme takes. A field without effect is refused, "
+        "so that it is not ignored by mistake.",
     ),
     "scheme_needs": Reason(
         "The scheme needs another field",
-        "The hint names what to add; /schemes says what each scheme takes.",
+        "The hint names the field to add. /schemes lists the fields that each scheme takes.",
     ),
     "slope_not_taken": Reason(
-        "The activation has no slope",
-        "Only leaky_relu and prelu have a negative_slope; without an activation it means "
-        "leaky_relu.",
+        "The activation has no negative slope",
+        "Only leaky_relu and prelu take negative_slope. Without an activation, negative_slope "
+        "means leaky_relu.",
     ),
     "spec_too_long": Reason(
         "The canonical URL is too long",
-        "A tensor's URL has to pass every proxy on the way; names take up to three bytes of it "
-        "for one of theirs.",
+        "The canonical URL must be short enough for every proxy. Each byte of the name may take "
+        "three bytes of it.",
     ),
     "stride_mismatch": Reason(
         "The stride does not fit the kernel",
-        "One number for all kernel axes, or one for each.",
+        "Give one number for all kernel axes, or one number for each.",
     ),
     "too_busy": Reason(
         "Every stream is in use",
-        "A process serves a bounded number of large tensors at a time, so that each gets on.",
+        "A process sends a limited number of large tensors at a time, so that each is fast enough.",
     ),
     "too_large": Reason(
         "The tensor is too large",
-        "Its elements must be countable, and its bytes within the server's limit; any part of "
-        "what fits can be asked for.",
-    ),
-    "too_many_requests": Reason(
-        "Too many requests",
-        "Wait for as many seconds as Retry-After says.",
-    ),
-    "unauthorized": Reason(
-        "A key is needed",
-        "Send the key in the request's header.",
+        "The number of elements must be countable, and the bytes must be within the server's "
+        "limit. For a slice, the whole tensor counts.",
     ),
     "unknown_field": Reason(
         "There is no such field",
-        "/docs lists the fields; none is ignored, since a misspelt one would change the tensor.",
+        "/docs lists the fields. An unknown field is refused, since a misspelt one would change "
+        "the tensor.",
     ),
     "unknown_revision": Reason(
         "There is no such revision",
-        "A scheme's revisions are listed at /schemes; the bare name is revision 1 for ever.",
+        "/schemes lists the revisions of each scheme. The name alone always means revision 1.",
     ),
     "unknown_word": Reason(
-        "The word is in none of the tables",
-        "The hint has the nearest words, and the URL that lists all of them.",
+        "The word is not known",
+        "The hint gives the nearest words, and the path that lists all of them.",
     ),
     "unsupported_media_type": Reason(
-        "The body's media type is not known",
-        "Send JSON, with Content-Type: application/json and no Content-Encoding.",
+        "The body's media type is not supported",
+        "Send JSON with Content-Type: application/json and without Content-Encoding.",
     ),
     "uri_too_long": Reason(
         "The URL is too long",
-        "Put long specs into the body of a POST.",
+        "Send a long spec in the body of a POST.",
     ),
     "vanishes_in_dtype": Reason(
         "The values are too small for the dtype",
-        "Even the outermost values round to 0, or the steps of a uniform are too small.",
+        "All values would round to 0, or the steps of a uniform distribution are too small for "
+        "the dtype.",
     ),
     "zero_fan": Reason(
         "A fan that the variance divides by is 0",
-        "An empty axis connects nothing; give the fan, or a scheme without one.",
+        "A tensor with an axis of extent 0 can have a fan of 0. Give the fan, or use a scheme "
+        "without fans.",
     ),
 }
-"""Every reason that an answer can give."""
+"""Every reason that an answer can have."""

@@ -1,4 +1,4 @@
-"""A route as Fanin has them: no dependencies, its OpenAPI beside it, and OPTIONS answered."""
+"""A route with its OpenAPI operations, and the decoding of paths before routes see them."""
 
 import re
 import string
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from service.api.cors import options_response
 
 Operation = dict[str, Any]
-"""An operation object of OpenAPI 3.1."""
+"""An OpenAPI 3.1 operation object."""
 
 _ORIGIN = re.compile(rb"https?://[^/]*", re.IGNORECASE)
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -21,9 +21,10 @@ _PLAIN = frozenset(f"{string.ascii_letters}{string.digits}-._~@".encode())
 
 
 class PlainRoute(Route):
-    """A Starlette route for the paths that `routed` writes.
+    """A Starlette route for paths as `routed` decodes them.
 
-    `operations` describes its methods, in lower case. They are allowed, and so is OPTIONS.
+    `operations` has an operation for each method, in lower case. These methods and OPTIONS are
+    allowed.
     """
 
     def __init__(
@@ -41,7 +42,8 @@ class PlainRoute(Route):
                 response = await endpoint(request)
             await response(scope, receive, send)
 
-        # Starlette's own catches errors for handlers; the middleware around all routes does too.
+        # Replaces Starlette's wrapper of the endpoint, which handles exceptions. The middleware
+        # around all routes handles them as well.
         self.app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -51,12 +53,12 @@ class PlainRoute(Route):
 
 
 def routed(scope: Scope) -> Scope:
-    """An HTTP request's scope with the two members that routes look at.
+    """An HTTP request's scope with `raw_path` and `path` as the routes need them.
 
-    `raw_path` is the path as it was sent. A target may begin with a scheme and an authority, which
-    are left out: that form is for proxies, but every server has to accept it (RFC 9112, section
-    3.2.2). `path` is `raw_path` with the escapes of unreserved characters and `@` decoded, once.
-    Every other escape stays in it, and no route matches a path with a `%`.
+    `raw_path` is the path as sent. The target may be absolute, with scheme and authority, which
+    every server has to accept (RFC 9112, section 3.2.2); these are removed. `path` is `raw_path`
+    with the escapes of unreserved characters and `@` decoded once. It keeps every other escape, and
+    no route matches a path with a `%`.
     """
     raw_path: bytes = scope["raw_path"]
     origin = None if raw_path.startswith(b"/") else _ORIGIN.match(raw_path)
@@ -69,6 +71,6 @@ def routed(scope: Scope) -> Scope:
 
 
 def _plain_character(escape: re.Match[bytes]) -> bytes:
-    """The character that an escape stands for if it is one of `_PLAIN`, else the escape itself."""
+    """The decoded character if it is one of `_PLAIN`, else the escape itself."""
     character = bytes.fromhex(escape[1].decode())
     return character if character[0] in _PLAIN else escape[0]

@@ -1,4 +1,4 @@
-"""uvicorn, set up for bodies of any size: one process, or several that share the port."""
+"""The uvicorn server: one process, or several that share the port."""
 
 import logging
 import os
@@ -14,18 +14,21 @@ from service.api.protocol import ProblemProtocol
 from service.settings import Settings, load_settings
 
 KEEP_ALIVE_SECONDS = 65
-"""Longer than proxies keep an idle connection, so that it is never this side that hangs up."""
+"""Longer than a proxy keeps an idle connection (60 s is usual), so that the proxy closes it first.
+
+If the server closed it first, it could do so while the proxy sends the next request.
+"""
 
 GRACE_SECONDS = 20
-"""Left to running answers after SIGTERM; orchestrators give 30 before they kill."""
+"""The time for running answers after SIGTERM. Kubernetes sends SIGKILL after 30 s."""
 
 
 def serve(settings: Settings, listeners: list[socket]) -> None:
-    """Answer on `listeners` until a signal ends it."""
+    """Answer HTTP on `listeners` until a signal ends the server."""
     if settings.workers == 1:
         Server(config(settings, create_app(settings))).run(listeners)
     else:
-        # Workers are new processes, to which the environment is what gets through.
+        # The workers are new processes. They read the settings from the environment.
         os.environ.update(settings.environment())
         factory = f"{__name__}:{worker_app.__name__}"
         Multiprocess(config(settings, factory, factory=True), sockets=listeners).run()
@@ -39,6 +42,7 @@ def worker_app() -> FastAPI:
 
 
 def config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
+    """uvicorn's configuration for `app`, or for the import string of an application factory."""
     _configure_logging(settings)
     return Config(
         app,
@@ -59,5 +63,5 @@ def config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
 def _configure_logging(settings: Settings) -> None:
     level = settings.log_level.upper()
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    # Its debug records are pages about each kernel.
+    # At level DEBUG, Numba logs pages about each kernel.
     logging.getLogger("numba").setLevel(logging.WARNING)

@@ -1,6 +1,7 @@
-"""Sending a tensor: chunks made in worker threads, ahead of the socket, for a client who stays.
+"""Streaming a body: worker threads compute chunks ahead of the socket.
 
-Knows nothing of what the bytes mean; whoever makes them knows nothing of HTTP.
+It stops when the client disconnects. A `Body` knows nothing of HTTP, and this module knows nothing
+of what the bytes mean.
 """
 
 import asyncio
@@ -20,28 +21,30 @@ from starlette.types import Receive, Scope, Send
 from service.errors import Problem, UnavailableError
 
 INLINE_BYTES = 64 * 1024
-"""Bodies up to this size are made on the event loop: going to a thread would take longer."""
+"""Bodies up to this size are computed on the event loop. Handing them to a thread takes longer."""
 
 AHEAD = 1
-"""Chunks in the making while one is being sent, unless others keep the threads busy."""
+"""The number of chunks computed in advance while one is sent, if there are idle threads."""
 
 LARGE_BODIES = 4
-"""Bodies at a time that may have larger chunks: their memory does not grow with the machine."""
+"""The most bodies in flight that have larger chunks: a limit on memory where cores are many."""
 
 NICENESS = 2
-"""Of the threads that make chunks: where cores are few the event loop goes first, which has
-clients to serve with what is made already."""
+"""The niceness of the threads that compute chunks.
+
+With few cores, the event loop runs first, since it can send chunks that are already computed.
+"""
 
 PIECE_BYTES = 1 << 20
-"""Given to the socket at a time."""
+"""The size of the pieces in which a chunk is passed to the socket."""
 
 Memory = npt.NDArray[np.uint8]
 
 
 class Body(Protocol):
-    """`length` bytes in `chunk_count` chunks, each of which takes `chunk_bytes` at most.
+    """`length` bytes in `chunk_count` chunks. Computing a chunk needs `chunk_bytes` of memory.
 
-    `materialised` says that a chunk may take seconds, because whole matrices are computed for it.
+    `materialised`: a chunk may take seconds, because whole matrices are computed for it.
     """
 
     @property
@@ -54,25 +57,26 @@ class Body(Protocol):
     def materialised(self) -> bool: ...
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
-        """Make a chunk in `memory`, in any thread, and return the part of it that is used."""
+        """Compute a chunk in `memory`, in any thread, and return the part that holds its bytes."""
 
     def in_larger_chunks(self) -> "Body":
-        """The same bytes, in chunks that take more memory if that saves time."""
+        """The same bytes in larger chunks, if these save time; else the body itself."""
 
 
 @dataclass(slots=True)
 class Slot:
-    """What a body in flight holds: a right to be made, by one thread at a time."""
+    """The place of a body in the pool, and the index of the thread that computes its chunks."""
 
     thread: int
 
 
 class StreamPool:
-    """The bodies in flight: at most `max_streams` at a time, made by `threads` threads.
+    """The bodies in flight, at most `max_streams`, and the `threads` threads that compute them.
 
-    A body stays with one thread, whose cache has its memory, unless others are idle. Materialised
-    bodies have one thread for themselves, so that no other body waits for a matrix. Belongs to one
-    event loop; only the making of chunks leaves it.
+    A body stays with one thread, whose core has the body's memory in its cache. It moves when
+    another thread has at least two bodies fewer. Materialised bodies have one thread for
+    themselves, so that no other body waits for a matrix. The pool belongs to one event loop; only
+    `body.chunk` runs in other threads.
     """
 
     def __init__(self, max_streams: int, threads: int) -> None:
@@ -85,17 +89,17 @@ class StreamPool:
 
     @property
     def roomy(self) -> bool:
-        """Whether there are no more bodies than threads: in a crowd each has enough to do."""
+        """Whether there are no more bodies than threads, so that computing in advance is useful."""
         return sum(self._bodies) <= len(self._threads)
 
     @property
     def spacious(self) -> bool:
-        """Whether the bodies are few enough for larger chunks."""
+        """Whether the bodies are few enough for larger chunks (LARGE_BODIES)."""
         return sum(self._bodies) <= min(len(self._threads), LARGE_BODIES)
 
     @contextmanager
     def slot(self) -> Iterator[Slot]:
-        """Hold one of the places; raises UnavailableError (`too_busy`) when all are held."""
+        """Hold a place while the block runs; raises UnavailableError `too_busy` if all are held."""
         if sum(self._bodies) >= self._max_streams:
             raise UnavailableError(
                 "too_busy",
@@ -113,7 +117,10 @@ class StreamPool:
             self._bodies[slot.thread] -= 1
 
     def submit(self, slot: Slot, body: Body, index: int, memory: Memory) -> Future[memoryview]:
-        """Have a chunk made in `memory`, in the slot's thread or in that of matrices."""
+        """Compute a chunk in `memory`, in the slot's thread or in that of the matrices.
+
+        The slot moves to another thread first if that one has at least two bodies fewer.
+        """
         if body.materialised:
             return self._matrix_thread.submit(body.chunk, index, memory)
         emptiest = self._emptiest()
@@ -124,7 +131,7 @@ class StreamPool:
         return self._threads[slot.thread].submit(body.chunk, index, memory)
 
     def close(self) -> None:
-        """Make nothing more."""
+        """Cancel the chunks that no thread has begun, and end the threads."""
         for thread in (*self._threads, self._matrix_thread):
             thread.shutdown(wait=False, cancel_futures=True)
 
@@ -134,17 +141,16 @@ class StreamPool:
 
 @dataclass(frozen=True, slots=True)
 class TensorResponse:
-    """An ASGI response of exactly `body.length` bytes; HEAD makes none of them.
+    """An ASGI response of exactly `body.length` bytes. A HEAD request computes none of them.
 
-    `headers` are all but Content-Length. A body that fits INLINE_BYTES takes no slot, since it
-    leaves nothing to be made while the client reads. A materialised one always does: however
-    small it is, its matrix may not be.
+    `headers` are all headers except Content-Length. A body of at most INLINE_BYTES takes no slot:
+    it is computed before it is sent, so a slow client holds up nothing. A materialised body always
+    takes a slot: even if the body is small, its matrix may not be.
     """
 
     body: Body
     headers: list[tuple[bytes, bytes]]
     pool: StreamPool
-    status: int = 200
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD" or self.body.chunk_count == 0:
@@ -166,7 +172,7 @@ class TensorResponse:
     async def _start(self, send: Send) -> None:
         length = (b"content-length", str(self.body.length).encode())
         headers = [*self.headers, length]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def _send_whole(self, content: bytes | memoryview, send: Send) -> None:
         await self._start(send)
@@ -174,16 +180,16 @@ class TensorResponse:
 
 
 def _be_nice() -> None:
-    # Linux gives each thread a niceness of its own; elsewhere it is the process's.
+    # On Linux each thread has its own niceness. Elsewhere it belongs to the whole process.
     if sys.platform == "linux":
         os.nice(NICENESS)
 
 
 class ReadAhead:
-    """The chunks of a body in order, AHEAD of them in the making as long as the pool is roomy.
+    """The chunks of a body in order, with AHEAD of them computed in advance if the pool is roomy.
 
-    Memory goes round: when a chunk is asked for, `send` has been given the one before it, and has
-    let go of those before that.
+    Memory is reused. When a chunk is requested, `send` may still hold the previous one; the memory
+    of older chunks is free.
     """
 
     def __init__(self, body: Body, pool: StreamPool, slot: Slot) -> None:
@@ -196,7 +202,7 @@ class ReadAhead:
         self._begun = 0
 
     async def next(self) -> memoryview:
-        """The next chunk; raises what the body raises, and RuntimeError if there is none."""
+        """The next chunk; raises RuntimeError if there is none, and whatever the body raises."""
         while len(self._given) > 1:
             self._free.append(self._given.popleft())
         wanted = 1 + AHEAD if self._pool.roomy else 1
@@ -215,23 +221,23 @@ class ReadAhead:
         self._begun += 1
 
     def close(self) -> None:
-        """Make nothing more."""
+        """Cancel the chunks that no thread has begun."""
         for _, made in self._making:
             made.cancel()
 
 
 async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send) -> None:
-    """Send a body of `length` bytes, at least one, after its response has started.
+    """Send a body of `length` bytes, at least one, after the response has started.
 
-    Returns early, and makes no more chunks, when the client leaves. Raises what `chunks` raises:
-    the server then cuts the connection, which the client can tell.
+    Returns early if the client disconnects. Raises what `chunks` raises; the server then closes the
+    connection, and the client sees that bytes are missing.
 
-    `send` has to wait until what it was given before is out of this process, as it does at a
-    write buffer limit of 0: memory is used again.
+    `send` must wait until its previous piece has left the process, because memory is reused. It
+    does with a write buffer limit of 0, which `ProblemProtocol` sets.
     """
     async with _departure(receive) as departure:
         try:
-            # uvicorn's send() returns as if nothing were wrong once the client has left.
+            # uvicorn's send() does not raise after the client has disconnected.
             while length > 0 and not departure.done():
                 chunk = await chunks.next()
                 for start in range(0, len(chunk), PIECE_BYTES):
@@ -245,7 +251,7 @@ async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send
 
 @asynccontextmanager
 async def _departure(receive: Receive) -> AsyncIterator[asyncio.Task[None]]:
-    """A task that is done once the client has left."""
+    """A task that is done once the client has disconnected."""
     departure = asyncio.create_task(_wait_for_disconnect(receive))
     try:
         yield departure

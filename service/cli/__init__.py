@@ -1,1 +1,1 @@
-"""The shell: the same specs as over HTTP, without a server."""
+"""The command line: the same specs as over HTTP, without a server."""

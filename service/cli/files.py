@@ -1,4 +1,4 @@
-"""Where bytes go: standard output, or a file that is there whole or not at all."""
+"""Output: standard output, or a file that is written completely or not at all."""
 
 import errno
 import os
@@ -16,11 +16,11 @@ STANDARD_OUTPUT = "-"
 
 @contextmanager
 def opened(output: str) -> Iterator[IO[bytes]]:
-    """A file to write to; raises OSError.
+    """A binary file to write to; raises OSError.
 
-    The bytes gather beside the file and take its name when the block ends well; when it does
-    not, they are removed, and what had the name before still has it. Devices and pipes, which
-    nothing can take the place of, are written to as they are.
+    The bytes go to a temporary file in the same folder, which is renamed when the block succeeds.
+    If the block fails, the temporary file is removed and an existing file is unchanged. A device
+    or a pipe cannot be replaced, so it is written to directly.
     """
     if output == STANDARD_OUTPUT:
         if sys.stdout is None:
@@ -43,7 +43,7 @@ def opened(output: str) -> Iterator[IO[bytes]]:
 
 
 def printed(content: bytes) -> int:
-    """Write to standard output; the exit status."""
+    """Write to standard output and return the exit status."""
     try:
         with opened(STANDARD_OUTPUT) as stream:
             stream.write(content)

@@ -2,9 +2,9 @@
 
 from service.advice import Question, parse_question_words, recommend
 from service.cli.files import printed
+from service.cli.options import LISTED, add_fields, read_options
 from service.cli.parser import REFUSED, LineParser, complain_of, usable_settings
 from service.cli.report import report
-from service.cli.words import LISTED, add_fields, read_words
 from service.errors import FaninError
 
 _DESCRIPTION = "Recommend how to initialize a layer's weights, and say why."
@@ -13,7 +13,7 @@ _USAGE = "%(prog)s --shape 64,3,7,7 --activation relu --depth 30"
 
 def print_recommendation(arguments: list[str]) -> int:
     """Print the recommendation for the arguments. Returns the exit status."""
-    words = read_words(_parser(), arguments)
+    words = read_options(_parser(), arguments)
     as_json = words.pop("json", None) is not None
     max_bytes = usable_settings().max_bytes
     try:
@@ -27,7 +27,7 @@ def print_recommendation(arguments: list[str]) -> int:
 def _parser() -> LineParser:
     parser = LineParser("recommend", _DESCRIPTION, _USAGE, LISTED)
     parser.add_argument(
-        "--json", action="store_const", const="", help="the whole answer, as /recommend gives it"
+        "--json", action="store_const", const="", help="print the whole answer as JSON"
     )
     add_fields(parser, Question)
     return parser

@@ -1,4 +1,4 @@
-"""The signals that end a process, as exceptions: so that `finally` clauses clean up."""
+"""Turns the signals that end a process into exceptions, so that `finally` clauses run."""
 
 import signal
 import sys
@@ -11,9 +11,9 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def ended_by_exceptions() -> Iterator[None]:
-    """While the block runs, SIGTERM and SIGHUP raise SystemExit of 128 + their number.
+    """While the block runs, SIGTERM and SIGHUP raise SystemExit with status 128 + signal number.
 
-    One that is ignored, as SIGHUP is under nohup, stays so.
+    An ignored signal (SIGHUP under nohup) stays ignored.
     """
     taken = [each for each in _ENDING if signal.getsignal(each) is signal.SIG_DFL]
     for each in taken:

@@ -1,4 +1,4 @@
-"""`weights`: one tensor to a file, without a server."""
+"""The command `weights`: write one tensor to a file, without a server."""
 
 import os
 import shlex
@@ -8,10 +8,16 @@ from pathlib import PurePath
 
 from service.chunks import TensorBody
 from service.cli.files import STANDARD_OUTPUT, opened
-from service.cli.hints import shell_hint
-from service.cli.parser import FAILED, REFUSED, complain, complain_of, usable_settings
+from service.cli.options import TensorOptions, read_tensor_options
+from service.cli.parser import (
+    FAILED,
+    REFUSED,
+    complain,
+    complain_of,
+    usable_settings,
+    with_options,
+)
 from service.cli.signals import ended_by_exceptions
-from service.cli.words import Wish, read_wish
 from service.errors import FaninError, Problem, UnreadableError
 from service.fields import parse_words
 from service.initializers.words import unknown_word
@@ -22,60 +28,67 @@ _DEFAULT_FORMAT = "npy"
 
 
 def write_weights(arguments: list[str]) -> int:
-    """Do what the arguments ask for; the exit status."""
-    wish = read_wish(arguments)
+    """Run the command and return its exit status."""
+    options = read_tensor_options(arguments)
     max_bytes = usable_settings().max_bytes
-    if os.path.isdir(wish.output):
-        complain(f"{wish.output} is a folder")
+    if os.path.isdir(options.output):
+        complain(f"{options.output} is a folder")
         return REFUSED
     try:
-        plan = seeded_plan(parse_words(wish.words), _form(wish), max_bytes=max_bytes)
+        plan = seeded_plan(parse_words(options.fields), _format_name(options), max_bytes=max_bytes)
     except FaninError as error:
         complain_of(error.problems)
         return REFUSED
     try:
         with ended_by_exceptions():
-            _write(plan, wish.output)
+            _write(plan, options.output)
     except OSError as error:
-        complain(f"{wish.output}: {error.strerror or error}")
+        complain(f"{options.output}: {error.strerror or error}")
         return FAILED
     for warning in plan.warnings:
-        complain(f"{warning.code}: {shell_hint(warning.message)}")
+        complain(f"{warning.code}: {with_options(warning.message)}")
     if plan.drawn:
         seed = plan.spec.seed
-        complain(f"seed {seed} was drawn; the same again: {_command(wish, seed)}, or {plan.url}")
+        same = f"{_command(options, seed)}, or {plan.url}"
+        complain(f"seed {seed} was drawn at random; for the same bytes: {same}")
     return 0
 
 
-def _form(wish: Wish) -> str:
-    """The format named, or that of the file's suffix; they may not say different things."""
-    suffix = PurePath(wish.output).suffix
-    ending = {form.suffix: form.name for form in FORMATS.values()}.get(suffix)
-    if wish.form is None:
-        return ending or _unsaid_form(wish.output, suffix)
-    if wish.form not in FORMATS:
-        raise unknown_word("format", wish.form, FORMATS, {}, "--help")
-    if ending not in (None, wish.form):
-        message = f"{wish.output} ends as a file of format {ending}, and --format says {wish.form}"
+def _format_name(options: TensorOptions) -> str:
+    """The format that the option or the file's suffix names.
+
+    Raises UnreadableError if they name different formats, or if neither names one.
+    """
+    suffix = PurePath(options.output).suffix
+    by_suffix = {each.suffix: each.name for each in FORMATS.values()}.get(suffix)
+    name = options.format_name
+    if name is None:
+        return by_suffix or _default_format(options.output, suffix)
+    if name not in FORMATS:
+        raise unknown_word("format", name, FORMATS, {}, "fields")
+    if by_suffix not in (None, name):
+        message = f"{options.output} has the suffix of format {by_suffix}, but --format is {name}"
         problem = Problem("format", message, "leave --format out, or rename the file")
         raise UnreadableError("conflicting_fields", problem)
-    return wish.form
+    return name
 
 
-def _unsaid_form(output: str, suffix: str) -> str:
+def _default_format(output: str, suffix: str) -> str:
+    """npy for standard output; raises UnreadableError for a file, whose suffix names no format."""
     if output == STANDARD_OUTPUT:
         return _DEFAULT_FORMAT
-    message = f"no format has files that end in {suffix!r}" if suffix else "the file has no suffix"
+    message = f"no format has the suffix {suffix!r}" if suffix else "the file has no suffix"
     hint = f"add --format, one of {', '.join(FORMATS)}"
     raise UnreadableError("missing_field", Problem("format", message, hint))
 
 
-def _command(wish: Wish, seed: int | None) -> str:
-    """What to type for the same bytes."""
-    words = wish.words | {"seed": str(seed)}
-    options = [f"--{field.replace('_', '-')}={text}" for field, text in words.items()]
-    form = [] if wish.form is None else [f"--format={wish.form}"]
-    return shlex.join(["python", "-m", "service", "weights", *options, *form, "-o", wish.output])
+def _command(options: TensorOptions, seed: int | None) -> str:
+    """The command for the same bytes."""
+    fields = options.fields | {"seed": str(seed)}
+    given = [f"--{field.replace('_', '-')}={text}" for field, text in fields.items()]
+    if options.format_name is not None:
+        given.append(f"--format={options.format_name}")
+    return shlex.join(["python", "-m", "service", "weights", *given, "-o", options.output])
 
 
 def _write(plan: Plan, output: str) -> None:
@@ -89,7 +102,7 @@ def _write(plan: Plan, output: str) -> None:
 
 
 def _shown(chunks: Iterable[memoryview], length: int) -> Iterator[memoryview]:
-    """The same chunks, with a progress bar if a person is watching."""
+    """The same chunks; shows a progress bar if standard error is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield from chunks
         return

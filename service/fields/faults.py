@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice
 
-from service.errors import Problem, UnreadableError
+from service.errors import Listing, Problem, UnreadableError
 
 MOST_PROBLEMS = 10
 """A hostile request may hold thousands of faults; the first ten tell a person enough."""
@@ -14,11 +14,14 @@ _SHOWN_CHARACTERS = 40
 class Fault(ValueError):
     """One value that cannot be read; which field it belongs to is the caller's to say."""
 
-    def __init__(self, reason: str, message: str, hint: str) -> None:
+    def __init__(
+        self, reason: str, message: str, hint: str, listing: Listing | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.hint = hint
+        self.listing = listing
 
 
 def shown(text: str) -> str:
@@ -31,5 +34,5 @@ def shown(text: str) -> str:
 def refusal(faults: Iterable[tuple[str, Fault]]) -> UnreadableError:
     """One UnreadableError for (field, fault) pairs; its reason is the first fault's."""
     first = list(islice(faults, MOST_PROBLEMS))
-    problems = (Problem(field, fault.message, fault.hint) for field, fault in first)
+    problems = (Problem(field, fault.message, fault.hint, fault.listing) for field, fault in first)
     return UnreadableError(first[0][1].reason, *problems)

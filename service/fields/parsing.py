@@ -79,7 +79,7 @@ def parse_json(body: bytes) -> tuple[Spec, str]:
     return read_members(Spec, others, faults), written
 
 
-_read_format = word_reader(_FORMAT, FORMATS, {"numpy": "npy", "st": "safetensors"}, "/docs")
+_read_format = word_reader(_FORMAT, FORMATS, {"numpy": "npy", "st": "safetensors"}, "fields")
 
 
 def with_seed(spec: Spec, seed: int) -> Spec:
@@ -129,8 +129,8 @@ def _member_fault(
     if not is_unicode(field):
         return Fault("malformed_text", "half of a surrogate pair", "write whole characters")
     if field not in fields:
-        unknown = fault_of(unknown_word("", field, fields, _REPLACEMENTS, "/docs"))
-        return Fault("unknown_field", unknown.message, unknown.hint)
+        unknown = fault_of(unknown_word("", field, fields, _REPLACEMENTS, "fields"))
+        return Fault("unknown_field", unknown.message, unknown.hint, unknown.listing)
     if field in before:
         return _duplicate(field)
     if value == "" and field != _MAY_BE_EMPTY:

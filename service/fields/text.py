@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from service.errors import UnreadableError
+from service.errors import Listing, UnreadableError
 from service.fields.faults import Fault
 from service.fields.numbers import NumberToken, kind
 from service.initializers.words import Unissued, unknown_word
@@ -63,7 +63,7 @@ def word_reader(
     field: str,
     known: Collection[str],
     replacements: Mapping[str, str],
-    url: str,
+    listing: Listing,
     unissued: Iterable[Unissued] = (),
 ) -> Callable[[object], str]:
     """A reader of the words in `known`; the rest serves the answer to any other word."""
@@ -71,7 +71,7 @@ def word_reader(
     def read(given: object) -> str:
         word = read_text(given)
         if word not in known:
-            raise fault_of(unknown_word(field, word, known, replacements, url, unissued))
+            raise fault_of(unknown_word(field, word, known, replacements, listing, unissued))
         return word
 
     return read
@@ -92,4 +92,4 @@ def record_reader(name_of: Callable[[str], str]) -> Callable[[object], str]:
 def fault_of(error: UnreadableError) -> Fault:
     """A table's refusal as a fault, whose field the model knows."""
     problem = error.problems[0]
-    return Fault(error.reason, problem.message, problem.hint)
+    return Fault(error.reason, problem.message, problem.hint, problem.listing)

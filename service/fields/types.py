@@ -102,29 +102,29 @@ Scheme = Annotated[
 ]
 Mode = Annotated[
     str | None,
-    BeforeValidator(word_reader("mode", MODES, _MODES, "/schemes")),
+    BeforeValidator(word_reader("mode", MODES, _MODES, "schemes")),
     schemas.words(MODES),
 ]
 Distribution = Annotated[
     str | None,
-    BeforeValidator(word_reader("distribution", DISTRIBUTIONS, _DISTRIBUTIONS, "/schemes")),
+    BeforeValidator(word_reader("distribution", DISTRIBUTIONS, _DISTRIBUTIONS, "schemes")),
     schemas.words(DISTRIBUTIONS),
 ]
 GainRule = Annotated[
     str | None,
-    BeforeValidator(word_reader("gain_rule", GAIN_RULES, _GAIN_RULES, "/activations")),
+    BeforeValidator(word_reader("gain_rule", GAIN_RULES, _GAIN_RULES, "activations")),
     schemas.words(GAIN_RULES),
 ]
 StdKind = Annotated[
     str | None,
-    BeforeValidator(word_reader("std_kind", STD_KINDS, {}, "/docs")),
+    BeforeValidator(word_reader("std_kind", STD_KINDS, {}, "fields")),
     schemas.words(STD_KINDS),
 ]
 Dtype = Annotated[
     str,
-    BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "/dtypes", UNISSUED_DTYPES)),
+    BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "dtypes", UNISSUED_DTYPES)),
     schemas.words(DTYPES),
 ]
 Order = Annotated[
-    str, BeforeValidator(word_reader("order", ORDERS, _ORDERS, "/docs")), schemas.words(ORDERS)
+    str, BeforeValidator(word_reader("order", ORDERS, _ORDERS, "fields")), schemas.words(ORDERS)
 ]

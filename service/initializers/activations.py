@@ -414,6 +414,6 @@ def find_activation(name: str) -> Activation:
     """
     if name not in _BY_WORD:
         raise unknown_word(
-            "activation", name, _BY_WORD, _REPLACEMENTS, "/activations", UNISSUED_ACTIVATIONS
+            "activation", name, _BY_WORD, _REPLACEMENTS, "activations", UNISSUED_ACTIVATIONS
         )
     return _BY_WORD[name]

@@ -140,7 +140,7 @@ def fan_number(mode: str, fan_in: float, fan_out: float) -> float:
     an unknown mode.
     """
     if mode not in MODES:
-        raise unknown_word("mode", mode, MODES, {}, "/schemes")
+        raise unknown_word("mode", mode, MODES, {}, "schemes")
     if mode == "fan_geo_avg":
         return math.sqrt(float(fan_in) * float(fan_out))
     if mode == "fan_avg":

@@ -31,7 +31,7 @@ def gain_of(activation: Activation, rule: str, negative_slope: float) -> float:
     numbers = (activation.gain, activation.backward_gain, activation.pytorch_gain)
     by_rule = dict(zip(GAIN_RULES, numbers, strict=True))
     if rule not in by_rule:
-        raise unknown_word("gain_rule", rule, by_rule, {"torch": "pytorch"}, "/activations")
+        raise unknown_word("gain_rule", rule, by_rule, {"torch": "pytorch"}, "activations")
     gain = by_rule[rule]
     if gain is None:
         raise _no_pytorch_gain(activation)

@@ -127,7 +127,7 @@ def find_layer(name: str) -> Layer:
     `not_issued` for a block of several weights.
     """
     if name not in LAYERS:
-        raise unknown_word("layer", name, LAYERS, _LAYER_REPLACEMENTS, "/layers", UNISSUED_LAYERS)
+        raise unknown_word("layer", name, LAYERS, _LAYER_REPLACEMENTS, "layers", UNISSUED_LAYERS)
     return LAYERS[name]
 
 

@@ -116,12 +116,12 @@ def _written_letters(layout: str) -> str:
 def _unknown_layout(layout: str, strange: list[str]) -> UnreadableError:
     if set(layout.upper()) <= set(LETTERS):
         respelled = {squash(layout): layout.upper()}
-        return unknown_word("layout", layout, FRAMEWORKS, respelled, "/layers")
+        return unknown_word("layout", layout, FRAMEWORKS, respelled, "layers")
     if not layout.isupper() or squash(layout) in (*FRAMEWORKS, *_FRAMEWORK_REPLACEMENTS):
-        return unknown_word("layout", layout, FRAMEWORKS, _FRAMEWORK_REPLACEMENTS, "/layers")
+        return unknown_word("layout", layout, FRAMEWORKS, _FRAMEWORK_REPLACEMENTS, "layers")
     message = f"{', '.join(map(repr, strange[:6]))}: no letter of a layout"
-    hint = "E copies, O out, I in, D H W kernel, as in OIHW; or a framework, /layers lists them"
-    return UnreadableError("bad_layout", Problem("layout", message, hint))
+    hint = "E copies, O out, I in, D H W kernel, as in OIHW; or a framework"
+    return UnreadableError("bad_layout", Problem("layout", message, hint, "layers"))
 
 
 def _missing_layer(framework: str, layer: str) -> ImpossibleError:

@@ -1,29 +1,29 @@
-"""What to answer to a word that is in none of the tables: what it should have been.
+"""Refusing an unknown word, with the word to write instead.
 
 A spelling of another framework gets its exact replacement. A word for something that Fanin does
-not issue is explained. Anything else gets the nearest words.
+not issue gets an explanation. Any other word gets the nearest accepted words.
 """
 
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from service.errors import Problem, UnreadableError
+from service.errors import Listing, Problem, UnreadableError
 
 _SHOWN = 40
-"""Characters of a stranger's word that are compared and repeated: longer than any real name."""
+"""How many characters of an unknown word are compared and quoted: more than any real name has."""
 
 _MOST_CHARACTERS = 100
-"""With its modules a name may be longer."""
+"""How many characters are searched for a name: with its modules in front, a name is longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unissued:
-    """Something that people ask for by name and that Fanin does not issue.
+    """Something with a well-known name that Fanin does not issue.
 
     `words` are its squashed spellings. `what` completes "'word' is ...". `instead` completes
-    "write ..." and begins with the accepted word that comes nearest, or with several joined by
-    "or". `yet` says that Fanin is meant to issue it one day.
+    "write ..." and begins with the nearest accepted word, or with several joined by "or". `yet`:
+    Fanin is meant to issue it one day.
     """
 
     words: tuple[str, ...]
@@ -33,18 +33,18 @@ class Unissued:
 
 
 def squash(word: str) -> str:
-    """`word` without case and punctuation: `KaimingNormal` and `kaiming_normal_` are one.
+    """`word` without case and punctuation, and with `average` shortened to `avg`.
 
-    So are the average and its abbreviation.
+    `KaimingNormal` and `kaiming_normal_` become the same word.
     """
     bare = "".join(c for c in word[:_SHOWN].casefold() if c.isalnum())
     return bare.replace("average", "avg")
 
 
 def _unqualified(word: str) -> str:
-    """`word` without the modules before it and a call's arguments behind it.
+    """`word` without modules before it and without a call's arguments after it.
 
-    `torch.nn.Conv2d(3, 8)` and `nn::Conv2d` are `Conv2d`.
+    `torch.nn.Conv2d(3, 8)` and `nn::Conv2d` become `Conv2d`.
     """
     called = word[:_MOST_CHARACTERS].partition("(")[0]
     return called.replace(":", ".").rpartition(".")[2]
@@ -55,14 +55,14 @@ def unknown_word(
     word: str,
     known: Iterable[str],
     replacements: Mapping[str, str],
-    url: str,
+    listing: Listing | None,
     unissued: Iterable[Unissued] = (),
 ) -> UnreadableError:
-    """The refusal of `word`, to be raised by the caller: `unknown_word` or `not_issued`.
+    """The refusal of `word` (`unknown_word` or `not_issued`); the caller raises it.
 
-    `known` are the accepted words. `replacements` leads from squashed words of other frameworks
-    to an accepted one, or to several joined by " or ". `unissued` are the things that have a
-    name and are not issued. `url` lists what `field` can be.
+    `known` are the accepted words. `replacements` maps squashed words of other frameworks to an
+    accepted word, or to several joined by " or ". `unissued` are known things that Fanin does not
+    issue. `listing` is the table of the accepted words, if there is one.
     """
     known = tuple(known)
     respelled = {squash(name): name for name in known} | dict(replacements)
@@ -70,18 +70,20 @@ def unknown_word(
     quoted = repr(word[:_SHOWN])
     for spelling in (squash(word), squash(_unqualified(word))):
         if spelling in respelled:
-            hint = f"write {respelled[spelling]}; {url} lists all"
-            return UnreadableError("unknown_word", Problem(field, f"{quoted} is not known", hint))
+            return _unknown(field, quoted, f"write {respelled[spelling]}", listing)
         if spelling in explained:
-            return _not_issued(field, quoted, explained[spelling], url)
+            return _not_issued(field, quoted, explained[spelling], listing)
     nearest = difflib.get_close_matches(word[:_SHOWN].lower(), known, n=3, cutoff=0.0)
-    hint = f"the nearest are {', '.join(nearest)}; {url} lists all"
-    return UnreadableError("unknown_word", Problem(field, f"{quoted} is not known", hint))
+    return _unknown(field, quoted, f"the nearest are {', '.join(nearest)}", listing)
 
 
-def _not_issued(field: str, quoted: str, row: Unissued, url: str) -> UnreadableError:
+def _unknown(field: str, quoted: str, hint: str, listing: Listing | None) -> UnreadableError:
+    problem = Problem(field, f"{quoted} is not known", hint, listing)
+    return UnreadableError("unknown_word", problem)
+
+
+def _not_issued(field: str, quoted: str, row: Unissued, listing: Listing | None) -> UnreadableError:
     yet = " yet" if row.yet else ""
     message = f"{quoted} is {row.what}; Fanin does not issue it{yet}"
-    return UnreadableError(
-        "not_issued", Problem(field, message, f"write {row.instead}; {url} lists all")
-    )
+    problem = Problem(field, message, f"write {row.instead}", listing)
+    return UnreadableError("not_issued", problem)

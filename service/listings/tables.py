@@ -103,8 +103,8 @@ def scheme(name: str) -> dict[str, Any]:
     """
     if name.partition("@")[0] == AUTO:
         message = f"{AUTO} is no scheme: it stands for one by the layer and its activation"
-        hint = "/schemes has its table"
-        raise UnreadableError("unknown_word", Problem("scheme", message, hint))
+        problem = Problem("scheme", message, "name the scheme that it stands for", "schemes")
+        raise UnreadableError("unknown_word", problem)
     found = find_scheme(name)
     return _scheme(found) | {"schema": scheme_schema(found)}
 

@@ -1,4 +1,4 @@
-"""Byte layouts: what stands before a tensor's values, and how the result is called.
+"""Byte layouts: the file formats, and the header that each puts before a tensor's values.
 
 Knows no scheme, no HTTP and no NumPy; NumPy and the safetensors library judge it in the tests.
 """

@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from service.api.problems import LISTING_PATHS, respond
 from service.api.reasons import REASONS
+from service.errors import Listing, Problem
 from service.fields import FIELDS
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
@@ -128,7 +130,7 @@ def test_dtypes_tell_which_formats_carry_them(address: Address) -> None:
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/schemes/auto", "/schemes has its table"),
+        ("/schemes/auto", "name the scheme that it stands for; /schemes lists all"),
         ("/schemes/HeNormal", "write he_normal and add distribution=truncated_normal"),
         ("/schemes/he_norml", "the nearest are he_normal, "),
         ("/schemes/he_normal@2", "write he_normal or he_normal@1"),
@@ -142,6 +144,23 @@ def test_a_record_nobody_knows_is_not_found(address: Address, path: str, hint: s
     assert (answer.status, problem["reason"]) == (404, "not_found")
     assert problem["errors"][0]["hint"].startswith(hint)
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("listing", get_args(Listing))
+def test_every_listing_has_a_path(address: Address, listing: Listing) -> None:
+    """A hint ends with it, and it is served."""
+    problem = Problem("a", "b", "c", listing)
+    [entry] = json.loads(bytes(respond(400, "unknown_word", problem).body))["errors"]
+    path = LISTING_PATHS[listing]
+    assert entry == {"field": "a", "message": "b", "hint": f"c; {path} lists all"}
+    assert ask(address, path).status == 200
+
+
+def test_a_lost_reason_is_told_where_all_are(address: Address) -> None:
+    """The reasons are listed in the OpenAPI document only."""
+    hint = json.loads(ask(address, "/problems/unknwon_word").body)["errors"][0]["hint"]
+    assert hint.endswith("; /openapi.json lists all")
+    assert '"unknown_word"' in ask(address, "/openapi.json").body.decode()
 
 
 def test_the_page_for_people_needs_nothing_else(address: Address) -> None:

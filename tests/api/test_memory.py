@@ -15,8 +15,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from service.api.connection import BoundedConnection
-from service.api.protocol import ProblemProtocol
+from service.api.protocol import BoundedConnection, ProblemProtocol
 from service.api.streaming import (
     LARGE_BODIES,
     NICENESS,

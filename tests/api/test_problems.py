@@ -66,7 +66,7 @@ def test_body_is_the_shape_of_the_interface() -> None:
     response = problem_response(ImpossibleError("reserved_name", first, Problem("", "b", "c")))
     assert json.loads(bytes(response.body)) == {
         "type": "/problems/reserved_name",
-        "title": "The name is taken by the format",
+        "title": "The format reserves the name",
         "status": 422,
         "detail": "no axis (and 1 more)",
         "reason": "reserved_name",

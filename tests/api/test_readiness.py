@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from service.api.problems import RETRY_AFTER_SECONDS, install
-from service.api.readiness import Readiness, State, livez, readyz
+from service.api.readiness import Readiness, State
+from service.api.routes.health import livez, readyz
 from tests.server import running
 
 

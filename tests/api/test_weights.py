@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.api.headers import IMMUTABLE
+from service.api.readiness import Readiness
 from service.api.routes import weights
+from service.api.streaming import StreamPool
 from service.cli.weights import write_weights
 from service.fields import parse_query
 from service.plan import plan
@@ -277,11 +279,41 @@ def test_max_bytes_bounds_the_whole_and_not_the_slice() -> None:
     assert "1000 elements" in json.loads(large.body)["errors"][0]["hint"]
 
 
-def test_answers_with_a_drawn_seed_are_not_remembered() -> None:
-    """They would push out those that clients come back for; planned once each."""
-    weights._kept_answer.cache_clear()
-    answers = [weights._answer("npy", b"/v1/weights.npy?shape=4,4&name=a", 2**20) for _ in "ab"]
-    assert answers[0].headers != answers[1].headers
-    assert weights._kept_answer.cache_info().currsize == 0
-    kept = [weights._answer("npy", b"/v1/weights.npy?shape=4,4&seed=1", 2**20) for _ in "ab"]
-    assert kept[0] is kept[1]
+def issuer() -> weights.Issuer:
+    """The handlers without an application."""
+    return weights.Issuer(2**20, StreamPool(1, 1), Readiness())
+
+
+def test_an_answer_with_a_drawn_seed_is_not_cached() -> None:
+    """The next request gets another seed; with a seed it gets the same answer (control)."""
+    handlers = issuer()
+    drawn = [handlers._answer("npy", b"/v1/weights.npy?shape=4,4&name=a") for _ in "ab"]
+    assert drawn[0].headers != drawn[1].headers
+    assert len(handlers.answers) == 0
+    seeded = [handlers._answer("npy", b"/v1/weights.npy?shape=4,4&seed=1") for _ in "ab"]
+    assert seeded[0] is seeded[1]
+    assert len(handlers.answers) == 1
+
+
+def test_a_long_target_is_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit on a target's length also limits the cache's memory."""
+    target = b"/v1/weights.npy?shape=4,4&scheme=zeros"
+    monkeypatch.setattr(weights, "MOST_URL_BYTES", len(target))
+    handlers = issuer()
+    assert handlers._answer("npy", target + b"&seed=1").body.length == 128 + 64
+    assert len(handlers.answers) == 0
+    handlers._answer("npy", target)
+    assert len(handlers.answers) == 1
+
+
+def test_the_answer_asked_for_the_longest_ago_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of two: the third answer drops the second, as the first was asked for again."""
+    monkeypatch.setattr(weights, "MOST_ANSWERS", 2)
+    handlers = issuer()
+    first, second, third = (b"/v1/weights.npy?shape=%d&scheme=zeros" % n for n in (1, 2, 3))
+    for target in (first, second, first, third):
+        handlers._answer("npy", target)
+    assert len(handlers.answers) == 2
+    assert handlers.answers.get(second) is None
+    assert handlers.answers.get(first) is not None
+    assert handlers.answers.get(third) is not None

@@ -84,20 +84,20 @@ REFUSED = [
     ("slice", "...", "malformed_slice", "for each axis"),
     ("slice", "+1:", "malformed_slice", "write 1:"),
     ("slice", ":,:,:,:,:,:,:,:,:", "malformed_slice", "for each axis"),
-    ("dtype", "Float32", "unknown_word", "write float32;"),
-    ("dtype", "fp32", "unknown_word", "write float32;"),
-    ("dtype", "half", "unknown_word", "write float16;"),
-    ("dtype", "bf16", "unknown_word", "write bfloat16;"),
-    ("dtype", "double", "unknown_word", "write float64;"),
-    ("dtype", "F8_E4M3", "unknown_word", "write float8_e4m3fn;"),
-    ("dtype", "flaot32", "unknown_word", "float32, float64, float16; /dtypes"),
-    ("scheme", "KaimingNormal", "unknown_word", "write he_normal; /schemes"),
+    ("dtype", "Float32", "unknown_word", "write float32"),
+    ("dtype", "fp32", "unknown_word", "write float32"),
+    ("dtype", "half", "unknown_word", "write float16"),
+    ("dtype", "bf16", "unknown_word", "write bfloat16"),
+    ("dtype", "double", "unknown_word", "write float64"),
+    ("dtype", "F8_E4M3", "unknown_word", "write float8_e4m3fn"),
+    ("dtype", "flaot32", "unknown_word", "float32, float64, float16"),
+    ("scheme", "KaimingNormal", "unknown_word", "write he_normal"),
     ("scheme", "he_normal@2", "unknown_revision", "he_normal@1"),
-    ("layer", "linear", "unknown_word", "write dense; /layers"),
-    ("activation", "ReLU", "unknown_word", "write relu; /activations"),
-    ("mode", "FanIn", "unknown_word", "write fan_in; /schemes"),
-    ("distribution", "untruncated_normal", "unknown_word", "write normal; /schemes"),
-    ("gain_rule", "torch", "unknown_word", "write pytorch; /activations"),
+    ("layer", "linear", "unknown_word", "write dense"),
+    ("activation", "ReLU", "unknown_word", "write relu"),
+    ("mode", "FanIn", "unknown_word", "write fan_in"),
+    ("distribution", "untruncated_normal", "unknown_word", "write normal"),
+    ("gain_rule", "torch", "unknown_word", "write pytorch"),
     ("std_kind", "Parent", "unknown_word", "write parent"),
     ("order", "c", "unknown_word", "write C"),
     ("order", "fortran", "unknown_word", "write F"),
@@ -118,13 +118,35 @@ def test_a_malformed_value_is_refused_with_the_way_out(
     assert hint in problem.hint
 
 
+LISTINGS = {
+    "layer": "layers",
+    "activation": "activations",
+    "scheme": "schemes",
+    "mode": "schemes",
+    "distribution": "schemes",
+    "gain_rule": "activations",
+    "std_kind": "fields",
+    "dtype": "dtypes",
+    "order": "fields",
+    "no_such_field": "fields",
+}
+
+
+@pytest.mark.parametrize(("field", "listing"), LISTINGS.items())
+def test_an_unknown_word_names_the_table_of_its_field(field: str, listing: str) -> None:
+    """The name of the table alone: HTTP and the shell say where it is."""
+    with pytest.raises(UnreadableError) as refused:
+        parse_words({"shape": "1", field: "unheard_of"})
+    assert refused.value.problems[0].listing == listing
+
+
 QUERIES = [
     (b"", "missing_field", "shape", "shape=64,3,7,7"),
     (b"seed=1", "missing_field", "shape", "shape=64,3,7,7"),
     (b"shape=1&sed=1", "unknown_field", "sed", "seed"),
-    (b"shape=1&Seed=1", "unknown_field", "Seed", "write seed;"),
-    (b"shape=1&stddev=1", "unknown_field", "stddev", "write std;"),
-    (b"shape=1&format=npy", "unknown_field", "format", "/docs"),
+    (b"shape=1&Seed=1", "unknown_field", "Seed", "write seed"),
+    (b"shape=1&stddev=1", "unknown_field", "stddev", "write std"),
+    (b"shape=1&format=npy", "unknown_field", "format", "the nearest are "),
     (b"shape=1&seed=1&seed=1", "duplicate_field", "seed", "once"),
     (b"shape=1&s%65ed=1&seed=2", "duplicate_field", "seed", "once"),
     (b"shape=1&seed=", "empty_field", "seed", "leave it out"),

@@ -162,7 +162,8 @@ def test_spellings_of_other_frameworks_get_the_exact_word(word: str, meant: str)
     """The hint names the one word that was meant."""
     with pytest.raises(UnreadableError) as refusal:
         find_activation(word)
-    assert refusal.value.problems[0].hint == f"write {meant}; /activations lists all"
+    assert refusal.value.problems[0].hint == f"write {meant}"
+    assert refusal.value.problems[0].listing == "activations"
 
 
 def test_leaky_activations_take_a_slope() -> None:

@@ -303,4 +303,5 @@ def test_an_unknown_mode_is_refused() -> None:
     """The hint names the mode that was meant."""
     with pytest.raises(UnreadableError) as refusal:
         fan_number("fanAvg", 8, 8)
-    assert refusal.value.problems[0].hint == "write fan_avg; /schemes lists all"
+    assert refusal.value.problems[0].hint == "write fan_avg"
+    assert refusal.value.problems[0].listing == "schemes"

@@ -76,7 +76,8 @@ def test_an_unknown_rule_is_refused() -> None:
     """The hint names the rule that was meant."""
     with pytest.raises(UnreadableError) as refusal:
         gain_of(ACTIVATIONS["relu"], "Torch", 0.0)
-    assert refusal.value.problems[0].hint == "write pytorch; /activations lists all"
+    assert refusal.value.problems[0].hint == "write pytorch"
+    assert refusal.value.problems[0].listing == "activations"
 
 
 @pytest.mark.parametrize(

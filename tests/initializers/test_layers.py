@@ -135,4 +135,5 @@ def test_class_names_of_other_frameworks_get_the_exact_word(word: str, meant: st
     """The hint names the one layer that was meant."""
     with pytest.raises(UnreadableError) as refusal:
         find_layer(word)
-    assert refusal.value.problems[0].hint == f"write {meant}; /layers lists all"
+    assert refusal.value.problems[0].hint == f"write {meant}"
+    assert refusal.value.problems[0].listing == "layers"

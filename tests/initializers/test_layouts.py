@@ -46,11 +46,11 @@ def test_a_layout_is_letters_or_a_framework(
 @pytest.mark.parametrize(
     ("layout", "hint"),
     [
-        ("PyTorch", "write torch; /layers lists all"),
-        ("TORCH", "write torch; /layers lists all"),
-        ("jax", "write flax; /layers lists all"),
-        ("hwio", "write HWIO; /layers lists all"),
-        ("kears", "the nearest are keras, tfjs, flax; /layers lists all"),
+        ("PyTorch", "write torch"),
+        ("TORCH", "write torch"),
+        ("jax", "write flax"),
+        ("hwio", "write HWIO"),
+        ("kears", "the nearest are keras, tfjs, flax"),
     ],
 )
 def test_a_layout_that_is_neither_gets_the_right_word(layout: str, hint: str) -> None:
@@ -58,6 +58,7 @@ def test_a_layout_that_is_neither_gets_the_right_word(layout: str, hint: str) ->
     error = refusal_of(layout, "conv2d", 4)
     assert isinstance(error, UnreadableError)
     assert (error.reason, error.problems[0].hint) == ("unknown_word", hint)
+    assert error.problems[0].listing == "layers"
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,8 @@ def test_spellings_of_other_frameworks_get_the_exact_word(word: str, meant: str)
     with pytest.raises(UnreadableError) as refusal:
         find_scheme(word)
     assert refusal.value.reason == "unknown_word"
-    assert refusal.value.problems[0].hint == f"write {meant}; /schemes lists all"
+    assert refusal.value.problems[0].hint == f"write {meant}"
+    assert refusal.value.problems[0].listing == "schemes"
 
 
 def test_a_typing_error_gets_the_nearest_words() -> None:

@@ -151,7 +151,7 @@ REFUSED = [
     ("shape=8,4&layer=dense&layout=OO", "layout_mismatch", "layout", "layer=bias"),
     ("shape=8,4,3&layer=conv1d&layout=OOW", "layout_mismatch", "layout", "such as OIW"),
     ("shape=8,3&layer=depthwise_conv1d&layout=OW", "layout_mismatch", "layout", "leave layer out"),
-    ("shape=8,4&layout=oi", "unknown_word", "layout", "write OI;"),
+    ("shape=8,4&layout=oi", "unknown_word", "layout", "write OI"),
     ("shape=8,4&layout=HH", "bad_layout", "layout", "repeat"),
     # sizes
     ("shape=4194304,1048577", "too_large", "shape", "4398046511104"),

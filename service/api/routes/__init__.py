@@ -1,1 +1,1 @@
-"""The routes: each module makes its own from what they need, and describes them."""
+"""The routes. Each module makes its own, with their OpenAPI operations."""

@@ -1,4 +1,4 @@
-"""/docs: the OpenAPI document as a page that needs nothing else, not even a script."""
+"""/docs: the OpenAPI document as one HTML page, without scripts or other files."""
 
 from collections.abc import Iterable
 from html import escape
@@ -7,8 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from service.api.conditions import answer_without_body, entity_tag
 from service.api.operations import page_operation
+from service.api.responses import entity_tag, not_modified
 from service.api.routing import PlainRoute
 
 _PAGE = """<!doctype html>
@@ -21,27 +21,27 @@ td {{ padding: 0 1rem .5rem 0; vertical-align: top }}</style>
 <p>{summary} For machines: <a href="/openapi.json">openapi.json</a>.</p>
 <h2>Paths</h2>
 <table>{paths}</table>
-<h2>Fields, from input_activation on of /recommend alone</h2>
+<h2>Fields; those from input_activation on belong to /recommend only</h2>
 <table>{fields}</table>
 </html>
 """
 
 
 def routes() -> list[PlainRoute]:
-    """The one page."""
+    """The only route."""
     return [PlainRoute("/docs", docs, {"get": page_operation()})]
 
 
 async def docs(request: Request) -> Response:
-    """The page, which may be kept and is asked for anew each time."""
+    """The page. Caches must revalidate it before each use."""
     page = render(request.app.openapi())
     tag = entity_tag(page.encode())
     headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-    return answer_without_body(request, tag, headers) or HTMLResponse(page, headers=headers)
+    return not_modified(request, tag, headers) or HTMLResponse(page, headers=headers)
 
 
 def render(document: dict[str, Any]) -> str:
-    """Paths with their summaries, and fields with their descriptions."""
+    """The page: each path with its summary, and each field with its description."""
     operations = (
         (f"{method.upper()} {path}", operation["summary"])
         for path, item in document["paths"].items()

@@ -1,16 +1,30 @@
-"""What an orchestrator asks: does the process live, and may it issue bytes yet."""
+"""/livez and /readyz, the probes of an orchestrator."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from service.api.operations import health_operation
-from service.api.readiness import livez, readyz
 from service.api.routing import PlainRoute
 
-_ALIVE = "The process lives"
-_READY = "Its kernels are compiled and give the right bits"
+_ALIVE = "The process is running"
+_READY = "The kernels are compiled and give the right bits"
+_NO_STORE = {"cache-control": "no-store"}
 
 
 def routes() -> list[PlainRoute]:
-    """Two paths, which never wait for anything."""
+    """The two routes, which answer without waiting."""
     return [
         PlainRoute("/livez", livez, {"get": health_operation("livez", _ALIVE, may_refuse=False)}),
         PlainRoute("/readyz", readyz, {"get": health_operation("readyz", _READY, may_refuse=True)}),
     ]
+
+
+async def livez(request: Request) -> JSONResponse:
+    """200 whenever the process can answer."""
+    return JSONResponse({"status": "alive"}, headers=_NO_STORE)
+
+
+async def readyz(request: Request) -> JSONResponse:
+    """200 if bytes may be issued; else `app.state.readiness` raises UnavailableError."""
+    request.app.state.readiness.require()
+    return JSONResponse({"status": "ready"}, headers=_NO_STORE)

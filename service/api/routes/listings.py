@@ -1,31 +1,31 @@
-"""The tables as JSON: schemes, activations, layers, dtypes, and what each reason code means.
+"""The tables as JSON: schemes, activations, layers, dtypes and reason codes.
 
-A table cannot change while the process lives, so its answer is made once.
+A table does not change while the process runs, so each answer's body is made once.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service import listings
-from service.api.documents import document
 from service.api.operations import listing_operations, record_operations
-from service.api.problems import respond
-from service.api.queries import refuse_fields
+from service.api.problems import listed, respond
 from service.api.reasons import REASONS
+from service.api.requests import refuse_fields
+from service.api.responses import revalidated_json
 from service.api.routing import PlainRoute
-from service.errors import UnreadableError
+from service.errors import Problem, UnreadableError
 from service.initializers.words import unknown_word
 from service.wire.json_text import json_bytes
 
-_NO_FIELDS = "leave it out: this answer is always whole"
+_NO_FIELDS = "leave it out: this path takes no fields"
 
 
 def routes() -> list[PlainRoute]:
-    """A path for each table, and one for each record of those that have pages of their own."""
+    """A route for each table, and a route for single schemes and for single reasons."""
     return [
         _listing("schemes", "Scheme", listings.schemes()),
         _listing("activations", "Activation", listings.activations()),
@@ -41,22 +41,23 @@ def routes() -> list[PlainRoute]:
 
 
 async def scheme(request: Request) -> Response:
-    """One scheme, by name or alias, and what a request for it may say."""
+    """One scheme by name or alias, with the JSON Schema of its requests."""
     refuse_fields(request, _NO_FIELDS)
     try:
         record = listings.scheme(request.path_params["name"])
     except UnreadableError as error:
-        return _lost(error)
-    return document(request, json_bytes(record))
+        return _lost(*error.problems)
+    return revalidated_json(request, json_bytes(record))
 
 
 async def reason(request: Request) -> Response:
-    """What a reason code means."""
+    """One reason code with its meaning."""
     refuse_fields(request, _NO_FIELDS)
     code = request.path_params["reason"]
     if code not in REASONS:
-        return _lost(unknown_word("reason", code, REASONS, {}, "/openapi.json"))
-    return document(request, json_bytes({"reason": code} | asdict(REASONS[code])))
+        [problem] = unknown_word("reason", code, REASONS, {}, None).problems
+        return _lost(replace(problem, hint=listed(problem.hint, "/openapi.json")))
+    return revalidated_json(request, json_bytes({"reason": code} | asdict(REASONS[code])))
 
 
 def _listing(name: str, record: str, table: Mapping[str, Any]) -> PlainRoute:
@@ -64,11 +65,11 @@ def _listing(name: str, record: str, table: Mapping[str, Any]) -> PlainRoute:
 
     async def answer(request: Request) -> Response:
         refuse_fields(request, _NO_FIELDS)
-        return document(request, body)
+        return revalidated_json(request, body)
 
     return PlainRoute(f"/{name}", answer, listing_operations(name, record))
 
 
-def _lost(error: UnreadableError) -> Response:
-    """A word of the path that is in no table makes a path that leads nowhere."""
-    return respond(404, "not_found", *error.problems)
+def _lost(*problems: Problem) -> Response:
+    """404 with the problems of a path whose last word is in no table."""
+    return respond(404, "not_found", *problems)

@@ -1,21 +1,21 @@
 """/v1/weights: a tensor's bytes, or its certificate.
 
-Lean by intent: no dependencies, and no validation but the spec's own.
+FastAPI's dependencies and validation are not used, since they take longer than the plan itself.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from service.api.bodies import json_body
-from service.api.conditions import answer_without_body
-from service.api.documents import document, json_response
-from service.api.headers import caching_headers, fact_headers, location_header, tensor_tag
+from service.api.headers import caching_headers, location_header, tensor_headers, tensor_tag
 from service.api.operations import weights_operations, weights_post_operation
 from service.api.readiness import Readiness
+from service.api.requests import json_body
+from service.api.responses import json_response, not_modified, revalidated_json
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TensorBody
@@ -24,15 +24,15 @@ from service.plan import Plan, seeded_plan
 from service.plan.canonical import MOST_URL_BYTES, PATH
 from service.wire.formats import FORMATS
 
-ANSWERS_KEPT = 512
-"""Answers remembered for clients who come again, without their values: a few KiB each."""
+MOST_ANSWERS = 512
+"""How many answers the cache holds. Each takes a few KiB, since it has no values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All there is to say to the GET of a target before its first value.
+    """Everything in the answer to a GET except the values.
 
-    `drawn` says that the seed was nobody's choice, so that no other GET gets this answer.
+    `drawn`: the request had no seed, so one was drawn at random for this answer alone.
     """
 
     drawn: bool
@@ -42,86 +42,100 @@ class Answer:
     body: TensorBody
 
 
+class AnswerCache:
+    """The answers to the targets asked for most recently, at most MOST_ANSWERS."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[bytes, Answer] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def get(self, target: bytes) -> Answer | None:
+        """The answer to this target, if it is in the cache."""
+        answer = self._answers.get(target)
+        if answer is not None:
+            self._answers.move_to_end(target)
+        return answer
+
+    def put(self, target: bytes, answer: Answer) -> None:
+        """Add an answer; drop the least recently used one if there are more than MOST_ANSWERS."""
+        self._answers[target] = answer
+        if len(self._answers) > MOST_ANSWERS:
+            self._answers.popitem(last=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """What it takes to issue tensors over HTTP."""
+    """The handlers of /v1/weights and what they need.
+
+    `max_bytes` limits the size of a tensor.
+    """
 
     max_bytes: int
     pool: StreamPool
     readiness: Readiness
+    answers: AnswerCache = field(default_factory=AnswerCache)
 
     def routes(self) -> list[PlainRoute]:
-        """A path for each format, and one that takes the fields as JSON."""
-        endpoints = {form: partial(self.get, form) for form in FORMATS} | {"json": self.certificate}
+        """A route for each format, and one that takes the fields as JSON."""
+        endpoints = {name: partial(self.get, name) for name in FORMATS} | {"json": self.certificate}
         return [
             *(
-                PlainRoute(f"{PATH}.{form}", endpoint, weights_operations(form))
-                for form, endpoint in endpoints.items()
+                PlainRoute(f"{PATH}.{format_name}", endpoint, weights_operations(format_name))
+                for format_name, endpoint in endpoints.items()
             ),
             PlainRoute(PATH, self.post, {"post": weights_post_operation()}),
         ]
 
-    async def get(self, form: str, request: Request) -> ASGIApp:
-        """The tensor that the query asks for."""
-        answer = _answer(form, _target(request), self.max_bytes)
+    async def get(self, format_name: str, request: Request) -> ASGIApp:
+        """The bytes of the tensor that the query describes."""
+        answer = self._answer(format_name, _target(request))
         if not answer.drawn:
-            held = answer_without_body(request, answer.tag, answer.caching)
-            if held is not None:
-                return held
+            unchanged = not_modified(request, answer.tag, answer.caching)
+            if unchanged is not None:
+                return unchanged
         if request.method != "HEAD":
             self.readiness.require()
         return TensorResponse(answer.body, answer.headers, self.pool)
 
     async def certificate(self, request: Request) -> Response:
-        """Every fact about the tensor that the query asks for."""
+        """The certificate of the tensor that the query describes."""
         target = _target(request)
         plan = seeded_plan(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
         location = location_header(plan, target)
         if plan.drawn:
             return json_response(plan.certificate_text(), {"Cache-Control": "no-store"} | location)
-        return document(request, plan.certificate_text(), location)
+        return revalidated_json(request, plan.certificate_text(), location)
 
     async def post(self, request: Request) -> ASGIApp:
-        """The tensor that a JSON body asks for: not to be kept, but its URL may be."""
-        spec, form = parse_json(await json_body(request))
-        plan = seeded_plan(spec, form, max_bytes=self.max_bytes)
+        """The tensor that a JSON body describes; `Link` gives the URL of the same bytes."""
+        spec, format_name = parse_json(await json_body(request))
+        plan = seeded_plan(spec, format_name, max_bytes=self.max_bytes)
         headers = {"Cache-Control": "no-store", "Link": f'<{plan.url}>; rel="canonical"'}
-        if form == "json":
+        if format_name == "json":
             return json_response(plan.certificate_text(), headers)
         self.readiness.require()
         return TensorResponse(TensorBody(plan), _headers(plan, headers), self.pool)
 
+    def _answer(self, format_name: str, target: bytes) -> Answer:
+        """The answer to a GET of `target`, from the cache if it is there.
 
-def _answer(form: str, target: bytes, max_bytes: int) -> Answer:
-    """The answer to the GET of `target`, remembered if it is not too long and has its seed.
-
-    It is remembered by the whole target: of the spellings of a path one alone is immutable.
-    """
-    if len(target) > MOST_URL_BYTES:
-        return _new_answer(form, target, max_bytes)
-    try:
-        return _kept_answer(form, target, max_bytes)
-    except _NotToBeKept as made:
-        return made.answer
-
-
-class _NotToBeKept(Exception):
-    """An answer that no other request may get."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+        The whole target is the key. Its path implies the format. Two spellings of one path have
+        two answers, because only the canonical one is immutable. An answer with a drawn seed is
+        not stored: the next request must get another seed.
+        """
+        known = self.answers.get(target)
+        if known is not None:
+            return known
+        answer = _new_answer(format_name, target, self.max_bytes)
+        if not answer.drawn and len(target) <= MOST_URL_BYTES:
+            self.answers.put(target, answer)
+        return answer
 
 
-@lru_cache(maxsize=ANSWERS_KEPT)
-def _kept_answer(form: str, target: bytes, max_bytes: int) -> Answer:
-    answer = _new_answer(form, target, max_bytes)
-    if answer.drawn:
-        raise _NotToBeKept(answer)
-    return answer
-
-
-def _new_answer(form: str, target: bytes, max_bytes: int) -> Answer:
-    plan = seeded_plan(parse_query(_query(target)), form, max_bytes=max_bytes)
+def _new_answer(format_name: str, target: bytes, max_bytes: int) -> Answer:
+    plan = seeded_plan(parse_query(_query(target)), format_name, max_bytes=max_bytes)
     tag = tensor_tag(plan)
     caching = caching_headers(plan, tag, target)
     headers = _headers(plan, caching)
@@ -129,12 +143,12 @@ def _new_answer(form: str, target: bytes, max_bytes: int) -> Answer:
 
 
 def _headers(plan: Plan, caching: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    everything = fact_headers(plan) | caching
+    everything = tensor_headers(plan, caching)
     return [(name.lower().encode(), value.encode()) for name, value in everything.items()]
 
 
 def _target(request: Request) -> bytes:
-    """The request target as it was sent, from the path on."""
+    """The request target as sent: path and query, without scheme and authority."""
     raw_path: bytes = request.scope["raw_path"]
     query: bytes = request.scope["query_string"]
     return raw_path + b"?" + query

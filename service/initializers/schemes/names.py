@@ -60,7 +60,7 @@ def find_scheme(name: str) -> Scheme:
     word, at, revision = name.partition("@")
     if word not in _BY_WORD:
         raise unknown_word(
-            "scheme", word, (AUTO, *_BY_WORD), _foreign(word), "/schemes", UNISSUED_SCHEMES
+            "scheme", word, (AUTO, *_BY_WORD), _foreign(word), "schemes", UNISSUED_SCHEMES
         )
     scheme = _BY_WORD[word]
     if at and revision != "1":

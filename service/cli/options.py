@@ -1,4 +1,4 @@
-"""A shell's words as fields: every field of a model is an option, made from the model."""
+"""Command-line options made from the fields of a model, and how to read them."""
 
 import argparse
 import re
@@ -11,34 +11,36 @@ from service.fields import Spec
 from service.wire.formats import FORMATS
 
 _NEGATIVE = re.compile(r"-[0-9.:]")
-_DESCRIPTION = "Write one tensor: the very bytes that its URL gives."
+_DESCRIPTION = "Write one tensor to a file: the same bytes as from its URL."
 _USAGE = "%(prog)s --shape 64,3,7,7 --scheme he_normal --seed 42 --name conv1.weight -o w.npy"
 
 LISTED = (
     "python -m service schemes, activations, layers and dtypes list the words that options take."
 )
-"""The last line of the help of each command that takes fields."""
+"""The last line of the help of each command whose options are fields."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a shell asks for: the spec's fields as text, where to, and how written if said."""
+class TensorOptions:
+    """The options of `weights`: the fields as text, the file, and the format if it is given."""
 
-    words: dict[str, str]
+    fields: dict[str, str]
     output: str
-    form: str | None
+    format_name: str | None
 
 
-def read_wish(arguments: Sequence[str]) -> Wish:
-    """The wish of these arguments; --help and arguments that are no options exit."""
-    given = read_words(_parser(), arguments)
-    return Wish(output=given.pop("output"), form=given.pop("format", None), words=given)
+def read_tensor_options(arguments: Sequence[str]) -> TensorOptions:
+    """The options of `weights`; exits after --help and for an argument that is not an option."""
+    given = read_options(_parser(), arguments)
+    output, format_name = given.pop("output"), given.pop("format", None)
+    return TensorOptions(given, output, format_name)
 
 
-def read_words(parser: LineParser, arguments: Sequence[str]) -> dict[str, str]:
-    """What is given of the parser's options, by name; arguments that are no options exit.
+def read_options(parser: LineParser, arguments: Sequence[str]) -> dict[str, str]:
+    """The options that are given, by name; exits for an argument that is not an option.
 
-    Options nobody knows are kept as fields nobody knows, since the model refuses those better.
+    Unknown options are returned too. The model refuses them as unknown fields, with the nearest
+    names.
     """
     known, others = parser.parse_known_args(_joined(arguments))
     given = {name: text for name, text in vars(known).items() if text is not None}
@@ -52,7 +54,7 @@ def read_words(parser: LineParser, arguments: Sequence[str]) -> dict[str, str]:
 
 
 def add_fields(parser: LineParser, model: type[Spec]) -> None:
-    """An option for each field of the model, with dashes or underscores."""
+    """Add an option for each field of the model; its name may have dashes or underscores."""
     for name, field in model.model_fields.items():
         help_text = (field.description or "").replace("%", "%%")
         names = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
@@ -61,7 +63,7 @@ def add_fields(parser: LineParser, model: type[Spec]) -> None:
 
 
 class _Once(argparse.Action):
-    """argparse keeps the last of several; which of them counts would be a guess."""
+    """Refuse an option that is given twice. argparse would silently use the last one."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         if getattr(namespace, self.dest) is not None:
@@ -77,20 +79,23 @@ def _parser() -> LineParser:
         required=True,
         action=_Once,
         metavar="FILE",
-        help="where to; - is standard output",
+        help="the file to write; - is standard output",
     )
     parser.add_argument(
         "--format",
         action=_Once,
         metavar="FORMAT",
-        help=f"{', '.join(FORMATS)}; by default what FILE ends in, or npy",
+        help=f"{', '.join(FORMATS)}; by default from the suffix of FILE, or npy",
     )
     add_fields(parser, Spec)
     return parser
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """`--low -2e-5` as `--low=-2e-5`: argparse takes most negative values for options."""
+    """The arguments with `--low -2e-5` joined to `--low=-2e-5`.
+
+    argparse takes most negative numbers for options.
+    """
     joined: list[str] = []
     for argument in arguments:
         if _NEGATIVE.match(argument) and joined and joined[-1].startswith("--"):

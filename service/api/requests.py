@@ -1,0 +1,65 @@
+"""Reading requests: JSON bodies, and the rejection of query fields where a path takes none."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from service.fields.faults import Fault, refusal
+from service.fields.query import split_query
+
+MOST_BODY_BYTES = 64 * 1024
+"""Many times the size of the longest possible spec."""
+
+
+def refuse_fields(request: Request, hint: str) -> None:
+    """Check that the query is empty.
+
+    Raises UnreadableError (`unknown_field`) with a problem for each field; `hint` says what to do
+    instead.
+    """
+    fields, faults = split_query(request.scope["query_string"])
+    unread = [(field, Fault("unknown_field", "no field is read here", hint)) for field, _ in fields]
+    if unread or faults:
+        raise refusal([*unread, *faults])
+
+
+async def json_body(request: Request) -> bytes:
+    """The body of a request without a query.
+
+    The query and the headers are checked before the body is read. So a client that sends
+    `Expect: 100-continue` gets a refusal before it sends the body (RFC 9110, section 10.1.1).
+
+    Raises UnreadableError for fields in the query; HTTPException 413 for more than
+    MOST_BODY_BYTES, and 415 for a media type other than JSON or for a content coding.
+    """
+    refuse_fields(request, "put it into the body")
+    if int(request.headers.get("content-length", "0")) > MOST_BODY_BYTES:
+        raise _too_large()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        # A 415 for a content coding names those that would do (RFC 9110, section 12.5.3).
+        headers = {"Accept-Encoding": "identity"}
+        raise HTTPException(415, "the body has a Content-Encoding; send it without one", headers)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        message = f"the Content-Type is {media_type or 'missing'}; it must be application/json"
+        raise HTTPException(415, message)
+    return await _read(request)
+
+
+async def _read(request: Request) -> bytes:
+    """The body; stops reading as soon as it is too large."""
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BODY_BYTES:
+                raise _too_large()
+    except ClientDisconnect:
+        # The client is gone and gets no answer. An exception that is not an HTTPException would
+        # be logged as an error of the server.
+        raise HTTPException(400, "the client left before the body ended") from None
+    return bytes(body)
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"the body has more than {MOST_BODY_BYTES} bytes")

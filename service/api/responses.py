@@ -1,0 +1,75 @@
+"""JSON responses, entity tags and conditional requests (RFC 9110, section 13)."""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+# RFC 9110, section 8.8.3: `W/` marks a weak tag; the quotes belong to the tag.
+_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_DIGEST_CHARACTERS = 32
+
+
+def json_response(body: bytes, headers: Mapping[str, str]) -> Response:
+    """A response with JSON bytes and these headers."""
+    fixed = {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}
+    return Response(body, headers=fixed | dict(headers))
+
+
+def revalidated_json(
+    request: Request, body: bytes, location: Mapping[str, str] | None = None
+) -> Response:
+    """A response with JSON bytes, or 304 if the client has them.
+
+    Caches must revalidate it before each use, since any release may change it. Raises
+    HTTPException 412 as `not_modified` does.
+    """
+    tag = entity_tag(body)
+    headers = {"ETag": tag, "Cache-Control": "no-cache"} | dict(location or {})
+    return not_modified(request, tag, headers) or json_response(body, headers)
+
+
+def entity_tag(content: bytes) -> str:
+    """A strong entity tag: the quoted first half of the SHA-256 of these bytes.
+
+    The bytes are the representation, or a text that determines it (RFC 9110, section 8.8.3).
+    """
+    return f'"{sha256(content).hexdigest()[:_DIGEST_CHARACTERS]}"'
+
+
+def not_modified(request: Request, tag: str, headers: Mapping[str, str]) -> Response | None:
+    """The 304 response if the client has the representation with this tag, else None.
+
+    `headers` are those that a 304 repeats (RFC 9110, section 15.4.5). Raises HTTPException 412 if
+    the request has an If-Match that does not list the tag. If-Match is evaluated before
+    If-None-Match (section 13.2.2).
+    """
+    if_match = _list_field(request, "if-match")
+    if if_match is not None and not _lists(if_match, tag, weak_comparison=False):
+        raise HTTPException(412, f"the current ETag is {tag}; If-Match does not list it")
+    if_none_match = _list_field(request, "if-none-match")
+    if if_none_match is not None and _lists(if_none_match, tag, weak_comparison=True):
+        return Response(status_code=304, headers=headers)
+    return None
+
+
+def _list_field(request: Request, name: str) -> str | None:
+    """The value of a list field, its lines joined by commas (RFC 9110, section 5.3)."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
+def _lists(value: str, tag: str, *, weak_comparison: bool) -> bool:
+    """Whether a list of entity tags contains `tag`, which is strong; `*` contains every tag.
+
+    A weak tag in the list equals a strong one by weak comparison only (RFC 9110, section 8.8.3.2).
+    """
+    if value.strip() == "*":
+        return True
+    return any(
+        opaque == tag and (weak_comparison or not weak)
+        for weak, opaque in _ENTITY_TAG.findall(value)
+    )

@@ -1,0 +1,148 @@
+"""The commands `schemes`, `activations`, `layers` and `dtypes`, which print tables."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service import listings
+from service.cli.files import printed
+from service.cli.parser import REFUSED, LineParser, complain_of
+from service.cli.report import cited
+from service.errors import FaninError
+from service.initializers.activations import ACTIVATIONS, Activation
+from service.initializers.layers import FRAMEWORKS, LAYERS
+from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
+from service.stream.precision import PRECISIONS
+from service.wire.dtypes import DTYPES
+from service.wire.formats import FORMATS
+from service.wire.json_text import json_bytes
+
+_ABSENT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class ListingCommand:
+    """A command: its description, and its table as records for JSON and as text."""
+
+    description: str
+    records: Callable[[], dict[str, Any]]
+    text: Callable[[], str]
+
+
+def print_listing(name: str, arguments: list[str]) -> int:
+    """Print the table `name`, or the scheme that the arguments name; return the exit status."""
+    command = COMMANDS[name]
+    parser = LineParser(name, command.description)
+    if name == "schemes":
+        parser.add_argument("scheme", nargs="?", metavar="NAME", help="the scheme to describe")
+    parser.add_argument("--json", action="store_true", help="print JSON, the same as over HTTP")
+    options = parser.parse_args(arguments)
+    if getattr(options, "scheme", None) is not None:
+        return _print_scheme(options.scheme, as_json=options.json)
+    return printed(json_bytes(command.records()) if options.json else command.text().encode())
+
+
+def _print_scheme(name: str, *, as_json: bool) -> int:
+    try:
+        record = listings.scheme(name)
+        content = json_bytes(record) if as_json else _scheme_text(find_scheme(name)).encode()
+    except FaninError as error:
+        complain_of(error.problems)
+        return REFUSED
+    return printed(content)
+
+
+def _schemes() -> str:
+    """Every scheme with its aliases and its default mode, and the schemes of `auto`."""
+    head = ("SCHEME", "ALSO", "MODE", "WHAT")
+    rows = [
+        (each.name, _words(each.aliases), each.mode or _ABSENT, each.summary)
+        for each in SCHEMES.values()
+    ]
+    return f"{_columns(head, rows)}\n{_auto()}"
+
+
+def _scheme_text(record: Scheme) -> str:
+    """One scheme with its formula, options and papers."""
+    facts = {
+        "formula": record.formula,
+        "also": _words(record.aliases),
+        "mode": record.mode or _ABSENT,
+        "distribution": _words(record.distributions or (record.distribution,)),
+        "options": _words(_options(record)),
+    }
+    rows = [*facts.items()]
+    rows += [("paper", cited(paper)) for paper in record.references]
+    return f"{record.name}: {record.summary}\n\n{_columns((), rows)}"
+
+
+def _activations() -> str:
+    """Every activation with its gains, the slope that they hold for, and the scheme of `auto`."""
+    head = ("ACTIVATION", "ALSO", "AUTO", "GAIN", "BACKWARD", "PYTORCH", "SLOPE", "FORMULA")
+    auto = listings.schemes()[AUTO]["activations"]
+    return _columns(head, [_activation(each, auto[each.name]) for each in ACTIVATIONS.values()])
+
+
+def _layers() -> str:
+    """Every layer with its letters in each framework, and the meaning of the letters."""
+    rows = [
+        (each.name, *(each.letters.get(framework, _ABSENT) for framework in FRAMEWORKS))
+        for each in LAYERS.values()
+    ]
+    letters = listings.layers()["letters"]
+    return f"{_columns(('LAYER', *FRAMEWORKS), rows)}\n{_columns((), letters.items())}"
+
+
+def _dtypes() -> str:
+    """Every element type with its precision, and the formats that carry it."""
+    head = ("DTYPE", "BYTES", "SIGNIFICAND", "LARGEST", "FORMATS")
+    rows = [
+        (
+            name,
+            str(dtype.itemsize),
+            f"{PRECISIONS[name].significand} bits",
+            f"{PRECISIONS[name].largest:.6g}",
+            _words(each.name for each in FORMATS.values() if name in each.dtypes),
+        )
+        for name, dtype in DTYPES.items()
+    ]
+    return _columns(head, rows)
+
+
+def _activation(record: Activation, auto: str) -> tuple[str, ...]:
+    gains = (record.gain, record.backward_gain, record.pytorch_gain, record.slope)
+    numbers = (_ABSENT if gain is None else f"{gain:.6g}" for gain in gains)
+    return record.name, _words(record.aliases), auto, *numbers, record.formula
+
+
+def _options(record: Scheme) -> Iterable[str]:
+    return (f"--{field.replace('_', '-')}" for field in record.fields)
+
+
+def _auto() -> str:
+    """The scheme of `auto` for each layer that determines it, and where the others are listed."""
+    by_layer = listings.schemes()[AUTO]["layers"]
+    return (
+        f"For these layers {AUTO} is\n{_columns((), by_layer.items())}"
+        f"For all other layers {AUTO} depends on the activation:\n"
+        "`python -m service activations` lists it.\n"
+    )
+
+
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(words) or _ABSENT
+
+
+def _columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lines of cells, each column as wide as its widest cell."""
+    lines = [head, *rows] if head else list(rows)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
+
+
+COMMANDS = {
+    "schemes": ListingCommand("List the schemes.", listings.schemes, _schemes),
+    "activations": ListingCommand("List the activations.", listings.activations, _activations),
+    "layers": ListingCommand("List the layers.", listings.layers, _layers),
+    "dtypes": ListingCommand("List the element types.", listings.dtypes, _dtypes),
+}
