@@ -10,13 +10,13 @@ import pytest
 import service
 from service.__main__ import main
 from service.cli.hints import shell_hint
+from service.dtypes import DTYPES
 from service.errors import FaninError, Problem
 from service.fields import parse_query
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
 from service.plan.issuing import issue
-from service.wire.dtypes import DTYPES
 from tests.api.hostile_cases import QUERIES, SHAPES, WORDS
 from tests.application import ask, serving
 from tests.process import run

@@ -13,6 +13,7 @@ from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, document_operation, reference
 from service.api.reasons import REASONS, Reason
 from service.api.routing import PlainRoute
+from service.dtypes import DTYPES, Dtype
 from service.fields import Spec
 from service.fields.types import ORDERS
 from service.initializers.activations import Activation
@@ -22,7 +23,6 @@ from service.plan import Facts, PlanWarning
 from service.plan.rounded import Rounded
 from service.stream.edition import EDITION
 from service.stream.precision import Precision
-from service.wire.dtypes import DTYPES, Dtype
 from service.wire.formats import FORMATS
 from service.wire.json_text import json_bytes
 

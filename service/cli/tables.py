@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from service import listings
 from service.cli.report import cited
+from service.dtypes import DTYPES
 from service.initializers.activations import ACTIVATIONS, Activation
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES, Scheme
 from service.stream.precision import PRECISIONS
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
 
 _ABSENT = "-"

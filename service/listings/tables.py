@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from service.dtypes import DTYPES
 from service.errors import Problem, UnreadableError
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
@@ -12,7 +13,6 @@ from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
 from service.listings.scheme_schema import scheme_schema
 from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
 
 _LETTER_MEANINGS = {

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
 from service.fields.axes import MOST_ELEMENTS
@@ -16,7 +17,6 @@ from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning, name_warnings
 from service.stream.draws import Draw
 from service.stream.lattice import Lattice
-from service.wire.dtypes import DTYPES
 
 
 @dataclass(frozen=True, slots=True)

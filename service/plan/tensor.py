@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
 
+from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
 from service.plan.drawing import NOTHING, Drawing, constant, normal, uniform
@@ -15,7 +16,6 @@ from service.plan.reach import refuse_out_of_reach
 from service.plan.recipe import Recipe, recipe_of
 from service.plan.truncating import truncated_normal
 from service.stream.draws import Constant
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS, refuse_pair
 
 _DRAWINGS: dict[str, Callable[[Spec, Recipe], Drawing]] = {

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from service.stream.address import Address
 from service.stream.draws import Draw
 from service.stream.kernels.boxes import Sheet, scatter
-from service.stream.kernels.recipe import Recipe, recipe
+from service.stream.kernels.memory import new_scratch
+from service.stream.kernels.parameters import KernelParameters, kernel_parameters
 from service.stream.kernels.run import run
-from service.stream.kernels.scratch import new_scratch
 from service.stream.lattice import Lattice
 
 Bytes = npt.NDArray[np.uint8]
@@ -31,13 +31,13 @@ _memory = _Memory()
 class Filler:
     """The values of one tensor, ready to be written from any position on."""
 
-    recipe: Recipe
+    parameters: KernelParameters
     lattice: Lattice
 
     @property
     def itemsize(self) -> int:
         """Bytes of an element."""
-        return self.recipe.itemsize
+        return self.parameters.itemsize
 
     def fill(self, start: int, stop: int, out: Bytes) -> None:
         """Write written positions start ... stop - 1 to `out`, (stop - start) itemsize bytes.
@@ -46,7 +46,7 @@ class Filler:
         fill parts of the same tensor at once.
         """
         if self.lattice.strides == (1,):
-            run(self.recipe, self.lattice.offset + start, _memory.scratch, out)
+            run(self.parameters, self.lattice.offset + start, _memory.scratch, out)
             return
         done = 0
         for box in self.lattice.boxes(start, stop):
@@ -56,15 +56,15 @@ class Filler:
 
     def _fill_box(self, box: Lattice, out: Bytes) -> None:
         if not box.extents or box.strides == (1,):
-            run(self.recipe, box.offset, _memory.scratch, out)
+            run(self.parameters, box.offset, _memory.scratch, out)
         else:
             sheet, axes = _sheet(box)
-            scatter(self.recipe, box.offset, sheet, axes, _memory.scratch, out)
+            scatter(self.parameters, box.offset, sheet, axes, _memory.scratch, out)
 
 
 def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler:
     """Prepare the tensor with these draws, dtype, random words and layout."""
-    return Filler(recipe(draw, dtype, address), lattice.merged())
+    return Filler(kernel_parameters(draw, dtype, address), lattice.merged())
 
 
 def _sheet(box: Lattice) -> tuple[Sheet, npt.NDArray[np.int64]]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.dtypes import DTYPES, Dtype
 from service.errors import ImpossibleError, Problem
 from service.wire import npy, safetensors
-from service.wire.dtypes import DTYPES, Dtype
 
 Head = Callable[[Dtype, tuple[int, ...], bool, str], bytes]
 """(dtype, shape, fortran, name) to the bytes before the values."""

@@ -5,7 +5,7 @@ Always format version 1.0: its 65,535 bytes hold thousands of axes, and NumPy ha
 
 from struct import pack
 
-from service.wire.dtypes import Dtype
+from service.dtypes import Dtype
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _ALIGNMENT = 64

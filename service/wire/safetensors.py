@@ -7,8 +7,8 @@ import json
 from math import prod
 from struct import pack
 
+from service.dtypes import Dtype
 from service.errors import ImpossibleError, Problem
-from service.wire.dtypes import Dtype
 
 _RESERVED_KEY = "__metadata__"
 _ALIGNMENT = 8

@@ -16,8 +16,8 @@ from service.plan import plan
 from service.stream import literals
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "stream-v1.md").read_text(encoding="utf-8")
-STRUCTURAL = {"PURPOSE_VALUES", "PURPOSE_LOW_WORDS", "PURPOSE_SHIFT", "PHILOX_ROUNDS", "NARROW"}
-"""Small integers that the page says in words, and rounding, which it defines by its result."""
+STRUCTURAL = {"PURPOSE_VALUES", "PURPOSE_LOW_WORDS", "PURPOSE_SHIFT", "PHILOX_ROUNDS"}
+"""Small integers that the page says in words."""
 
 
 def floats_of_the_page() -> set[float]:

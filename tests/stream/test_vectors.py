@@ -13,7 +13,7 @@ from service.stream.address import Address, stream_of
 from service.stream.draws import Draw
 from service.stream.fill import filler
 from service.stream.kernels.evaluate import transform32, transform64
-from service.stream.kernels.recipe import recipe
+from service.stream.kernels.parameters import kernel_parameters
 from service.stream.lattice import Lattice
 from service.stream.reference.values import element_bytes, values32, values64
 from tests.stream.vectors import cases, document, draw_of
@@ -74,7 +74,7 @@ def test_edge_words_become_the_vectors_values(case: dict[str, Any]) -> None:
 def kernel_values(draw: Draw, words: Any, wide: bool) -> list[list[int]]:
     """The bits of the values in either arrangement: in the order of the stream, and as rows."""
     found = []
-    made = recipe(draw, "float64" if wide else "float32", Address(0, 0))
+    made = kernel_parameters(draw, "float64" if wide else "float32", Address(0, 0))
     unbounded = made._replace(bounds=np.array([-np.inf, np.inf]))
     for in_rows in (False, True):
         arranged = np.ascontiguousarray(words.T if in_rows else words).reshape(-1)

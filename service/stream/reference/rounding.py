@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from service.stream import literals
+from service.stream.precision import NARROW, PRECISIONS
 from service.stream.reference.arrays import Float32, Float64
 
 
@@ -35,14 +35,14 @@ def narrowed(values: Float32, dtype: str) -> bytes:
     exponent. A subnormal one is the integer left over when a float32 whose last place equals
     the smallest subnormal is added and its bits are taken away again.
     """
-    dropped, rebias, least_normal, anchor = (np.int64(n) for n in literals.NARROW[dtype])
+    dropped, rebias, least_normal, anchor = (np.int64(n) for n in NARROW[dtype])
     bits = values.view(np.uint32).astype(np.int64)
     sign, magnitude = bits >> 31, bits & 0x7FFFFFFF
     tie = (magnitude >> dropped) & 1
     normal = (magnitude + (1 << (dropped - 1)) - 1 + tie - rebias) >> dropped
     anchored = np.abs(values) + np.array(anchor, np.uint32).view(np.float32)
     subnormal = anchored.view(np.uint32).astype(np.int64) - anchor
-    width = 8 if dtype.startswith("float8") else 16
+    width = 8 * PRECISIONS[dtype].itemsize
     code = np.where(magnitude < least_normal, subnormal, normal) | (sign << (width - 1))
     codes: npt.NDArray[np.integer] = code.astype("<u1" if width == 8 else "<u2")
     return codes.tobytes()
