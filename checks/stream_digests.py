@@ -44,6 +44,7 @@ DRAWS: dict[str, Draw] = {
 }
 LATTICES = {
     "run": Lattice(2**34 - 5, (20_001,), (1,)),
+    "rows": Lattice(2, (60, 333), (1000, 1)),
     "transposed": Lattice(3, (130, 140), (1, 130)),
     "kernel": Lattice(0, (3, 3, 44, 44), (3, 1, 9, 396)),
     "slice": Lattice(2**40 + 1, (7, 11, 207), (100_003, 9001, 2)),

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from checks import write_vectors
 from service.dtypes import DTYPES, Dtype
 from service.plan.drafts import is_draft
 from service.stream.precision import NARROW, PRECISIONS
@@ -47,6 +48,13 @@ def test_npy_descr_is_the_word_numpy_would_write(dtype: Dtype) -> None:
 def test_a_draft_is_one_everywhere(dtype: Dtype) -> None:
     """The row says the same as the list of drafts."""
     assert (dtype.draft is not None) == is_draft("dtype", dtype.name)
+
+
+def test_every_frozen_dtype_has_golden_vectors() -> None:
+    """Drafts have none, because their bytes may change."""
+    assert set(write_vectors.dtypes()) == {
+        dtype.name for dtype in DTYPES.values() if dtype.draft is None
+    }
 
 
 def test_the_numbers_that_round_are_those_of_the_page() -> None:

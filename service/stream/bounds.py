@@ -3,7 +3,9 @@
 from math import inf
 
 from service.stream.draws import (
+    Constant,
     Draw,
+    Normal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -30,5 +32,5 @@ def outermost(draw: Draw, dtype: str) -> tuple[float, float]:
             | TruncatedNormalBetween(low=low, high=high)
         ):
             return at_least(low, precision), at_most(high, precision)
-        case _:
+        case Constant() | Normal():
             return -inf, inf
