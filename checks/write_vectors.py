@@ -168,7 +168,7 @@ def run_cases(added: tuple[Addition, ...] = ADDED) -> list[dict[str, Any]]:
 
 
 def cases_of_bounds() -> list[dict[str, Any]]:
-    """Bounds between the numbers of a dtype, in float32 and what is rounded from it."""
+    """Bounds between the numbers of a dtype, in float32 and in each dtype rounded from it."""
     narrower = [dtype for dtype in FIRST_DTYPES if dtype != "float64"]
     found = [
         run_case(draw, dtype, SEEDS[1], NAMES[1], 1, LONG_COUNT)

@@ -1,4 +1,4 @@
-"""Every constant of stream version 1, bit for bit: what both implementations share, and all of it.
+"""Every constant of stream version 1, bit for bit. Reference and kernels share these alone.
 
 Names follow docs/stream-v1.md. Polynomial coefficients are listed from the constant term up.
 """

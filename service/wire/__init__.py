@@ -1,4 +1,5 @@
-"""Byte layouts: what stands before a tensor's values, and how the result is called.
+"""File formats: the bytes before a tensor's values, and the name of the file.
 
-Knows no scheme, no HTTP and no NumPy; NumPy and the safetensors library judge it in the tests.
+This package imports neither schemes nor NumPy. The tests compare it with what NumPy and the
+safetensors library write.
 """

@@ -10,17 +10,17 @@ from tests.stream.casting import NARROW, TYPES
 
 
 def every_number(dtype: str) -> npt.NDArray[np.float64]:
-    """All finite numbers of a narrow dtype, from all of its codes; 0 once."""
+    """All finite numbers of a narrow dtype, from all of its bit patterns; 0 once."""
     itemsize = PRECISIONS[dtype].itemsize
-    codes = np.arange(256**itemsize).astype(f"u{itemsize}")
-    with np.errstate(invalid="ignore"):  # the codes of signalling NaNs
-        numbers = codes.view(TYPES[dtype]).astype(np.float64)
+    patterns = np.arange(256**itemsize).astype(f"u{itemsize}")
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        numbers = patterns.view(TYPES[dtype]).astype(np.float64)
     return np.unique(numbers[np.isfinite(numbers)])
 
 
 @pytest.mark.parametrize("dtype", NARROW)
 def test_cells_hold_every_number(dtype: str) -> None:
-    """Between the outermost finite numbers there are those that the codes have, in order."""
+    """Between the outermost finite numbers there are those that the bit patterns have, in order."""
     largest = PRECISIONS[dtype].largest
     numbers, ways = cells(-largest, largest, dtype)
     assert numbers.tolist() == every_number(dtype).tolist()

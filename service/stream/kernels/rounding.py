@@ -63,9 +63,10 @@ def narrow(values, narrowing, sign_shift, encoded):
     values float32, shape (n,) or longer; narrowing int32, shape (4,); sign_shift int32, from the
     sign of float32 down to that of the dtype; encoded uint16 or uint8, shape (n,).
 
-    A normal result drops bits of the magnitude's pattern and rebiases the exponent. A subnormal
-    one is what is left when a float32 whose last place is the smallest subnormal is added and its
-    pattern is subtracted again: that sum is rounded to a multiple of it, ties to even.
+    A normal result drops bits of the magnitude's pattern and rebiases the exponent. For a
+    subnormal one, a float32 is added whose last place is worth the smallest subnormal number of the
+    dtype. The sum is rounded to a multiple of that number, ties to even, and the multiple is the
+    difference of the two patterns.
     """
     dropped, rebias, least_normal, anchor = narrowing[0], narrowing[1], narrowing[2], narrowing[3]
     # Each operation is cast back to int32, since Numba makes int64 of int32 - int32.

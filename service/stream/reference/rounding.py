@@ -1,4 +1,4 @@
-"""The last step: into the bounds, then one rounding to the dtype, as little-endian bytes."""
+"""The last step (docs/stream-v1.md, section 3): into the bounds, then one rounding to the dtype."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,19 +8,19 @@ from service.stream.reference.arrays import Float32, Float64
 
 
 def clamped32(values: Float32, low: float, high: float) -> Float32:
-    """v, or the bound it passes; the bounds are float32 numbers (service.stream.bounds)."""
+    """Each value, or the bound that it is beyond; low and high are exact in float32."""
     raised = np.where(values < np.float32(low), np.float32(low), values)
     return np.where(raised > np.float32(high), np.float32(high), raised)
 
 
 def clamped64(values: Float64, low: float, high: float) -> Float64:
-    """v, or the bound it passes."""
+    """Each value, or the bound that it is beyond."""
     raised = np.where(values < np.float64(low), np.float64(low), values)
     return np.where(raised > np.float64(high), np.float64(high), raised)
 
 
 def encoded(values: Float32 | Float64, dtype: str) -> bytes:
-    """Return the values as bytes of the dtype, rounded to nearest, ties to even."""
+    """Return the values as little-endian bytes of the dtype, rounded to nearest, ties to even."""
     if dtype == "float64":
         return values.astype("<f8").tobytes()
     if dtype == "float32":
@@ -43,6 +43,6 @@ def narrowed(values: Float32, dtype: str) -> bytes:
     anchored = np.abs(values) + np.array(anchor, np.uint32).view(np.float32)
     subnormal = anchored.view(np.uint32).astype(np.int64) - anchor
     width = 8 * PRECISIONS[dtype].itemsize
-    code = np.where(magnitude < least_normal, subnormal, normal) | (sign << (width - 1))
-    codes: npt.NDArray[np.integer] = code.astype("<u1" if width == 8 else "<u2")
-    return codes.tobytes()
+    pattern = np.where(magnitude < least_normal, subnormal, normal) | (sign << (width - 1))
+    encoded_values: npt.NDArray[np.integer] = pattern.astype("<u1" if width == 8 else "<u2")
+    return encoded_values.tobytes()
