@@ -1,4 +1,4 @@
-"""The rule of golden files: an entry that stands in one never changes, and further ones follow.
+"""The rule of golden files: an entry never changes, and new ones are added behind the last.
 
 The entries of a file are those of its sections: items of a list, members of an object, or the one
 text that a section may be.
@@ -30,7 +30,7 @@ def _entries(content: Any) -> dict[str, Any]:
 
 
 def write(path: Path, new: Document) -> None:
-    """Write `new` to `path`; ends the process instead if that would change what stands there."""
+    """Write `new` to `path`, or end the process if an entry there would change."""
     if path.exists():
         old = json.loads(path.read_text(encoding="utf-8"))
         if faults := rewritten(old, new):

@@ -18,7 +18,7 @@ from service.initializers.layouts import LETTERS, REPEATABLE, layer_of_letters
 from service.initializers.schemes import SCHEMES, find_scheme
 from service.plan.drafts import is_draft
 from service.stream import literals
-from service.stream.precision import PRECISIONS
+from service.stream.precision import NARROW, PRECISIONS
 from service.wire.formats import FORMATS
 
 Table = dict[str, Any]
@@ -28,7 +28,10 @@ def tables() -> dict[str, Table | list[Any]]:
     """Every table under its name. Entries are added to one and never change; no draft is in any."""
     activations, schemes = _frozen("activation", ACTIVATIONS), _frozen("scheme", SCHEMES)
     return {
-        "literals": dict(_literals()),
+        "literals": {
+            **dict(_literals()),
+            **{f"NARROW {name}": _hex(NARROW[name]) for name in sorted(_frozen("dtype", NARROW))},
+        },
         "precisions": {name: _record(PRECISIONS[name]) for name in _frozen("dtype", PRECISIONS)},
         "activations": {name: _numbers(ACTIVATIONS[name]) for name in activations},
         "activation names": _names(ACTIVATIONS, activations, find_activation),
@@ -69,13 +72,9 @@ def told(value: Any) -> Any:
 
 
 def _literals() -> Iterator[tuple[str, Any]]:
-    """Every constant of the stream, words in hexadecimal too; of a table each row."""
+    """Every constant of the stream, words in hexadecimal too."""
     for name, value in vars(literals).items():
-        if not name.isupper():
-            continue
-        if isinstance(value, dict):
-            yield from ((f"{name} {key}", _hex(row)) for key, row in value.items())
-        else:
+        if name.isupper():
             yield name, _hex(value)
 
 

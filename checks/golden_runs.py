@@ -1,4 +1,4 @@
-"""Ask a running service for the golden runs, and compare the SHA-256 of each.
+"""Request the golden runs from a running service and compare the SHA-256 of each.
 
 python -m checks.golden_runs http://127.0.0.1:8000
 """
@@ -22,8 +22,8 @@ SCHEMES = {
 }
 PARAMETERS = ("value", "mean", "std", "low", "high")
 BEYOND_URLS = (("std", 1e-6), ("mean", 0.1))
-"""Draws whose runs no URL has, or not all: only zeros in float8, which is refused; and bounds
-whose distance in sigma is exact in the vector but not from the decimals of mean, std and bounds."""
+"""Constants of draws that no URL can request. With std 1e-6 every value is 0 in float8, which is
+refused. With mean 0.1 the bounds in sigma, computed from decimals, are not exactly the vector's."""
 
 
 def askable(case: dict[str, Any]) -> bool:
@@ -33,7 +33,7 @@ def askable(case: dict[str, Any]) -> bool:
 
 
 def target(case: dict[str, Any]) -> str:
-    """The URL of a run, without its origin: the end of a bias that ends where the run does."""
+    """The path and query of a run: the last elements of a bias that ends where the run does."""
     start = int(case["start"])
     stop = start + int(case["count"])
     fields = {

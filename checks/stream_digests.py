@@ -16,6 +16,7 @@ from service.stream.draws import (
     Constant,
     Draw,
     Normal,
+    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -41,9 +42,11 @@ DRAWS: dict[str, Draw] = {
     "truncated between": TruncatedNormalBetween(
         0.0, 1.0, 0.15865525393145707, 0.8399948480369128, 0.0013498980316300933, -1.0, 3.0
     ),
+    "orthogonal": Orthogonal(gain=1.0, rows=40, columns=30, first=0, distance=1200),
 }
 LATTICES = {
     "run": Lattice(2**34 - 5, (20_001,), (1,)),
+    "rows": Lattice(2, (60, 333), (1000, 1)),
     "transposed": Lattice(3, (130, 140), (1, 130)),
     "kernel": Lattice(0, (3, 3, 44, 44), (3, 1, 9, 396)),
     "slice": Lattice(2**40 + 1, (7, 11, 207), (100_003, 9001, 2)),

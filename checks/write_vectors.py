@@ -1,11 +1,12 @@
 """Append to tests/golden/stream-v1.json what the reference computes: `make vectors`.
 
-A vector in it never changes: the script refuses to write a file in which one would. New words and
-runs come after the last ones, in lists of their own.
+A vector in it never changes: the script refuses to write a file in which one would. Once a new
+draw or dtype is frozen, add it at the end of ADDED; its cases follow all others. Drafts have none.
 """
 
 import hashlib
 import itertools
+from collections.abc import Iterable
 from dataclasses import asdict
 from math import sqrt
 from pathlib import Path
@@ -24,7 +25,6 @@ from service.stream.draws import (
     TruncatedNormalBetween,
     UniformBetween,
 )
-from service.stream.precision import PRECISIONS
 from service.stream.reference.values import element_bytes, values32, values64
 
 PATH = Path(__file__).parent.parent / "tests" / "golden" / "stream-v1.json"
@@ -46,7 +46,7 @@ TO_3, FROM_9, ABOVE_12 = map(
     float.fromhex, ("0x1.fe9e21e067a4ap-2", "0x1.0a7afbb1ee633p-63", "0x1.272b313666239p-109")
 )
 
-DRAWS: tuple[Draw, ...] = (
+FIRST_DRAWS: tuple[Draw, ...] = (
     Constant(0.1),
     SymmetricUniform(0.1),
     UniformBetween(-0.25, 1.0),
@@ -62,8 +62,14 @@ DRAWS: tuple[Draw, ...] = (
     TruncatedNormalBetween(0.0, 1.0, 1.0, FROM_9, ABOVE_12, 9.0, 12.0),
     TruncatedNormalBetween(0.0, 1.0, ABOVE_12, FROM_9, 1.0, -12.0, -9.0),
 )
-"""These are complete: seeds, names and starts rotate over them, so one more would move those that
-follow. A draw that comes later gets a list of its own, whose cases stand behind all others."""
+FIRST_DTYPES = ("float32", "float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2")
+"""Draws and dtypes of release 0.1.0. Both are complete: seeds, names and starts rotate over their
+pairs, so one more would move those that follow."""
+
+Addition = Draw | str
+
+ADDED: tuple[Addition, ...] = ()
+"""What was frozen since, in the order in which that happened: a draw, or the name of a dtype."""
 
 BOUNDS_BETWEEN_NUMBERS: tuple[Draw, ...] = (
     SymmetricUniform(sqrt(6 / 1024)),
@@ -115,40 +121,72 @@ def run_case(
     }
 
 
-def run_cases() -> list[dict[str, Any]]:
-    """Every draw in every dtype, float32 and float64 at every start; seeds and names rotate."""
+def draws(added: tuple[Addition, ...] = ADDED) -> list[Draw]:
+    """Every draw that has vectors."""
+    return [*FIRST_DRAWS, *(one for one in added if not isinstance(one, str))]
+
+
+def dtypes(added: tuple[Addition, ...] = ADDED) -> list[str]:
+    """Every dtype that has vectors."""
+    return [*FIRST_DTYPES, *(one for one in added if isinstance(one, str))]
+
+
+def added_pairs(added: tuple[Addition, ...]) -> list[tuple[Draw, str]]:
+    """Each added draw with the dtypes there were before it, each added dtype with the draws.
+
+    So whatever is added next, these pairs keep their places.
+    """
+    found: list[tuple[Draw, str]] = []
+    for place, one in enumerate(added):
+        if isinstance(one, str):
+            found += [(draw, one) for draw in draws(added[:place])]
+        else:
+            found += [(one, dtype) for dtype in dtypes(added[:place])]
+    return found
+
+
+def runs(pairs: Iterable[tuple[Draw, str]]) -> list[dict[str, Any]]:
+    """Two starts of each pair, every start in float32 and float64; seeds and names rotate."""
     seeds, names, firsts = (
         itertools.cycle(SEEDS),
         itertools.cycle(NAMES[:3]),
         itertools.cycle(FIRSTS),
     )
     found = []
-    for draw, dtype in itertools.product(DRAWS, PRECISIONS):
+    for draw, dtype in pairs:
         starts = FIRSTS if dtype in ("float32", "float64") else (next(firsts), next(firsts))
         for first in starts:
             found.append(run_case(draw, dtype, next(seeds), next(names), first))
-    decomposed = [run_case(Normal(0.0, 1.0), dtype, 0, NAMES[3], 0) for dtype in PRECISIONS]
-    return found + decomposed + cases_of_bounds()
+    return found
+
+
+def run_cases(added: tuple[Addition, ...] = ADDED) -> list[dict[str, Any]]:
+    """The runs of release 0.1.0, then those of what was added."""
+    first = runs(itertools.product(FIRST_DRAWS, FIRST_DTYPES))
+    decomposed = [run_case(Normal(0.0, 1.0), dtype, 0, NAMES[3], 0) for dtype in FIRST_DTYPES]
+    return [*first, *decomposed, *cases_of_bounds(), *runs(added_pairs(added))]
 
 
 def cases_of_bounds() -> list[dict[str, Any]]:
-    """Bounds between the numbers of a dtype, in float32 and what is rounded from it."""
-    dtypes = [dtype for dtype in PRECISIONS if dtype != "float64"]
+    """Bounds between the numbers of a dtype, in float32 and in each dtype rounded from it."""
+    narrower = [dtype for dtype in FIRST_DTYPES if dtype != "float64"]
     found = [
         run_case(draw, dtype, SEEDS[1], NAMES[1], 1, LONG_COUNT)
-        for draw, dtype in itertools.product(BOUNDS_BETWEEN_NUMBERS, dtypes)
+        for draw, dtype in itertools.product(BOUNDS_BETWEEN_NUMBERS, narrower)
     ]
     return [*found, run_case(BOUND_OF_ZERO, "float32", SEEDS[1], NAMES[1], 0)]
 
 
-def word_cases() -> list[dict[str, Any]]:
+def word_cases(added: tuple[Addition, ...] = ADDED) -> list[dict[str, Any]]:
     """Blocks of edge words to values, every edge as first and as second word of a pair."""
     turned = [EDGES[(i * 7 + 5) % len(EDGES)] for i in range(len(EDGES))]
     pairs = np.array([list(EDGES), turned, turned[::-1], list(EDGES)[::-1]], np.uint32).T
     pairs = np.ascontiguousarray(pairs)
     wide = pairs.astype(np.uint64) << np.uint64(32) | pairs[::-1]
     found = []
-    for draw in DRAWS[1:]:
+    for draw in draws(added):
+        if isinstance(draw, Constant):
+            continue  # of no words
         single, double = values32(draw, pairs).tobytes(), values64(draw, wide).tobytes()
         for dtype, words, data in (("float32", pairs, single), ("float64", wide, double)):
             found.append(
@@ -163,13 +201,14 @@ def word_cases() -> list[dict[str, Any]]:
     return found
 
 
-def document() -> dict[str, Any]:
+def document(added: tuple[Addition, ...] = ADDED) -> dict[str, Any]:
+    """The whole file."""
     return {
         "stream": 1,
         "status": "frozen from release 0.1.0 on",
         "about": "docs/stream-v1.md; constants are hexadecimal floats, values hexadecimal bits",
-        "word_cases": word_cases(),
-        "cases": run_cases(),
+        "word_cases": word_cases(added),
+        "cases": run_cases(added),
     }
 
 

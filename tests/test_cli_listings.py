@@ -11,13 +11,13 @@ import pytest
 from service.__main__ import main
 from service.api.problems import respond
 from service.cli.parser import LISTING_COMMANDS, complain_of, with_options
+from service.dtypes import DTYPES
 from service.errors import FaninError, Listing, Problem
 from service.fields import parse_query
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES
 from service.plan import seeded_plan
-from service.wire.dtypes import DTYPES
 from tests.api.hostile_cases import QUERIES, SHAPES, WORDS
 from tests.application import ask, serving
 from tests.process import run

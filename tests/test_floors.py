@@ -39,6 +39,8 @@ def test_the_floors_hold() -> None:
     ("module", "line", "broken"),
     [
         ("errors", "import service.stream", FLOORS),
+        ("errors", "import service.dtypes", FLOORS),
+        ("dtypes", "import service.stream", FLOORS),
         ("wire", "import service.plan", FLOORS),
         ("wire", "import service.stream", FLOORS),
         ("stream", "import service.initializers", FLOORS),
@@ -49,6 +51,7 @@ def test_the_floors_hold() -> None:
         ("plan", "from starlette import status", WEB),
         ("chunks", "import uvicorn", WEB),
         ("initializers", "import pydantic", MODELS),
+        ("dtypes", "import pydantic", MODELS),
     ],
 )
 def test_a_wrong_import_is_found(tmp_path: Path, module: str, line: str, broken: str) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.dtypes import DTYPES
 from service.errors import FaninError, Problem, UnreadableError
 from service.fields import FIELDS, parse_json, parse_query
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
 from tests.fields import test_json as field_json
 from tests.fields import test_refusals as field_refusals

@@ -10,12 +10,12 @@ from checks.write_reference import PATH, page, statuses_of_reasons
 from service.api.app import create_app
 from service.api.headers import FACTS
 from service.api.reasons import REASONS
+from service.dtypes import DTYPES
 from service.fields import FIELDS
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
 from service.settings import Settings, variable
-from service.wire.dtypes import DTYPES
 from tests.application import ask, serving
 from tests.server import Address
 

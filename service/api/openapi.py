@@ -13,6 +13,7 @@ from service.api.operations import PROBLEM_TYPE, document_operation, reference
 from service.api.reasons import REASONS, Reason
 from service.api.responses import revalidated_json
 from service.api.routing import PlainRoute
+from service.dtypes import DTYPES, Dtype
 from service.fields import Spec
 from service.fields.types import ORDERS
 from service.initializers.activations import Activation
@@ -24,7 +25,6 @@ from service.plan.certificate import FACTS_OF_A_BLOCK
 from service.plan.rounded import Rounded
 from service.stream.edition import EDITION
 from service.stream.precision import Precision
-from service.wire.dtypes import DTYPES, Dtype
 from service.wire.formats import FORMATS
 from service.wire.json_text import json_bytes
 

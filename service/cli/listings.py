@@ -8,12 +8,12 @@ from service import listings
 from service.cli.files import printed
 from service.cli.parser import REFUSED, LineParser, complain_of
 from service.cli.report import cited
+from service.dtypes import DTYPES
 from service.errors import FaninError
 from service.initializers.activations import ACTIVATIONS, Activation
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
 from service.stream.precision import PRECISIONS
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
 from service.wire.json_text import json_bytes
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from service.dtypes import DTYPES
 from service.fields import axes, numbers, schemas
 from service.fields.faults import Fault
 from service.fields.text import read_label, read_name, record_reader, word_reader
@@ -17,7 +18,6 @@ from service.initializers.layers import LAYERS, find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
 from service.initializers.unissued import UNISSUED_DTYPES
 from service.spelling import shortest
-from service.wire.dtypes import DTYPES
 
 DISTRIBUTIONS = tuple(dict.fromkeys(d for s in SCHEMES.values() for d in s.distributions))
 STD_KINDS = ("corrected", "parent")

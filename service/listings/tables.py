@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from service.dtypes import DTYPES
 from service.errors import Problem, UnreadableError
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
@@ -14,7 +15,6 @@ from service.initializers.schemes.record import Access, Preset
 from service.listings.scheme_schema import scheme_schema
 from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
 
 _LETTER_MEANINGS = {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.dtypes import DTYPES
 from service.fields import Spec
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.schemes import SCHEMES
@@ -39,6 +40,7 @@ def _named(field: str, table: Mapping[str, Any]) -> Iterator[Draft]:
 DRAFTS: tuple[Draft, ...] = (
     *_named("scheme", SCHEMES),
     *_named("activation", ACTIVATIONS),
+    *_named("dtype", DTYPES),
     Draft("parts", "list", 1, lambda parts: isinstance(parts, tuple)),
 )
 """Every draft there is: a name, a field, or a form of value."""

@@ -6,6 +6,7 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec, with_seed
 from service.fields.axes import MOST_ELEMENTS
@@ -15,7 +16,6 @@ from service.plan.drafts import Draft, drafts_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning, name_warnings
-from service.wire.dtypes import DTYPES
 from service.wire.json_text import json_bytes
 
 DRAWN_BELOW = 2**53

@@ -6,13 +6,13 @@ It is the same for all spellings of a spec, but for the spec itself.
 from dataclasses import dataclass
 from math import isfinite
 
+from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
 from service.initializers.schemes import Law, Scheme
 from service.plan.extremes import refuse_out_of_range
 from service.plan.laws import BlockLaw, laws_of, scheme_of
 from service.plan.placement import Placement, place
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS, refuse_pair
 
 

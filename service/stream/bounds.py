@@ -1,9 +1,13 @@
-"""The outermost values that a draw's bounds allow, before the values are rounded to their dtype."""
+"""The outermost values that a draw's bounds allow, before values are rounded to their dtype."""
 
 from math import inf
 
 from service.stream.draws import (
+    Constant,
     Draw,
+    IndexFunction,
+    Normal,
+    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -30,5 +34,5 @@ def outermost(draw: Draw, dtype: str) -> tuple[float, float]:
             | TruncatedNormalBetween(low=low, high=high)
         ):
             return at_least(low, precision), at_most(high, precision)
-        case _:
+        case Constant() | Normal() | IndexFunction() | Orthogonal():
             return -inf, inf

@@ -1,4 +1,4 @@
-"""The numbers of a dtype in a range, and the cell of what is rounded to each of them."""
+"""The numbers of a dtype in a range, each with its cell: the reals that are rounded to it."""
 
 from math import frexp, inf, ldexp
 
@@ -14,16 +14,16 @@ Ordinals = npt.NDArray[np.int64]
 def cells(lowest: float, highest: float, dtype: str, least: float = 0.0) -> tuple[Float64, Float64]:
     """Return the dtype's numbers from `lowest` to `highest`, ascending, and the way to each edge.
 
-    Both ends are numbers of the dtype. Of n numbers, 0 being one, there are n - 1 ways: from a
-    number up to where its cell ends and the next one begins. Each is exact.
+    `lowest` and `highest` are numbers of the dtype. A way leads from a number up to the edge, where
+    its cell ends and the next one begins; n numbers have n - 1 ways. Each way is exact.
 
     A real number becomes the nearest float32 first (float64 if that is the dtype) and then the
     nearest number of the dtype. Of two that are as near, it becomes the one with an even last
     bit. So the float32 in the middle between two numbers belongs to the even one, with half of
     the gap to the next float32. In float32 and float64 the edge is the middle itself.
 
-    Numbers of magnitude below `least` are left out, all but 0 and the largest odd one: most
-    numbers of bfloat16 are so small that next to no value is rounded to any of them.
+    Numbers of magnitude below `least` are left out, except 0 and the largest one whose ordinal is
+    odd. Most numbers of bfloat16 are so small that hardly a value is rounded to any of them.
     """
     precision = PRECISIONS[dtype]
     first, last = ordinal(lowest, precision), ordinal(highest, precision)
@@ -42,7 +42,7 @@ def cells(lowest: float, highest: float, dtype: str, least: float = 0.0) -> tupl
 
 
 def ordinal(value: float, precision: Precision) -> int:
-    """Which number of the format `value` is, counted from 0 away from 0: 1 is the least positive.
+    """Which number of the format `value` is: 0 is number 0, the least positive one is number 1.
 
     Its lowest bit is the last bit of the number's significand.
     """
@@ -66,13 +66,16 @@ def spacing(value: float, precision: Precision) -> float:
 
 
 def _exponent(value: float, precision: Precision) -> int:
-    """That of the leading bit; 0 and subnormals have the least one."""
+    """The exponent of the leading bit; of 0 and subnormal numbers, the least exponent."""
     return max(frexp(value)[1] - 1, precision.least_exponent) if value else precision.least_exponent
 
 
 def _numbers(ordinals: Ordinals, precision: Precision) -> Float64:
-    """The inverse of `ordinal`. Above the subnormals the exponent follows the significand's bits,
-    as in float64, but for their width and the exponent's bias."""
+    """The inverse of `ordinal`.
+
+    The ordinal of a normal number is its exponent followed by its fraction, as in the pattern of a
+    float64. Only the width of the fraction and the bias of the exponent differ.
+    """
     sizes = np.abs(ordinals)
     missing_bits = np.int64(53 - precision.significand)
     rebias = np.int64(precision.least_exponent + 1022) << np.int64(52)

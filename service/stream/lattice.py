@@ -1,4 +1,4 @@
-"""Where the elements of a written array sit in the stream, whatever its layout, order or slice."""
+"""Which elements of the stream an array has, for any layout, order and slice."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from math import prod
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """The element number of written position (j0, j1, ...) is offset + j0 s0 + j1 s1 + ...
+    """The element number at position (j0, j1, ...) of the array is offset + j0 s0 + j1 s1 + ...
 
     `extents` and `strides` list the axes as they are written, slowest first; strides count
     elements of the stream. A tensor of no axes has one element, at `offset`.
@@ -50,7 +50,8 @@ class Lattice:
     def boxes(self, start: int, stop: int) -> Iterator["Lattice"]:
         """Cut written positions start ... stop - 1 into boxes, each whole in its lower axes.
 
-        They come in written order, at most two an axis and one more.
+        They come in the order in which they are written. There are at most two for each axis, and
+        one more.
         """
         if start == stop:
             return

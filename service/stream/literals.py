@@ -1,4 +1,4 @@
-"""Every constant of stream version 1, bit for bit: what both implementations share, and all of it.
+"""Every constant of stream version 1, bit for bit. Reference and kernels share these alone.
 
 Names follow docs/stream-v1.md. Polynomial coefficients are listed from the constant term up.
 """
@@ -167,13 +167,3 @@ FAR_UNDER = _floats(
     """
 )
 """D below its leading 1."""
-
-NARROW = {
-    "bfloat16": (16, 0x00000000, 0x00000000, 0x00000000),
-    "float16": (13, 0x38000000, 0x38800000, 0x3F000000),
-    "float8_e4m3fn": (20, 0x3C000000, 0x3C800000, 0x46800000),
-    "float8_e5m2": (21, 0x38000000, 0x38800000, 0x43000000),
-}
-"""Rounding float32 to fewer bits: (bits dropped, what rebiasing the exponent subtracts, the bits
-of the smallest normal number, the bits of the float32 whose last place is the smallest
-subnormal). bfloat16 has float32's exponents, so its subnormals need no case of their own."""

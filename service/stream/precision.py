@@ -1,8 +1,13 @@
-"""The floating-point formats values are issued in, and exact rounding of one number into them."""
+"""What a dtype can hold: the numbers of its format, and exact rounding of one number into it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, copysign, floor, frexp, ldexp
+from typing import NamedTuple
+
+from service.dtypes import DTYPES, Dtype
+
+FLOAT32_BIAS, FLOAT32_FRACTION = 127, 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +24,59 @@ class Precision:
     largest: float
 
 
-PRECISIONS = {
-    "float32": Precision(4, 24, -126, float.fromhex("0x1.fffffep+127")),
-    "float16": Precision(2, 11, -14, 65504.0),
-    "bfloat16": Precision(2, 8, -126, float.fromhex("0x1.fep+127")),
-    "float64": Precision(8, 53, -1022, float.fromhex("0x1.fffffffffffffp+1023")),
-    "float8_e4m3fn": Precision(1, 4, -6, 448.0),
-    "float8_e5m2": Precision(1, 3, -14, 57344.0),
-}
+class Narrowing(NamedTuple):
+    """How float32 is rounded to a dtype of 16 or 8 bits (docs/stream-v1.md, section 3, "Dtype").
+
+    `dropped` is the number of fraction bits that float32 has more. The others are patterns of
+    float32: `rebias` is the difference of the exponents' biases, `least_normal` the smallest
+    normal number of the dtype, and `anchor` the power of two whose last place is worth the
+    smallest subnormal number of the dtype.
+
+    The last three are 0 for a dtype with float32's exponents. Its subnormal numbers are float32's
+    with fewer bits, so they are rounded like all others.
+    """
+
+    dropped: int
+    rebias: int
+    least_normal: int
+    anchor: int
+
+
+def bias_of(dtype: Dtype) -> int:
+    """What is added to the exponent of a normal number before it is stored."""
+    return (1 << (dtype.exponent_bits - 1)) - 1
+
+
+def precision_of(dtype: Dtype) -> Precision:
+    """The numbers of the dtype."""
+    bias, significand = bias_of(dtype), dtype.fraction_bits + 1
+    # Without infinities there is one exponent more, in which all fraction bits set is the NaN.
+    greatest_exponent = bias + 1 if dtype.finite_only else bias
+    largest_significand = (1 << significand) - (2 if dtype.finite_only else 1)
+    largest = ldexp(largest_significand, greatest_exponent - dtype.fraction_bits)
+    return Precision(dtype.itemsize, significand, 1 - bias, largest)
+
+
+def narrowing_of(dtype: Dtype) -> Narrowing:
+    """The rounding of float32 to the dtype, which has at most 16 bits."""
+    dropped, bias = FLOAT32_FRACTION - dtype.fraction_bits, bias_of(dtype)
+    if bias == FLOAT32_BIAS:
+        return Narrowing(dropped, 0, 0, 0)
+    rebias, least_exponent = FLOAT32_BIAS - bias, 1 - bias
+    anchor = FLOAT32_BIAS + least_exponent + dropped
+    return Narrowing(
+        dropped,
+        rebias << FLOAT32_FRACTION,
+        (FLOAT32_BIAS + least_exponent) << FLOAT32_FRACTION,
+        anchor << FLOAT32_FRACTION,
+    )
+
+
+PRECISIONS = {name: precision_of(dtype) for name, dtype in DTYPES.items()}
+"""The numbers of every dtype."""
+
+NARROW = {name: narrowing_of(dtype) for name, dtype in DTYPES.items() if dtype.itemsize <= 2}
+"""The rounding of float32 to every dtype of 16 or 8 bits."""
 
 
 def nearest(value: float, precision: Precision) -> float:

@@ -1,4 +1,5 @@
 """Byte layouts: the file formats, and the header that each puts before a tensor's values.
 
-Knows no scheme, no HTTP and no NumPy; NumPy and the safetensors library judge it in the tests.
+This package imports neither schemes nor NumPy. The tests compare it with what NumPy and the
+safetensors library write.
 """

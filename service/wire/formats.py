@@ -1,14 +1,14 @@
-"""The table of formats: what each is called, what stands before its values, what it can carry."""
+"""The table of formats: name, file suffix, the bytes before the values, dtypes and orders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.dtypes import DTYPES, Dtype
 from service.errors import ImpossibleError, Problem
 from service.wire import npy, safetensors
-from service.wire.dtypes import DTYPES, Dtype
 
 Head = Callable[[Dtype, tuple[int, ...], bool, str], bytes]
-"""(dtype, shape, fortran, name) to the bytes before the values."""
+"""Makes the bytes before the values, of dtype, shape, whether column-major, and name."""
 
 UNNAMED_KEY = "weight"
 """The safetensors key of a tensor without a name: what a layer's main parameter is called."""
@@ -18,8 +18,8 @@ UNNAMED_KEY = "weight"
 class Format:
     """One way to write a tensor; `head` is None where no values are written at all.
 
-    `carries_fortran` says whether values in column-major order can be marked as such, or need
-    no mark.
+    `carries_fortran`: the file can say that its values are in column-major order, or the format
+    leaves it to the reader.
     """
 
     name: str

@@ -1,11 +1,11 @@
-"""The head of a .npy file, byte for byte as NumPy writes it (NumPy docs, `numpy.lib.format`).
+"""The header of a .npy file, byte for byte as NumPy writes it (NumPy docs, `numpy.lib.format`).
 
-Always format version 1.0: its 65,535 bytes hold thousands of axes, and NumPy has at most 64.
+The format version is always 1.0. Its headers have up to 65,535 bytes, enough for thousands of axes.
 """
 
 from struct import pack
 
-from service.wire.dtypes import Dtype
+from service.dtypes import Dtype
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _ALIGNMENT = 64
@@ -33,6 +33,6 @@ def header(dtype: Dtype, shape: tuple[int, ...], fortran_order: bool) -> bytes:
         slowest = shape[-1] if fortran_order else shape[0]
         text += " " * (_GROWTH_DIGITS - len(str(slowest)))
     unpadded = len(_MAGIC) + 2 + len(text) + 1
-    # A head that is already aligned gets a whole further block, as NumPy gives it.
+    # NumPy pads a header that is aligned already by another 64 bytes.
     text += " " * (_ALIGNMENT - unpadded % _ALIGNMENT) + "\n"
     return _MAGIC + pack("<H", len(text)) + text.encode("ascii")

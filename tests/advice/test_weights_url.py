@@ -7,11 +7,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from service.advice.question import NORMALIZATIONS, POSITIONS, RESIDUALS
+from service.dtypes import DTYPES
 from service.errors import FaninError
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
-from service.wire.dtypes import DTYPES
 from tests.advice.asking import asked, fetched
 
 NUMBERS = st.sampled_from(["0", "1", "0.02", "-1", "2", "1e-5", "1e200", "1e-300", "0.005"])

@@ -9,12 +9,12 @@ import pytest
 
 from service.api.problems import LISTING_PATHS, respond
 from service.api.reasons import REASONS
+from service.dtypes import DTYPES
 from service.errors import Listing, Problem
 from service.fields import FIELDS
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
-from service.wire.dtypes import DTYPES
 from tests.application import ask, serving
 from tests.server import Address
 
@@ -110,6 +110,10 @@ def test_a_dtype_tells_its_precision(address: Address) -> None:
     assert record == {
         "name": "bfloat16",
         "status": "frozen",
+        "draft": None,
+        "exponent_bits": 8,
+        "fraction_bits": 7,
+        "finite_only": False,
         "itemsize": 2,
         "npy_descr": None,
         "safetensors_code": "BF16",

@@ -16,12 +16,12 @@ from service.api.readiness import Readiness
 from service.api.routes import weights
 from service.api.streaming import StreamPool
 from service.cli.weights import write_weights
+from service.dtypes import DTYPES
 from service.fields import parse_query
 from service.plan import plan
 from service.stream.address import Address as Words
 from service.stream.address import stream_of
 from service.stream.reference.values import element_bytes
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS
 from tests.application import ask, post, ready
 from tests.server import Address

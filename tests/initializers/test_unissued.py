@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from service.advice.alternatives import NAMED
+from service.dtypes import DTYPES
 from service.errors import UnreadableError
 from service.fields import parse_words, types
 from service.initializers import activations, layers
@@ -17,7 +18,6 @@ from service.initializers.unissued import (
     UNISSUED_SCHEMES,
 )
 from service.initializers.words import Unissued, squash
-from service.wire.dtypes import DTYPES
 
 TABLES: dict[str, tuple[tuple[Unissued, ...], Callable[[str], object]]] = {
     "scheme": (UNISSUED_SCHEMES, find_scheme),

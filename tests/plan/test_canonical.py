@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given, seed, settings
 from hypothesis import strategies as st
 
+from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError
 from service.fields import Spec, parse_query, with_seed
 from service.initializers.activations import ACTIVATIONS
@@ -13,7 +14,6 @@ from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
 from service.plan import Plan, plan
 from service.plan.tensor import resolve
-from service.wire.dtypes import DTYPES
 
 MOST = 2**44
 

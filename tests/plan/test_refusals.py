@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError
 from service.fields import Spec, parse_query
 from service.plan import plan
-from service.wire.dtypes import DTYPES
 
 MOST = 2**44
 

@@ -23,22 +23,47 @@ scales = st.one_of(st.floats(1e-4, 1.0), st.floats(-320.0, 30.0).map(lambda powe
 means = st.one_of(st.just(0.0), st.floats(-1.0, 1.0))
 
 
+masses = st.sampled_from(list(MASSES.values()))
+
+
 @st.composite
-def draws(draw: st.DrawFn) -> Draw:
-    """A draw of any kind; the bounds of the truncated ones are often reached."""
+def symmetric(draw: st.DrawFn) -> SymmetricTruncatedNormal:
+    """Its bounds are often reached."""
     mean, std = draw(means), draw(scales)
-    mass, tail = MASSES[draw(st.sampled_from(list(MASSES)))]
-    low, high = mean - 3 * std, mean + 4 * std
-    symmetric = SymmetricTruncatedNormal(mean, std, mass, tail, low, high)
+    mass, tail = draw(masses)
+    return SymmetricTruncatedNormal(mean, std, mass, tail, mean - 3 * std, mean + 4 * std)
+
+
+@st.composite
+def between(draw: st.DrawFn) -> TruncatedNormalBetween:
+    """Its bounds are often reached, too."""
+    mean, std = draw(means), draw(scales)
     below, above = draw(st.floats(1e-300, 0.4)), draw(st.floats(1e-300, 0.4))
-    between = TruncatedNormalBetween(mean, std, below, 1 - above - below, above, low, high)
-    plain: list[Draw] = [
-        Constant(std),
-        SymmetricUniform(std),
-        UniformBetween(low, high),
-        Normal(mean, std),
-    ]
-    return draw(st.sampled_from([*plain, symmetric, between]))
+    mass = 1 - above - below
+    return TruncatedNormalBetween(mean, std, below, mass, above, mean - 3 * std, mean + 4 * std)
+
+
+@st.composite
+def uniform_between(draw: st.DrawFn) -> UniformBetween:
+    """About a mean, or from three scales below 0 to four above."""
+    mean, std = draw(means), draw(scales)
+    return UniformBetween(mean - 3 * std, mean + 4 * std)
+
+
+STRATEGIES: dict[type, st.SearchStrategy[Draw]] = {
+    Constant: st.builds(Constant, scales),
+    SymmetricUniform: st.builds(SymmetricUniform, scales),
+    UniformBetween: uniform_between(),
+    Normal: st.builds(Normal, means, scales),
+    SymmetricTruncatedNormal: symmetric(),
+    TruncatedNormalBetween: between(),
+}
+"""Draws of each kind, with random constants."""
+
+
+def draws() -> st.SearchStrategy[Draw]:
+    """A draw of any kind."""
+    return st.one_of(*STRATEGIES.values())
 
 
 def kernel_bytes(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> bytes:

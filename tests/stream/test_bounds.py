@@ -23,6 +23,8 @@ BOUNDED: list[Draw] = [
     SymmetricTruncatedNormal(0.1, 0.1, 0.4772498680518208, 0.022750131948179195, LOW, HIGH),
     TruncatedNormalBetween(0.0, 0.1, 0.1586552539, 0.8399948480, 0.0013498980, LOW, HIGH),
 ]
+LIMITED = SymmetricUniform(0.3)
+UNBOUNDED: list[Draw] = [Constant(1.0), Normal(0.0, 1.0)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", *NARROW])
@@ -46,10 +48,10 @@ def test_for_float64_they_are_the_bounds(draw: Draw) -> None:
 def test_a_symmetric_uniform_has_its_limit_on_both_sides(dtype: str) -> None:
     """RN32(0.3) is above 0.3, so that the outermost single is the one below it."""
     highest = float(np.nextafter(np.float32(0.3), np.float32(0)))
-    assert outermost(SymmetricUniform(0.3), dtype) == (-highest, highest)
+    assert outermost(LIMITED, dtype) == (-highest, highest)
 
 
-@pytest.mark.parametrize("draw", [Constant(1.0), Normal(0.0, 1.0)])
+@pytest.mark.parametrize("draw", UNBOUNDED)
 def test_a_draw_without_bounds_has_none(draw: Draw) -> None:
     """Nothing is done to its values before they are rounded."""
     assert outermost(draw, "float8_e5m2") == outermost(draw, "float64") == (-inf, inf)

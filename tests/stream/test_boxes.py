@@ -1,4 +1,4 @@
-"""Boxes of any shape, from any position on: the same elements as one run of the stream."""
+"""A box of any shape, from any position on, has the same elements as a run of the stream."""
 
 from math import prod
 
@@ -68,23 +68,23 @@ def picked(run: bytes, itemsize: int, wanted: npt.NDArray[np.int64]) -> bytes:
 
 
 ROWS_LONG = Lattice(3, (3, 9001), (9004, 1))
-"""Named for how they are written: rows of the stream as they are, longer than two tiles,"""
+"""`fill_rows`: rows longer than two tiles."""
 ROWS_SHORT = Lattice(1, (2500, 5), (7, 1))
-"""many rows in one strip,"""
+"""`fill_rows`: many rows in one strip."""
 ROWS_FAR = Lattice(2, (3, 2, 1100, 9), (10, 30, 60, 1))
-"""in several sheets, out of order;"""
+"""`fill_rows`: several sheets, out of order."""
 COLUMNS_BY_4 = Lattice(5, (9, 2500), (1, 12))
-"""rows that are neighbours, more than two strips of them, that all begin alike,"""
+"""`fill_columns`: more than two strips of rows, which all begin at one place in a block."""
 COLUMNS_BY_2 = Lattice(6, (9, 2500), (1, 10))
-"""every second, more than one strip of each kind,"""
+"""`fill_columns`: every second row begins at one place in a block; more than a strip of each."""
 COLUMNS_BY_1 = Lattice(7, (9, 4500), (1, 9))
-"""every fourth;"""
+"""`fill_columns`: every fourth row begins at one place in a block."""
 COLUMNS_LONG = Lattice(2, (4500, 3), (1, 4501))
-"""few rows, longer than a strip,"""
+"""`fill_columns`: few rows, longer than a strip."""
 COLUMNS_IN_SHEETS = Lattice(2**57 + 1, (3, 4, 5, 301), (1, 3 * 5 * 301, 3 * 301, 3))
-"""in several sheets;"""
+"""`fill_columns`: several sheets."""
 NO_ROWS = Lattice(4, (5, 2100), (4203, 2))
-"""and no two elements that are consecutive."""
+"""`fill_columns`: no two elements are consecutive, so every row has one element."""
 LARGE = [
     ROWS_LONG,
     ROWS_SHORT,

@@ -73,7 +73,7 @@ def singles(draw: Draw, address: Address, first: int, count: int) -> Float32:
 
 
 def clamped_in_dtype(values: Float32, draw: Draw, dtype: str) -> npt.NDArray[np.generic]:
-    """The rule of before: values go to the outermost numbers of the dtype inside the bounds.
+    """The rule before release 0.1.0: clamp to the outermost numbers of the dtype in the bounds.
 
     `values` are within the bounds already, which does not change what comes out.
     """
@@ -106,7 +106,7 @@ OUTWARDS = [(draw, dtype) for draw in REACHING for dtype in NARROW if rounds_out
 
 @pytest.mark.parametrize(("draw", "dtype"), OUTWARDS, ids=str)
 def test_bounds_inside_the_dtype_would_be_noticed(draw: Draw, dtype: str) -> None:
-    """Negative control: the rule of before gives other bytes for each of these draws."""
+    """Negative control: the earlier rule gives other bytes for each of these draws."""
     values = singles(draw, ADDRESS, RUN.offset, COUNT)
     narrow = element_bytes(draw, dtype, ADDRESS, RUN.offset, COUNT)
     assert clamped_in_dtype(values, draw, dtype).tobytes() != narrow
@@ -114,7 +114,7 @@ def test_bounds_inside_the_dtype_would_be_noticed(draw: Draw, dtype: str) -> Non
 
 @pytest.mark.parametrize("dtype", NARROW)
 def test_the_golden_vectors_tell_the_rules_apart(dtype: str) -> None:
-    """The rule of before fails a vector of every kind of bounded draw."""
+    """The earlier rule fails a vector of every kind of bounded draw."""
     failed = set()
     for case in cases():
         draw = draw_of(case)
@@ -160,7 +160,7 @@ def test_draws_of_random_constants_are_cast(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What the rule of before did to a tensor, and what the rule of now does.
+    """What the earlier rule did to a tensor, and what the present rule does.
 
     `share` are the elements that were not the cast, in per cent; `std_before` and `std_now` are
     the standard deviations as parts of that of the float32 tensor.

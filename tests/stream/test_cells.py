@@ -1,33 +1,26 @@
 """Numbers of a dtype and the cells around them, against casts of ml_dtypes."""
 
-import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from service.stream.cells import cells, ordinal, spacing
 from service.stream.precision import PRECISIONS
-
-NARROW: dict[str, npt.DTypeLike] = {
-    "float16": np.float16,
-    "bfloat16": ml_dtypes.bfloat16,
-    "float8_e4m3fn": ml_dtypes.float8_e4m3fn,
-    "float8_e5m2": ml_dtypes.float8_e5m2,
-}
+from tests.stream.casting import NARROW, TYPES
 
 
 def every_number(dtype: str) -> npt.NDArray[np.float64]:
-    """All finite numbers of a narrow dtype, from all of its codes; 0 once."""
+    """All finite numbers of a narrow dtype, from all of its bit patterns; 0 once."""
     itemsize = PRECISIONS[dtype].itemsize
-    codes = np.arange(256**itemsize).astype(f"u{itemsize}")
-    with np.errstate(invalid="ignore"):  # the codes of signalling NaNs
-        numbers = codes.view(NARROW[dtype]).astype(np.float64)
+    patterns = np.arange(256**itemsize).astype(f"u{itemsize}")
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        numbers = patterns.view(TYPES[dtype]).astype(np.float64)
     return np.unique(numbers[np.isfinite(numbers)])
 
 
 @pytest.mark.parametrize("dtype", NARROW)
 def test_cells_hold_every_number(dtype: str) -> None:
-    """Between the outermost finite numbers there are those that the codes have, in order."""
+    """Between the outermost finite numbers there are those that the bit patterns have, in order."""
     largest = PRECISIONS[dtype].largest
     numbers, ways = cells(-largest, largest, dtype)
     assert numbers.tolist() == every_number(dtype).tolist()
@@ -43,7 +36,7 @@ def test_an_edge_is_where_casts_change(dtype: str) -> None:
     edges = numbers[:-1] + ways
 
     def cast(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return values.astype(np.float32).astype(NARROW[dtype]).astype(np.float64)
+        return values.astype(np.float32).astype(TYPES[dtype]).astype(np.float64)
 
     assert (edges - numbers[:-1] == ways).all()
     assert (cast(np.nextafter(edges, -np.inf)) == numbers[:-1]).all()

@@ -49,6 +49,22 @@ def test_the_digests_tell_everything_apart() -> None:
     assert len(set(random)) == len(random)
 
 
+def way_of_writing(lattice: Lattice) -> str:
+    """Which of the kernels' ways writes it: see `service.stream.kernels.boxes`."""
+    merged = lattice.merged()
+    if merged.strides == (1,):
+        return "run"
+    if 1 not in merged.strides:
+        return "rows of one element"
+    return "rows" if merged.row()[1] == 1 else "columns"
+
+
+def test_the_digests_hold_every_way_of_writing() -> None:
+    """A run, rows as they are, rows that are neighbours, and no rows at all."""
+    ways = {way_of_writing(lattice) for lattice in stream_digests.LATTICES.values()}
+    assert ways == {"run", "rows", "columns", "rows of one element"}
+
+
 @pytest.mark.parametrize(
     "arguments", [("--threads", "2", "--chunk", "4097"), ("--threads", "2", "--chunk", "1021")]
 )
@@ -74,7 +90,7 @@ def test_an_arm_processor_gives_the_same_bits() -> None:
 
 
 @pytest.mark.parametrize("lattice", [Lattice(3, (97,), (1,)), Lattice(0, (5, 19), (1, 5))])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float8_e5m2"])
+@pytest.mark.parametrize("dtype", PRECISIONS)
 def test_one_element_at_a_time_is_the_whole(dtype: str, lattice: Lattice) -> None:
     """Chunks of 1, 2, 3 and 5 elements join to what one call fills."""
     prepared = filler(Normal(0.0, 1.0), dtype, Address(1, 2), lattice)

@@ -1,4 +1,4 @@
-"""Machine code that is on disk is used, from folders that can only be read as well."""
+"""Machine code on disk is used, from read-only folders, too."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ print(*(sum(hits.values()) for k in (run, scatter) for hits in (k.stats[1], k.st
 
 
 def read_only_copy(folder: Path) -> Path:
-    """A parent folder of kernels, as NUMBA_CACHE_DIR names one, that nobody may write to."""
+    """A read-only folder with compiled kernels, for NUMBA_CACHE_DIR."""
     warm_up()
     dispatcher: Any = run
     kernels = Path(dispatcher.stats.cache_path).parent
@@ -39,7 +39,7 @@ def read_only(folder: Path) -> Path:
 
 
 def counts(folder: Path, **environment: str) -> str:
-    """What COUNT prints in a process that permissions hold for, root's too, and nothing else."""
+    """What COUNT prints in a process to which permissions apply, even if it runs as root."""
     bound = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
     done = subprocess.run(
         [*bound, sys.executable, "-c", COUNT],
@@ -62,8 +62,8 @@ def test_a_folder_that_can_only_be_read_is_read(tmp_path: Path) -> None:
 @pytest.mark.ci
 @pytest.mark.needs("setpriv")
 def test_kernels_of_another_processor_are_left_alone(tmp_path: Path) -> None:
-    """Negative control: filled for this processor, it is of no use to another one, which compiles
-    in memory, to the same bits, and has nothing to complain of."""
+    """Negative control: another processor cannot use the folder. It compiles in memory, to the same
+    bits, and prints no warning."""
     folder = tmp_path / "kernels"
     folder.mkdir()
     assert counts(folder) == "0 1 0 1\n"

@@ -80,6 +80,6 @@ def first_values(mutant: Mutant, case: dict[str, object]) -> list[str]:
     ],
 )
 def test_who_catches_a_mutant(mutant: Mutant, statistics: bool, vectors: bool) -> None:
-    """Statistics catch what is not random, vectors what is not this stream."""
+    """Statistics fail for words that are not random, vectors for words of another stream."""
     assert survives_statistics(mutant) is statistics
     assert survives_vectors(mutant) is vectors

@@ -16,8 +16,8 @@ from service.plan import plan
 from service.stream import literals
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "stream-v1.md").read_text(encoding="utf-8")
-STRUCTURAL = {"PURPOSE_VALUES", "PURPOSE_LOW_WORDS", "PURPOSE_SHIFT", "PHILOX_ROUNDS", "NARROW"}
-"""Small integers that the page says in words, and rounding, which it defines by its result."""
+STRUCTURAL = {"PURPOSE_VALUES", "PURPOSE_LOW_WORDS", "PURPOSE_SHIFT", "PHILOX_ROUNDS"}
+"""Small integers that the page says in words."""
 
 
 def floats_of_the_page() -> set[float]:
@@ -50,7 +50,7 @@ def test_every_constant_stands_on_the_page() -> None:
 
 
 def test_the_page_has_no_constant_of_its_own() -> None:
-    """Negative control, and the other way round: what is on the page is in the code."""
+    """Negative control, and the converse: every constant of the page is in the code."""
     known = {1.5 / 2, float.fromhex("0x1.c25e4b6dba981p-1"), float.fromhex("0x1.fep+127")}
     for value in vars(literals).values():
         numbers = value if isinstance(value, tuple) else (value,)
@@ -72,7 +72,7 @@ def test_the_letters_are_those_of_the_layers() -> None:
 
 
 def test_auto_is_the_table_of_activations() -> None:
-    """Each activation stands once, beside the scheme that auto is."""
+    """Each activation stands once, beside the scheme that auto stands for."""
     stated = {name: scheme for names, scheme in rows_under("activations") for name in names.split()}
     assert stated == {name: resolve_auto("dense", name) for name in ACTIVATIONS}
 

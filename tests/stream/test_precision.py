@@ -9,16 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.stream.precision import PRECISIONS, at_least, at_most, nearest
+from service.stream.precision import NARROW, PRECISIONS, at_least, at_most, nearest
+from tests.stream.casting import TYPES
 
-TYPES: dict[str, Any] = {
-    "float32": np.float32,
-    "float16": np.float16,
-    "bfloat16": ml_dtypes.bfloat16,
-    "float64": np.float64,
-    "float8_e4m3fn": ml_dtypes.float8_e4m3fn,
-    "float8_e5m2": ml_dtypes.float8_e5m2,
-}
+SMALL = [dtype for dtype in NARROW if dtype != "float16"]
+"""The formats that NumPy itself does not have."""
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
@@ -42,10 +37,11 @@ def test_nearest_is_what_numpy_rounds_to(dtype: str, value: float) -> None:
     assert (found, math.copysign(1.0, found)) == (expected, math.copysign(1.0, expected))
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
+@pytest.mark.parametrize("dtype", SMALL)
 def test_every_code_of_a_small_format_rounds_to_itself(dtype: str) -> None:
     """And the bounds of a number in between are its two neighbours."""
-    bits = np.arange(2**16, dtype=np.uint16) if dtype == "bfloat16" else np.arange(256, dtype="u1")
+    itemsize = PRECISIONS[dtype].itemsize
+    bits = np.arange(256**itemsize).astype(f"u{itemsize}")
     with np.errstate(invalid="ignore"):
         codes = bits.view(TYPES[dtype]).astype(np.float64)
     numbers = np.unique(codes[np.isfinite(codes)]).tolist()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from service.stream.kernels.bounding import clamped
-from service.stream.kernels.rounding import CODES, store
+from service.stream import precision
+from service.stream.kernels.rounding import clamped, encoding_of, store
 from service.stream.precision import PRECISIONS
 from service.stream.reference.arrays import Float32
 from service.stream.reference.rounding import clamped32, encoded
@@ -29,7 +29,8 @@ def test_rounding_agrees_with_ml_dtypes(dtype: str) -> None:
     expected = cast(values, dtype).tobytes()
     assert encoded(values, dtype) == expected
     out = np.empty(len(expected), np.uint8)
-    store(CODES[dtype], values, np.empty(0), out)
+    narrowing = np.array(precision.NARROW[dtype], np.int32)
+    store(encoding_of(dtype), narrowing, values, np.empty(0), out)
     assert out.tobytes() == expected
 
 

@@ -1,7 +1,9 @@
 """The golden vectors hold in both implementations, and cannot be rewritten."""
 
 import hashlib
+from collections import Counter
 from copy import deepcopy
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,10 @@ import pytest
 from checks import write_vectors
 from checks.append_only import rewritten
 from service.stream.address import Address, stream_of
-from service.stream.draws import Draw
+from service.stream.draws import Draw, Normal, UniformBetween
 from service.stream.fill import filler
 from service.stream.kernels.evaluate import transform32, transform64
-from service.stream.kernels.recipe import recipe
+from service.stream.kernels.parameters import kernel_parameters
 from service.stream.lattice import Lattice
 from service.stream.reference.values import element_bytes, values32, values64
 from tests.stream.vectors import cases, document, draw_of
@@ -33,7 +35,9 @@ def test_there_are_vectors_enough() -> None:
     starts = {int(case["start"]) for case in cases()}
     assert starts == {0, 1, 3, 5, 2**32 - 2, 2**34 - 2, 2**40 + 1}
     assert {len(case["name"].encode()) for case in cases()} >= {0, 5, 6}
-    assert len({(case["draw"], case["dtype"]) for case in cases()}) == 36
+    kinds = {type(draw).__name__ for draw in write_vectors.draws()}
+    pairs = {(case["draw"], case["dtype"]) for case in cases()}
+    assert pairs == set(product(kinds, write_vectors.dtypes()))
 
 
 def test_the_reference_gives_the_vectors() -> None:
@@ -74,7 +78,7 @@ def test_edge_words_become_the_vectors_values(case: dict[str, Any]) -> None:
 def kernel_values(draw: Draw, words: Any, wide: bool) -> list[list[int]]:
     """The bits of the values in either arrangement: in the order of the stream, and as rows."""
     found = []
-    made = recipe(draw, "float64" if wide else "float32", Address(0, 0))
+    made = kernel_parameters(draw, "float64" if wide else "float32", Address(0, 0))
     unbounded = made._replace(bounds=np.array([-np.inf, np.inf]))
     for in_rows in (False, True):
         arranged = np.ascontiguousarray(words.T if in_rows else words).reshape(-1)
@@ -100,3 +104,25 @@ def test_a_frozen_vector_cannot_be_rewritten() -> None:
     assert rewritten(frozen, changed) == ["word_cases 2", "cases 7"]
     changed["status"] = "open"
     assert rewritten(frozen, changed)[0] == "status"
+
+
+def test_a_new_draw_follows_all_others() -> None:
+    """With one draw more the script writes the file as it stands and appends to it."""
+    frozen, grown = document(), write_vectors.document((Normal(2.0, 3.0),))
+    assert rewritten(frozen, grown) == []
+    added = grown["cases"][len(frozen["cases"]) :]
+    assert {case["dtype"] for case in added} == set(write_vectors.dtypes())
+    assert {case["constants"]["std"] for case in added} == {(3.0).hex()}
+    assert len(grown["word_cases"]) == len(frozen["word_cases"]) + 2
+
+
+def test_draws_and_dtypes_are_added_in_any_order() -> None:
+    """What comes later moves nothing, and every draw ends up with every dtype."""
+    added = (Normal(2.0, 3.0), "float8_e3m4", UniformBetween(1.0, 2.0), "float8_e4m3")
+    pairs = write_vectors.added_pairs(added)
+    for count in range(len(added)):
+        before = write_vectors.added_pairs(added[:count])
+        assert pairs[: len(before)] == before
+    first = product(write_vectors.FIRST_DRAWS, write_vectors.FIRST_DTYPES)
+    everything = product(write_vectors.draws(added), write_vectors.dtypes(added))
+    assert Counter([*first, *pairs]) == Counter(everything)

@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 
+from service.dtypes import DTYPES
 from service.errors import ImpossibleError
 from service.wire import npy, safetensors
-from service.wire.dtypes import DTYPES
 from service.wire.formats import FORMATS, refuse_pair
 
 REFUSED = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.wire.dtypes import DTYPES, Dtype
+from service.dtypes import DTYPES, Dtype
 from service.wire.npy import header, is_fortran
 
 npy_dtypes = st.sampled_from([dtype for dtype in DTYPES.values() if dtype.npy_descr])

@@ -10,8 +10,8 @@ import safetensors
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from service.dtypes import DTYPES, Dtype
 from service.errors import ImpossibleError
-from service.wire.dtypes import DTYPES, Dtype
 from service.wire.safetensors import header
 
 each_dtype = st.sampled_from(list(DTYPES.values()))

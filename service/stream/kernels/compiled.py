@@ -1,7 +1,7 @@
 """How a kernel is compiled, and where the compiled code is kept.
 
-Numba notices a change of a kernel's own file but not of a file it imports from, so the cache
-folder is named by a digest of all the sources that end up in the machine code.
+Numba compiles anew if a kernel's own file has changed, but not if a file has that it imports from.
+So the name of the cache folder has a digest of all sources that end up in the machine code.
 """
 
 import hashlib
@@ -18,13 +18,14 @@ Kernel = Callable[..., Any]
 
 
 def _sources_digest() -> str:
+    """A digest of the kernels and of the constants that are compiled into them."""
     here = Path(__file__).parent
     sources = sorted([*here.glob("*.py"), here.parent / "literals.py"])
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
 def _cache_folder() -> str:
-    """NUMBA_CACHE_DIR is honoured as the parent folder; otherwise the user's cache folder is."""
+    """A folder below NUMBA_CACHE_DIR if that is set, else below the user's cache folder."""
     parent = os.environ.get("NUMBA_CACHE_DIR")
     if not parent:
         home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
@@ -33,7 +34,7 @@ def _cache_folder() -> str:
 
 
 class KernelFolder(UserProvidedCacheLocator):
-    """The folder above, be it writable or not: Numba's own refuses one that can only be read."""
+    """The cache folder, which may be read-only: Numba's own locator refuses such a folder."""
 
     def ensure_cache_path(self) -> None:
         with suppress(OSError):
@@ -41,7 +42,7 @@ class KernelFolder(UserProvidedCacheLocator):
 
 
 class KernelCache(FunctionCache):
-    """Machine code on disk, as far as the disk plays along: what it does not give is compiled."""
+    """The cache on disk. After any error of input or output the kernel is compiled instead."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with suppress(OSError):
@@ -53,8 +54,8 @@ class KernelCache(FunctionCache):
             super().save_overload(sig, data)
 
 
-# Numba makes its settings at import, out of mypy's sight. Its other cache folders are ruled out,
-# because there a kernel would not be told from one whose imported parts were other ones.
+# Numba sets these attributes at import, where mypy does not see them. Its other cache folders are
+# ruled out, because their names do not tell which sources a kernel was compiled with.
 numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
 numba.config.CACHE_LOCATOR_CLASSES = (  # type: ignore[attr-defined]
     f"{__name__}.{KernelFolder.__name__}"
@@ -62,16 +63,17 @@ numba.config.CACHE_LOCATOR_CLASSES = (  # type: ignore[attr-defined]
 
 
 def compiled(kernel: Kernel) -> Kernel:
-    """Compile at the first call, without the GIL, unless the machine code is on disk already.
+    """Compile at the first call, unless the machine code is on disk; run without the GIL.
 
-    Where it cannot be kept on disk, the kernel is compiled anew in every process.
+    Where it cannot be written to disk, every process compiles the kernel anew.
     """
+    # error_model: dividing by 0 gives infinity, as in the reference, and needs no branch.
     dispatcher = numba.njit(nogil=True, error_model="numpy")(kernel)
-    # What cache=True does, which offers no choice of the class.
+    # cache=True does the same with Numba's own class, and takes no other one.
     dispatcher._cache = KernelCache(kernel)  # type: ignore[attr-defined]
     return dispatcher
 
 
 def inlined(expression: Kernel) -> Kernel:
-    """Compile as a part of the kernels that call it."""
+    """Compile into each kernel that calls it, so that its loop can run in vectors."""
     return numba.njit(inline="always", error_model="numpy")(expression)

@@ -1,11 +1,14 @@
-"""Normal values in float64, from wide words."""
+"""Normal values in float64, from wide words (docs/stream-v1.md, section 5, "double").
+
+As `normal` in float32. Bare literals are float64 in Numba, so few casts are needed here.
+"""
 
 import numpy as np
 
 from service.stream import literals
 from service.stream.kernels.bits import bits_of, float_of, wide_word
-from service.stream.kernels.bounding import clamped
 from service.stream.kernels.compiled import compiled, inlined
+from service.stream.kernels.rounding import clamped
 
 MINUS_TWO_LN_2_HIGH, MINUS_TWO_LN_2_LOW = (
     literals.MINUS_TWO_LN_2_HIGH,
@@ -25,7 +28,10 @@ ZERO = np.uint64(0)
 
 @inlined
 def minus_two_log(n, f):
-    """-2 ln(2^n (1 + f))."""
+    """-2 ln(2^n (1 + f)), the radius squared; n, f float64.
+
+    -2 ln 2 comes in two parts. The product of n with the first is exact.
+    """
     s = f / (2.0 + f)
     square, z = f * f, s * s
     r = (((R7 * z + R6) * z + R5) * z + R4) * z + R3
@@ -36,7 +42,7 @@ def minus_two_log(n, f):
 
 @inlined
 def radius(w):
-    """sqrt(-2 ln((W + 1/2) 2^-64)), relative accuracy kept where the result is near 0."""
+    """Section 5, "Radius, double": sqrt(-2 ln((W + 1/2) 2^-64)) as float64; w uint64."""
     bits = bits_of(np.float64(w) + 0.5)
     exponent = (bits - LOG_CENTRE) >> FRACTION
     mantissa = float_of(bits - (exponent << FRACTION))
@@ -49,7 +55,7 @@ def radius(w):
 
 @inlined
 def turn(v):
-    """Sine and cosine of 2 pi (V + 1/2) 2^-64."""
+    """Section 5, "Turn, double": sine and cosine of 2 pi (V + 1/2) 2^-64 as float64; v uint64."""
     quarter = v + EIGHTH_TURN
     rest = v - (quarter & WHOLE_QUARTERS)
     t = np.float64(np.int64((rest << BIT) | BIT)) * SCALE_TURN
@@ -67,7 +73,11 @@ def turn(v):
 
 @compiled
 def normal64(words, low_words, std, mean, low, high, values):
-    """z std + mean in float64, of wide words."""
+    """Section 5, double: wide words 2j and 2j + 1 make elements 2j and 2j + 1.
+
+    words, low_words uint32, shape (n,), n even; std, mean, low, high float64; values float64, shape
+    (n,). mean is -0.0 where nothing is added.
+    """
     for j in range(values.size >> 1):
         r = radius(wide_word(words[2 * j], low_words[2 * j]))
         sine, cosine = turn(wide_word(words[2 * j + 1], low_words[2 * j + 1]))
@@ -77,7 +87,10 @@ def normal64(words, low_words, std, mean, low, high, values):
 
 @compiled
 def normal_rows64(words, low_words, row, std, mean, low, high, values):
-    """The same for two or four rows, each `row` long: two that follow one another make pairs."""
+    """The same for words that `fill_word_rows` arranged: rows 0 and 1 make pairs, and 2 and 3.
+
+    words, low_words uint32 and values float64, shape (2 row,) or (4 row,).
+    """
     for i in range(0, values.size, 2 * row):
         first, second = slice(i, i + row), slice(i + row, i + 2 * row)
         pair_rows64(
@@ -88,6 +101,10 @@ def normal_rows64(words, low_words, row, std, mean, low, high, values):
 
 @compiled
 def pair_rows64(words, low_words, turns, low_turns, std, mean, low, high, sines, cosines):
+    """One row of first wide words and one of second ones to one row of elements each.
+
+    words, low_words, turns, low_turns uint32 and sines, cosines float64, all of shape (row,).
+    """
     for j in range(sines.size):
         r = radius(wide_word(words[j], low_words[j]))
         sine, cosine = turn(wide_word(turns[j], low_turns[j]))

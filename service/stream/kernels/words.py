@@ -1,4 +1,7 @@
-"""Philox4x32-10 for a strip of blocks, one row of words for each of a block's four words."""
+"""Random words (docs/stream-v1.md, section 2): Philox4x32-10 for a strip of blocks.
+
+Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+"""
 
 import numpy as np
 
@@ -14,9 +17,10 @@ PURPOSE_SHIFT = np.uint64(literals.PURPOSE_SHIFT)
 
 @inlined
 def philox_round(c0, c1, c2, c3, k0, k1):
-    """Words are the lower halves of uint64; what the upper halves hold does not matter.
+    """One round of section 2. All arguments are uint64 of which only the lower half counts.
 
-    So a product is two words as it stands, and nothing has to be masked or packed between rounds.
+    A product of 64 bits is then already the two words of the next round: its upper half after a
+    shift, its lower half as it is. Masking is left to where a word is multiplied.
     """
     product0 = (c0 & WORD) * M0
     product1 = (c2 & WORD) * M1
@@ -25,7 +29,10 @@ def philox_round(c0, c1, c2, c3, k0, k1):
 
 @inlined
 def block_words(block, above, stream0, stream1, k0, k1):
-    """The four words of a block, each the lower half of a uint64; `above` is its purpose."""
+    """The four words of a block, each the lower half of a uint64.
+
+    block, stream0, stream1, k0, k1 uint64; above uint64, the purpose shifted to its place in c1.
+    """
     c0, c1, c2, c3 = block, (block >> UPPER) | above, stream0, stream1
     for _ in range(ROUNDS):
         c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
@@ -35,10 +42,10 @@ def block_words(block, above, stream0, stream1, k0, k1):
 
 @compiled
 def fill_words(base, blocks, count, address, purpose, words):
-    """Write the words of blocks base + blocks[j], j < count, in the order of the stream.
+    """Write the words of blocks base + blocks[j], j < count: four a block, as in the stream.
 
-    base uint64, blocks uint64, address uint32 (key low, key high, stream low, stream high),
-    purpose uint32, words uint32, four a block.
+    base uint64; blocks uint64, shape (count,) or longer; address uint32, shape (4,): key low, key
+    high, stream low, stream high; purpose uint32; words uint32, shape (4 count,) or longer.
     """
     above = np.uint64(purpose) << PURPOSE_SHIFT
     key0, key1 = np.uint64(address[0]), np.uint64(address[1])
@@ -51,7 +58,10 @@ def fill_words(base, blocks, count, address, purpose, words):
 
 @compiled
 def fill_word_rows(base, blocks, count, address, purpose, words):
-    """The same, word i of all blocks in a row of its own: row i begins at i count."""
+    """Write the same words, arranged by their place in a block: word i of block j at i count + j.
+
+    Arguments as in `fill_words`. Boxes whose rows are neighbours in the output need them so.
+    """
     above = np.uint64(purpose) << PURPOSE_SHIFT
     key0, key1 = np.uint64(address[0]), np.uint64(address[1])
     stream0, stream1 = np.uint64(address[2]), np.uint64(address[3])

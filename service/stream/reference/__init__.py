@@ -1,5 +1,6 @@
-"""The stream, written to be read: docs/stream-v1.md line by line in NumPy, slow and plain.
+"""The stream, written to be read: docs/stream-v1.md line by line in NumPy.
 
-It shares literals with the kernels and nothing else. Arrays are whole: use it for ranges that
-fit in memory.
+The tests compare the kernels with it, and the planner takes the outermost values of a draw from
+it. It shares constants with the kernels and no formula. It is slow and makes whole arrays, so use
+it for ranges that fit in memory.
 """

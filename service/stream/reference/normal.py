@@ -1,4 +1,8 @@
-"""Normal values: the Box-Muller transform (Box and Muller 1958) of words (0, 1) and (2, 3)."""
+"""Normal values (docs/stream-v1.md, section 5): Box and Muller's transform of two words.
+
+Box and Muller, "A note on the generation of random normal deviates", 1958. Words 0 and 1 of a block
+make a pair of elements, and words 2 and 3 another.
+"""
 
 import numpy as np
 
@@ -53,7 +57,7 @@ def radius32(w: Words) -> Float32:
 def turn32(v: Words) -> tuple[Float32, Float32]:
     """Sine and cosine of theta = 2 pi (v + 1/2) 2^-32.
 
-    The nearest quarter turn is q; what is left is t = k 2^-33 turns, k odd, |k| < 2^30.
+    The nearest quarter turn is q. The rest is t = k 2^-33 turns, k odd, |k| < 2^30.
     """
     quarter = v + np.uint32(0x20000000)
     rest = v - (quarter & np.uint32(0xC0000000))

@@ -1,4 +1,7 @@
-"""Random words: Philox4x32-10 (Salmon et al., SC 2011), four words a block."""
+"""Random words (docs/stream-v1.md, section 2): Philox4x32-10, four words a block.
+
+Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+"""
 
 import numpy as np
 

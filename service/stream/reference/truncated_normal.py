@@ -1,4 +1,6 @@
-"""Truncated normal values: the inverse distribution function, one word an element, no rejection.
+"""Truncated normal values with symmetric bounds, single (docs/stream-v1.md, section 6).
+
+The inverse distribution function of one word an element, without rejection.
 
 The unit variate of magnitude u in (0, 1) has Phi(|z|) - 1/2 = u (Phi(c) - 1/2).
 """

@@ -1,4 +1,8 @@
-"""Truncated normal values in float64, and those between any two bounds in every dtype."""
+"""Truncated normal values that are computed in double (docs/stream-v1.md).
+
+Those with symmetric bounds for float64 (section 6), and those with any bounds for every dtype
+(section 7).
+"""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Uniform values: odd integers times a power of two, symmetric, never 0 nor the limit."""
+"""Uniform values (docs/stream-v1.md, section 4): an odd integer times a step, so never 0."""
 
 import numpy as np
 

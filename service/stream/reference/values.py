@@ -1,4 +1,4 @@
-"""Draw, dtype and address to the bytes of a range of elements: the reference's way in."""
+"""Any draw: words to values, and a range of elements to bytes of a dtype."""
 
 import numpy as np
 

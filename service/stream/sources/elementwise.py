@@ -10,9 +10,9 @@ import numpy.typing as npt
 from service.stream.address import Address
 from service.stream.draws import Draw
 from service.stream.kernels.boxes import Sheet, scatter
-from service.stream.kernels.recipe import Recipe, recipe
+from service.stream.kernels.memory import new_scratch
+from service.stream.kernels.parameters import KernelParameters, kernel_parameters
 from service.stream.kernels.run import run
-from service.stream.kernels.scratch import new_scratch
 from service.stream.lattice import Lattice
 
 
@@ -32,26 +32,26 @@ class ElementwiseSource:
 
     materialised: ClassVar[bool] = False
 
-    recipe: Recipe
+    parameters: KernelParameters
 
     @classmethod
     def of(cls, draw: Draw, dtype: str, address: Address) -> "ElementwiseSource":
         """Prepare the draw's constants for the kernels."""
-        return cls(recipe(draw, dtype, address))
+        return cls(kernel_parameters(draw, dtype, address))
 
     @property
     def itemsize(self) -> int:
         """Bytes of an element."""
-        return self.recipe.itemsize
+        return self.parameters.itemsize
 
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
         box = box.merged()
         if not box.extents or box.strides == (1,):
-            run(self.recipe, box.offset, _memory.scratch, out)
+            run(self.parameters, box.offset, _memory.scratch, out)
         else:
             sheet, axes = _sheet(box)
-            scatter(self.recipe, box.offset, sheet, axes, _memory.scratch, out)
+            scatter(self.parameters, box.offset, sheet, axes, _memory.scratch, out)
 
 
 def _sheet(box: Lattice) -> tuple[Sheet, npt.NDArray[np.int64]]:
