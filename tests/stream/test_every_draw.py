@@ -39,7 +39,7 @@ LISTS: dict[str, set[type]] = {
 }
 
 _NO_WORDS = "it uses no words; tests/test_schemes_over_http.py compares it with NumPy"
-_WHOLE = (
+_WHOLE = "no function of the words of its element; tests/stream/test_orthogonal.py has its laws"
     "its elements are no functions of their words; tests/stream/test_orthogonal.py has its laws"
 )
 _DRAFT = "a draft, which has no frozen vectors; tests/golden/draft.json pins it"
