@@ -10,10 +10,12 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from checks import write_vectors
 from service.fields import parse_query
 from service.plan import plan
 from service.stream.address import Address, stream_of
 from service.stream.bounds import outermost
+from service.stream.cells import spacing
 from service.stream.draws import (
     Constant,
     Draw,
@@ -90,11 +92,21 @@ def rounds_outwards(draw: Draw, dtype: str) -> bool:
     return nearest(lowest, precision) < lowest or nearest(highest, precision) > highest
 
 
+MOST = {
+    name: PRECISIONS[name].largest + spacing(PRECISIONS[name].largest, PRECISIONS[name]) / 2
+    for name in NARROW
+}
+"""From here on a value rounds beyond the dtype's largest number."""
+
+
 @pytest.mark.parametrize("dtype", NARROW)
 @pytest.mark.parametrize("draw", DRAWS, ids=str)
 def test_every_narrow_tensor_is_the_cast_of_the_float32_tensor(draw: Draw, dtype: str) -> None:
     """By the reference and by the kernels, these in a run and in a box."""
-    expected = cast(singles(draw, ADDRESS, RUN.offset, COUNT), dtype).tobytes()
+    values = singles(draw, ADDRESS, RUN.offset, COUNT)
+    if np.abs(values).max() >= MOST[dtype]:
+        pytest.skip("the dtype cannot hold these values, and they are refused")
+    expected = cast(values, dtype).tobytes()
     assert element_bytes(draw, dtype, ADDRESS, RUN.offset, COUNT) == expected
     assert kernel_bytes(draw, dtype, ADDRESS, RUN) == expected
     whole = np.frombuffer(kernel_bytes(draw, "float32", ADDRESS, BOX), np.float32)
@@ -112,7 +124,7 @@ def test_bounds_inside_the_dtype_would_be_noticed(draw: Draw, dtype: str) -> Non
     assert clamped_in_dtype(values, draw, dtype).tobytes() != narrow
 
 
-@pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.parametrize("dtype", [name for name in NARROW if name in write_vectors.dtypes()])
 def test_the_golden_vectors_tell_the_rules_apart(dtype: str) -> None:
     """The earlier rule fails a vector of every kind of bounded draw."""
     failed = set()
