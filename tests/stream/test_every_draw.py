@@ -38,10 +38,8 @@ LISTS: dict[str, set[type]] = {
     STATISTICS: kinds(draw for draw, _ in test_statistics.CASES.values()),
 }
 
-_NO_WORDS = "it uses no words; tests/test_schemes_over_http.py compares it with NumPy"
+_NO_WORDS = "it uses no words; tests/api/test_schemes_over_http.py compares it with NumPy"
 _WHOLE = "no function of the words of its element; tests/stream/test_orthogonal.py has its laws"
-    "its elements are no functions of their words; tests/stream/test_orthogonal.py has its laws"
-)
 _DRAFT = "a draft, which has no frozen vectors; tests/golden/draft.json pins it"
 _NO_BOUNDS = "its values have ends of their own: tests/plan/test_extremes.py"
 
