@@ -15,6 +15,7 @@ from service import listings
 from service.advice.warnings import WARNINGS as ADVICE_WARNINGS
 from service.api.app import create_app
 from service.api.problems import STATUS_REASONS, STATUSES
+from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
 from service.errors import UnreadableError
 from service.fields import FIELDS
@@ -28,6 +29,14 @@ Records = Sequence[Mapping[str, Any]]
 
 _LISTED = {"layer": "layouts", "activation": "activations", "scheme": "schemes", "dtype": "dtypes"}
 """How the names of fields end whose words are too many for a cell, and the section with them."""
+
+_NOT_RAISED = {
+    "bad_request": 400,
+    "header_too_large": TOO_LARGE,
+    "internal": 500,
+    "uri_too_long": 414,
+}
+"""Reasons of answers that no class of error leads to: the protocol makes them, or any error."""
 
 _RAISED_AS = {branch.__name__: status for branch, status in STATUSES.items()} | {
     # A reader of one value raises it; the parser makes one UnreadableError of all.
@@ -227,11 +236,11 @@ def statuses_of_reasons() -> dict[str, list[int]]:
     """The HTTP statuses that each reason is answered with, ascending.
 
     An error's class decides its status, so the source is searched for the classes that are raised
-    with a reason. The reasons that the web framework asks for stand in a table.
+    with a reason. The reasons of all other answers stand in two tables.
     """
     found: dict[str, set[int]] = defaultdict(set)
-    found["bad_request"].add(400)
-    found["internal"].add(500)
+    for reason, status in _NOT_RAISED.items():
+        found[reason].add(status)
     for status, reason in STATUS_REASONS.items():
         found[reason].add(status)
     for name, word in _words_of_errors():
