@@ -17,9 +17,11 @@ import pytest
 
 from checks.write_drafts import PATH as DRAFT_FILE
 from checks.write_reference import DRAFTS_PATH, drafts_page
+from service.chunks import TensorBody
+from service.fields import parse_query
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
-from service.plan import drafts
+from service.plan import drafts, plan
 from service.stream.address import Address, stream_of
 from service.stream.draws import Normal
 from service.stream.reference.elements import values_of
@@ -76,6 +78,20 @@ def test_the_presets_are_the_records() -> None:
             row = f"| `{name}` | {' | '.join(map(str, cells))} | "
             (stated,) = (line for line in PAGE.splitlines() if line.startswith(row))
             assert float.fromhex(stated.removeprefix(row).strip(" |")) == gain
+
+
+def test_torch_linear_has_the_values_that_the_page_says() -> None:
+    """Those of He's scheme with torch's slope, in another layout than its own, too."""
+    for layout in ("", "&layout=IO"):
+        asked = ("torch.linear", "kaiming_uniform&negative_slope=2.23606797749979")
+        one, other = (body(f"shape=12,5&scheme={each}{layout}&seed=1&name=a") for each in asked)
+        assert one == other
+    assert one != body("shape=12,5&scheme=kaiming_uniform&layout=IO&seed=1&name=a")
+
+
+def body(query: str) -> bytes:
+    planned = plan(parse_query(query.encode()), "raw", max_bytes=2**20)
+    return b"".join(map(bytes, TensorBody(planned).chunks()))
 
 
 def blocks(outputs: int, parts: int | Sequence[int]) -> Iterator[tuple[int, int]]:
