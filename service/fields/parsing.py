@@ -12,7 +12,7 @@ from service.fields.errors import MOST_PROBLEMS, FieldError, refusal
 from service.fields.spec import Spec
 from service.fields.syntax import read_object, split_query
 from service.fields.text import field_error_of, is_unicode, word_reader
-from service.initializers.words import unknown_word
+from service.initializers.unknown_words import unknown_word
 from service.wire.formats import FORMATS
 
 _FORMAT = "format"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from service.errors import Listing, UnreadableError
 from service.fields.errors import FieldError
 from service.fields.numbers import NumberToken, kind
-from service.initializers.words import Unissued, unknown_word
+from service.initializers.unknown_words import NotIssued, unknown_word
 
 MOST_NAME_BYTES = 512
 MOST_LABEL_CHARACTERS = 40
@@ -67,7 +67,7 @@ def word_reader(
     known: Collection[str],
     replacements: Mapping[str, str],
     listing: Listing,
-    unissued: Iterable[Unissued] = (),
+    not_issued: Iterable[NotIssued] = (),
 ) -> Callable[[object], str]:
     """A reader that accepts the words in `known`.
 
@@ -77,7 +77,9 @@ def word_reader(
     def read(value: object) -> str:
         word = read_text(value)
         if word not in known:
-            raise field_error_of(unknown_word(field, word, known, replacements, listing, unissued))
+            raise field_error_of(
+                unknown_word(field, word, known, replacements, listing, not_issued)
+            )
         return word
 
     return read

@@ -17,7 +17,7 @@ from service.initializers.fans import LEAST_FAN, MODES, MOST_FAN
 from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
-from service.initializers.unissued import UNISSUED_DTYPES
+from service.initializers.unknown_words import NOT_ISSUED_DTYPES
 from service.spelling import shortest
 
 DISTRIBUTIONS = tuple(dict.fromkeys(d for s in SCHEMES.values() for d in s.distributions))
@@ -176,7 +176,7 @@ StdKind = Annotated[
 ]
 Dtype = Annotated[
     str,
-    BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "dtypes", UNISSUED_DTYPES)),
+    BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "dtypes", NOT_ISSUED_DTYPES)),
     one_of(DTYPES),
 ]
 Order = Annotated[

@@ -1,4 +1,4 @@
-"""The table of schemes, family by family: a new scheme stands in its family's module."""
+"""The table of all schemes. A new scheme goes into the module of its family."""
 
 from service.initializers.schemes import (
     constants,
@@ -12,7 +12,7 @@ from service.initializers.schemes.presets import keras, torch
 from service.initializers.schemes.record import Scheme
 
 AUTO = "auto"
-"""The word that stands for whatever scheme fits the layer; it is none itself."""
+"""The word for the scheme that fits the layer (`resolve_auto`). It is not a scheme itself."""
 
 _FAMILIES = (
     constants,
