@@ -47,7 +47,7 @@ _NOT_RAISED = {
 
 _RAISED_AS = {branch.__name__: status for branch, status in STATUSES.items()} | {
     # A reader of one value raises it; the parser makes one UnreadableError of all.
-    "Fault": STATUSES[UnreadableError]
+    "FieldError": STATUSES[UnreadableError]
 }
 
 

@@ -123,7 +123,7 @@ def _scheme(scheme: Scheme) -> dict[str, Any]:
         value=scheme.value,
         references=scheme.references,
         access=scheme.access,
-        defaults=scheme.defaults.given(),
+        defaults=scheme.defaults.present(),
         preset=scheme.preset,
         revisions=(1,),
     )

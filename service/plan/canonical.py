@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import DEFAULTS, FIELDS, Spec, write_query
-from service.fields.writing import given
+from service.fields.writing import changed_fields
 from service.plan.laws import activation_of
 from service.plan.tensor import Tensor, head_of, resolve
 from service.plan.warnings import PlanWarning, warnings_of
@@ -140,7 +140,7 @@ def _reduced(tensor: Tensor) -> Tensor:
 
 def _passed_over(tensor: Tensor, answer: tuple[object, ...]) -> Tensor:
     """Each field in the table's order is left out if it can be."""
-    for field, _ in given(tensor.spec):
+    for field, _ in changed_fields(tensor.spec):
         if field in _ALWAYS_WRITTEN:
             continue
         shorter = _without(tensor, field)

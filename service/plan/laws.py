@@ -24,7 +24,7 @@ from service.initializers.fans import (
 )
 from service.initializers.framework_fans import framework_fans
 from service.initializers.layers import LAYERS
-from service.initializers.readings import READINGS, readings_in
+from service.initializers.layouts import THREE_AXIS_LAYOUTS, ThreeAxisLayout, three_axis_layouts
 from service.initializers.schemes import (
     AUTO,
     NUMBER_FIELDS,
@@ -86,14 +86,14 @@ def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
     activation, weight = activation_of(spec), weight_of(spec, placement)
     refuse_impossible(weight)
     scheme = scheme_of(spec, placement)
-    given = numbers_of(spec)
-    _refuse_fields(spec, scheme, given)
+    requested = numbers_of(spec)
+    _refuse_fields(spec, scheme, requested)
     _refuse_other_layer(spec, scheme, weight)
     slope = spec.negative_slope
     request = Request(
         scheme=scheme.name,
-        given=given,
-        numbers=given.over(replace(scheme.defaults, distribution=scheme.distribution)),
+        requested=requested,
+        numbers=requested.over(replace(scheme.defaults, distribution=scheme.distribution)),
         shape=spec.shape,
         weight=weight,
         block=Block(0, 1, 1),
@@ -158,20 +158,20 @@ def weight_of(spec: Spec, placement: Placement) -> Weight:
 
 
 def _refuse_fields(spec: Spec, scheme: Scheme, numbers: Numbers) -> None:
-    given = numbers.given()
+    present = numbers.present()
     distribution = numbers.distribution or scheme.distribution
     called = f"{scheme.name}, which auto is here," if spec.scheme == AUTO else scheme.name
-    strange = [field for field in given if field not in scheme.fields]
-    if strange:
-        problems = (_not_taken(field, scheme, called) for field in strange)
+    foreign = [field for field in present if field not in scheme.fields]
+    if foreign:
+        problems = (_not_taken(field, scheme, called) for field in foreign)
         raise ImpossibleError("scheme_field", *problems)
     if numbers.distribution is not None and distribution not in scheme.distributions:
         raise ImpossibleError("scheme_field", _no_distribution(distribution, scheme, called))
-    idle = [field for field in given if field in _OF_TRUNCATION]
+    idle = [field for field in present if field in _OF_TRUNCATION]
     if idle and distribution != "truncated_normal":
         raise ImpossibleError("scheme_field", *(_idle(field, distribution) for field in idle))
     for one, other in _EXCLUSIVE:
-        if one in given and other in given:
+        if one in present and other in present:
             message = f"{one} and {other} both set the same number"
             problem = Problem(other, message, f"leave {one} or {other} out")
             raise ImpossibleError("conflicting_fields", problem)
@@ -261,22 +261,22 @@ def _fan_number(
 
 
 def ambiguous_axes(spec: Spec, message: str) -> ImpossibleError:
-    """The refusal to guess what three axes are, with each reading and the std it would have."""
-    readings = list(_readings(spec))
-    told = "; ".join(f"{letters}, {what}: std {std:.6g}" for letters, what, std in readings)
-    letters = readings[0][0] if readings else READINGS[0].letters
-    hint = f"write layout={letters}, or the letters of the reading that is meant"
-    if told:
-        message = f"{message}. {told}"
+    """The error (`ambiguous_axes`) for three axes, with the possible layouts and their stds."""
+    possible = list(_possible_layouts(spec))
+    stds = "; ".join(f"{each.letters}, {each.weight}: std {std:.6g}" for each, std in possible)
+    letters = possible[0][0].letters if possible else THREE_AXIS_LAYOUTS[0].letters
+    hint = f"write layout={letters}, or the other letters that are meant"
+    if stds:
+        message = f"{message}. {stds}"
     return ImpossibleError("ambiguous_axes", Problem("layout", message, hint))
 
 
-def _readings(spec: Spec) -> Iterator[tuple[str, str, float]]:
-    """Letters, meaning and std of each reading, in the letters of the framework if one is named."""
-    for reading in readings_in(spec.layout):
-        std = std_read_as(spec, reading.letters)
+def _possible_layouts(spec: Spec) -> Iterator[tuple[ThreeAxisLayout, float]]:
+    """Each possible layout of three axes that has a std, with the std."""
+    for each in three_axis_layouts(spec.layout):
+        std = std_read_as(spec, each.letters)
         if std is not None:
-            yield reading.letters, reading.what, std
+            yield each, std
 
 
 def std_read_as(spec: Spec, letters: str) -> float | None:

@@ -15,8 +15,8 @@ from service.initializers.framework_fans import framework_fans, unseen
 from service.initializers.gains import gain_of
 from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS
 from service.initializers.layouts import kernel_axes
+from service.initializers.likely_layout import described, likely_layout
 from service.initializers.schemes import AUTO, Law, Scheme
-from service.initializers.suspicion import described, suspicion_of
 from service.plan.laws import activation_of, std_read_as, weight_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
@@ -63,15 +63,15 @@ def _suspicious_layout(tensor: Tensor) -> str | None:
     spec, letters = tensor.spec, tensor.placement.letters
     if letters is None or tensor.law.draw.all_equal:
         return None
-    suspicion = suspicion_of(letters, spec.shape, tensor.placement.layer)
-    if suspicion is None:
+    likely = likely_layout(letters, spec.shape, tensor.placement.layer)
+    if likely is None:
         return None
     shape = ",".join(map(str, spec.shape))
     told = f"{shape} read as {letters} has {described(letters, spec.shape)}"
     if tensor.law.mode is not None and tensor.law.std is not None:
         told += f", with std {tensor.law.std:.6g}"
-    others = (_read_as(spec, likely) for likely in suspicion.letters)
-    layouts = " or ".join(f"layout={likely}" for likely in suspicion.letters)
+    others = (_read_as(spec, each) for each in likely.letters)
+    layouts = " or ".join(f"layout={each}" for each in likely.letters)
     return f"{told}; {'; '.join(others)}: if that is meant, say {layouts}"
 
 

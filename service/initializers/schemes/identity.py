@@ -1,4 +1,4 @@
-"""The identity matrix, as a function of an element's position."""
+"""The identity matrix: each element is a function of its position."""
 
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
@@ -19,16 +19,16 @@ from service.initializers.schemes.record import (
 from service.stream.draws import Elements, Float64, IndexFunction
 
 _DIGITS = 60
-"""Of the decimal arithmetic of std; counts have 18, and a float64 needs 17."""
+"""Decimal digits in which std is computed. Counts have 18 digits, and a float64 needs 17."""
 
 
 def diagonal(
     elements: Elements, columns: int, first: int, distance: int, by_rows: bool, gain: float
 ) -> Float64:
-    """gain where an output has the number of its input, else 0.
+    """`gain` where the output's number equals the input's, else 0, of the shape of `elements`.
 
-    Outputs are the rows, or else the columns. They are counted from `first`, and anew after each
-    `distance` of them.
+    Outputs are the rows if `by_rows`, else the columns. Output `first` has number 0, and the
+    numbers start again after every `distance` outputs.
     """
     rows, places = _divided(elements, columns)
     outputs, inputs = (rows, places) if by_rows else (places, rows)
@@ -44,10 +44,10 @@ def _divided(numbers: Elements, divisor: int) -> tuple[Elements, Elements]:
 
 
 def _law(request: Request) -> Law:
-    """w[o, i] = gain if o = i, else 0, o counted from the start of its block.
+    """w[o, i] = gain if o = i, else 0. o is counted from the start of its block.
 
-    Raises ImpossibleError (`scheme_axes`) unless the tensor has two axes, only one of them O if it
-    has parts.
+    Raises ImpossibleError (`scheme_axes`) unless the tensor has two axes. With parts, only one of
+    them may be O.
     """
     gain, weight, block = request.numbers.gain or 0.0, request.weight, request.block
     require_positive("gain", gain)
@@ -75,9 +75,9 @@ def _refuse_axes(request: Request) -> None:
 
 
 def _diagonal_law(draw: IndexFunction, gain: float, outputs: int, inputs: int) -> Law:
-    """With k of n elements gain and the others 0: mean = gain k/n, std = gain sqrt(k (n - k))/n.
+    """The law of k elements equal to `gain` and n - k zeros.
 
-    Each is the float64 nearest the exact number.
+    mean = gain k/n and std = gain sqrt(k (n - k))/n, each the float64 nearest the exact number.
     """
     n, k = outputs * inputs, min(outputs, inputs)
     if n == 0:

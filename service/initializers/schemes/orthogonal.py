@@ -1,4 +1,4 @@
-"""Orthogonal matrices: the rows are the outputs, the columns the inputs and the kernel."""
+"""Orthogonal matrices. Rows are outputs, and columns are inputs times kernel."""
 
 import math
 
@@ -10,12 +10,13 @@ from service.stream.sources.materialised import MOST_ELEMENTS
 
 
 def _law(request: Request) -> Law:
-    """w = gain Q, Q from the Haar measure for each copy along E and each block.
+    """w = gain Q. Each copy along E and each block has its own Q from the Haar measure.
 
-    Its shorter side is orthonormal, so the mean of w^2 is gain^2 / max(rows, columns).
+    The rows or the columns of Q, the fewer ones, are orthonormal. So the mean of w^2 is
+    gain^2 / max(rows, columns).
 
-    Raises ImpossibleError: `scheme_axes` without outputs or without inputs and kernel, `too_large`
-    for more elements than are computed at once.
+    Raises ImpossibleError: `scheme_axes` for a tensor without outputs, or without inputs and
+    kernel; `too_large` for more than MOST_ELEMENTS elements.
     """
     gain, weight, block = request.numbers.gain or 0.0, request.weight, request.block
     require_positive("gain", gain)
