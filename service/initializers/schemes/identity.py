@@ -1,5 +1,6 @@
 """The identity matrix, as a function of an element's position."""
 
+from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 
@@ -22,38 +23,65 @@ _DIGITS = 60
 """Of the decimal arithmetic of std; counts have 18, and a float64 needs 17."""
 
 
-def diagonal(
-    elements: Elements, columns: int, first: int, distance: int, by_rows: bool, gain: float
-) -> Float64:
-    """gain where an output has the number of its input, else 0.
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A block of a tensor of two axes: a matrix of `outputs` and `inputs`.
+
+    `numbers` are what `positions` takes behind the element numbers.
+    """
+
+    outputs: int
+    inputs: int
+    numbers: tuple[int, int, int, bool]
+
+
+def matrix_of(request: Request) -> Matrix:
+    """The matrix that a law fills.
+
+    Raises ImpossibleError (`scheme_axes`) unless the tensor has two axes, only one of them O if it
+    has parts.
+    """
+    _refuse_axes(request)
+    weight, block = request.weight, request.block
+    axes = canonical_axes(weight.letters)
+    rows, columns = (request.shape[axis] for axis in axes)
+    by_rows = weight.parts == 1 or weight.letters[axes[0]] == "O"
+    if weight.parts == 1:
+        block = Block(0, rows, rows)
+    numbers = (max(columns, 1), block.first, max(block.distance, 1), by_rows)
+    return Matrix(block.outputs, columns if by_rows else rows, numbers)
+
+
+def positions(
+    elements: Elements, columns: int, first: int, distance: int, by_rows: bool
+) -> tuple[Elements, Elements]:
+    """The output and the input number of each element.
 
     Outputs are the rows, or else the columns. They are counted from `first`, and anew after each
     `distance` of them.
     """
     rows, places = elements // columns, elements % columns
     outputs, inputs = (rows, places) if by_rows else (places, rows)
-    values: Float64 = np.where((outputs - first) % distance == inputs, np.float64(gain), 0.0)
+    return (outputs - first) % distance, inputs
+
+
+def diagonal(
+    elements: Elements, columns: int, first: int, distance: int, by_rows: bool, gain: float
+) -> Float64:
+    """gain where an output has the number of its input, else 0."""
+    outputs, inputs = positions(elements, columns, first, distance, by_rows)
+    values: Float64 = np.where(outputs == inputs, np.float64(gain), 0.0)
     return values
 
 
 def _law(request: Request) -> Law:
-    """w[o, i] = gain if o = i, else 0, o counted from the start of its block.
-
-    Raises ImpossibleError (`scheme_axes`) unless the tensor has two axes, only one of them O if it
-    has parts.
-    """
-    gain, weight, block = request.numbers.gain or 0.0, request.weight, request.block
+    """w[o, i] = gain if o = i, else 0, o counted from the start of its block."""
+    gain = request.numbers.gain or 0.0
     require_positive("gain", gain)
-    _refuse_axes(request)
-    axes = canonical_axes(weight.letters)
-    rows, columns = (request.shape[axis] for axis in axes)
-    by_rows = weight.parts == 1 or weight.letters[axes[0]] == "O"
-    if weight.parts == 1:
-        block = Block(0, rows, rows)
-    numbers = (max(columns, 1), block.first, max(block.distance, 1), by_rows, gain)
-    outputs, inputs = block.outputs, columns if by_rows else rows
-    low = gain if outputs * inputs == 1 else 0.0
-    return _diagonal_law(IndexFunction(diagonal, numbers, low, gain), gain, outputs, inputs)
+    matrix = matrix_of(request)
+    low = gain if matrix.outputs * matrix.inputs == 1 else 0.0
+    draw = IndexFunction(diagonal, (*matrix.numbers, gain), low, gain)
+    return permutation_law(draw, gain, matrix)
 
 
 def _refuse_axes(request: Request) -> None:
@@ -67,11 +95,13 @@ def _refuse_axes(request: Request) -> None:
         raise ImpossibleError("scheme_axes", Problem("parts", message, "leave parts out"))
 
 
-def _diagonal_law(draw: IndexFunction, gain: float, outputs: int, inputs: int) -> Law:
-    """With k of n elements gain and the others 0: mean = gain k/n, std = gain sqrt(k (n - k))/n.
+def permutation_law(draw: IndexFunction, gain: float, matrix: Matrix) -> Law:
+    """The law of `gain` once in each row or each column, and 0 elsewhere.
 
-    Each is the float64 nearest the exact number.
+    With k of n elements gain, mean = gain k/n, std = gain sqrt(k (n - k))/n. Each is the
+    float64 nearest the exact number.
     """
+    outputs, inputs = matrix.outputs, matrix.inputs
     n, k = outputs * inputs, min(outputs, inputs)
     if n == 0:
         return Law(draw, "deterministic", 0.0, None, gain=gain)
