@@ -52,7 +52,7 @@ EXACT_NAMES: dict[str, dict[str, str]] = {
         "rounding to integers": "ceil floor rint trunc",
         "choice and comparison": """abs absolute all any array_equal clip copysign equal errstate
             fabs greater isfinite isinf isnan less maximum minimum nextafter searchsorted sign
-            signbit""",
+            signbit unique""",
         "bits": "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift",
     },
     "numba": {

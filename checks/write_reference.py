@@ -1,7 +1,8 @@
 """Write docs/reference.md from the tables of the code: `make reference`.
 
 The fields, paths and headers are those of the OpenAPI document, the schemes, activations, layers
-and dtypes those that HTTP lists. A test compares the committed page with `page`.
+and dtypes those that HTTP lists. The list of drafts in docs/stream-v1-drafts.md is written too;
+people write the rest of that page. Tests compare the committed pages with the tables.
 """
 
 import ast
@@ -15,19 +16,34 @@ from service import listings
 from service.advice.warnings import WARNINGS as ADVICE_WARNINGS
 from service.api.app import create_app
 from service.api.problems import STATUS_REASONS, STATUSES
+from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
 from service.errors import UnreadableError
 from service.fields import FIELDS
+from service.plan import drafts
 from service.plan.warnings import WARNINGS
 from service.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parent.parent
 PATH = ROOT / "docs" / "reference.md"
+DRAFTS_PATH = ROOT / "docs" / "stream-v1-drafts.md"
+
+DRAFTS_FROM = "<!-- `make reference` writes the table from here -->\n"
+DRAFTS_TO = "\n<!-- to here. -->"
+"""What stands before and after the list of drafts on its page."""
 
 Records = Sequence[Mapping[str, Any]]
 
 _LISTED = {"layer": "layouts", "activation": "activations", "scheme": "schemes", "dtype": "dtypes"}
 """How the names of fields end whose words are too many for a cell, and the section with them."""
+
+_NOT_RAISED = {
+    "bad_request": 400,
+    "header_too_large": TOO_LARGE,
+    "internal": 500,
+    "uri_too_long": 414,
+}
+"""Reasons of answers that no class of error leads to: the protocol makes them, or any error."""
 
 _RAISED_AS = {branch.__name__: status for branch, status in STATUSES.items()} | {
     # A reader of one value raises it; the parser makes one UnreadableError of all.
@@ -62,6 +78,35 @@ def page(document: Mapping[str, Any]) -> str:
         "`make reference` writes this page from the tables of the code. Change the tables, not the "
         f"page.\n\n{contents}\n\n{body}\n"
     )
+
+
+def drafts_page(committed: str) -> str:
+    """The page of drafts with its list written anew; raises ValueError if a mark is missing."""
+    start = committed.index(DRAFTS_FROM) + len(DRAFTS_FROM)
+    end = committed.index(DRAFTS_TO, start)
+    return f"{committed[:start]}\n{_drafts()}{committed[end:]}"
+
+
+def _drafts() -> str:
+    listed: dict[str, Records] = {
+        "scheme": listings.schemes()["schemes"],
+        "activation": listings.activations()["activations"],
+    }
+    formulas = {
+        (field, each["name"]): each["formula"]
+        for field, records in listed.items()
+        for each in records
+    }
+    rows = [
+        (
+            _code(draft.field),
+            _code(draft.name),
+            str(draft.number),
+            _code(formulas[key]) if (key := (draft.field, draft.name)) in formulas else "-",
+        )
+        for draft in drafts.DRAFTS
+    ]
+    return table(("field", "draft", "number", "formula"), rows)
 
 
 def _paths(paths: Mapping[str, Any]) -> str:
@@ -227,11 +272,11 @@ def statuses_of_reasons() -> dict[str, list[int]]:
     """The HTTP statuses that each reason is answered with, ascending.
 
     An error's class decides its status, so the source is searched for the classes that are raised
-    with a reason. The reasons that the web framework asks for stand in a table.
+    with a reason. The reasons of all other answers stand in two tables.
     """
     found: dict[str, set[int]] = defaultdict(set)
-    found["bad_request"].add(400)
-    found["internal"].add(500)
+    for reason, status in _NOT_RAISED.items():
+        found[reason].add(status)
     for status, reason in STATUS_REASONS.items():
         found[reason].add(status)
     for name, word in _words_of_errors():
@@ -302,3 +347,4 @@ def _anchor(title: str) -> str:
 
 if __name__ == "__main__":
     PATH.write_text(page(create_app(Settings()).openapi()), encoding="utf-8")
+    DRAFTS_PATH.write_text(drafts_page(DRAFTS_PATH.read_text("utf-8")), encoding="utf-8")

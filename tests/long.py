@@ -9,7 +9,6 @@ of the service has no file of tests that is not listed.
 
 LONG = (
     "tests/advice/test_depth.py::test_the_recommended_weights_carry_thirty_layers",
-    "tests/advice/test_responses.py",
     "tests/advice/test_rules.py",
     "tests/advice/test_weights_url.py",
     "tests/api/test_protocol.py::test_a_refused_client_cannot_stay",
@@ -24,7 +23,7 @@ LONG = (
     "tests/models/test_models.py",
     "tests/plan/test_canonical.py::test_the_canonical_spec_means_what_the_given_one_meant",
     "tests/plan/test_canonical.py::test_the_canonical_url_leads_to_itself_and_to_the_same_bytes",
-    "tests/plan/test_reach.py::test_in_float64_they_are_right_to_the_last_places",
+    "tests/plan/test_extremes.py::test_in_float64_they_are_right_to_the_last_places",
     "tests/plan/test_refusals.py::test_no_number_breaks_the_plan",
     "tests/plan/test_rounded.py::test_a_fine_grid_changes_next_to_nothing",
     "tests/plan/test_rounded.py::test_a_sample_that_is_cast_agrees",

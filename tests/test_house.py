@@ -113,9 +113,10 @@ def test_the_search_for_a_python_knows_the_supported_ones() -> None:
 
 
 def test_the_changelog_begins_with_this_version() -> None:
-    """The top entry of the changelog is the version in pyproject.toml."""
+    """The top entry of the changelog is the version in pyproject.toml, Unreleased aside."""
     entries = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert entries[0] == PROJECT["version"]
+    releases = entries[1:] if entries[0] == "Unreleased" else entries
+    assert releases[0] == PROJECT["version"]
 
 
 def test_every_page_is_in_the_index() -> None:

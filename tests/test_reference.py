@@ -70,6 +70,9 @@ def test_every_reason_has_a_status() -> None:
         ("GET", "/v1/weights.npy?shape=64,64&seed=18446744073709551616"),
         ("GET", "/nowhere"),
         ("DELETE", "/schemes"),
+        ("GET", "/" + 9000 * "x"),
+        ("GET", "/v1/weights.npy?shape=8,8&scheme=torch.linear&layer=recurrent"),
+        ("GET", "/v1/weights.npy?shape=8&scheme=identity"),
     ],
 )
 def test_the_statuses_are_those_of_the_answers(address: Address, method: str, target: str) -> None:

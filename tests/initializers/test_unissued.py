@@ -11,7 +11,7 @@ from service.fields import parse_words, types
 from service.initializers import activations, layers
 from service.initializers.activations import UNISSUED_ACTIVATIONS, find_activation
 from service.initializers.layers import find_layer
-from service.initializers.schemes import AUTO, SCHEMES, find_scheme, names
+from service.initializers.schemes import AUTO, SCHEMES, find_scheme, table
 from service.initializers.unissued import (
     UNISSUED_DTYPES,
     UNISSUED_LAYERS,
@@ -110,7 +110,7 @@ def test_other_frameworks_words_get_the_exact_one(field: str, word: str, meant: 
 
 
 KNOWN = {
-    "scheme": (names._REPLACEMENTS, {AUTO, *SCHEMES}),
+    "scheme": (table._REPLACEMENTS, {AUTO, *SCHEMES}),
     "activation": (activations._REPLACEMENTS, set(activations.ACTIVATIONS)),
     "layer": (layers._LAYER_REPLACEMENTS, set(layers.LAYERS)),
     "dtype": (types._DTYPES, set(DTYPES)),

@@ -1,8 +1,7 @@
 """Schemes: what a tensor's values are. A scheme is one record with its law, in one module."""
 
-from service.initializers.schemes.names import find_scheme
 from service.initializers.schemes.record import NUMBER_FIELDS, Law, Numbers, Request, Scheme
-from service.initializers.schemes.table import AUTO, SCHEMES
+from service.initializers.schemes.table import AUTO, SCHEMES, find_scheme
 
 __all__ = [
     "AUTO",

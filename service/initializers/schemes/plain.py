@@ -1,4 +1,4 @@
-"""Uniform and normal values whose width is given, whatever the fans.
+"""Constant, uniform and normal values whose numbers are given, whatever the fans.
 
 Constants are float64 and take + - * / and sqrt alone; the stream rounds them once
 (docs/stream-v1.md, "Scaling").
@@ -16,9 +16,21 @@ from service.initializers.schemes.record import (
     require_positive,
 )
 from service.spelling import shortest
-from service.stream.draws import Normal, SymmetricUniform, UniformBetween
+from service.stream.draws import Constant, Normal, SymmetricUniform, UniformBetween
 
 _ROOT_3 = math.sqrt(3.0)
+
+
+def constant_law(value: float) -> Law:
+    """w = value."""
+    return Law(Constant(value), "constant", value, 0.0, levels=((value, 1.0),))
+
+
+def _constant(request: Request) -> Law:
+    value = request.numbers.value
+    if value is None:
+        raise missing(request.scheme, "value")
+    return constant_law(value)
 
 
 def normal_law(mean: float, std: float) -> Law:
@@ -97,6 +109,32 @@ def _refuse_moments(given: Numbers) -> None:
 
 
 SCHEMES = (
+    Scheme(
+        name="zeros",
+        summary="Every element is 0: biases, the last layer of a residual branch.",
+        formula="w = 0",
+        distribution="constant",
+        fields=(),
+        law=_constant,
+        defaults=Numbers(value=0.0),
+    ),
+    Scheme(
+        name="ones",
+        summary="Every element is 1: the scales of a normalization.",
+        formula="w = 1",
+        distribution="constant",
+        fields=(),
+        law=_constant,
+        defaults=Numbers(value=1.0),
+    ),
+    Scheme(
+        name="constant",
+        summary="Every element is the given value.",
+        formula="w = value",
+        distribution="constant",
+        fields=("value",),
+        law=_constant,
+    ),
     Scheme(
         name="uniform",
         summary="Uniform between two bounds, or of a given mean and standard deviation.",

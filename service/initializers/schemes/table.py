@@ -1,7 +1,10 @@
-"""The table of schemes, family by family: a new scheme stands in its family's module."""
+"""The table of schemes, family by family, and the words that lead to one.
 
+A new scheme stands in its family's module, and a new family in `_FAMILIES`.
+"""
+
+from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
-    constants,
     identity,
     orthogonal,
     plain,
@@ -10,12 +13,13 @@ from service.initializers.schemes import (
 )
 from service.initializers.schemes.presets import keras, torch
 from service.initializers.schemes.record import Scheme
+from service.initializers.unissued import UNISSUED_SCHEMES
+from service.initializers.words import squash, unknown_word
 
 AUTO = "auto"
 """The word that stands for whatever scheme fits the layer; it is none itself."""
 
 _FAMILIES = (
-    constants,
     plain,
     truncated,
     variance_scaling,
@@ -29,3 +33,82 @@ SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme for family in _FAMILIES for scheme in family.SCHEMES
 }
 """Every scheme by its name."""
+
+_BY_WORD = SCHEMES | {alias: scheme for scheme in SCHEMES.values() for alias in scheme.aliases}
+
+_ACCEPTED = {squash(name): name for name in (AUTO, *SCHEMES)}
+
+_FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.aliases} | {
+    **dict.fromkeys(("default", "best", "recommended"), AUTO),
+    **dict.fromkeys(("zero", "zeroslike"), "zeros"),
+    **dict.fromkeys(("one", "oneslike"), "ones"),
+    **dict.fromkeys(("const", "fill", "full", "value"), "constant"),
+    **dict.fromkeys(("rand", "randomuniform", "unif", "flat"), "uniform"),
+    **dict.fromkeys(("randn", "gaussian", "gauss", "randomnormal", "standardnormal"), "normal"),
+    **dict.fromkeys(("truncnormal", "truncnormaltf", "truncnorm", "truncated"), "truncated_normal"),
+    **dict.fromkeys(("truncatedrandomnormal", "truncatedgaussian"), "truncated_normal"),
+    **dict.fromkeys(("varscaling", "scaling"), "variance_scaling"),
+    **dict.fromkeys(("he", "kaiming", "msra", "msraprelu"), "he_normal or he_uniform"),
+    **dict.fromkeys(("glorot", "xavier"), "glorot_normal or glorot_uniform"),
+    **dict.fromkeys(("lecun", "selu"), "lecun_normal or lecun_uniform"),
+    **dict.fromkeys(("ortho", "orthonormal", "qr"), "orthogonal"),
+    **dict.fromkeys(("torchnnlinear", "nnlinear"), "torch.linear"),
+    **dict.fromkeys(("keraslayersdense", "layersdense"), "keras.dense"),
+    **{"msranormal": "he_normal", "msrauniform": "he_uniform"},
+    "random": "normal or uniform",
+}
+
+_SUFFIXES = ("init", "initializer", "v2")
+
+_REPLACEMENTS = _FOREIGN | {
+    word + suffix: name for word, name in (_ACCEPTED | _FOREIGN).items() for suffix in _SUFFIXES
+}
+"""Squashed spellings of other frameworks, `he_normal_initializer` of TensorFlow among them."""
+
+_TRUNCATING = ("keras", "jax", "flax")
+"""Their modules' normal schemes with a fan are cut at two standard deviations."""
+
+
+_DRAWN_OTHERWISE = {
+    "LecunNormal": "lecun_normal and add distribution=truncated_normal, as Keras draws it",
+    "GlorotNormal": "glorot_normal and add distribution=truncated_normal, as Keras draws it",
+    "HeNormal": "he_normal and add distribution=truncated_normal, as Keras draws it",
+    "TruncatedNormal": "truncated_normal and add std_kind=parent, as Keras means stddev",
+    "trunc_normal_": "truncated_normal and add low=-2 and add high=2, where torch cuts it",
+}
+"""Words that only one framework spells so, and that draw otherwise there than here."""
+
+
+def find_scheme(name: str) -> Scheme:
+    """The scheme called `name`, or of which that is an alias, with or without `@1`.
+
+    Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
+    `not_issued` for a scheme that Fanin has not, `unknown_revision` for any revision but 1.
+    """
+    word, at, revision = name.partition("@")
+    if word not in _BY_WORD:
+        raise unknown_word(
+            "scheme", word, (AUTO, *_BY_WORD), _foreign(word), "schemes", UNISSUED_SCHEMES
+        )
+    scheme = _BY_WORD[word]
+    if at and revision != "1":
+        message = f"{scheme.name} has revision 1 only"
+        hint = f"write {scheme.name} or {scheme.name}@1"
+        raise UnreadableError("unknown_revision", Problem("scheme", message, hint))
+    return scheme
+
+
+def _foreign(word: str) -> dict[str, str]:
+    """The replacements for `word`, which differ where it names its module.
+
+    `jax.nn.initializers.he_normal` is a truncated normal, and so is `HeNormal`, as Keras spells it.
+    """
+    bare = word.rpartition(".")[2]
+    if bare in _DRAWN_OTHERWISE:
+        return _REPLACEMENTS | {squash(bare): _DRAWN_OTHERWISE[bare]}
+    if not set(word.casefold().split(".")) & set(_TRUNCATING):
+        return _REPLACEMENTS
+    return _REPLACEMENTS | {
+        squash(name): f"{name} and add distribution=truncated_normal"
+        for name in ("lecun_normal", "glorot_normal", "he_normal")
+    }

@@ -16,8 +16,7 @@ from service.initializers.references import (
     LECUN_1998,
     Reference,
 )
-from service.initializers.schemes.constants import constant_law
-from service.initializers.schemes.plain import normal_law, uniform_within
+from service.initializers.schemes.plain import constant_law, normal_law, uniform_within
 from service.initializers.schemes.record import (
     Law,
     Numbers,

@@ -25,8 +25,8 @@ from service.stream.sources.index import element_pieces
 MOST_ELEMENTS = 2**22
 """Of a materialised tensor, all its copies together: 2,048 x 2,048, a few seconds of one core.
 
-All matrices of a tensor fit KEPT_BYTES, so none is computed twice within one answer. While one is
-computed it takes about 17 bytes more for each element.
+All matrices of a tensor fit into KEPT_BYTES, so none is computed twice within one answer. While
+one is computed, it takes 24 bytes for each element, 8 of which are kept.
 """
 
 KEPT_BYTES = 64 * 2**20
@@ -91,6 +91,8 @@ class MaterialisedSource:
         draw = self.draw
         copies = (elements - draw.first) // draw.distance
         places = (elements - draw.first) % draw.distance
+        if copies[0] == copies[-1] and (copies == copies[0]).all():
+            return self._matrix(int(copies[0])).reshape(-1)[places] * np.float64(draw.gain)
         values = np.empty(elements.shape, np.float64)
         for copy in np.unique(copies).tolist():
             chosen = copies == copy
