@@ -1,26 +1,38 @@
 """Requests whose answers are drafts: one derived for each draft, and further ones by hand.
 
-Each is what follows `/v1/weights.`, as in `frozen_requests`. A draft that needs more than its name
-has its request among those by hand, and the test of drafts says so.
+Each is what follows `/v1/weights.`, as in `frozen_requests`. A further request by hand is for what
+the derived one does not ask: other fields, layouts, orders, slices and parts.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from service.dtypes import DTYPES
 from service.initializers.activations import ACTIVATIONS
+from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
+from service.initializers.schemes.record import Preset
 
 _TABLES: dict[str, tuple[str, Mapping[str, Any]]] = {
-    "scheme": ("npy?shape=12,5&scheme={name}&seed=1&name=a", SCHEMES),
+    "scheme": ("npy?shape={shape}&scheme={name}&seed=1&name=a", SCHEMES),
     "activation": (
         "npy?shape=12,6&scheme=variance_scaling&activation={name}&parts=2&seed=1&name=a",
         ACTIVATIONS,
     ),
+    "dtype": ("raw?shape=12,5&scheme=normal&dtype={name}&seed=1&name=a", DTYPES),
 }
 """The request that asks for an entry of each table by its name."""
 
+
+def _shape(record: Any) -> str:
+    """Two axes, or those of a preset's layer."""
+    preset: Preset | None = getattr(record, "preset", None)
+    rank = 2 if preset is None else len(LAYERS[preset.layer].letters[preset.framework])
+    return ",".join(["12", "5", "3", "2", "4"][:rank])
+
+
 DERIVED: tuple[str, ...] = tuple(
-    request.format(name=name)
+    request.format(name=name, shape=_shape(record))
     for request, table in _TABLES.values()
     for name, record in table.items()
     if record.draft is not None

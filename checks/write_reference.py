@@ -1,8 +1,8 @@
 """Write docs/reference.md from the tables of the code: `make reference`.
 
 The fields, paths and headers are those of the OpenAPI document, the schemes, activations, layers
-and dtypes those that HTTP lists. The list of drafts in docs/stream-v1-drafts.md is written too;
-people write the rest of that page. Tests compare the committed pages with the tables.
+and dtypes those that HTTP lists. The lists of drafts and of presets in docs/stream-v1-drafts.md are
+written too; people write the rest of that page. Tests compare the committed pages with the tables.
 """
 
 import ast
@@ -20,6 +20,8 @@ from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
 from service.errors import UnreadableError
 from service.fields import FIELDS
+from service.initializers.layers import LAYERS
+from service.initializers.schemes import SCHEMES
 from service.plan import drafts
 from service.plan.warnings import WARNINGS
 from service.settings import Settings, variable
@@ -28,9 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PATH = ROOT / "docs" / "reference.md"
 DRAFTS_PATH = ROOT / "docs" / "stream-v1-drafts.md"
 
-DRAFTS_FROM = "<!-- `make reference` writes the table from here -->\n"
-DRAFTS_TO = "\n<!-- to here. -->"
-"""What stands before and after the list of drafts on its page."""
+_FROM, _TO = "<!-- `make reference` writes the {} from here -->\n", "\n<!-- to here. -->"
+"""What stands before and after each table that is written on the page of drafts."""
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -81,10 +82,14 @@ def page(document: Mapping[str, Any]) -> str:
 
 
 def drafts_page(committed: str) -> str:
-    """The page of drafts with its list written anew; raises ValueError if a mark is missing."""
-    start = committed.index(DRAFTS_FROM) + len(DRAFTS_FROM)
-    end = committed.index(DRAFTS_TO, start)
-    return f"{committed[:start]}\n{_drafts()}{committed[end:]}"
+    """The page of drafts with its tables written anew; raises ValueError if a mark is missing."""
+    page = committed
+    for name, text in (("list of drafts", _drafts()), ("table of presets", _presets())):
+        mark = _FROM.format(name)
+        start = page.index(mark) + len(mark)
+        end = page.index(_TO, start)
+        page = f"{page[:start]}\n{text}{page[end:]}"
+    return page
 
 
 def _drafts() -> str:
@@ -107,6 +112,20 @@ def _drafts() -> str:
         for draft in drafts.DRAFTS
     ]
     return table(("field", "draft", "number", "formula"), rows)
+
+
+def _presets() -> str:
+    rows = []
+    for name, scheme in SCHEMES.items():
+        if scheme.preset is not None and scheme.draft is not None:
+            framework, layer = scheme.preset.framework, scheme.preset.layer
+            gain = 1.0 if scheme.gain == "one" else float(scheme.gain or 0.0)
+            letters = LAYERS[layer].letters[framework]
+            facts = (framework, layer, letters, scheme.distribution, str(scheme.mode), gain.hex())
+            rows.append((_code(name), *facts))
+    return table(
+        ("scheme", *["framework", "layer", "letters", "distribution", "mode", "gain"]), rows
+    )
 
 
 def _paths(paths: Mapping[str, Any]) -> str:

@@ -16,15 +16,16 @@ class Dtype:
     it stands for numbers too, all fraction bits set is the only NaN, and there is no infinity:
     the suffix `fn` of ml_dtypes.
 
-    `npy_descr` is None if .npy files have no word for the dtype. `draft` is the edition of a
-    draft, from 1, and None once the dtype is frozen (docs/stream-v1-drafts.md).
+    `npy_descr` and `safetensors_code` are None if files of that format have no word for the dtype.
+    `draft` is the edition of a draft, from 1, and None once the dtype is frozen
+    (docs/stream-v1-drafts.md).
     """
 
     name: str
     exponent_bits: int
     fraction_bits: int
     npy_descr: str | None
-    safetensors_code: str
+    safetensors_code: str | None
     finite_only: bool = False
     draft: int | None = None
 

@@ -12,6 +12,7 @@ from checks.frozen_tables import tables
 from checks.write_drafts import PATH, document, unnumbered
 from service.api.headers import IMMUTABLE
 from service.fields import Spec
+from service.initializers.activations import ACTIVATIONS
 from service.plan import drafts
 from service.plan.drafts import Draft, drafts_of
 from tests.application import ask, ready
@@ -152,6 +153,15 @@ def test_the_golden_drafts_are_what_is_answered(monkeypatch: pytest.MonkeyPatch)
     assert golden == document()
     used = {name for entry in golden["requests"] for name in entry["drafts"]}
     assert used == set(map(str, drafts.DRAFTS))
+
+
+@pytest.mark.parametrize("field", ["scheme", "activation", "dtype"])
+def test_a_draft_of_a_table_covers_its_name_alone(field: str) -> None:
+    """Not another name, and not None: most canonical URLs say nothing of the activation."""
+    record = replace(ACTIVATIONS["mish"], draft=2)
+    (draft,) = drafts._named(field, {"mish": record, "relu": ACTIVATIONS["relu"]})
+    assert str(draft) == f"{field} mish 2"
+    assert [draft.covers(value) for value in ("mish", "relu", None)] == [True, False, False]
 
 
 def test_a_spec_without_drafts_uses_none() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from service.dtypes import DTYPES
 from service.errors import FaninError, Problem, UnreadableError
 from service.fields import FIELDS, parse_json, parse_query
+from service.initializers.activations import NOT_ISSUED_ACTIVATIONS
 from service.wire.formats import FORMATS
 from tests.fields import test_json as field_json
 from tests.fields import test_refusals as field_refusals
@@ -125,7 +126,8 @@ MORE = [
     *(f"shape=8,4&scheme={word}" for word in ("orthogonal_", "eye", "lsuv", "msra", "kaiming")),
     *(f"shape=8,4&scheme={word}" for word in ("deepnorm", "keras.initializers.HeNormal", "mup")),
     *(f"shape=8,4&dtype={word}" for word in ("int8", "fp4", "complex64", "fp8", "float128")),
-    *(f"shape=8,4&activation={word}" for word in ("quick_gelu", "celu", "rrelu", "maxout")),
+    *(f"shape=8,4&activation={word}" for row in NOT_ISSUED_ACTIVATIONS for word in row.words),
+    "shape=8,4&activation=celu",
     *(f"shape=8,4&layer={word}" for word in ("attention", "separable_conv2d", "lstm", "deconv")),
     *(f"shape=8,4&layout={word}" for word in ("NCHW", "channels_last", "jax", "oi", "OX")),
     "shape=8,4&sed=1",

@@ -6,6 +6,8 @@ ever, and its tag changes when its bytes do, because every change of them raises
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from operator import eq
 from typing import Any
 
 from service.dtypes import DTYPES
@@ -34,7 +36,8 @@ def _named(field: str, table: Mapping[str, Any]) -> Iterator[Draft]:
     """The drafts of a table: each record says itself whether it is one."""
     for name, record in table.items():
         if record.draft is not None:
-            yield Draft(field, name, record.draft, name.__eq__)
+            # Not name.__eq__: of None, where the field is not in the URL, that is NotImplemented.
+            yield Draft(field, name, record.draft, partial(eq, name))
 
 
 DRAFTS: tuple[Draft, ...] = (

@@ -45,6 +45,7 @@ def _raw_head(dtype: Dtype, shape: tuple[int, ...], fortran: bool, name: str) ->
 _BYTES = "application/octet-stream"
 _EVERY_DTYPE = frozenset(DTYPES)
 _NPY_DTYPES = frozenset(name for name, dtype in DTYPES.items() if dtype.npy_descr)
+_SAFETENSORS_DTYPES = frozenset(name for name, dtype in DTYPES.items() if dtype.safetensors_code)
 
 FORMATS: dict[str, Format] = {
     entry.name: entry
@@ -55,7 +56,7 @@ FORMATS: dict[str, Format] = {
             ".safetensors",
             _BYTES,
             _safetensors_head,
-            _EVERY_DTYPE,
+            _SAFETENSORS_DTYPES,
             carries_fortran=False,
         ),
         Format("raw", ".raw", _BYTES, _raw_head, _EVERY_DTYPE, carries_fortran=True),

@@ -8,32 +8,10 @@ from service.errors import FaninError, ImpossibleError
 from service.fields import ADDRESS_FIELDS, FIELDS, LAYER_FIELDS, NUMBER_FIELDS, parse_query
 from service.initializers.schemes import SCHEMES
 from service.plan import Plan, plan
-
-NEEDED = {"constant": "&value=0.5", "uniform": "&std=0.1"}
-"""What a scheme cannot do without."""
+from tests.filling import VALUES, filled, fills, needed
 
 LAYER = "shape=12,4,3,3&layer=conv2d&activation=gelu&seed=1&name=a"
 DENSE = "shape=12,4&layer=dense&activation=gelu&seed=1&name=a"
-
-TWO_AXES = [name for name, scheme in SCHEMES.items() if scheme.preset or name == "identity"]
-"""Schemes that fill two axes alone."""
-
-VALUES = {
-    "fan_in": ("7", "13.5"),
-    "fan_out": ("7", "0.75"),
-    "mode": ("fan_in", "fan_out", "fan_avg", "fan_geo_avg"),
-    "distribution": ("normal", "uniform", "truncated_normal"),
-    "gain": ("0.5",),
-    "gain_rule": ("exact", "backward"),
-    "scale": ("0.3",),
-    "mean": ("0.5",),
-    "std": ("0.02",),
-    "std_kind": ("corrected", "parent"),
-    "low": ("-0.3",),
-    "high": ("0.4",),
-    "bounds": ("1.5", "-1,3"),
-    "value": ("0.3",),
-}
 
 CONTEXTS = ("", "&distribution=truncated_normal", "&low=-0.5&high=0.6")
 """What else is given, so that fields that only matter beside others are met."""
@@ -53,9 +31,9 @@ def planned(query: str) -> Plan | None:
 
 def base(scheme: str, context: str) -> str:
     """A request for the scheme, with what it cannot do without."""
-    needed = "" if "low=" in context else NEEDED.get(scheme, "")
-    layer = DENSE if scheme in TWO_AXES else LAYER
-    return f"{layer}&scheme={scheme}{needed}{context}"
+    added = "" if "low=" in context else needed(scheme)
+    layer = LAYER if fills(scheme, "12,4,3,12") else DENSE
+    return f"{layer}&scheme={scheme}{added}{context}"
 
 
 def with_field(query: str, field: str, value: str) -> str:
@@ -118,10 +96,10 @@ def test_a_scheme_takes_the_fields_it_lists_and_no_other(scheme: str) -> None:
         "negative_slope=0.2",
     ],
 )
-@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name not in TWO_AXES])
+@pytest.mark.parametrize("scheme", filled("12,4,3,12"))
 def test_every_scheme_takes_what_describes_the_layer(scheme: str, described: str) -> None:
     """Whether or not it looks at it: a client may describe all layers alike."""
-    query = f"shape=12,4,3,12&seed=1&name=a&scheme={scheme}{NEEDED.get(scheme, '')}&{described}"
+    query = f"shape=12,4,3,12&seed=1&name=a&scheme={scheme}{needed(scheme)}&{described}"
     assert planned(query) is not None
 
 
@@ -140,10 +118,10 @@ def test_every_scheme_takes_what_describes_the_layer(scheme: str, described: str
         "negative_slope=0.2",
     ],
 )
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", filled("12,12"))
 def test_every_scheme_takes_what_describes_a_dense_layer(scheme: str, described: str) -> None:
-    """The same with two axes, which every scheme fills, and with parts of any heights."""
-    query = f"shape=12,12&seed=1&name=a&scheme={scheme}{NEEDED.get(scheme, '')}&{described}"
+    """The same with two axes, and with parts of any heights."""
+    query = f"shape=12,12&seed=1&name=a&scheme={scheme}{needed(scheme)}&{described}"
     assert planned(query) is not None
 
 
@@ -159,12 +137,12 @@ def test_every_scheme_takes_what_describes_a_dense_layer(scheme: str, described:
         ("activation=relu&negative_slope=0.2", "slope_not_taken"),
     ],
 )
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", filled("12,12"))
 def test_no_scheme_takes_a_dense_layer_that_cannot_be(
     scheme: str, described: str, reason: str
 ) -> None:
     """Two axes again, presets and identity among the schemes."""
-    query = f"shape=12,12&seed=1&name=a&scheme={scheme}{NEEDED.get(scheme, '')}&{described}"
+    query = f"shape=12,12&seed=1&name=a&scheme={scheme}{needed(scheme)}&{described}"
     with pytest.raises(ImpossibleError) as refused:
         plan(parse_query(query.encode()), "npy", max_bytes=2**44)
     assert refused.value.reason == reason
@@ -182,10 +160,10 @@ def test_no_scheme_takes_a_dense_layer_that_cannot_be(
         ("activation=relu&negative_slope=0.2", "slope_not_taken"),
     ],
 )
-@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name not in TWO_AXES])
+@pytest.mark.parametrize("scheme", filled("12,4,3,12"))
 def test_no_scheme_takes_a_layer_that_cannot_be(scheme: str, described: str, reason: str) -> None:
     """Zeros included: the description is wrong, whatever fills the tensor."""
-    query = f"shape=12,4,3,3&seed=1&name=a&scheme={scheme}{NEEDED.get(scheme, '')}&{described}"
+    query = f"shape=12,4,3,3&seed=1&name=a&scheme={scheme}{needed(scheme)}&{described}"
     with pytest.raises(ImpossibleError) as refused:
         plan(parse_query(query.encode()), "npy", max_bytes=2**44)
     assert refused.value.reason == reason

@@ -67,6 +67,35 @@ def test_every_scheme_and_form_of_the_list_is_defined() -> None:
     assert "identity" not in defined(PAGE.replace("## `identity`", ""))
 
 
+def examples(page: str) -> list[tuple[str, list[list[float]]]]:
+    """Every example of the page: its query and the rows below it."""
+    blocks = re.findall(r"^An example:\n\n    (\S+)\n((?:    .+\n)+)", page, re.MULTILINE)
+    return [
+        (query, [list(map(float, row.split())) for row in rows])
+        for query, text in blocks
+        for rows in [text.splitlines()]
+    ]
+
+
+def without_example(page: str) -> list[str]:
+    """The draft index functions without an example, written by hand, on the page."""
+    shown = {scheme for query, _ in examples(page) for scheme in re.findall(r"scheme=(\w+)", query)}
+    drafted = [s for s in SCHEMES.values() if s.access == "index" and s.draft is not None]
+    return [scheme.name for scheme in drafted if scheme.name not in shown]
+
+
+def test_every_index_function_has_an_example() -> None:
+    """It uses no words, so no vectors would show wrong values. Negative control: an empty page."""
+    assert without_example(PAGE) == []
+    assert "identity" in without_example("")
+
+
+@pytest.mark.parametrize(("query", "rows"), examples(PAGE))
+def test_an_example_is_what_is_issued(query: str, rows: list[list[float]]) -> None:
+    """To the bit, in float64."""
+    assert body(f"{query}&dtype=float64") == np.array(rows).tobytes()
+
+
 def test_the_presets_are_the_records() -> None:
     """Framework, layer, letters, distribution, mode and gain of each row."""
     for name, scheme in SCHEMES.items():

@@ -1,5 +1,6 @@
 """The identity matrix: each element is a function of its position."""
 
+from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 
@@ -22,10 +23,39 @@ _DIGITS = 60
 """Decimal digits in which std is computed. Counts have 18 digits, and a float64 needs 17."""
 
 
-def diagonal(
-    elements: Elements, columns: int, first: int, distance: int, by_rows: bool, gain: float
-) -> Float64:
-    """`gain` where the output's number equals the input's, else 0, of the shape of `elements`.
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A block of a tensor of two axes: a matrix of `outputs` and `inputs`.
+
+    `numbers` are what `positions` takes behind the element numbers.
+    """
+
+    outputs: int
+    inputs: int
+    numbers: tuple[int, int, int, bool]
+
+
+def matrix_of(request: Request) -> Matrix:
+    """The matrix that a law fills.
+
+    Raises ImpossibleError (`scheme_axes`) unless the tensor has two axes, only one of them O if it
+    has parts.
+    """
+    _refuse_axes(request)
+    weight, block = request.weight, request.block
+    axes = canonical_axes(weight.letters)
+    rows, columns = (request.shape[axis] for axis in axes)
+    by_rows = weight.parts == 1 or weight.letters[axes[0]] == "O"
+    if weight.parts == 1:
+        block = Block(0, rows, rows)
+    numbers = (max(columns, 1), block.first, max(block.distance, 1), by_rows)
+    return Matrix(block.outputs, columns if by_rows else rows, numbers)
+
+
+def positions(
+    elements: Elements, columns: int, first: int, distance: int, by_rows: bool
+) -> tuple[Elements, Elements]:
+    """The output and the input number of each element.
 
     Outputs are the rows if `by_rows`, else the columns. Output `first` has number 0, and the
     numbers start again after every `distance` outputs.
@@ -33,6 +63,14 @@ def diagonal(
     rows, places = _divided(elements, columns)
     outputs, inputs = (rows, places) if by_rows else (places, rows)
     _, outputs = _divided(outputs - first, distance)
+    return outputs, inputs
+
+
+def diagonal(
+    elements: Elements, columns: int, first: int, distance: int, by_rows: bool, gain: float
+) -> Float64:
+    """gain where an output has the number of its input, else 0."""
+    outputs, inputs = positions(elements, columns, first, distance, by_rows)
     values: Float64 = (outputs == inputs) * np.float64(gain)
     return values
 
@@ -44,23 +82,13 @@ def _divided(numbers: Elements, divisor: int) -> tuple[Elements, Elements]:
 
 
 def _law(request: Request) -> Law:
-    """w[o, i] = gain if o = i, else 0. o is counted from the start of its block.
-
-    Raises ImpossibleError (`scheme_axes`) unless the tensor has two axes. With parts, only one of
-    them may be O.
-    """
-    gain, weight, block = request.numbers.gain or 0.0, request.weight, request.block
+    """w[o, i] = gain if o = i, else 0. o is counted from the start of its block."""
+    gain = request.numbers.gain or 0.0
     require_positive("gain", gain)
-    _refuse_axes(request)
-    axes = canonical_axes(weight.letters)
-    rows, columns = (request.shape[axis] for axis in axes)
-    by_rows = weight.parts == 1 or weight.letters[axes[0]] == "O"
-    if weight.parts == 1:
-        block = Block(0, rows, rows)
-    numbers = (max(columns, 1), block.first, max(block.distance, 1), by_rows, gain)
-    outputs, inputs = block.outputs, columns if by_rows else rows
-    low = gain if outputs * inputs == 1 else 0.0
-    return _diagonal_law(IndexFunction(diagonal, numbers, low, gain), gain, outputs, inputs)
+    matrix = matrix_of(request)
+    low = gain if matrix.outputs * matrix.inputs == 1 else 0.0
+    draw = IndexFunction(diagonal, (*matrix.numbers, gain), low, gain)
+    return permutation_law(draw, gain, matrix)
 
 
 def _refuse_axes(request: Request) -> None:
@@ -74,11 +102,13 @@ def _refuse_axes(request: Request) -> None:
         raise ImpossibleError("scheme_axes", Problem("parts", message, "leave parts out"))
 
 
-def _diagonal_law(draw: IndexFunction, gain: float, outputs: int, inputs: int) -> Law:
-    """The law of k elements equal to `gain` and n - k zeros.
+def permutation_law(draw: IndexFunction, gain: float, matrix: Matrix) -> Law:
+    """The law of `gain` once in each row or each column, and 0 elsewhere.
 
-    mean = gain k/n and std = gain sqrt(k (n - k))/n, each the float64 nearest the exact number.
+    With k of n elements gain, mean = gain k/n, std = gain sqrt(k (n - k))/n. Each is the
+    float64 nearest the exact number.
     """
+    outputs, inputs = matrix.outputs, matrix.inputs
     n, k = outputs * inputs, min(outputs, inputs)
     if n == 0:
         return Law(draw, "deterministic", 0.0, None, gain=gain)
