@@ -27,7 +27,7 @@ def read_only_copy(folder: Path) -> Path:
     """A read-only folder with compiled kernels, for NUMBA_CACHE_DIR."""
     warm_up()
     dispatcher: Any = run
-    kernels = Path(dispatcher.stats.cache_path).parent
+    kernels = Path(dispatcher.stats.cache_path)
     shutil.copytree(kernels, folder / kernels.name)
     return read_only(folder)
 

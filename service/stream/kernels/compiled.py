@@ -34,7 +34,14 @@ def _cache_folder() -> str:
 
 
 class KernelFolder(UserProvidedCacheLocator):
-    """The cache folder, which may be read-only: Numba's own locator refuses such a folder."""
+    """The cache folder, which may be read-only: Numba's own locator refuses such a folder.
+
+    The same sources in another place share it, because its name has their digest. Numba's own
+    locator has a folder for each path.
+    """
+
+    def get_cache_path(self) -> str:
+        return str(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
 
     def ensure_cache_path(self) -> None:
         with suppress(OSError):
