@@ -13,6 +13,7 @@ LONG = (
     "tests/advice/test_rules.py",
     "tests/advice/test_weights_url.py",
     "tests/api/test_protocol.py::test_a_refused_client_cannot_stay",
+    "tests/api/test_blocks_over_http.py",
     "tests/api/test_schemes_over_http.py",
     "tests/api/test_streaming.py",
     "tests/api/test_weights.py::test_url_json_and_shell_give_the_reference_bytes",
