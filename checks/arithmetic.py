@@ -46,13 +46,13 @@ EXACT_NAMES: dict[str, dict[str, str]] = {
             int32 int64 integer intp ndarray number uint8 uint16 uint32 uint64 unsignedinteger""",
         "elements moved": """arange array asarray ascontiguousarray broadcast_to concatenate copyto
             empty empty_like flatnonzero frombuffer full full_like lib.stride_tricks.as_strided
-            moveaxis newaxis nonzero ones ones_like ravel repeat reshape stack take tile transpose
-            where zeros zeros_like""",
+            moveaxis newaxis nonzero ones ones_like ravel repeat reshape split stack take tile
+            transpose where zeros zeros_like""",
         "one IEEE operation": "add divide multiply negative sqrt subtract",
         "rounding to integers": "ceil floor rint trunc",
-        "choice and comparison": """abs absolute all any array_equal clip copysign equal errstate
-            fabs greater isfinite isinf isnan less maximum minimum nextafter searchsorted sign
-            signbit unique""",
+        "choice and comparison": """abs absolute all any argsort array_equal clip copysign equal
+            errstate fabs greater isfinite isinf isnan less maximum minimum nextafter searchsorted
+            sign signbit unique""",
         "bits": "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift",
     },
     "numba": {

@@ -23,7 +23,6 @@ from service.initializers.fans import (
     refuse_impossible,
 )
 from service.initializers.framework_fans import framework_fans
-from service.initializers.layers import LAYERS
 from service.initializers.layouts import THREE_AXIS_LAYOUTS, ThreeAxisLayout, three_axis_layouts
 from service.initializers.schemes import (
     AUTO,
@@ -88,7 +87,6 @@ def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
     scheme = scheme_of(spec, placement)
     requested = numbers_of(spec)
     _refuse_fields(spec, scheme, requested)
-    _refuse_other_layer(spec, scheme, weight)
     slope = spec.negative_slope
     request = Request(
         scheme=scheme.name,
@@ -210,22 +208,6 @@ def _no_distribution(distribution: str, scheme: Scheme, called: str) -> Problem:
 def _idle(field: str, distribution: str) -> Problem:
     message = f"{field} has no meaning for a {distribution} distribution"
     return Problem(field, message, "add distribution=truncated_normal, or leave it out")
-
-
-def _refuse_other_layer(spec: Spec, scheme: Scheme, weight: Weight) -> None:
-    """Pass unless a preset is asked for another layer than its own, or for other letters."""
-    if scheme.preset is None:
-        return
-    framework, layer = scheme.preset.framework, scheme.preset.layer
-    if weight.layer != layer:
-        message = f"{scheme.name} is {framework}'s {layer}, and the layer is {weight.layer}"
-        hint = f"leave layer out, or write layer={layer}"
-        raise ImpossibleError("preset_layer", Problem("layer", message, hint))
-    own = LAYERS[layer].letters[framework]
-    if sorted(own) != sorted(weight.letters):
-        message = f"{scheme.name} has the axes {own}, and {weight.letters} is no order of them"
-        hint = f"leave layout out, or write layout={own}"
-        raise ImpossibleError("preset_layer", Problem("layout", message, hint))
 
 
 def _with_fans(spec: Spec, scheme: Scheme, request: Request) -> Request:

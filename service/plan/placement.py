@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec, write_value
 from service.fields.axes import Interval
-from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS, default_layer
+from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS, LAYERS, default_layer
 from service.initializers.layouts import (
+    LETTERS,
     canonical_axes,
     layer_of_letters,
     resolve_letters,
 )
 from service.initializers.schemes import AUTO, SCHEMES
+from service.initializers.schemes.record import Preset
 from service.stream.lattice import Lattice
 from service.wire.npy import is_fortran
 
@@ -60,15 +62,38 @@ def resolve_layer(spec: Spec) -> tuple[str | None, str | None]:
     Without a layer the name of a framework stands for no letters.
     """
     rank, preset = len(spec.shape), SCHEMES[spec.scheme].preset if spec.scheme != AUTO else None
-    own_layer = preset.layer if preset is not None else None
-    own_framework = preset.framework if preset is not None else DEFAULT_FRAMEWORK
+    if preset is not None:
+        return preset.layer, _preset_letters(spec, preset)
     if spec.layout is not None and spec.layout not in FRAMEWORKS:
-        letters = resolve_letters(spec.layout, spec.layer or own_layer, rank)
-        return spec.layer or own_layer or layer_of_letters(letters), letters
-    layer = spec.layer or own_layer or default_layer(rank)
+        letters = resolve_letters(spec.layout, spec.layer, rank)
+        return spec.layer or layer_of_letters(letters), letters
+    layer = spec.layer or default_layer(rank)
     if layer is None:
         return None, None
-    return layer, resolve_letters(spec.layout or own_framework, layer, rank)
+    return layer, resolve_letters(spec.layout or DEFAULT_FRAMEWORK, layer, rank)
+
+
+def _preset_letters(spec: Spec, preset: Preset) -> str:
+    """The letters of a preset's axes: its framework's own, or another order of them.
+
+    Raises ImpossibleError (`preset_layer`) for another layer or for other axes.
+    """
+    layer, own = preset.layer, LAYERS[preset.layer].letters[preset.framework]
+    if spec.layer not in (None, layer):
+        message = f"{spec.scheme} is {preset.framework}'s {layer}, and the layer is {spec.layer}"
+        hint = f"leave layer out, or write layer={layer}"
+        raise ImpossibleError("preset_layer", Problem("layer", message, hint))
+    if len(spec.shape) != len(own):
+        message = f"{spec.scheme} has the axes {own}, and the shape has {len(spec.shape)}"
+        raise ImpossibleError("preset_layer", Problem("shape", message, f"give {len(own)} extents"))
+    letters = layout = spec.layout or preset.framework
+    if not set(layout) <= set(LETTERS):
+        letters = resolve_letters(layout, layer, len(own))
+    if sorted(own) != sorted(letters):
+        message = f"{spec.scheme} has the axes {own}, and {letters} is no order of them"
+        hint = f"leave layout out, or write layout={own}"
+        raise ImpossibleError("preset_layer", Problem("layout", message, hint))
+    return letters
 
 
 def element_strides(shape: tuple[int, ...], letters: str | None) -> tuple[int, ...]:

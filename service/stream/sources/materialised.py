@@ -1,7 +1,8 @@
 """Materialised: a whole matrix is computed before its first element is known.
 
-A matrix has at most MOST_ELEMENTS elements. It is computed once, and kept while memory allows, so
-that slices of it, other dtypes, layouts and gains do not compute it again.
+A tensor has at most MOST_ELEMENTS elements in at most MOST_MATRICES matrices. A matrix is computed
+once, and kept while memory allows, so that slices of it, other dtypes, layouts and gains do not
+compute it again.
 """
 
 import threading
@@ -29,8 +30,14 @@ All matrices of a tensor fit into KEPT_BYTES, so none is computed twice within o
 one is computed, it takes 24 bytes for each element, 8 of which are kept.
 """
 
+MOST_MATRICES = 2**12
+"""Of a materialised tensor: copies times parts. Each takes some 0.1 ms, however small it is."""
+
 KEPT_BYTES = 64 * 2**20
 """What all kept matrices may take: two of the largest."""
+
+ENTRY_BYTES = 1024
+"""What a kept matrix takes beside its elements, so that many small ones are bounded, too."""
 
 Key = tuple[int, ...]
 
@@ -45,6 +52,7 @@ class Matrices:
     def __init__(self, kept_bytes: int) -> None:
         self._kept_bytes = kept_bytes
         self._kept: OrderedDict[Key, Float64] = OrderedDict()
+        self._bytes = 0
         self._lock = threading.Lock()
 
     def get(self, key: Key, compute: Callable[[], Float64]) -> Float64:
@@ -52,14 +60,22 @@ class Matrices:
         with self._lock:
             matrix = self._kept.get(key)
             if matrix is None:
-                matrix = self._kept[key] = compute()
-                self._shrink()
-            self._kept.move_to_end(key)
+                matrix = compute()
+                self._keep(key, matrix)
+            else:
+                self._kept.move_to_end(key)
             return matrix
 
-    def _shrink(self) -> None:
-        while sum(int(each.nbytes) for each in self._kept.values()) > self._kept_bytes:
-            self._kept.popitem(last=False)
+    def _keep(self, key: Key, matrix: Float64) -> None:
+        """Keep a matrix as the most recently used one, and drop others while there are too many."""
+        self._kept[key] = matrix
+        self._bytes += _size(matrix)
+        while self._bytes > self._kept_bytes:
+            self._bytes -= _size(self._kept.popitem(last=False)[1])
+
+
+def _size(matrix: Float64) -> int:
+    return int(matrix.nbytes) + ENTRY_BYTES
 
 
 MATRICES = Matrices(KEPT_BYTES)
@@ -87,17 +103,22 @@ class MaterialisedSource:
             encode(self._values(elements), self.dtype, part)
 
     def _values(self, elements: Elements) -> Float64:
-        """gain Q[row, column] of element numbers."""
+        """gain Q[row, column] of element numbers.
+
+        An entry may pass 1 by a rounding error, as that of a 1 x 1 matrix does. It is clamped.
+        """
         draw = self.draw
         copies = (elements - draw.first) // draw.distance
         places = (elements - draw.first) % draw.distance
         if copies[0] == copies[-1] and (copies == copies[0]).all():
             return self._matrix(int(copies[0])).reshape(-1)[places] * np.float64(draw.gain)
         values = np.empty(elements.shape, np.float64)
-        for copy in np.unique(copies).tolist():
-            chosen = copies == copy
-            values[chosen] = self._matrix(copy).reshape(-1)[places[chosen]]
-        return values * np.float64(draw.gain)
+        by_copy = np.argsort(copies, kind="stable")
+        ranked = copies[by_copy]
+        for chosen in np.split(by_copy, np.flatnonzero(ranked[1:] != ranked[:-1]) + 1):
+            matrix = self._matrix(int(copies[chosen[0]]))
+            values[chosen] = matrix.reshape(-1)[places[chosen]]
+        return np.clip(values, -1.0, 1.0) * np.float64(draw.gain)
 
     def _matrix(self, copy: int) -> Float64:
         draw, address = self.draw, self.address
