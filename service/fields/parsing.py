@@ -66,16 +66,16 @@ def parse_json(body: bytes) -> tuple[Spec, str]:
     members = json_members(body)
     formats = [member for member in members if member[0] == _FORMAT]
     errors: FieldErrors = []
-    written = _DEFAULT_FORMAT
+    format_name = _DEFAULT_FORMAT
     if len(formats) > 1:
         errors.append((_FORMAT, _duplicate(_FORMAT)))
     elif formats and formats[0][1] is not None:
         try:
-            written = _read_format(formats[0][1])
+            format_name = _read_format(formats[0][1])
         except FieldError as error:
             errors.append((_FORMAT, error))
     others = (member for member in members if member[0] != _FORMAT)
-    return read_members(Spec, others, errors), written
+    return read_members(Spec, others, errors), format_name
 
 
 _read_format = word_reader(_FORMAT, FORMATS, {"numpy": "npy", "st": "safetensors"}, "fields")

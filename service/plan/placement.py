@@ -1,7 +1,8 @@
-"""Where a spec's elements sit: its letters, the part of it that is written, and the lattice.
+"""The letters of a spec's axes, its slice, and the lattice of element numbers.
 
-Elements count the axes in the order E, O, I, D, H, W, without letters as they are written. The
-layout permutes the written axes, a slice offsets and shortens them, order F reverses them.
+Elements are counted along the axes in the order E, O, I, D, H, W, or in the order of the shape if
+there are no letters (docs/stream-v1.md, section 4). A layout permutes the axes of the lattice, a
+slice changes its offset and extents, and order F reverses its axes.
 """
 
 from dataclasses import dataclass
@@ -24,9 +25,10 @@ from service.wire.npy import is_fortran
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """`letters` is None for a tensor without; `intervals` are start and stop of each axis.
+    """`letters` is None for a tensor without letters. `intervals` are start and stop of each axis.
 
-    `shape` is what the intervals leave; `fortran` says whether order F makes a difference to it.
+    `shape` is the shape of the slice. `fortran` says whether the bytes are in column-major order
+    and differ from those in row-major order.
     """
 
     layer: str | None
@@ -40,7 +42,8 @@ class Placement:
 def place(spec: Spec) -> Placement:
     """The placement of the spec's elements.
 
-    Raises ImpossibleError where layer, layout and shape disagree, or the slice leaves the tensor.
+    Raises ImpossibleError if layer, layout and shape do not fit together, or if the slice is
+    outside the tensor.
     """
     layer, letters = resolve_layer(spec)
     intervals = resolve_slice(spec.slice, spec.shape)
@@ -55,11 +58,11 @@ def place(spec: Spec) -> Placement:
 
 
 def resolve_layer(spec: Spec) -> tuple[str | None, str | None]:
-    """The layer and the letters of the axes, as far as the request tells them; None where not.
+    """The layer and the letters of the axes. Each is None if the request does not determine it.
 
-    A preset has its own layer and framework. Else given letters suggest a layer, or the number of
-    axes does. A layer has its letters in the framework that `layout` names, or in the default one.
-    Without a layer the name of a framework stands for no letters.
+    A preset has its own layer and framework. Otherwise the layer follows from `layer`, from the
+    letters in `layout`, or from the number of axes. The letters are those of the layer in the
+    framework that `layout` names, by default torch. Without a layer there are no letters.
     """
     rank, preset = len(spec.shape), SCHEMES[spec.scheme].preset if spec.scheme != AUTO else None
     if preset is not None:
@@ -90,14 +93,14 @@ def _preset_letters(spec: Spec, preset: Preset) -> str:
     if not set(layout) <= set(LETTERS):
         letters = resolve_letters(layout, layer, len(own))
     if sorted(own) != sorted(letters):
-        message = f"{spec.scheme} has the axes {own}, and {letters} is no order of them"
+        message = f"{spec.scheme} has the axes {own}; {letters} is not a permutation of them"
         hint = f"leave layout out, or write layout={own}"
         raise ImpossibleError("preset_layer", Problem("layout", message, hint))
     return letters
 
 
 def element_strides(shape: tuple[int, ...], letters: str | None) -> tuple[int, ...]:
-    """How far apart, in elements of the stream, neighbours along each written axis are."""
+    """The distance in element numbers between neighbours along each axis of the shape."""
     counted = canonical_axes(letters) if letters is not None else range(len(shape))
     strides = [0] * len(shape)
     stride = 1
@@ -110,7 +113,7 @@ def element_strides(shape: tuple[int, ...], letters: str | None) -> tuple[int, .
 def resolve_slice(
     intervals: tuple[Interval, ...] | None, shape: tuple[int, ...]
 ) -> tuple[tuple[int, int], ...]:
-    """start and stop of each axis, counted from its beginning.
+    """Start and stop of each axis, counted from its beginning.
 
     Raises ImpossibleError (`impossible_slice`) for bounds outside the tensor.
     """
@@ -126,7 +129,10 @@ def resolve_slice(
 
 
 def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[int, int]:
-    """One axis; a negative bound counts from the end, as NumPy has it, but is never clamped."""
+    """Start and stop of one axis. A negative bound counts from the end, as in NumPy.
+
+    NumPy clamps a bound outside the axis. Here it is an error.
+    """
     start, stop = intervals[axis]
     start = 0 if start is None else start
     stop = extent if stop is None else stop
@@ -144,7 +150,7 @@ def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[
 def _impossible_slice(
     message: str, intervals: tuple[Interval, ...], axis: int, instead: Interval
 ) -> ImpossibleError:
-    """The refusal of a slice of which one axis cannot be; the hint replaces that axis."""
+    """The error for one axis of a slice. The hint is the slice with `instead` for that axis."""
     possible = (*intervals[:axis], instead, *intervals[axis + 1 :])
     hint = f"write {write_value('slice', possible)}"
     return ImpossibleError("impossible_slice", Problem("slice", message, hint))

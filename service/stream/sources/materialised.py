@@ -110,14 +110,15 @@ class MaterialisedSource:
         draw = self.draw
         copies = (elements - draw.first) // draw.distance
         places = (elements - draw.first) % draw.distance
-        if copies[0] == copies[-1] and (copies == copies[0]).all():
-            return self._matrix(int(copies[0])).reshape(-1)[places] * np.float64(draw.gain)
         values = np.empty(elements.shape, np.float64)
-        by_copy = np.argsort(copies, kind="stable")
-        ranked = copies[by_copy]
-        for chosen in np.split(by_copy, np.flatnonzero(ranked[1:] != ranked[:-1]) + 1):
-            matrix = self._matrix(int(copies[chosen[0]]))
-            values[chosen] = matrix.reshape(-1)[places[chosen]]
+        if copies[0] == copies[-1] and (copies == copies[0]).all():
+            values[...] = self._matrix(int(copies[0])).reshape(-1)[places]
+        else:
+            by_copy = np.argsort(copies, kind="stable")
+            ranked = copies[by_copy]
+            for chosen in np.split(by_copy, np.flatnonzero(ranked[1:] != ranked[:-1]) + 1):
+                matrix = self._matrix(int(copies[chosen[0]]))
+                values[chosen] = matrix.reshape(-1)[places[chosen]]
         return np.clip(values, -1.0, 1.0) * np.float64(draw.gain)
 
     def _matrix(self, copy: int) -> Float64:
