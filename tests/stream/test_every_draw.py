@@ -4,14 +4,21 @@ To add a kind of draw, run this file: it names each list that does not have it. 
 kind does not apply says so in NOT_IN.
 """
 
+import sys
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
 from typing import get_args
 
 import pytest
 
 from checks import golden_runs, stream_digests, write_vectors
+from service.fields import parse_query
+from service.initializers.schemes import SCHEMES
+from service.plan import plan
 from service.stream import draws, selfcheck
 from service.stream.draws import Constant, Draw, IndexFunction, Orthogonal
+from tests.filling import smallest
 from tests.stream import drawing, test_bounds, test_casts, test_statistics
 
 KINDS: set[type] = set(get_args(Draw))
@@ -22,13 +29,13 @@ def kinds(listed: Iterable[Draw]) -> set[type]:
 
 
 STATISTICS = "test_statistics.CASES, the law of a sample"
+VECTORS = "write_vectors.FIRST_DRAWS and ADDED, the golden vectors"
+RUNS = "golden_runs.SCHEMES, golden vectors over HTTP"
 
 LISTS: dict[str, set[type]] = {
     "selfcheck.DRAWS, before a worker is ready": kinds(selfcheck.DRAWS),
-    "write_vectors.FIRST_DRAWS and ADDED, the golden vectors": kinds(write_vectors.draws()),
-    "golden_runs.SCHEMES, golden vectors over HTTP": {
-        getattr(draws, name) for name in golden_runs.SCHEMES
-    },
+    VECTORS: kinds(write_vectors.draws()),
+    RUNS: {getattr(draws, name) for name in golden_runs.SCHEMES},
     "stream_digests.DRAWS, other processors": kinds(stream_digests.DRAWS.values()),
     "drawing.STRATEGIES, reference against kernels": set(drawing.STRATEGIES),
     "test_casts.DRAWS, narrow dtypes against float32": kinds(test_casts.DRAWS),
@@ -40,7 +47,6 @@ LISTS: dict[str, set[type]] = {
 
 _NO_WORDS = "it uses no words; tests/api/test_schemes_over_http.py compares it with NumPy"
 _WHOLE = "no function of the words of its element; tests/stream/test_orthogonal.py has its laws"
-_DRAFT = "a draft, which has no frozen vectors; tests/golden/draft.json pins it"
 _NO_BOUNDS = "its values have ends of their own: tests/plan/test_extremes.py"
 
 NOT_IN: dict[str, dict[type, str]] = {
@@ -52,11 +58,6 @@ NOT_IN: dict[str, dict[type, str]] = {
     "selfcheck.DRAWS, before a worker is ready": {
         IndexFunction: "its functions are NumPy's + - * /, which no kernel computes",
     },
-    "write_vectors.FIRST_DRAWS and ADDED, the golden vectors": {
-        IndexFunction: _DRAFT,
-        Orthogonal: _DRAFT,
-    },
-    "golden_runs.SCHEMES, golden vectors over HTTP": {IndexFunction: _DRAFT, Orthogonal: _DRAFT},
     "stream_digests.DRAWS, other processors": {IndexFunction: _NO_WORDS},
     "drawing.STRATEGIES, reference against kernels": {IndexFunction: _NO_WORDS, Orthogonal: _WHOLE},
     "test_casts.DRAWS, narrow dtypes against float32": {
@@ -68,9 +69,21 @@ NOT_IN: dict[str, dict[type, str]] = {
 """The kinds that do not belong in a list, each with the reason."""
 
 
+@cache
+def draft_kinds() -> set[type]:
+    """The kinds that only draft schemes draw. They have no golden vectors; draft.json pins them."""
+    drawn: dict[bool, set[type]] = {True: set(), False: set()}
+    for name, scheme in SCHEMES.items():
+        asked = parse_query(smallest(name).encode())
+        law = plan(asked, "raw", max_bytes=2**20).tensor.law
+        drawn[scheme.draft is not None].add(type(law.draw))
+    return drawn[True] - drawn[False]
+
+
 def missing(name: str, listed: set[type]) -> set[str]:
     """The names of the kinds that should be in a list and are not."""
-    return {kind.__name__ for kind in KINDS - set(NOT_IN.get(name, {})) - listed}
+    exempt = draft_kinds() if name in (VECTORS, RUNS) else set(NOT_IN.get(name, {}))
+    return {kind.__name__ for kind in KINDS - exempt - listed}
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -90,3 +103,12 @@ def test_a_missing_kind_would_be_named(name: str) -> None:
 def test_an_exception_is_one(name: str) -> None:
     """What is said not to belong in a list is a kind of draw, and is not in it."""
     assert set(NOT_IN[name]) <= KINDS - LISTS[name]
+
+
+def test_a_frozen_draw_needs_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: once its scheme is no draft, a kind without vectors is named."""
+    assert {IndexFunction, Orthogonal} <= draft_kinds()
+    frozen = replace(SCHEMES["orthogonal"], draft=None)
+    monkeypatch.setitem(SCHEMES, "orthogonal", frozen)
+    monkeypatch.setattr(sys.modules[__name__], "draft_kinds", draft_kinds.__wrapped__)
+    assert "Orthogonal" in missing(VECTORS, LISTS[VECTORS])
