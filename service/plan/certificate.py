@@ -107,13 +107,17 @@ def _shares(blocks: tuple[BlockLaw, ...]) -> list[float]:
 
 
 def _mixed(moments: list[tuple[float, float]], shares: list[float]) -> tuple[float, float]:
-    """The mean and std of a mixture of parts with these means and stds."""
+    """The mean and std of a mixture of parts with these means and stds.
+
+    Squares are taken in units of a power of two near the largest number, so that none leaves
+    float64.
+    """
     mean = math.fsum(share * m for share, (m, _) in zip(shares, moments, strict=True))
-    squares = (
-        share * (s * s + (m - mean) * (m - mean))
-        for share, (m, s) in zip(shares, moments, strict=True)
-    )
-    return mean, math.sqrt(math.fsum(squares))
+    largest = max(max(s, abs(m - mean)) for m, s in moments)
+    exponent = math.frexp(largest)[1]
+    scaled = [(math.ldexp(m - mean, -exponent), math.ldexp(s, -exponent)) for m, s in moments]
+    squares = (share * (s * s + m * m) for share, (m, s) in zip(shares, scaled, strict=True))
+    return mean, math.ldexp(math.sqrt(math.fsum(squares)), exponent)
 
 
 def certificate_of(tensor: Tensor, warnings: tuple[PlanWarning, ...]) -> dict[str, Any]:

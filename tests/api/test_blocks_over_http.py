@@ -171,6 +171,14 @@ def test_std_of_the_whole_is_that_of_the_mixture(address: Address) -> None:
     assert abs(facts["std"] / stds[0] - 1) > 0.05  # The check can fail: no block has this std.
 
 
+@pytest.mark.parametrize("gain", ["1e300", "1e-300"])
+def test_std_of_a_mixture_does_not_overflow(address: Address, gain: str) -> None:
+    """Its square is beyond float64, or 0 there; the std is neither infinite nor 0."""
+    query = "shape=5,3&parts=1,4&scheme=orthogonal&seed=1&dtype=float64"
+    one, other = told(address, query)["std"], told(address, f"{query}&gain={gain}")["std"]
+    assert other == pytest.approx(one * float(gain), rel=1e-14)
+
+
 def test_headers_list_a_value_for_each_block(address: Address) -> None:
     """By commas, in the order of the blocks; without parts there is one."""
     head = get(address, "shape=12,5&parts=7,3,2&scheme=glorot_uniform&seed=1").headers
