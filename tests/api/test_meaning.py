@@ -344,9 +344,7 @@ def test_a_byte_order_mark_is_read(address: Address, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("word", "told", "hint"),
     [
-        ("orthogonal", "Q of a normal matrix", "write "),
         ("lsuv", "divided by the std of their output", "write "),
-        ("eye", "identity", "write "),
         ("msra", "'msra' is not known", "write he_normal or he_uniform"),
         ("kaiming", "'kaiming' is not known", "write he_normal or he_uniform"),
         ("xavier", "'xavier' is not known", "write glorot_normal or glorot_uniform"),
