@@ -1,7 +1,7 @@
-"""Requests whose answers are drafts: one derived for each draft, and further ones by hand.
+"""Requests of drafts: one derived from the name of each draft, and others listed here.
 
-Each is what follows `/v1/weights.`, as in `frozen_requests`. A draft that needs more than its name
-has its request among those by hand, and the test of drafts says so.
+Each is the part of the URL after `/v1/weights.`, as in `frozen_requests`. If a draft needs more
+fields than its name, its request must be in the list; a test of drafts checks this.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _TABLES: dict[str, tuple[str, Mapping[str, Any]]] = {
         ACTIVATIONS,
     ),
 }
-"""The request that asks for an entry of each table by its name."""
+"""The request of an entry of each table, with {} for its name."""
 
 DERIVED: tuple[str, ...] = tuple(
     request.format(name=name)
