@@ -154,6 +154,10 @@ MORE = [
     *(f"shape=8,4&layout={word}" for word in ("NCHW", "channels_last", "jax", "oi", "OX")),
     "shape=8,4&sed=1",
     "shape=8,4&stddev=1&scheme=normal",
+    "shape=8&scheme=identity",
+    "shape=8&scheme=orthogonal",
+    "shape=8,4&scheme=torch.linear&layer=embedding",
+    "shape=8,4&scheme=torch.linear&layout=EO",
     "seed=1",
     "shape=8,4&seed=",
 ]

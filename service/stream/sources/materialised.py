@@ -1,4 +1,4 @@
-"""Materialised: a whole matrix is computed before its first element is known.
+"""Materialised draws: the whole matrix is computed before its first element is known.
 
 A tensor has at most MOST_ELEMENTS elements in at most MOST_MATRICES matrices. A matrix is computed
 once, and kept while memory allows, so that slices of it, other dtypes, layouts and gains do not
@@ -24,29 +24,30 @@ from service.stream.sources.elementwise import ElementwiseSource
 from service.stream.sources.index import element_pieces
 
 MOST_ELEMENTS = 2**22
-"""Of a materialised tensor, all its copies together: 2,048 x 2,048, a few seconds of one core.
+"""The most elements of a materialised tensor with all its copies: 2,048 x 2,048, which takes a few
+seconds on one core.
 
 All matrices of a tensor fit into KEPT_BYTES, so none is computed twice within one answer. While
 one is computed, it takes 24 bytes for each element, 8 of which are kept.
 """
 
 MOST_MATRICES = 2**12
-"""Of a materialised tensor: copies times parts. Each takes some 0.1 ms, however small it is."""
+"""The most matrices of a materialised tensor: copies times parts. Each takes at least 0.1 ms."""
 
 KEPT_BYTES = 64 * 2**20
-"""What all kept matrices may take: two of the largest."""
+"""The memory limit of the cache: two of the largest matrices."""
 
 ENTRY_BYTES = 1024
-"""What a kept matrix takes beside its elements, so that many small ones are bounded, too."""
+"""The memory that a matrix in the cache takes beside its elements, rounded up."""
 
 Key = tuple[int, ...]
 
 
 class Matrices:
-    """Matrices kept in memory, the least recently used ones leaving first.
+    """A cache of matrices that discards the least recently used ones.
 
-    One is computed at a time. A thread that wants a matrix in the making waits for it, so parallel
-    slices compute it once.
+    Only one matrix is computed at a time. Other threads wait, so parallel requests for slices
+    compute a matrix once.
     """
 
     def __init__(self, kept_bytes: int) -> None:
@@ -56,7 +57,7 @@ class Matrices:
         self._lock = threading.Lock()
 
     def get(self, key: Key, compute: Callable[[], Float64]) -> Float64:
-        """The matrix of `key`, which `compute` makes if it is not kept."""
+        """The matrix of `key`. `compute` makes it if the cache does not have it."""
         with self._lock:
             matrix = self._kept.get(key)
             if matrix is None:
@@ -79,12 +80,12 @@ def _size(matrix: Float64) -> int:
 
 
 MATRICES = Matrices(KEPT_BYTES)
-"""Those of this process."""
+"""The cache of this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaterialisedSource:
-    """The values of orthogonal matrices, one matrix for each copy."""
+    """The values of orthogonal matrices. Each copy has its own matrix."""
 
     materialised: ClassVar[bool] = True
 
@@ -98,7 +99,7 @@ class MaterialisedSource:
         return PRECISIONS[self.dtype].itemsize
 
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
-        """Write the elements of a box, computing each matrix that has one of them."""
+        """Write the elements of a box. Computes the matrices that contain them."""
         for elements, part in element_pieces(box, self.itemsize, out):
             encode(self._values(elements), self.dtype, part)
 
@@ -138,7 +139,10 @@ def normals(draw: Orthogonal, address: Address, first: int) -> Float64:
 
 
 def orthogonal(z: Float64) -> Float64:
-    """Q of a matrix of independent normals, of the same shape, its shorter sides orthonormal."""
+    """The orthogonal factor Q of a matrix of independent normals, of the same shape.
+
+    The rows or the columns of Q, the fewer ones, are orthonormal.
+    """
     tall = z.shape[0] > z.shape[1]
     reflectors = np.ascontiguousarray(z.T) if tall else z
     n, m = reflectors.shape
