@@ -73,6 +73,8 @@ def test_threads_and_chunks_do_not_matter(arguments: tuple[str, ...]) -> None:
     assert digests(*arguments) == native()
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_processor_without_vector_extensions_gives_the_same_bits() -> None:
     """Compiled for the generic CPU of this architecture."""
     assert digests(NUMBA_CPU_NAME="generic") == native()
@@ -151,6 +153,8 @@ def test_flushed_subnormals_are_noticed() -> None:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_without_a_cache_folder_the_kernels_still_run() -> None:
     """Nothing can be written anywhere, as in a read-only container: compiled in memory."""
     source = "from service.stream import selfcheck; selfcheck.warm_up(); print('ready')"
