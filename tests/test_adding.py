@@ -34,6 +34,7 @@ TABLE_TESTS = (
     "tests/plan/test_fields.py",
     "tests/stream/test_drafts_page.py",
     "tests/stream/test_page.py",
+    "tests/wire/test_formats.py",
     "tests/wire/test_safetensors.py",
     "tests/test_drafts.py::test_the_golden_drafts_are_what_is_answered",
     "tests/test_dtypes.py",
