@@ -1,4 +1,4 @@
-"""The two clients: the sink, which reads long answers, and wrk, which asks for many short ones."""
+"""The two clients: the sink reads long responses, and wrk sends many short requests."""
 
 import re
 from itertools import count
@@ -35,13 +35,13 @@ def byte_cost(server: Server, target: str, connections: int = 1) -> float:
 
 
 def unevenness(server: Server, target: str, connections: int) -> float:
-    """How many times as fast the fastest of several equal downloads is as the slowest."""
+    """The ratio of the fastest to the slowest of several equal downloads."""
     rates = [size / taken for size, taken in fetch(server, target, connections=connections)]
     return max(rates) / min(rates)
 
 
 def request_cost(server: Server, target: str, *, new_names: bool = False) -> float:
-    """Seconds a request, asked for by wrk on kept connections."""
+    """Seconds for each request, measured by wrk on persistent connections."""
     command = ["wrk", "-t1", f"-c{_WRK_CONNECTIONS}", f"-d{_WRK_SECONDS}s"]
     more = ["-s", str(_NEW_NAMES)] if new_names else []
     first = ["--", str(next(_FIRSTS))] if new_names else []
@@ -50,7 +50,7 @@ def request_cost(server: Server, target: str, *, new_names: bool = False) -> flo
 
 
 def requests_per_second(printed: str) -> float:
-    """What wrk says; raises MissingError if any answer was an error."""
+    """The output of wrk. Raises MissingError if a response was an error."""
     failed = re.search(r"Non-2xx or 3xx responses: [0-9]+|Socket errors: .+", printed)
     if failed:
         raise MissingError(f"wrk: {failed[0]}")

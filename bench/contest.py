@@ -1,4 +1,4 @@
-"""Two sides measured in turn, A B A B, so that whatever the machine does is done to both."""
+"""Two sides measured in turn, A B A B, so that the load of the machine affects both."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from itertools import repeat
 from bench.goals import GOALS
 
 Reading = tuple[float, float]
-"""What one turn cost us and what it cost them, in one unit, whichever."""
+"""The cost of one turn for Fanin and for the other side, in the same unit."""
 
 
 class MissingError(Exception):
-    """What a line needs is not here; the text says what."""
+    """A program that a line of the table needs is missing. The text names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Who runs against whom for a line of the table."""
+    """The two sides of a line of the table."""
 
     key: str
     ours: Callable[[], float]
@@ -26,7 +26,7 @@ class Contest:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The readings of a line, in their order; `missing` says why there are none."""
+    """The readings of a line in their order. `missing` says why there are none."""
 
     key: str
     readings: tuple[Reading, ...] = ()

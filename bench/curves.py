@@ -14,15 +14,15 @@ Curve = list[tuple[int, float]]
 
 _STREAMED = tuple(2**power for power in range(10, 33))
 _STORED = tuple(size for size in _STREAMED if size <= 2**28)
-"""Peers fill arrays, which stop at 1 GiB; a stream needs no memory and goes on."""
+"""Peers fill arrays of at most 1 GiB. A stream needs no memory for larger sizes."""
 
 _ELEMENTS_EACH = 2**25
-"""A size is measured until so many elements have been made, at least once."""
+"""The number of elements to compute for each size, in at least one repetition."""
 _MOST_TURNS = 101
 
 
 def curves() -> dict[str, Curve]:
-    """Fanin's chunk loop, its plan made before; peers' arrays, there before."""
+    """Fanin's chunk loop with a ready plan, and peers filling an existing array."""
     with (
         Worker(PYTHON, "fanin", SERVER_CORE) as fanin,
         Worker(PYTHON, "numpy_generators", SERVER_CORE) as numpy,

@@ -1,4 +1,4 @@
-"""The lines about what it costs beside speed: far corners, memory, the start."""
+"""The lines about other costs than speed: distant slices, memory and start-up time."""
 
 import re
 import time
@@ -38,7 +38,7 @@ def _service_time(server: Server, asked: str) -> float:
 
 
 def memory() -> Iterator[Contest]:
-    """A stream far larger than any memory, and the process before its first one."""
+    """Memory during a stream larger than any memory, and of the idle process."""
     yield Contest("memory", partial(_peak, True), partial(_peak, False), rounds=3)
 
 
@@ -65,7 +65,7 @@ def _resident(server: Server) -> int:
 
 
 def start() -> Iterator[Contest]:
-    """From the shell to the first answer that means ready; kernels compiled long before."""
+    """Start-up time from the command to the first ready response, with cached kernels."""
     ours, theirs = (partial(_start, server) for server in (servers.fanin, servers.hello))
     yield Contest("start", ours, theirs, rounds=5)
 

@@ -1,11 +1,11 @@
-"""The table of what is measured, against what, and how far it has to get."""
+"""The table of measurements: each with its peer and its goal."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Sense(Enum):
-    """What a pair of readings (ours, theirs) comes to; a reading is a cost, less is better."""
+    """How a pair of costs (ours, theirs) is compared. A lower cost is better."""
 
     FASTER = "at least"
     """theirs / ours."""

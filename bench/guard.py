@@ -1,7 +1,7 @@
 """`make bench-check`: no guarded ratio has fallen since bench/results/latest.json was written.
 
-Ratios of one run stand still where bare times wander with the machine's load. They do differ
-between processors: on another one than the file names, measure there first.
+Ratios of one run vary less than times do with the machine's load. They differ between processors:
+on another processor than the one in the file, run `make bench` first.
 """
 
 import json
@@ -32,7 +32,7 @@ class Committed:
 
 
 def main() -> int:
-    """Measure the guarded lines; 1 if one has fallen, or could not be measured."""
+    """Measure the guarded lines. Returns 1 if a ratio fell or could not be measured."""
     end_with_sigterm()
     results = json.loads(LATEST.read_text())
     measured_on = results["machine"]["processor"]
@@ -60,7 +60,7 @@ def _faults(before: dict[str, Committed]) -> Iterator[str]:
 
 
 def fault(contest: Contest, before: Committed) -> Iterator[str]:
-    """What is wrong with a line; it gets a second look, in case others were busy in the first."""
+    """The problem of a line. It is measured twice, in case of other load in the first run."""
     line = line_of(hold(contest))
     if line.summary is not None and line.summary.median < floor(before, line.summary):
         line = line_of(hold(contest))
@@ -76,7 +76,7 @@ def fault(contest: Contest, before: Committed) -> Iterator[str]:
 
 
 def floor(before: Committed, now: Summary) -> float:
-    """What the median may have fallen to: a tenth less, and half of each run's quartile range."""
+    """The least accepted median: a tenth below, and half of each run's quartile range."""
     noise = (_range(before.quartiles) + _range(now.quartiles)) / 2
     return before.median * (1 - _MOST_FALL) - noise
 

@@ -1,4 +1,4 @@
-"""What FastAPI's own tutorial begins with, under the service's server settings.
+"""The first example of FastAPI's tutorial, with the service's server settings.
 
 python -m bench.hello PORT
 """

@@ -61,7 +61,7 @@ def _across(size: float) -> float:
 
 
 def _down(taken: float) -> float:
-    """A time beyond the axis is drawn at its end."""
+    """The position of a time. A time beyond the axis is drawn at its end."""
     low, high = _DECADES
     height = min(max(log10(taken), low), high) - low
     return HEIGHT - _BOTTOM - height / (high - low) * (HEIGHT - _TOP - _BOTTOM)

@@ -47,7 +47,7 @@ def pinned(cores: Sequence[int], command: Sequence[str | Path]) -> list[str]:
 
 
 def output_of(cores: Sequence[int], command: Sequence[str | Path]) -> str:
-    """What a program prints; raises MissingError if it fails."""
+    """The output of a program. Raises MissingError if it fails."""
     done = subprocess.run(
         pinned(cores, command),
         cwd=ROOT,
@@ -86,7 +86,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Where it listens, ready; raises MissingError if it does not come up."""
+        """The address of the ready server. Raises MissingError if it does not start."""
         if self._process is None:
             self._port = free_port()
             self._process = subprocess.Popen(
@@ -137,7 +137,7 @@ class Server:
 
 
 def status(port: int, target: str) -> int | None:
-    """What a GET is answered with; None if nobody answers."""
+    """The response to a GET; None without a response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", target)
@@ -149,7 +149,7 @@ def status(port: int, target: str) -> int | None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses at the moment."""
+    """A free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -17,7 +17,7 @@ _COLUMNS = ("what", "against", "goal", "median", "quartiles", "range", "pairs", 
 
 
 def as_json(lines: list[Line], machine: dict[str, str], notes: list[str]) -> dict[str, Any]:
-    """Everything the guard and a later reader need."""
+    """The results for the guard and for later comparison."""
     return {"machine": machine, "notes": notes, "lines": [_record(line) for line in lines]}
 
 
@@ -48,7 +48,7 @@ def _rounded(number: float) -> float:
 
 
 def as_markdown(lines: list[Line], machine: dict[str, str], notes: list[str]) -> str:
-    """The table, the machine, and what the table does not say."""
+    """The table, the machine, and notes."""
     facts = "".join(f"- {name}: {value}\n" for name, value in machine.items())
     more = "".join(f"- {note}\n" for note in notes)
     return f"{_HEADING}\n{table(lines)}\n## Machine\n\n{facts}\n## Notes\n\n{more}"

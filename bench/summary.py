@@ -9,7 +9,7 @@ from bench.goals import GOALS, Goal, Sense
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The median of what the pairs come to, its quartiles, the least and the largest."""
+    """The median, quartiles, minimum and maximum of the compared pairs."""
 
     median: float
     quartiles: tuple[float, float]
@@ -19,7 +19,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the results; `summary` is None where something was missing."""
+    """A line of the results. `summary` is None if a program was missing."""
 
     goal: Goal
     summary: Summary | None
@@ -54,7 +54,7 @@ def compare(ours: float, theirs: float, sense: Sense) -> float:
 
 
 def verdict(goal: Goal, reached: float) -> str:
-    """In a word or two; a dash where nothing was promised."""
+    """Whether the goal is met, as text; a dash without a goal."""
     if goal.goal is None:
         return "-"
     if _enough(goal, reached, goal.goal):

@@ -17,11 +17,11 @@ from bench.contest import MissingError
 from bench.processes import ENVIRONMENT, ROOT, STOP_SECONDS, pinned
 
 MOST_SECONDS = 120
-"""Of a case, before it ends the process."""
+"""The time limit of a case, after which its process ends."""
 
 Fill = Callable[[], object]
 Prepare = Callable[..., Fill]
-"""The words of a case to a call that does the work, everything else done before."""
+"""Prepares a case from its arguments and returns the call that is timed."""
 
 
 class Worker:
@@ -78,7 +78,7 @@ class Worker:
 
 
 def answer(cases: Mapping[str, Prepare]) -> None:
-    """Do what the lines of standard input say, until there are no more."""
+    """Run the cases on standard input, one a line, until it ends."""
     prepared: dict[str, Fill] = {}
     for line in sys.stdin:
         if line not in prepared:

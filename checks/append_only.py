@@ -1,7 +1,7 @@
-"""The rule of golden files: an entry never changes, and new ones are added behind the last.
+"""The rule of golden files: an entry never changes, and new entries are appended.
 
-The entries of a file are those of its sections: items of a list, members of an object, or the one
-text that a section may be.
+Entries are the items of a section that is a list, the members of one that is an object, or the
+section itself if it is a text.
 """
 
 import json
@@ -13,7 +13,7 @@ Document = dict[str, Any]
 
 
 def rewritten(old: Document, new: Document) -> list[str]:
-    """Name every entry of `old` that `new` does not hold, in its place, unchanged."""
+    """The names of the entries of `old` that are missing, moved or changed in `new`."""
     faults = []
     for section, content in old.items():
         now = _entries(new.get(section, []))

@@ -1,7 +1,8 @@
-"""Refuses, in the floors that make the numbers, whatever may round differently elsewhere.
+"""Refuse operations that may round differently on other machines, in the code that computes values.
 
-It reads source (names, operators, keywords), not types: what is not plainly exact stands on the
-lists below or is refused. Compiled code is another check's business.
+The check reads the names, operators and keywords of the source. It does not infer types. An
+operation that is not on the lists below is refused. tests/stream/test_assembler.py checks the
+compiled code.
 """
 
 import ast
@@ -46,13 +47,13 @@ EXACT_NAMES: dict[str, dict[str, str]] = {
             int32 int64 integer intp ndarray number uint8 uint16 uint32 uint64 unsignedinteger""",
         "elements moved": """arange array asarray ascontiguousarray broadcast_to concatenate copyto
             empty empty_like flatnonzero frombuffer full full_like lib.stride_tricks.as_strided
-            moveaxis newaxis nonzero ones ones_like ravel repeat reshape stack take tile transpose
-            where zeros zeros_like""",
+            moveaxis newaxis nonzero ones ones_like ravel repeat reshape split stack take tile
+            transpose where zeros zeros_like""",
         "one IEEE operation": "add divide multiply negative sqrt subtract",
         "rounding to integers": "ceil floor rint trunc",
-        "choice and comparison": """abs absolute all any array_equal clip copysign equal errstate
-            fabs greater isfinite isinf isnan less maximum minimum nextafter searchsorted sign
-            signbit unique""",
+        "choice and comparison": """abs absolute all any argsort array_equal clip copysign equal
+            errstate fabs greater isfinite isinf isnan less maximum minimum nextafter searchsorted
+            sign signbit unique""",
         "bits": "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift",
     },
     "numba": {
@@ -79,14 +80,14 @@ HIDING_BUILTINS = frozenset({"__import__", "eval", "exec"})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One place in the source, and what is wrong there."""
+    """A line of the source and its problem."""
 
     line: int
     what: str
 
 
 def refusals(source: str) -> list[Refusal]:
-    """All that the check finds wrong in the text of one module, in order of line."""
+    """The refusals in the source of one module, in order of line."""
     tree = ast.parse(source)
     reader = _Reader(_imported_modules(tree))
     reader.visit(tree)
@@ -195,7 +196,7 @@ def _harmless(dotted: str) -> bool:
 
 
 def _exact_power(node: ast.BinOp) -> bool:
-    """2 to a literal integer, which no pow gets wrong, or one natural literal to another."""
+    """Whether it is 2 to a literal integer or a natural literal to another: exact with any pow."""
     match node.left, node.right:
         case ast.Constant(value=2), ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int())):
             return True
@@ -205,7 +206,7 @@ def _exact_power(node: ast.BinOp) -> bool:
 
 
 def _counts(node: ast.Call) -> bool:
-    """A sum over comparisons, or over what is made an integer in the same breath."""
+    """Whether it is a sum of comparisons, or of values converted to integers in the same call."""
     match node.args:
         case [ast.GeneratorExp(elt=ast.Compare())]:
             return True

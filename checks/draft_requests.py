@@ -1,4 +1,4 @@
-"""Requests whose answers are drafts: one derived for each draft, and further ones by hand.
+"""Requests of drafts: one derived from the name of each draft, and others listed here.
 
 Each is what follows `/v1/weights.`, as in `frozen_requests`. A further request by hand is for what
 the derived one does not ask: other fields, layouts, orders, slices and parts.
@@ -21,7 +21,7 @@ _TABLES: dict[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "dtype": ("raw?shape=12,5&scheme=normal&dtype={name}&seed=1&name=a", DTYPES),
 }
-"""The request that asks for an entry of each table by its name."""
+"""The request of an entry of each table, with {} for its name."""
 
 
 def _shape(record: Any) -> str:

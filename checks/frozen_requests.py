@@ -1,6 +1,6 @@
-"""Requests whose canonical URL, tag and bytes are pinned: one at least of all that moves a byte.
+"""Requests whose canonical URL, ETag and bytes are frozen. They cover all fields that move a byte.
 
-Each is what follows `/v1/weights.`, as a client would send it. New ones are added at the end.
+Each is the part of the URL after `/v1/weights.`, as a client sends it. New ones go at the end.
 """
 
 REQUESTS: tuple[str, ...] = (

@@ -1,4 +1,4 @@
-"""Constants and tables that move a byte of /v1, as JSON: floats in hexadecimal, to the bit."""
+"""The constants and tables that determine the bytes of /v1, as JSON with hexadecimal floats."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
@@ -25,7 +25,7 @@ Table = dict[str, Any]
 
 
 def tables() -> dict[str, Table | list[Any]]:
-    """Every table under its name. Entries are added to one and never change; no draft is in any."""
+    """Every table by name. Entries are appended and never change. Drafts are left out."""
     activations, schemes = _frozen("activation", ACTIVATIONS), _frozen("scheme", SCHEMES)
     return {
         "literals": {
@@ -60,12 +60,12 @@ def tables() -> dict[str, Table | list[Any]]:
 
 
 def _frozen(field: str, table: Iterable[str]) -> list[str]:
-    """The names of the table behind `field` that are no drafts."""
+    """The names of the table of `field` that are frozen."""
     return [name for name in table if not is_draft(field, name)]
 
 
 def told(value: Any) -> Any:
-    """A value as JSON keeps it to the bit."""
+    """A value in JSON without loss of bits."""
     if isinstance(value, float):
         return value.hex()
     return [told(item) for item in value] if isinstance(value, tuple) else value
@@ -92,7 +92,7 @@ _FROZEN_NUMBERS = (
     *("mean", "second_moment", "derivative_moment"),
     *("gain", "backward_gain", "pytorch_gain", "slope"),
 )
-"""The numbers of an activation that can move a byte or that certificates tell."""
+"""The numbers of an activation that determine bytes or that certificates contain."""
 
 
 def _numbers(activation: Activation) -> Table:
@@ -100,20 +100,20 @@ def _numbers(activation: Activation) -> Table:
 
 
 def _names(table: Table, names: list[str], find: Callable[[str], Any]) -> Table:
-    """Every word of these records, aliases too, and the record it stands for."""
+    """Every name and alias of these records, with the name of its record."""
     records = [table[name] for name in names]
     words = [word for record in records for word in (record.name, *record.aliases)]
     return {word: find(word).name for word in words}
 
 
 def _scheme(name: str) -> Table:
-    """What a scheme is where the request says nothing else."""
+    """The defaults of a scheme."""
     scheme = SCHEMES[name]
     return {key: told(getattr(scheme, key)) for key in ("distribution", "mode", "gain", "value")}
 
 
 def _auto_by_layer() -> Iterator[tuple[str, str]]:
-    """The layers that have one scheme, whatever the activation."""
+    """The layers whose scheme does not depend on the activation."""
     for name in LAYERS:
         schemes = {resolve_auto(name, activation) for activation in ACTIVATIONS}
         if len(schemes) == 1:
@@ -135,7 +135,7 @@ def _letters() -> Table:
 
 
 def _spellings() -> list[str]:
-    """All letters in the order of counting, a kernel of one axis being W, of two HW."""
+    """All letters in counting order. A kernel of one axis is W, of two axes HW."""
     channels = ("O", "OI", "EO", "EOI", "E", "I", "EI", "")
     spellings = (f"{some}{kernel}" for some in channels for kernel in ("", "W", "HW", "DHW"))
     return [letters for letters in spellings if letters]

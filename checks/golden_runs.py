@@ -54,12 +54,12 @@ def _parameters(constants: dict[str, str]) -> dict[str, float | str]:
     if "limit" in numbers:
         return {"low": -numbers["limit"], "high": numbers["limit"]}
     known: dict[str, float | str] = {name: numbers[name] for name in PARAMETERS if name in numbers}
-    # The std in a vector is that of the normal distribution before it is cut.
+    # The std in a vector is that of the normal distribution before truncation.
     return known | {"std_kind": "parent"} if {"std", "low"} <= numbers.keys() else known
 
 
 def fault(connection: HTTPConnection, case: dict[str, Any]) -> str | None:
-    """What is wrong with the answer for a run."""
+    """The problem of the response for a run; None if the digest is right."""
     connection.request("GET", target(case))
     with connection.getresponse() as response:
         body = response.read()
@@ -71,7 +71,7 @@ def fault(connection: HTTPConnection, case: dict[str, Any]) -> str | None:
 
 
 def main(origin: str) -> int:
-    """Print every fault, and how many runs were compared; 1 if there is a fault or no run."""
+    """Print every problem and the number of runs. Returns 1 for a problem or without a run."""
     cases = json.loads(PATH.read_text(encoding="utf-8"))["cases"]
     asked = [case for case in cases if askable(case)]
     connection = HTTPConnection(urlsplit(origin).netloc, timeout=60)

@@ -28,7 +28,7 @@ DECIMALS = 6
 """Decimals of V'(1) and of the spread, which reach no byte."""
 
 NOISE = 1e-25
-"""What the quadrature may be off by. Its own error is below 1e-28."""
+"""The tolerance of the quadrature's check. Its error is below 1e-28."""
 
 _NO_FUNCTION = "add its function to FUNCTIONS in checks/moments.py"
 
@@ -209,7 +209,7 @@ def _hex(number: float) -> str:
 
 
 def differences(activation: Activation) -> Iterator[str]:
-    """What a row has and what it should have, for each member that is wrong."""
+    """The actual and the right value of each wrong member of a row."""
     for member, number in moments_of(FUNCTIONS[activation.name]).literals().items():
         told = getattr(activation, member)
         if told != number:

@@ -1,4 +1,4 @@
-"""Print a SHA-256 of every kind of draw and dtype, in runs and in boxes: one line each.
+"""Print one line with a SHA-256 for each draw and dtype, in runs and in boxes.
 
 Run it on another processor, with another thread count or another size of chunks, and compare.
 

@@ -1,7 +1,7 @@
-"""Write tests/golden/draft.json, what requests for drafts are answered: `make vectors`.
+"""Write tests/golden/draft.json, the responses to requests of drafts: `make vectors`.
 
-Unlike frozen-v1.json it may change. But a draft whose bytes change gets a new number, so that the
-tag of the answer changes with them: the script refuses to write anything else.
+This file may change, unlike frozen-v1.json. A draft whose bytes change needs a new number, so that
+the ETag changes too. Otherwise the script does not write the file.
 """
 
 import json
@@ -20,7 +20,7 @@ Entry = dict[str, Any]
 
 
 def document(requests: tuple[str, ...] = REQUESTS) -> dict[str, Any]:
-    """What the code answers now."""
+    """The responses of the current code."""
     return {
         "about": "Drafts, which may change; docs/stream-v1-drafts.md",
         "requests": [_entry(request) for request in requests],
@@ -34,7 +34,7 @@ def _entry(request: str) -> Entry:
 
 
 def unnumbered(old: list[Entry], new: list[Entry]) -> list[str]:
-    """The targets whose bytes changed while the numbers of their drafts did not."""
+    """The targets whose bytes changed although the numbers of their drafts are the same."""
     before = {entry["target"]: entry for entry in old}
     return [
         entry["target"]

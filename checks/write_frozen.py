@@ -1,7 +1,7 @@
-"""Append to tests/golden/frozen-v1.json all that moves a byte of /v1: `make vectors`.
+"""Append to tests/golden/frozen-v1.json all that determines the bytes of /v1: `make vectors`.
 
-Constants, tables, digests of the golden vectors, and what requests are answered, whose bytes are
-the reference's. An entry never changes: the script refuses to write a file in which one would.
+The file has constants, tables, digests of the golden vectors, and responses whose bytes the
+reference computes. An entry never changes. The script does not write a file in which one differs.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ MAX_BYTES = 2**44
 
 
 def document() -> Document:
-    """What the code says now, section by section."""
+    """The sections of the file, from the current code."""
     return {
         "about": "All that moves a byte of /v1, frozen from release 0.1.0 on; docs/stream-v1.md",
         **tables(),
@@ -52,7 +52,7 @@ def _digest(vector: Any) -> str:
 
 
 def answered(request: str) -> dict[str, str]:
-    """What a GET is to answer: the canonical URL, the tag and the SHA-256 of the whole body."""
+    """The expected response to a GET: canonical URL, ETag and the SHA-256 of the whole body."""
     form, _, query = request.partition("?")
     plan = seeded_plan(parse_query(query.encode()), form, max_bytes=MAX_BYTES)
     return {
@@ -64,7 +64,7 @@ def answered(request: str) -> dict[str, str]:
 
 
 def reference_file(plan: Plan) -> bytes:
-    """Head and values as the reference makes them."""
+    """The head, and the values that the reference computes."""
     tensor = plan.tensor
     elements = element_numbers(tensor.placement.lattice)
     address = Address(plan.spec.seed or 0, stream_of(plan.spec.name))
@@ -75,7 +75,7 @@ def reference_file(plan: Plan) -> bytes:
 
 
 def _runs(tensor: Tensor, elements: Elements) -> Iterator[tuple[int, int, int]]:
-    """Runs of written elements that lie in one block: its number, start and stop."""
+    """Runs of elements in one block: the block's number, start and stop."""
     edges = np.cumsum([block.outputs for block in tensor.blocks])
     blocks = np.zeros(len(elements), np.int64)
     if len(edges) > 1:

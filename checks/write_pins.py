@@ -1,7 +1,7 @@
-"""Writes requirements.txt and requirements-dev.txt: pyproject's pins and all they bring along.
+"""Write requirements.txt and requirements-dev.txt: pyproject's pins and their dependencies.
 
-Run by `make pins` after a pin of pyproject.toml has changed. It names no index: where packages
-come from is pip's own setting.
+`make pins` runs it after a pin of pyproject.toml changes. It names no package index; pip's own
+settings do.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Install both sets in a fresh environment, one after the other, and write what came."""
+    """Install both sets in a new environment, one after the other, and write the pins."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     service: list[str] = project["dependencies"]
     tests: list[str] = project["optional-dependencies"]["test"]
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _brought_along(python: str, wanted: list[str]) -> list[str]:
-    """Install `wanted`; the pins of whatever is installed then and not named there."""
+    """Install `wanted` and return the pins of its dependencies."""
     subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
     freeze = [python, "-m", "pip", "freeze"]
     pins = subprocess.run(freeze, check=True, capture_output=True, text=True).stdout.split()

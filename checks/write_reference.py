@@ -36,7 +36,8 @@ _FROM, _TO = "<!-- `make reference` writes the {} from here -->\n", "\n<!-- to h
 Records = Sequence[Mapping[str, Any]]
 
 _LISTED = {"layer": "layouts", "activation": "activations", "scheme": "schemes", "dtype": "dtypes"}
-"""How the names of fields end whose words are too many for a cell, and the section with them."""
+"""Fields with too many words for a cell, by the end of their names, and the section that lists
+them."""
 
 _NOT_RAISED = {
     "bad_request": 400,
@@ -47,8 +48,8 @@ _NOT_RAISED = {
 """Reasons of answers that no class of error leads to: the protocol makes them, or any error."""
 
 _RAISED_AS = {branch.__name__: status for branch, status in STATUSES.items()} | {
-    # A reader of one value raises it; the parser makes one UnreadableError of all.
-    "Fault": STATUSES[UnreadableError]
+    # A reader of one value raises it. The parser reports all of them in one UnreadableError.
+    "FieldError": STATUSES[UnreadableError]
 }
 
 
@@ -156,7 +157,7 @@ def _asks_for_advice(parameter: Mapping[str, Any]) -> bool:
 
 
 def _values(name: str, schema: Mapping[str, Any]) -> str:
-    """What a field may hold, from its JSON schema."""
+    """The accepted values of a field, from its JSON schema."""
     for word, section in _LISTED.items():
         if name.endswith(word):
             return f"[{word}](#{section})"
@@ -288,7 +289,7 @@ def _errors() -> str:
 
 
 def statuses_of_reasons() -> dict[str, list[int]]:
-    """The HTTP statuses that each reason is answered with, ascending.
+    """The HTTP statuses of each reason, ascending.
 
     An error's class decides its status, so the source is searched for the classes that are raised
     with a reason. The reasons of all other answers stand in two tables.
@@ -305,9 +306,9 @@ def statuses_of_reasons() -> dict[str, list[int]]:
 
 @cache
 def _words_of_errors() -> frozenset[tuple[str, str]]:
-    """The class of each error that the service makes, with the words of its first argument.
+    """The class of each error in the source, with the strings in its first argument.
 
-    That argument is the reason, or an expression that chooses among several.
+    That argument is the reason, or an expression that chooses one of several.
     """
     return frozenset(
         (call.func.id, word.value)
@@ -319,7 +320,7 @@ def _words_of_errors() -> frozenset[tuple[str, str]]:
 
 
 def _calls() -> Iterator[ast.Call]:
-    """Every call in the source of the service, the shell aside: it answers no status."""
+    """Every call in the source of the service, except the command line, which has no statuses."""
     for path in sorted((ROOT / "service").rglob("*.py")):
         if path.parent.name != "cli":
             nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -359,7 +360,7 @@ def _words(words: Iterable[str]) -> str:
 
 
 def _anchor(title: str) -> str:
-    """The link target that GitHub and other readers of Markdown make of a heading."""
+    """The link target of a heading in GitHub's Markdown."""
     kept = (c for c in title.lower() if c.isalnum() or c in "-_ ")
     return "".join(kept).replace(" ", "-")
 

@@ -1,7 +1,7 @@
 """Append to tests/golden/stream-v1.json what the reference computes: `make vectors`.
 
-A vector in it never changes: the script refuses to write a file in which one would. Once a new
-draw or dtype is frozen, add it at the end of ADDED; its cases follow all others. Drafts have none.
+A vector never changes. The script does not write a file in which one differs. When a new draw or
+dtype is frozen, add it at the end of ADDED; its cases follow all others. Drafts have no vectors.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ NAMES = ("", "transformer.h.0.mlp.c_fc.weight", "caf\u00e9", "cafe\u0301")
 FIRSTS = (0, 1, 3, 5, 2**32 - 2, 2**34 - 2, 2**40 + 1)
 COUNT = 1031
 LONG_COUNT = 2**17 + 1
-"""Of a uniform from 0 to 0.3, one element in 4,096 rounds to a float16 above 0.3."""
+"""In a uniform from 0 to 0.3, one element in 4,096 rounds to a float16 above 0.3."""
 SHOWN = 8
 # (Phi(c) - 1/2, 1 - Phi(c)) at 2 and at 5 sigma; Phi(-1), Phi(3) - Phi(-1), 1 - Phi(3).
 MASS_2, TAIL_2 = map(float.fromhex, ("0x1.e8b4307d3627ap-2", "0x1.74bcf82c9d860p-6"))
@@ -69,7 +69,7 @@ pairs, so one more would move those that follow."""
 Addition = Draw | str
 
 ADDED: tuple[Addition, ...] = ()
-"""What was frozen since, in the order in which that happened: a draw, or the name of a dtype."""
+"""The draws and the names of dtypes that were frozen later, in this order."""
 
 BOUNDS_BETWEEN_NUMBERS: tuple[Draw, ...] = (
     SymmetricUniform(sqrt(6 / 1024)),
@@ -81,7 +81,7 @@ BOUNDS_BETWEEN_NUMBERS: tuple[Draw, ...] = (
     SymmetricTruncatedNormal(0.0, 0.6, MASS_2, TAIL_2, -1.2, 1.2),
     TruncatedNormalBetween(0.0, 0.3, BELOW, BETWEEN, ABOVE, -0.3, 0.9),
 )
-"""Draws whose bounds are no numbers of the narrow dtypes: some round outwards, some inwards."""
+"""Draws whose bounds the narrow dtypes cannot represent. Some round outwards, some inwards."""
 BOUND_OF_ZERO = UniformBetween(-1e-45, 1e-43)
 """In float32 `lowest` is +0, and a value can be the subnormal below it, or -0."""
 EDGES = (

@@ -1,4 +1,4 @@
-"""A plan's bytes in chunks, each computed by itself, when and where it is asked for."""
+"""The bytes of a plan in chunks. Each chunk is computed independently on request."""
 
 from collections.abc import Iterator
 from math import prod
@@ -15,20 +15,20 @@ from service.stream.sources import Source, source
 from service.stream.sources.blocks import BlockSource
 
 CHUNK_BYTES = 1 << 20
-"""Large enough that handing a chunk over costs little, small enough for a second-level cache."""
+"""The usual chunk. It fits a second-level cache, and the cost of passing it on is small."""
 
 LARGEST_CHUNK_BYTES = 16 * CHUNK_BYTES
-"""Where memory can be had, and a smaller chunk would draw most random words more than once."""
+"""The largest chunk, for layouts in which smaller chunks compute most random words repeatedly."""
 
 Memory = npt.NDArray[np.uint8]
 
 
 class TensorBody:
-    """The whole representation of one planned tensor: `length` bytes, `chunk_count` chunks.
+    """The head and the values of a planned tensor: `length` bytes in `chunk_count` chunks.
 
-    A chunk takes `chunk_bytes` of memory at most. `materialised` says that a chunk may take
-    seconds, because whole matrices are computed for it. Every seed has to be settled before: see
-    `Plan.needs_seed`.
+    A chunk takes at most `chunk_bytes` of memory. `materialised` says that a chunk may take
+    seconds, because whole matrices are computed for it. The plan must have a seed if it needs one
+    (`Plan.needs_seed`).
     """
 
     def __init__(self, plan: Plan, largest_chunk: int = CHUNK_BYTES) -> None:
@@ -45,13 +45,14 @@ class TensorBody:
         self.chunk_bytes = min(self.length, self._head.size + self._elements * itemsize)
 
     def in_larger_chunks(self) -> "TensorBody":
-        """The same bytes, in chunks that take more memory where that saves time."""
+        """The same bytes in larger chunks, for layouts in which they save time."""
         return TensorBody(self._plan, LARGEST_CHUNK_BYTES)
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
-        """Make chunk 0, 1, ... in `memory`, the head with the first; return what of it is used.
+        """Compute chunk `index`, from 0, in `memory`. Return the part of `memory` that it fills.
 
-        Any number of threads may make chunks of one body at once, each in memory of its own.
+        The first chunk begins with the head. Several threads may compute chunks of one body at
+        once, each in its own memory.
         """
         head = self._head.size if index == 0 else 0
         memory[:head] = self._head[:head]
@@ -62,14 +63,14 @@ class TensorBody:
         return memory.data[:end]
 
     def chunks(self) -> Iterator[memoryview]:
-        """Yield all chunks in order; one is valid until the next is asked for."""
+        """Yield all chunks in order. A chunk is valid until the next one is requested."""
         memory = np.empty(self.chunk_bytes, np.uint8)
         for index in range(self.chunk_count):
             yield self.chunk(index, memory)
 
 
 def tensor_filler(tensor: Tensor) -> Filler:
-    """The values of a tensor, of one block or several."""
+    """The filler of a tensor of one or several blocks."""
     spec, lattice = tensor.spec, tensor.placement.lattice
     address = Address(spec.seed or 0, stream_of(spec.name))
     if len(tensor.blocks) == 1:
@@ -83,16 +84,16 @@ def tensor_filler(tensor: Tensor) -> Filler:
 
 
 def elements_of_an_output(letters: str, shape: tuple[int, ...]) -> int:
-    """How many consecutive elements belong to one output: inputs times kernel."""
+    """The number of consecutive elements of one output: inputs times kernel."""
     axes = zip(letters, shape, strict=True)
     return prod(extent for letter, extent in axes if letter in "IDHW")
 
 
 def elements_of_a_chunk(lattice: Lattice, itemsize: int, largest_chunk: int) -> int:
-    """As many elements as CHUNK_BYTES have room for, or what lets blocks be used whole.
+    """The elements of a chunk: those that fit CHUNK_BYTES, or a number that uses blocks whole.
 
-    In permuted layouts neighbours in the stream are written far apart: a chunk that holds one of
-    them and not the other draws their block in vain.
+    In permuted layouts consecutive elements of the stream are far apart in the bytes. A chunk that
+    contains only part of a Philox block computes the whole block and discards the rest.
     """
     usual = CHUNK_BYTES // itemsize
     length, distance = lattice.row()

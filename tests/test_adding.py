@@ -30,7 +30,7 @@ TABLE_TESTS = (
     f"{QUADRATURE}[quick_gelu]",
     "tests/initializers/test_auto.py",
     "tests/initializers/test_layers.py",
-    "tests/initializers/test_unissued.py",
+    "tests/initializers/test_unknown_words.py",
     "tests/plan/test_fields.py",
     "tests/stream/test_drafts_page.py",
     "tests/stream/test_page.py",

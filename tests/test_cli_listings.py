@@ -126,8 +126,8 @@ def test_a_process_of_its_own_prints_the_table() -> None:
         ),
         (
             "auto",
-            "scheme: auto is no scheme: it stands for one by the layer and its activation "
-            "(name the scheme that it stands for; python -m service schemes lists all)",
+            "scheme: auto is not a scheme: it chooses one by the layer and its activation "
+            "(name the scheme that it chooses; python -m service schemes lists all)",
         ),
         ("he_normal@2", "scheme: he_normal has revision 1 only (write he_normal or he_normal@1)"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.dtypes import DTYPES
 from service.errors import FaninError, Problem, UnreadableError
 from service.fields import FIELDS, parse_json, parse_query
-from service.initializers.activations import UNISSUED_ACTIVATIONS
+from service.initializers.activations import NOT_ISSUED_ACTIVATIONS
 from service.wire.formats import FORMATS
 from tests.fields import test_json as field_json
 from tests.fields import test_refusals as field_refusals
@@ -116,6 +116,28 @@ MORE = [
     "shape=8,4&name=__metadata__&scheme=zeros&format=safetensors",
     "shape=8,4&dtype=bfloat16&scheme=zeros&format=npy",
     "shape=8,4&order=F&scheme=normal&format=safetensors",
+    *(f"shape={shape}&scheme=identity" for shape in ("scalar", "8", "8,4,2", "8,4,3,3")),
+    "shape=8,4&layout=OO&parts=2&scheme=identity",
+    "shape=8,4&scheme=identity&gain=-1",
+    *(
+        f"shape={shape}&scheme=orthogonal"
+        for shape in ("scalar", "8", "8,4,2", "8,4&layer=embedding")
+    ),
+    "shape=4096,4096&scheme=orthogonal",
+    "shape=8192,1,1&layout=EOI&scheme=orthogonal",
+    *(
+        f"shape={asked}&scheme={scheme}"
+        for asked in (
+            "8",
+            "8,4,2",
+            "8,4,2&layout=EOI",
+            "8,4&layout=EO",
+            "8,4&layer=conv2d",
+            "8,4,3,3",
+        )
+        for scheme in ("torch.linear", "keras.dense")
+    ),
+    "shape=12,5&parts=7,4&scheme=normal",
     "shape=8,4&scheme=normal&std=1e308",
     "shape=8,4&scheme=normal&std=1e308&dtype=float16",
     "shape=8,4&scheme=uniform&low=2&high=-2",
@@ -123,15 +145,19 @@ MORE = [
     "shape=8,4&scheme=truncated_normal&low=1&high=2&std=1e-320",
     "shape=8,4&scheme=truncated_normal&low=-1&high=1&mean=0.1&std_kind=parent&std=1e20",
     "shape=8,4&scheme=truncated_normal&bounds=3,3.0000000000000004",
-    *(f"shape=8,4&scheme={word}" for word in ("orthogonal_", "eye", "lsuv", "msra", "kaiming")),
+    *(f"shape=8,4&scheme={word}" for word in ("orthogonal_", "dirac", "lsuv", "msra", "kaiming")),
     *(f"shape=8,4&scheme={word}" for word in ("deepnorm", "keras.initializers.HeNormal", "mup")),
     *(f"shape=8,4&dtype={word}" for word in ("int8", "fp4", "complex64", "fp8", "float128")),
-    *(f"shape=8,4&activation={word}" for row in UNISSUED_ACTIVATIONS for word in row.words),
+    *(f"shape=8,4&activation={word}" for row in NOT_ISSUED_ACTIVATIONS for word in row.words),
     "shape=8,4&activation=celu",
     *(f"shape=8,4&layer={word}" for word in ("attention", "separable_conv2d", "lstm", "deconv")),
     *(f"shape=8,4&layout={word}" for word in ("NCHW", "channels_last", "jax", "oi", "OX")),
     "shape=8,4&sed=1",
     "shape=8,4&stddev=1&scheme=normal",
+    "shape=8&scheme=identity",
+    "shape=8&scheme=orthogonal",
+    "shape=8,4&scheme=torch.linear&layer=embedding",
+    "shape=8,4&scheme=torch.linear&layout=EO",
     "seed=1",
     "shape=8,4&seed=",
 ]

@@ -11,12 +11,12 @@ from service.advice.variance_propagation import spread_of
 from service.errors import ImpossibleError, Problem
 from service.fields import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
 from service.initializers.activations import ACTIVATIONS, Activation, Family
-from service.initializers.fans import Weight
+from service.initializers.fans import Weight, refuse_impossible
 from service.initializers.gains import gain_of
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
 from service.plan.laws import activation_of, ambiguous_axes, laws_of, weight_of
-from service.plan.placement import place
+from service.plan.placement import Placement, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,11 @@ class LayerContext:
 def context_of(question: Question) -> LayerContext:
     """The layer that the question describes.
 
-    Raises ImpossibleError if layer, layout and shape disagree, or if a weight has no fan_in.
+    Raises ImpossibleError if layer, layout and shape disagree, if a weight has no fan_in, or if it
+    has unequal parts.
     """
-    _refuse_unequal_parts(question)
     placement = place(question)
+    question = _with_equal_parts(question, placement)
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
     before, after = _activations(question)
@@ -126,12 +127,19 @@ def context_of(question: Question) -> LayerContext:
     )
 
 
-def _refuse_unequal_parts(question: Question) -> None:
-    """Each block of a fused weight has fans, and so numbers, of its own."""
-    if isinstance(question.parts, tuple):
+def _with_equal_parts(question: Question, placement: Placement) -> Question:
+    """The question with the number of its parts, where it lists equal ones.
+
+    Raises ImpossibleError for unequal ones: each of them has fans, and so numbers, of its own.
+    """
+    if not isinstance(question.parts, tuple):
+        return question
+    if len(set(question.parts)) > 1:
         message = "blocks of different heights have fans of their own, and advice is for one"
         hint = f"leave parts out, and ask for a shape of {question.parts[0]} outputs, then the next"
         raise ImpossibleError("conflicting_fields", Problem("parts", message, hint))
+    refuse_impossible(weight_of(question, placement))
+    return question.model_copy(update={"parts": len(question.parts)})
 
 
 def spec_of(question: Question, **chosen: object) -> Spec:

@@ -97,9 +97,9 @@ def url_of(planned: Plan) -> str:
 
 def planned(spec: Spec, max_bytes: int) -> Plan:
     """The plan of a spec in the first format that can carry it; raises what `plan` raises."""
-    for written in _FORMATS[:-1]:
+    for format_name in _FORMATS[:-1]:
         try:
-            return plan(spec, written, max_bytes=max_bytes)
+            return plan(spec, format_name, max_bytes=max_bytes)
         except ImpossibleError as error:
             if error.reason not in _OF_THE_FORMAT:
                 raise

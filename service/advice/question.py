@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from service.fields import Spec, schemas
+from service.fields import Spec, types
 from service.fields.numbers import read_integer
 from service.fields.parsing import json_members, read_members
-from service.fields.query import split_query
+from service.fields.syntax import split_query
 from service.fields.text import record_reader, word_reader
 from service.initializers.activations import ACTIVATIONS, find_activation
 
@@ -38,30 +38,30 @@ _POSITIONS = {
 }
 
 
-def _read_depth(given: object) -> int:
-    return read_integer(given, 1, MOST_DEPTH)
+def _read_depth(value: object) -> int:
+    return read_integer(value, 1, MOST_DEPTH)
 
 
 _InputActivation = Annotated[
     str | None,
     BeforeValidator(record_reader(lambda word: find_activation(word).name)),
-    schemas.words(ACTIVATIONS),
+    types.one_of(ACTIVATIONS),
 ]
 _Normalization = Annotated[
     str,
     BeforeValidator(word_reader("normalization", NORMALIZATIONS, _NORMALIZATIONS, "fields")),
-    schemas.words(NORMALIZATIONS),
+    types.one_of(NORMALIZATIONS),
 ]
-_Depth = Annotated[int | None, BeforeValidator(_read_depth), schemas.COUNT]
+_Depth = Annotated[int | None, BeforeValidator(_read_depth), types.COUNT_FORMS]
 _Residual = Annotated[
     str,
     BeforeValidator(word_reader("residual", RESIDUALS, _RESIDUALS, "fields")),
-    schemas.words(RESIDUALS),
+    types.one_of(RESIDUALS),
 ]
 _Position = Annotated[
     str,
     BeforeValidator(word_reader("position", POSITIONS, _POSITIONS, "fields")),
-    schemas.words(POSITIONS),
+    types.one_of(POSITIONS),
 ]
 
 
@@ -101,15 +101,15 @@ class Question(Spec):
 
 
 def parse_question_query(query_string: bytes) -> Question:
-    """The question in a URL's query; raises UnreadableError with a problem for each fault."""
+    """The question in a URL's query; raises UnreadableError with a problem for each error."""
     return read_members(Question, *split_query(query_string))
 
 
 def parse_question_words(words: Mapping[str, str]) -> Question:
-    """The question in a shell's words; raises UnreadableError with a problem for each fault."""
+    """The question in a shell's words; raises UnreadableError with a problem for each error."""
     return read_members(Question, words.items(), [])
 
 
 def parse_question_json(body: bytes) -> Question:
-    """The question in a JSON object; raises UnreadableError with a problem for each fault."""
+    """The question in a JSON object; raises UnreadableError with a problem for each error."""
     return read_members(Question, json_members(body), [])

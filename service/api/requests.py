@@ -3,8 +3,8 @@
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from service.fields.faults import Fault, refusal
-from service.fields.query import split_query
+from service.fields.errors import FieldError, refusal
+from service.fields.syntax import split_query
 
 MOST_BODY_BYTES = 64 * 1024
 """Many times the size of the longest possible spec."""
@@ -16,10 +16,12 @@ def refuse_fields(request: Request, hint: str) -> None:
     Raises UnreadableError (`unknown_field`) with a problem for each field; `hint` says what to do
     instead.
     """
-    fields, faults = split_query(request.scope["query_string"])
-    unread = [(field, Fault("unknown_field", "no field is read here", hint)) for field, _ in fields]
-    if unread or faults:
-        raise refusal([*unread, *faults])
+    fields, errors = split_query(request.scope["query_string"])
+    unread = [
+        (field, FieldError("unknown_field", "no field is read here", hint)) for field, _ in fields
+    ]
+    if unread or errors:
+        raise refusal([*unread, *errors])
 
 
 async def json_body(request: Request) -> bytes:

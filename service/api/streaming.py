@@ -202,7 +202,10 @@ class ReadAhead:
         self._begun = 0
 
     async def next(self) -> memoryview:
-        """The next chunk; raises RuntimeError if there is none, and whatever the body raises."""
+        """The next chunk; raises RuntimeError if there is none, and whatever the body raises.
+
+        Raises CancelledError if `close` is called before a thread has begun the chunk.
+        """
         while len(self._given) > 1:
             self._free.append(self._given.popleft())
         wanted = 1 + AHEAD if self._pool.roomy else 1
@@ -210,9 +213,11 @@ class ReadAhead:
             self._begin()
         if not self._making:
             raise RuntimeError("the body ended before its length")
-        memory, made = self._making.popleft()
+        memory, made = self._making[0]
+        chunk = await asyncio.wrap_future(made)
+        self._making.popleft()
         self._given.append(memory)
-        return await asyncio.wrap_future(made)
+        return chunk
 
     def _begin(self) -> None:
         memory = self._free.pop() if self._free else np.empty(self._body.chunk_bytes, np.uint8)
@@ -236,6 +241,8 @@ async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send
     does with a write buffer limit of 0, which `ProblemProtocol` sets.
     """
     async with _departure(receive) as departure:
+        # A client may leave while its chunk waits for a thread, behind matrices of other clients.
+        departure.add_done_callback(lambda _: chunks.close())
         try:
             # uvicorn's send() does not raise after the client has disconnected.
             while length > 0 and not departure.done():
@@ -245,6 +252,9 @@ async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send
                     length -= len(piece)
                     more = length > 0
                     await send({"type": "http.response.body", "body": piece, "more_body": more})
+        except asyncio.CancelledError:
+            if not departure.done():
+                raise
         finally:
             chunks.close()
 

@@ -20,7 +20,7 @@ from service.cli.parser import (
 from service.cli.signals import ended_by_exceptions
 from service.errors import FaninError, Problem, UnreadableError
 from service.fields import parse_words
-from service.initializers.words import unknown_word
+from service.initializers.unknown_words import unknown_word
 from service.plan import Plan, seeded_plan
 from service.wire.formats import FORMATS
 

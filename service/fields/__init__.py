@@ -1,4 +1,4 @@
-"""The spec: the one table of fields, how each is read, and how a spec is written as a query."""
+"""The table of request fields (`Spec`), the parsers that read them, and the query writer."""
 
 from service.fields.parsing import parse_json, parse_query, parse_words, with_seed
 from service.fields.spec import (

@@ -1,9 +1,9 @@
-"""Fields that hold a value per axis or a short list: shape, stride, bounds, slice."""
+"""Reading list fields: shape, stride, parts, bounds and slice."""
 
 import re
 from collections.abc import Iterator
 
-from service.fields.faults import Fault, shown
+from service.fields.errors import FieldError, shown
 from service.fields.numbers import (
     NumberToken,
     kind,
@@ -17,12 +17,13 @@ from service.spelling import shortest
 
 MOST_AXES = 8
 MOST_ELEMENTS = 2**58
-"""Element numbers have 58 bits: four to each of Philox's 2^56 blocks."""
+"""Element numbers have 58 bits: 2^56 Philox blocks of four elements each
+(docs/stream-v1.md, section 2)."""
 
 _KERNEL_AXES = 3
 
 Interval = tuple[int | None, int | None]
-"""start and stop of one axis as a slice spells them; None where left out."""
+"""Start and stop of one axis as the slice has them. None where one is omitted."""
 
 _BOUND = "(-?(?:0|[1-9][0-9]*))?"
 _SLICE_ITEM = re.compile(f"{_BOUND}:{_BOUND}")
@@ -33,10 +34,10 @@ _SEPARATORS = re.compile(r"[\sxX*\u00d7,;]+")
 _BRACKETS = "()[]{}"
 
 _MOST_GUESSED_CHARACTERS = 400
-"""Enough for eight items: beyond it a hint guesses nothing."""
+"""Eight items fit. A hint for a longer text proposes no value."""
 
 MOST_PARTS = 256
-"""More blocks than any layer fuses; each has a law of its own."""
+"""Fused layers have far fewer blocks. Each block has a law of its own."""
 
 _PARTS_EXAMPLE = "3, or 4096,1024,1024"
 _SHAPE_EXAMPLE = "64,3,7,7, or scalar for no axes"
@@ -45,90 +46,90 @@ _BOUNDS_EXAMPLE = "2 or -2,2"
 _SLICE_HINT = "write an interval for each axis, such as 0:8, or leave slice out"
 
 
-def read_shape(given: object) -> tuple[int, ...]:
+def read_shape(value: object) -> tuple[int, ...]:
     """The extents, slowest axis first: `64,3`, `[64,3]`, `scalar`, or a JSON list.
 
-    Raises Fault: `malformed_shape`, or `out_of_range` for an extent or more than 8 of them.
+    Raises FieldError: `malformed_shape`, or `out_of_range` for an extent or more than 8 of them.
     """
-    if isinstance(given, NumberToken):
-        raise Fault("malformed_shape", "a shape is a list", f"write [{shown(given)[1:-1]}]")
+    if isinstance(value, NumberToken):
+        raise FieldError("malformed_shape", "a shape is a list", f"write [{shown(value)[1:-1]}]")
     most = MOST_ELEMENTS - 1
     try:
-        bare = _unbracketed(given) if isinstance(given, str) else given
+        bare = _unbracketed(value) if isinstance(value, str) else value
         items = _items(bare, MOST_AXES, _SHAPE_EXAMPLE)
-        return tuple(_read_each(items, given, 0, most, _SHAPE_EXAMPLE))
-    except Fault as fault:
-        if fault.reason == "out_of_range":
+        return tuple(_read_each(items, value, 0, most, _SHAPE_EXAMPLE))
+    except FieldError as error:
+        if error.reason == "out_of_range":
             raise
-        raise Fault("malformed_shape", f"no shape: {fault.message}", fault.hint) from None
+        raise FieldError("malformed_shape", f"not a shape: {error.message}", error.hint) from None
 
 
-def read_stride(given: object) -> tuple[int, ...]:
-    """One stride for every kernel axis, or one for each.
+def read_stride(value: object) -> tuple[int, ...]:
+    """One stride for all kernel axes, or one for each kernel axis.
 
-    Raises Fault: `malformed_number`, or `out_of_range` for a stride or more than 3 of them.
+    Raises FieldError: `malformed_number`, or `out_of_range` for a stride or more than 3 of them.
     """
-    items = _some_items(given, _KERNEL_AXES, _STRIDE_EXAMPLE)
-    return tuple(_read_each(items, given, 1, MOST_ELEMENTS - 1, _STRIDE_EXAMPLE))
+    items = _some_items(value, _KERNEL_AXES, _STRIDE_EXAMPLE)
+    return tuple(_read_each(items, value, 1, MOST_ELEMENTS - 1, _STRIDE_EXAMPLE))
 
 
-def read_parts(given: object) -> int | tuple[int, ...]:
-    """The number of equal blocks, or the outputs of each of at least two blocks.
+def read_parts(value: object) -> int | tuple[int, ...]:
+    """The number of equal blocks, or a list of the outputs of each block.
 
-    Raises Fault: `malformed_number`, or `out_of_range` for a number or more than 256 blocks.
+    Raises FieldError: `malformed_number`, or `out_of_range` for a number or more than 256 blocks.
     """
-    items = _some_items(given, MOST_PARTS, _PARTS_EXAMPLE)
-    parts = tuple(_read_each(items, given, 1, MOST_ELEMENTS - 1, _PARTS_EXAMPLE))
+    items = _some_items(value, MOST_PARTS, _PARTS_EXAMPLE)
+    parts = tuple(_read_each(items, value, 1, MOST_ELEMENTS - 1, _PARTS_EXAMPLE))
     if len(parts) > 1:
         return parts
-    if isinstance(given, list | tuple):
+    if isinstance(value, list | tuple):
         message = "a list of parts has the outputs of at least two blocks"
-        raise Fault(
+        raise FieldError(
             "malformed_number", message, f"write a number of blocks, such as {_PARTS_EXAMPLE}"
         )
     return parts[0]
 
 
-def read_bounds(given: object) -> tuple[float, ...]:
-    """Where a normal is cut, in standard deviations: (c,) for -c to c, or (a, b).
+def read_bounds(value: object) -> tuple[float, ...]:
+    """The bounds of a truncated normal in standard deviations: (c,) for -c to c, or (a, b).
 
-    Raises Fault: `malformed_number`, `out_of_range`.
+    Raises FieldError: `malformed_number`, `out_of_range`.
     """
-    items = _some_items(given, 2, _BOUNDS_EXAMPLE)
+    items = _some_items(value, 2, _BOUNDS_EXAMPLE)
     try:
         ends = tuple(read_number(item) for item in items)
-    except Fault as fault:
-        raise Fault(fault.reason, fault.message, _bounds_hint(items)) from None
+    except FieldError as error:
+        raise FieldError(error.reason, error.message, _bounds_hint(items)) from None
     far = next((end for end in ends if abs(end) > MOST_SIGMAS), None)
     if far is not None:
         message = f"the bound {shortest(far)} is more than {MOST_SIGMAS:g} standard deviations"
-        raise Fault("out_of_range", message, _nearer(ends))
+        raise FieldError("out_of_range", message, _nearer(ends))
     if len(ends) == 1 and ends[0] <= 0:
         message = f"the bound c is {shortest(ends[0])}; it cuts at -c and c and must be above 0"
-        raise Fault("out_of_range", message, f"write {shortest(-ends[0] or 2.0)}")
+        raise FieldError("out_of_range", message, f"write {shortest(-ends[0] or 2.0)}")
     if len(ends) == 2 and ends[0] > ends[1]:
         message = f"the first bound {shortest(ends[0])} is above the second, {shortest(ends[1])}"
-        raise Fault("out_of_range", message, f"write {shortest(ends[1])},{shortest(ends[0])}")
+        raise FieldError("out_of_range", message, f"write {shortest(ends[1])},{shortest(ends[0])}")
     if len(ends) == 2 and ends[0] == ends[1]:
         message = f"both bounds are {shortest(ends[0])}: nothing lies between them"
-        raise Fault("out_of_range", message, "write -2,2")
+        raise FieldError("out_of_range", message, "write -2,2")
     return ends[1:] if len(ends) == 2 and ends[0] == -ends[1] else ends
 
 
-def read_slice(given: object) -> tuple[Interval, ...]:
-    """start and stop for each axis; what they mean depends on the shape, and is the plan's.
+def read_slice(value: object) -> tuple[Interval, ...]:
+    """Start and stop of each axis. The plan resolves them against the shape.
 
-    Raises Fault: `malformed_slice`, or `out_of_range` for a bound that no axis has.
+    Raises FieldError: `malformed_slice`, or `out_of_range` for a bound beyond 2^58.
     """
-    if not isinstance(given, str) or isinstance(given, NumberToken):
-        message = f"{kind(given)} is not a slice"
-        raise Fault("malformed_slice", message, 'write a string such as "0:8,:"')
-    if given.count(",") >= MOST_AXES:
-        raise Fault("malformed_slice", f"more than {MOST_AXES} axes", _SLICE_HINT)
-    items = given.split(",")
+    if not isinstance(value, str) or isinstance(value, NumberToken):
+        message = f"{kind(value)} is not a slice"
+        raise FieldError("malformed_slice", message, 'write a string such as "0:8,:"')
+    if value.count(",") >= MOST_AXES:
+        raise FieldError("malformed_slice", f"more than {MOST_AXES} axes", _SLICE_HINT)
+    items = value.split(",")
     for item in items:
         if not _SLICE_ITEM.fullmatch(item):
-            raise Fault("malformed_slice", _not_an_interval(item), _slice_hint(given))
+            raise FieldError("malformed_slice", _not_an_interval(item), _slice_hint(value))
     return tuple(_interval(item) for item in items)
 
 
@@ -140,9 +141,9 @@ def _interval(item: str) -> Interval:
             None if bound is None else read_integer(bound, -MOST_ELEMENTS, MOST_ELEMENTS)
             for bound in found.groups()
         )
-    except Fault as fault:
+    except FieldError as error:
         hint = "write bounds within the axis, or leave slice out"
-        raise Fault(fault.reason, fault.message, hint) from None
+        raise FieldError(error.reason, error.message, hint) from None
     return start, stop
 
 
@@ -153,29 +154,30 @@ def _not_an_interval(item: str) -> str:
 
 
 def _read_each(
-    items: list[object], given: object, least: int, most: int, example: str
+    items: list[object], value: object, least: int, most: int, example: str
 ) -> Iterator[int]:
-    """Each item as an integer; a refusal's hint is about the whole list `given`."""
+    """Each item as an integer. The hint of an error shows the whole list."""
     for item in items:
         try:
             yield read_integer(item, least, most)
-        except Fault as fault:
-            meant = _meant_integers(given)
+        except FieldError as error:
+            meant = _meant_integers(value)
             hint = f"write integers from {least} to {most}, such as {example}"
-            if meant and fault.reason != "out_of_range" and all(least <= n <= most for n in meant):
+            if meant and error.reason != "out_of_range" and all(least <= n <= most for n in meant):
                 hint = "write " + ",".join(map(str, meant))
-            raise Fault(fault.reason, fault.message, hint) from None
+            raise FieldError(error.reason, error.message, hint) from None
 
 
-def _meant_integers(given: object) -> list[int]:
-    """The integers that a list seems to mean, whatever parts them; empty if that is not clear.
+def _meant_integers(value: object) -> list[int]:
+    """The integers that a list probably means, with any separator. Empty if that is unclear.
 
-    In `0x10` the x is hexadecimal, and in `1,000` the comma parts thousands: no extent is 000.
+    The x of `0x10` is a hexadecimal prefix. The comma of `1,000` separates thousands, because 000
+    is no extent.
     """
-    if isinstance(given, list | tuple):
-        texts = [item if isinstance(item, str) else "" for item in given]
-    elif isinstance(given, str) and len(given) <= _MOST_GUESSED_CHARACTERS:
-        bare = given.strip().strip(_BRACKETS)
+    if isinstance(value, list | tuple):
+        texts = [item if isinstance(item, str) else "" for item in value]
+    elif isinstance(value, str) and len(value) <= _MOST_GUESSED_CHARACTERS:
+        bare = value.strip().strip(_BRACKETS)
         if _HEXADECIMAL.fullmatch(bare) or _THOUSANDS.fullmatch(bare):
             texts = [bare]
         elif _HEXADECIMAL_PREFIX.search(bare):
@@ -189,36 +191,38 @@ def _meant_integers(given: object) -> list[int]:
     return found if len(found) == len(meant) <= MOST_AXES else []
 
 
-def _items(given: object, most: int, example: str) -> list[object]:
-    """The items of a comma-separated text, of a list of numbers, or the one number given."""
-    if isinstance(given, str):
-        items: list[object] = list(given.split(",", most)) if given else []
-    elif isinstance(given, list | tuple):
-        items = [_list_item(item) for item in given[: most + 1]]
+def _items(value: object, most: int, example: str) -> list[object]:
+    """The items of a comma-separated text or of a list. A single number is one item."""
+    if isinstance(value, str):
+        items: list[object] = list(value.split(",", most)) if value else []
+    elif isinstance(value, list | tuple):
+        items = [_list_item(item) for item in value[: most + 1]]
     else:
-        items = [given]
+        items = [value]
     if len(items) > most:
         hint = f"write at most {most} values, such as {example}"
-        raise Fault("out_of_range", f"more than {most} values", hint)
+        raise FieldError("out_of_range", f"more than {most} values", hint)
     return items
 
 
-def _some_items(given: object, most: int, example: str) -> list[object]:
-    items = _items(given, most, example)
+def _some_items(value: object, most: int, example: str) -> list[object]:
+    items = _items(value, most, example)
     if not items:
-        raise Fault("malformed_number", "the list is empty", "write at least one number, such as 2")
+        raise FieldError(
+            "malformed_number", "the list is empty", "write at least one number, such as 2"
+        )
     return items
 
 
 def _list_item(item: object) -> object:
     if isinstance(item, str) and not isinstance(item, NumberToken):
         message = f"{shown(item)} is a string within a list"
-        raise Fault("malformed_number", message, "write a list of numbers, such as [2, 2]")
+        raise FieldError("malformed_number", message, "write a list of numbers, such as [2, 2]")
     return item
 
 
 def _unbracketed(text: str) -> str:
-    """`scalar` and `[...]` as the bare list; JSON allows blanks in its own."""
+    """The text without `[` and `]`, and "" for `scalar`. JSON allows blanks between items."""
     if text == "scalar":
         return ""
     if text.startswith("[") and text.endswith("]"):
@@ -227,7 +231,7 @@ def _unbracketed(text: str) -> str:
 
 
 def _bounds_hint(items: list[object]) -> str:
-    """The bounds that seem to be meant, if they can be bounds."""
+    """A hint with the bounds that are probably meant, if those are valid."""
     meant = [meant_number(item) if isinstance(item, str) else None for item in items]
     ends = [end for end in meant if end is not None]
     fits = len(ends) == len(meant) and all(abs(end) <= MOST_SIGMAS for end in ends)
@@ -237,7 +241,7 @@ def _bounds_hint(items: list[object]) -> str:
 
 
 def _nearer(ends: tuple[float, ...]) -> str:
-    """The hint to cut at 40 standard deviations, beyond which no normal reaches."""
+    """A hint with the bounds reduced to 40 standard deviations."""
     cut = [max(-MOST_SIGMAS, min(end, MOST_SIGMAS)) for end in ends]
     if len(cut) == 1:
         return f"write {MOST_SIGMAS:g}"
@@ -246,9 +250,9 @@ def _nearer(ends: tuple[float, ...]) -> str:
     return "write -2,2"
 
 
-def _slice_hint(given: str) -> str:
-    """The slice that seems to be meant, with a number for the one index that NumPy would take."""
-    bare = given.strip().strip(_BRACKETS)
+def _slice_hint(value: str) -> str:
+    """A hint with the slice that is probably meant. An index becomes an interval of length 1."""
+    bare = value.strip().strip(_BRACKETS)
     if len(bare) > _MOST_GUESSED_CHARACTERS:
         return _SLICE_HINT
     meant = [_meant_interval(item) for item in bare.split(",")]
@@ -257,7 +261,7 @@ def _slice_hint(given: str) -> str:
 
 
 def _meant_interval(item: str) -> str | None:
-    """An index as the interval that keeps its axis, an interval without a step of 1."""
+    """The interval of an index, or an interval without its step of 1. None if unclear."""
     ends = item.split(":")
     if len(ends) == 3 and ends.pop().strip() not in ("", "1"):
         return None

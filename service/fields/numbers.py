@@ -1,12 +1,12 @@
-"""Numbers as the interface spells them: the grammar of JSON (RFC 8259 section 6), nothing more.
+"""Reading numbers. A query, a JSON body and the command line all use the grammar of JSON numbers.
 
-One number has one meaning in a query, in JSON and on the command line, and one shortest spelling.
+The grammar is RFC 8259, section 6.
 """
 
 import re
 from math import isfinite
 
-from service.fields.faults import Fault, shown
+from service.fields.errors import FieldError, shown
 from service.spelling import WHOLE_BELOW, shortest
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -14,91 +14,96 @@ _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 MOST_INTEGER_DIGITS = 20
-"""As many as 2^64 - 1 has."""
+"""2^64 - 1 has 20 digits."""
 
 MOST_SEED = 2**64 - 1
 MOST_JSON_INTEGER = 2**53 - 1
-"""Above it a JSON number may change in readers that use float64 (RFC 8259 section 6)."""
+"""Readers that use float64 may change larger JSON numbers (RFC 8259, section 6)."""
 
 MOST_NUMBER_CHARACTERS = 40
-"""The 17 digits that tell every float64 apart, twice over."""
+"""17 digits identify a float64. Sign, point and exponent need a few more characters."""
 
 _MOST_GUESSED_CHARACTERS = 1000
-"""A hint reads a number that is too long as far as this; nobody writes such a number by hand."""
+"""No hint is computed for a longer text."""
 
 
 class NumberToken(str):
-    """A number as JSON text spells it, kept so that no digit is lost and a string is no number."""
+    """The spelling of a number in JSON.
+
+    It keeps every digit, and its type distinguishes the number from a JSON string.
+    """
 
     __slots__ = ()
 
 
-def spelling(given: object) -> str:
-    """The text of a number: text as it stands, a Python number in its shortest form."""
-    if isinstance(given, str):
-        return given
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return repr(given)
-    raise Fault("malformed_number", f"{kind(given)} is not a number", "write a number such as 2")
+def spelling(value: object) -> str:
+    """The text of a number: a string unchanged, a Python number in its shortest form."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)
+    raise FieldError(
+        "malformed_number", f"{kind(value)} is not a number", "write a number such as 2"
+    )
 
 
-def kind(given: object) -> str:
-    """What a value is called in JSON, for messages that must not quote it."""
-    if isinstance(given, bool):
-        return "true" if given else "false"
-    if isinstance(given, int | float | NumberToken):
+def kind(value: object) -> str:
+    """The JSON type of a value, with its article, for messages."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | NumberToken):
         return "a number"
     names = {type(None): "null", str: "a string", list: "a list", tuple: "a list"}
-    return names.get(type(given), "an object")
+    return names.get(type(value), "an object")
 
 
-def read_integer(given: object, least: int, most: int) -> int:
-    """An integer of `least` to `most`, whose bounds have at most 20 digits.
+def read_integer(value: object, least: int, most: int) -> int:
+    """An integer from `least` to `most`, which have at most 20 digits.
 
-    Raises Fault: `malformed_number` for another spelling, `out_of_range`.
+    Raises FieldError: `malformed_number`, `out_of_range`.
     """
-    text = spelling(given)
+    text = spelling(value)
     if not _INTEGER.fullmatch(text):
         meant = meant_integer(text)
         hint = f"write an integer from {least} to {most}, in plain digits"
         if meant is not None and least <= meant <= most:
             hint = f"write {meant}"
-        raise Fault("malformed_number", f"{shown(text)} is not an integer", hint)
+        raise FieldError("malformed_number", f"{shown(text)} is not an integer", hint)
     digits = len(text.lstrip("-"))
     below = text.startswith("-") if digits > MOST_INTEGER_DIGITS else int(text) < least
     if below or digits > MOST_INTEGER_DIGITS or int(text) > most:
         message = f"{shown(text)} is below {least}" if below else f"{shown(text)} is above {most}"
-        raise Fault("out_of_range", message, f"write an integer from {least} to {most}")
+        raise FieldError("out_of_range", message, f"write an integer from {least} to {most}")
     return int(text)
 
 
-def read_seed(given: object) -> int:
-    """0 to 2^64 - 1; JSON gives it as a string from 2^53 on.
+def read_seed(value: object) -> int:
+    """A seed, 0 to 2^64 - 1. In JSON a seed from 2^53 on must be a string.
 
-    Raises Fault: `malformed_number`, `out_of_range`.
+    Raises FieldError: `malformed_number`, `out_of_range`.
     """
-    if not isinstance(given, NumberToken):
-        return read_integer(given, 0, MOST_SEED)
-    seed = meant_integer(given)
+    if not isinstance(value, NumberToken):
+        return read_integer(value, 0, MOST_SEED)
+    seed = meant_integer(value)
     if seed is not None and MOST_JSON_INTEGER < seed <= MOST_SEED:
-        message = "not every reader of JSON keeps a number above 2^53 - 1"
-        raise Fault("out_of_range", message, f'write "{seed}", as a string')
-    return read_integer(given, 0, MOST_JSON_INTEGER)
+        message = "some JSON readers change numbers above 2^53 - 1"
+        raise FieldError("out_of_range", message, f'write "{seed}", as a string')
+    return read_integer(value, 0, MOST_JSON_INTEGER)
 
 
-def read_number(given: object) -> float:
-    """The float64 nearest to the number written; -0 is 0.
+def read_number(value: object) -> float:
+    """The float64 nearest to the written number. -0 becomes 0.
 
-    Raises Fault: `malformed_number` for another spelling, `out_of_range` for what float64 would
-    make infinite or, though it is not, 0.
+    Raises FieldError: `malformed_number`, and `out_of_range` if the nearest float64 is infinite, or
+    is 0 although the number is not.
     """
-    text = spelling(given)
+    text = spelling(value)
     if len(text) > MOST_NUMBER_CHARACTERS or not _NUMBER.fullmatch(text):
-        raise Fault("malformed_number", _not_a_number(text), _number_hint(text))
+        raise FieldError("malformed_number", _not_a_number(text), _number_hint(text))
     value = float(text)
     if not isfinite(value) or (value == 0 and _has_digits(text)):
         message = f"{shown(text)} is outside the range of float64"
-        raise Fault("out_of_range", message, "write a magnitude from 5e-324 to 1.7e308, or 0")
+        raise FieldError("out_of_range", message, "write a magnitude from 5e-324 to 1.7e308, or 0")
     return value + 0.0
 
 
@@ -114,10 +119,10 @@ def _has_digits(text: str) -> bool:
 
 
 def meant_number(text: str) -> float | None:
-    """What Python's laxer grammar makes of the text: a guess for a hint, never a value.
+    """The number that the text probably means, by Python's wider grammar. Only hints use it.
 
-    Blanks are left out: a query's `1e+5` arrives as `1e 5`. None for no number, and for what
-    float64 would make infinite or, though it is not, 0.
+    Blanks are removed, because a query's `1e+5` arrives as `1e 5`. None if the text is not a
+    number or is outside the range of float64.
     """
     if len(text) > _MOST_GUESSED_CHARACTERS:
         return None
@@ -130,10 +135,10 @@ def meant_number(text: str) -> float | None:
 
 
 def meant_integer(text: str) -> int | None:
-    """The integer that the text seems to mean: a guess for a hint, never a value.
+    """The integer that the text probably means. Only hints use it.
 
-    Signs, underscores, blanks, the prefixes of other bases, commas between thousands, and the
-    spellings of a whole float below 1e16 are understood.
+    It accepts signs, underscores, blanks, the prefixes of other bases, commas between thousands,
+    and whole floats below 1e16.
     """
     if len(text) > MOST_NUMBER_CHARACTERS:
         return None

@@ -1,6 +1,6 @@
-"""From a query, a JSON body or a shell's words to a Spec, or to every fault found in them.
+"""Parse a query, a JSON body or command-line options into a Spec, and report all errors at once.
 
-One parser reads every model that is a Spec with further fields.
+The same parser reads every subclass of Spec.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,12 +8,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from service.fields.faults import MOST_PROBLEMS, Fault, refusal
-from service.fields.json_body import read_object
-from service.fields.query import split_query
+from service.fields.errors import MOST_PROBLEMS, FieldError, refusal
 from service.fields.spec import Spec
-from service.fields.text import fault_of, is_unicode, word_reader
-from service.initializers.words import unknown_word
+from service.fields.syntax import read_object, split_query
+from service.fields.text import field_error_of, is_unicode, word_reader
+from service.initializers.unknown_words import unknown_word
 from service.wire.formats import FORMATS
 
 _FORMAT = "format"
@@ -37,46 +36,46 @@ _REPLACEMENTS = {
 }
 
 Members = Iterable[tuple[str, object]]
-Faults = list[tuple[str, Fault]]
+FieldErrors = list[tuple[str, FieldError]]
 Model = TypeVar("Model", bound=Spec)
 
 
 def parse_query(query_string: bytes) -> Spec:
-    """The spec of a URL's query, as it came over the wire.
+    """The spec of a percent-encoded query string.
 
-    Raises UnreadableError with a problem for each fault.
+    Raises UnreadableError with a problem for each error.
     """
     return read_members(Spec, *split_query(query_string))
 
 
 def parse_words(words: Mapping[str, str]) -> Spec:
-    """The spec of a shell's words, spelled as in a query that needs no escapes.
+    """The spec of command-line options, spelled as in a query without percent-encoding.
 
-    Raises UnreadableError with a problem for each fault.
+    Raises UnreadableError with a problem for each error.
     """
     return read_members(Spec, words.items(), [])
 
 
 def parse_json(body: bytes) -> tuple[Spec, str]:
-    """The spec and the format of a JSON object; text in it is read as a query's text is.
+    """The spec and the format name of a JSON object.
 
-    A field that is null is a field that is not given.
+    A string is read like a query's text. A null field counts as absent.
 
-    Raises UnreadableError with a problem for each fault.
+    Raises UnreadableError with a problem for each error.
     """
     members = json_members(body)
     formats = [member for member in members if member[0] == _FORMAT]
-    faults: Faults = []
-    written = _DEFAULT_FORMAT
+    errors: FieldErrors = []
+    format_name = _DEFAULT_FORMAT
     if len(formats) > 1:
-        faults.append((_FORMAT, _duplicate(_FORMAT)))
+        errors.append((_FORMAT, _duplicate(_FORMAT)))
     elif formats and formats[0][1] is not None:
         try:
-            written = _read_format(formats[0][1])
-        except Fault as fault:
-            faults.append((_FORMAT, fault))
+            format_name = _read_format(formats[0][1])
+        except FieldError as error:
+            errors.append((_FORMAT, error))
     others = (member for member in members if member[0] != _FORMAT)
-    return read_members(Spec, others, faults), written
+    return read_members(Spec, others, errors), format_name
 
 
 _read_format = word_reader(_FORMAT, FORMATS, {"numpy": "npy", "st": "safetensors"}, "fields")
@@ -88,73 +87,76 @@ def with_seed(spec: Spec, seed: int) -> Spec:
 
 
 def json_members(body: bytes) -> list[tuple[str, object]]:
-    """The members of a JSON object in their order; raises UnreadableError for anything else."""
+    """The members of a JSON object in their order. Raises UnreadableError for other bodies."""
     try:
         return read_object(body)
-    except Fault as fault:
-        raise refusal([("", fault)]) from None
+    except FieldError as error:
+        raise refusal([("", error)]) from None
 
 
-def read_members(model: type[Model], members: Members, faults: Faults) -> Model:
-    """The `model` of the members, unless something is wrong with them or was wrong before.
+def read_members(model: type[Model], members: Members, errors: FieldErrors) -> Model:
+    """A `model` instance with these (field, value) members.
 
-    A member whose value is None, which is JSON's null, counts as absent. Its name must be a
-    field's all the same, and may stand only once.
+    `errors` are those found before. A None value, which is JSON's null, counts as absent, but its
+    name must still be a field and may occur only once.
 
-    Raises UnreadableError with a problem for each fault.
+    Raises UnreadableError with a problem for each error, earlier ones first.
     """
     fields = tuple(model.model_fields)
     values: dict[str, object] = {}
     for field, value in members:
-        fault = _member_fault(field, value, values, fields)
-        if fault is None:
+        error = _member_error(field, value, values, fields)
+        if error is None:
             values[field] = value
         else:
-            faults.append((_printable(field), fault))
-        if len(faults) >= MOST_PROBLEMS:
-            raise refusal(faults)
+            errors.append((_printable(field), error))
+        if len(errors) >= MOST_PROBLEMS:
+            raise refusal(errors)
     try:
         read = model.model_validate({f: v for f, v in values.items() if v is not None})
     except ValidationError as error:
-        known = {field for field, _ in faults}
-        raise refusal([*faults, *_faults(error, known)]) from None
-    if faults:
-        raise refusal(faults)
+        known = {field for field, _ in errors}
+        raise refusal([*errors, *_errors(error, known)]) from None
+    if errors:
+        raise refusal(errors)
     return read
 
 
-def _member_fault(
+def _member_error(
     field: str, value: object, before: Mapping[str, object], fields: tuple[str, ...]
-) -> Fault | None:
+) -> FieldError | None:
     if not is_unicode(field):
-        return Fault("malformed_text", "half of a surrogate pair", "write whole characters")
+        return FieldError("malformed_text", "half of a surrogate pair", "write whole characters")
     if field not in fields:
-        unknown = fault_of(unknown_word("", field, fields, _REPLACEMENTS, "fields"))
-        return Fault("unknown_field", unknown.message, unknown.hint, unknown.listing)
+        unknown = field_error_of(unknown_word("", field, fields, _REPLACEMENTS, "fields"))
+        return FieldError("unknown_field", unknown.message, unknown.hint, unknown.listing)
     if field in before:
         return _duplicate(field)
     if value == "" and field != _MAY_BE_EMPTY:
         hint = "write 64,3,7,7" if field == "shape" else "give a value, or leave it out"
-        return Fault("empty_field", "nothing is given", hint)
+        return FieldError("empty_field", "nothing is given", hint)
     return None
 
 
-def _duplicate(field: str) -> Fault:
-    return Fault("duplicate_field", "given more than once", "give it once")
+def _duplicate(field: str) -> FieldError:
+    return FieldError("duplicate_field", "given more than once", "give it once")
 
 
-def _faults(error: ValidationError, known: set[str]) -> Iterator[tuple[str, Fault]]:
-    """pydantic's errors as faults, but for fields of which one is known already."""
+def _errors(error: ValidationError, known: set[str]) -> Iterator[tuple[str, FieldError]]:
+    """pydantic's errors as field errors, except for fields that already have one."""
     for entry in error.errors(include_url=False, include_input=False):
         field = str(entry["loc"][0])
         if field in known:
             continue
         if entry["type"] == "missing":
-            yield field, Fault("missing_field", "every tensor has a shape", "add shape=64,3,7,7")
+            yield (
+                field,
+                FieldError("missing_field", "every tensor has a shape", "add shape=64,3,7,7"),
+            )
         else:
             yield field, entry["ctx"]["error"]
 
 
 def _printable(field: str) -> str:
-    """A stranger's field name as an answer may repeat it: short, and nothing JSON cannot carry."""
+    """The client's field name, shortened and escaped for the error message."""
     return field[:64].encode("ascii", "backslashreplace").decode("ascii")

@@ -1,41 +1,44 @@
-"""Fields that hold text: words out of a list, and the tensor's name."""
+"""Reading text fields: accepted words, and the tensor's name."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from service.errors import Listing, UnreadableError
-from service.fields.faults import Fault
+from service.fields.errors import FieldError
 from service.fields.numbers import NumberToken, kind
-from service.initializers.words import Unissued, unknown_word
+from service.initializers.unknown_words import NotIssued, unknown_word
 
 MOST_NAME_BYTES = 512
 MOST_LABEL_CHARACTERS = 40
 
 
-def read_text(given: object) -> str:
-    """Text as it was given; a number, in JSON, is not text.
+def read_text(value: object) -> str:
+    """The text unchanged.
 
-    Raises Fault (`malformed_text`) for half a surrogate pair, which UTF-8 cannot carry.
+    Raises FieldError (`malformed_text`) for another JSON type, and for half of a surrogate pair,
+    which UTF-8 cannot encode.
     """
-    if isinstance(given, NumberToken):
-        raise Fault("malformed_text", "a number is not text", f'write "{given[:40]}", as a string')
-    if not isinstance(given, str):
-        raise Fault("malformed_text", f"{kind(given)} is not text", "write a string")
-    if not is_unicode(given):
-        raise Fault("malformed_text", "half of a surrogate pair", "write whole characters")
-    return given
+    if isinstance(value, NumberToken):
+        raise FieldError(
+            "malformed_text", "a number is not text", f'write "{value[:40]}", as a string'
+        )
+    if not isinstance(value, str):
+        raise FieldError("malformed_text", f"{kind(value)} is not text", "write a string")
+    if not is_unicode(value):
+        raise FieldError("malformed_text", "half of a surrogate pair", "write whole characters")
+    return value
 
 
-def read_label(given: object) -> str:
-    """A short text whose meaning depends on other fields."""
-    label = read_text(given)
+def read_label(value: object) -> str:
+    """A text of at most 40 characters. Its meaning depends on other fields."""
+    label = read_text(value)
     if len(label) > MOST_LABEL_CHARACTERS:
         message = f"longer than {MOST_LABEL_CHARACTERS} characters"
-        raise Fault("malformed_text", message, "write a letter for each axis, as in OIHW")
+        raise FieldError("malformed_text", message, "write a letter for each axis, as in OIHW")
     return label
 
 
 def is_unicode(text: str) -> bool:
-    """Whether UTF-8 can carry the text: Python's strings can hold halves of surrogate pairs."""
+    """Whether UTF-8 can encode the text. A Python string may contain half of a surrogate pair."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -43,19 +46,19 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def read_name(given: object) -> str:
-    """The name, exactly as given: characters that look alike are different tensors."""
-    name = read_text(given)
+def read_name(value: object) -> str:
+    """The name unchanged, without Unicode normalization: equal names have equal bytes."""
+    name = read_text(value)
     if len(name.encode("utf-8")) > MOST_NAME_BYTES:
         message = f"a name has at most {MOST_NAME_BYTES} bytes of UTF-8"
-        raise Fault("malformed_text", message, f"shorten it to {MOST_NAME_BYTES} bytes")
+        raise FieldError("malformed_text", message, f"shorten it to {MOST_NAME_BYTES} bytes")
     if any(_is_control(character) for character in name):
-        raise Fault("malformed_text", "a name has no control characters", "remove them")
+        raise FieldError("malformed_text", "a name has no control characters", "remove them")
     return name
 
 
 def _is_control(character: str) -> bool:
-    """C0, DEL and C1 (Unicode's category Cc)."""
+    """Whether it is C0, DEL or C1 (Unicode category Cc)."""
     return character < " " or "\x7f" <= character <= "\x9f"
 
 
@@ -64,32 +67,37 @@ def word_reader(
     known: Collection[str],
     replacements: Mapping[str, str],
     listing: Listing,
-    unissued: Iterable[Unissued] = (),
+    not_issued: Iterable[NotIssued] = (),
 ) -> Callable[[object], str]:
-    """A reader of the words in `known`; the rest serves the answer to any other word."""
+    """A reader that accepts the words in `known`.
 
-    def read(given: object) -> str:
-        word = read_text(given)
+    The other arguments are those of `unknown_word`, which makes the error for any other word.
+    """
+
+    def read(value: object) -> str:
+        word = read_text(value)
         if word not in known:
-            raise fault_of(unknown_word(field, word, known, replacements, listing, unissued))
+            raise field_error_of(
+                unknown_word(field, word, known, replacements, listing, not_issued)
+            )
         return word
 
     return read
 
 
 def record_reader(name_of: Callable[[str], str]) -> Callable[[object], str]:
-    """A reader of a table's names and aliases, of which `name_of` finds the name."""
+    """A reader of a table's names and aliases. `name_of` returns the name or raises."""
 
-    def read(given: object) -> str:
+    def read(value: object) -> str:
         try:
-            return name_of(read_text(given))
+            return name_of(read_text(value))
         except UnreadableError as error:
-            raise fault_of(error) from None
+            raise field_error_of(error) from None
 
     return read
 
 
-def fault_of(error: UnreadableError) -> Fault:
-    """A table's refusal as a fault, whose field the model knows."""
+def field_error_of(error: UnreadableError) -> FieldError:
+    """A table's error as a field error. The model knows the field."""
     problem = error.problems[0]
-    return Fault(error.reason, problem.message, problem.hint, problem.listing)
+    return FieldError(error.reason, problem.message, problem.hint, problem.listing)

@@ -1,22 +1,23 @@
-"""The kinds of value a field can hold: a Python type, the reader that makes it, its JSON schema.
+"""The types of fields: a Python type, the reader that makes it, and its JSON schema.
 
-An optional kind is None where nothing was given; no reader ever answers None.
+An optional type is None where the request has no value. No reader returns None.
 """
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from service.dtypes import DTYPES
-from service.fields import axes, numbers, schemas
-from service.fields.faults import Fault
-from service.fields.text import read_label, read_name, record_reader, word_reader
+from service.fields import axes, numbers
+from service.fields.errors import FieldError
+from service.fields.text import MOST_NAME_BYTES, read_label, read_name, record_reader, word_reader
 from service.initializers.activations import ACTIVATIONS, find_activation
 from service.initializers.fans import LEAST_FAN, MODES, MOST_FAN
 from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
-from service.initializers.unissued import UNISSUED_DTYPES
+from service.initializers.unknown_words import NOT_ISSUED_DTYPES
 from service.spelling import shortest
 
 DISTRIBUTIONS = tuple(dict.fromkeys(d for s in SCHEMES.values() for d in s.distributions))
@@ -51,18 +52,18 @@ _DTYPES = {
 }
 
 
-def _read_count(given: object) -> int:
-    return numbers.read_integer(given, 1, axes.MOST_ELEMENTS - 1)
+def _read_count(value: object) -> int:
+    return numbers.read_integer(value, 1, axes.MOST_ELEMENTS - 1)
 
 
-def _read_fan(given: object) -> float:
-    """A fan, which may be a fraction; its range holds every fan that can be counted."""
-    fan = numbers.read_number(given)
+def _read_fan(value: object) -> float:
+    """A fan, which may be a fraction. The accepted range includes every fan of a real layer."""
+    fan = numbers.read_number(value)
     if not LEAST_FAN <= fan <= MOST_FAN:
         side, end = ("below", LEAST_FAN) if fan < LEAST_FAN else ("above", MOST_FAN)
         message = f"{shortest(fan)} is {side} {shortest(end)}"
         hint = f"write a number from {LEAST_FAN:g} to {int(MOST_FAN)}"
-        raise Fault("out_of_range", message, hint)
+        raise FieldError("out_of_range", message, hint)
     return int(fan) if fan.is_integer() and fan < 2**53 else fan
 
 
@@ -71,60 +72,113 @@ def _scheme_name(word: str) -> str:
     if name != AUTO:
         return find_scheme(word).name
     if at and revision != "1":
-        raise Fault("unknown_revision", f"{AUTO} has edition 1 only", f"write {AUTO} or {AUTO}@1")
+        raise FieldError(
+            "unknown_revision", f"{AUTO} has edition 1 only", f"write {AUTO} or {AUTO}@1"
+        )
     return AUTO
 
 
-Shape = Annotated[tuple[int, ...], BeforeValidator(axes.read_shape), schemas.SHAPE]
-Stride = Annotated[tuple[int, ...], BeforeValidator(axes.read_stride), schemas.STRIDE]
-Bounds = Annotated[tuple[float, ...] | None, BeforeValidator(axes.read_bounds), schemas.BOUNDS]
-Slice = Annotated[tuple[axes.Interval, ...] | None, BeforeValidator(axes.read_slice), schemas.SLICE]
-Count = Annotated[int, BeforeValidator(_read_count), schemas.COUNT]
-OptionalCount = Annotated[int | None, BeforeValidator(_read_count), schemas.COUNT]
-Parts = Annotated[int | tuple[int, ...], BeforeValidator(axes.read_parts), schemas.PARTS]
-Fan = Annotated[int | float | None, BeforeValidator(_read_fan), schemas.FAN]
-Number = Annotated[float | None, BeforeValidator(numbers.read_number), schemas.NUMBER]
-Seed = Annotated[int | None, BeforeValidator(numbers.read_seed), schemas.SEED]
-Name = Annotated[str, BeforeValidator(read_name), schemas.NAME]
-Layout = Annotated[str | None, BeforeValidator(read_label), schemas.LABEL]
+# The JSON schemas serve OpenAPI. The readers check the values.
+
+_COUNT_PATTERN = "[1-9][0-9]*"
+_COUNTS_PATTERN = f"{_COUNT_PATTERN}(,{_COUNT_PATTERN})*"
+_NUMBER_PATTERN = "-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?"
+_INTERVAL_PATTERN = "-?[0-9]*:-?[0-9]*"
+
+
+def _text(pattern: str, **more: int) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern}$", **more}
+
+
+def _listed(item: dict[str, Any], least: int, most: int) -> dict[str, Any]:
+    return {"type": "array", "items": item, "minItems": least, "maxItems": most}
+
+
+def _any_of(*schemas: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": list(schemas)})
+
+
+def one_of(known: Iterable[str]) -> WithJsonSchema:
+    """A string that is one of `known`."""
+    return WithJsonSchema({"type": "string", "enum": list(known)})
+
+
+_EXTENT_SCHEMA = {"type": "integer", "minimum": 0, "maximum": axes.MOST_ELEMENTS - 1}
+_COUNT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": axes.MOST_ELEMENTS - 1}
+_NUMBER_SCHEMA = {"type": "number"}
+_SEED_SCHEMA = {"type": "integer", "minimum": 0, "maximum": numbers.MOST_JSON_INTEGER}
+
+_SHAPE_FORMS = _any_of({"type": "string"}, _listed(_EXTENT_SCHEMA, 0, axes.MOST_AXES))
+_STRIDE_FORMS = _any_of(_COUNT_SCHEMA, _listed(_COUNT_SCHEMA, 1, 3), _text(_COUNTS_PATTERN))
+_PARTS_FORMS = _any_of(
+    _COUNT_SCHEMA,
+    _listed(_COUNT_SCHEMA, 2, axes.MOST_PARTS),
+    _text(_COUNTS_PATTERN),
+)
+_BOUNDS_FORMS = _any_of(
+    _NUMBER_SCHEMA, _listed(_NUMBER_SCHEMA, 1, 2), _text(f"{_NUMBER_PATTERN}(,{_NUMBER_PATTERN})?")
+)
+_SLICE_FORMS = WithJsonSchema(_text(f"{_INTERVAL_PATTERN}(,{_INTERVAL_PATTERN})*"))
+COUNT_FORMS = _any_of(_COUNT_SCHEMA, _text(_COUNT_PATTERN))
+_NUMBER_TEXT = _text(_NUMBER_PATTERN, maxLength=numbers.MOST_NUMBER_CHARACTERS)
+_NUMBER_FORMS = _any_of(_NUMBER_SCHEMA, _NUMBER_TEXT)
+_FAN_FORMS = _any_of(
+    {"type": "number", "minimum": LEAST_FAN, "maximum": MOST_FAN},
+    _NUMBER_TEXT,
+)
+_SEED_FORMS = _any_of(_SEED_SCHEMA, _text("(0|[1-9][0-9]{0,19})"))
+_NAME_FORMS = WithJsonSchema({"type": "string", "maxLength": MOST_NAME_BYTES})
+_LABEL_FORMS = WithJsonSchema({"type": "string"})
+
+
+Shape = Annotated[tuple[int, ...], BeforeValidator(axes.read_shape), _SHAPE_FORMS]
+Stride = Annotated[tuple[int, ...], BeforeValidator(axes.read_stride), _STRIDE_FORMS]
+Bounds = Annotated[tuple[float, ...] | None, BeforeValidator(axes.read_bounds), _BOUNDS_FORMS]
+Slice = Annotated[tuple[axes.Interval, ...] | None, BeforeValidator(axes.read_slice), _SLICE_FORMS]
+Count = Annotated[int, BeforeValidator(_read_count), COUNT_FORMS]
+OptionalCount = Annotated[int | None, BeforeValidator(_read_count), COUNT_FORMS]
+Parts = Annotated[int | tuple[int, ...], BeforeValidator(axes.read_parts), _PARTS_FORMS]
+Fan = Annotated[int | float | None, BeforeValidator(_read_fan), _FAN_FORMS]
+Number = Annotated[float | None, BeforeValidator(numbers.read_number), _NUMBER_FORMS]
+Seed = Annotated[int | None, BeforeValidator(numbers.read_seed), _SEED_FORMS]
+Name = Annotated[str, BeforeValidator(read_name), _NAME_FORMS]
+Layout = Annotated[str | None, BeforeValidator(read_label), _LABEL_FORMS]
 Layer = Annotated[
     str | None,
     BeforeValidator(record_reader(lambda word: find_layer(word).name)),
-    schemas.words(LAYERS),
+    one_of(LAYERS),
 ]
 Activation = Annotated[
     str | None,
     BeforeValidator(record_reader(lambda word: find_activation(word).name)),
-    schemas.words(ACTIVATIONS),
+    one_of(ACTIVATIONS),
 ]
-Scheme = Annotated[
-    str, BeforeValidator(record_reader(_scheme_name)), schemas.words([AUTO, *SCHEMES])
-]
+Scheme = Annotated[str, BeforeValidator(record_reader(_scheme_name)), one_of([AUTO, *SCHEMES])]
 Mode = Annotated[
     str | None,
     BeforeValidator(word_reader("mode", MODES, _MODES, "schemes")),
-    schemas.words(MODES),
+    one_of(MODES),
 ]
 Distribution = Annotated[
     str | None,
     BeforeValidator(word_reader("distribution", DISTRIBUTIONS, _DISTRIBUTIONS, "schemes")),
-    schemas.words(DISTRIBUTIONS),
+    one_of(DISTRIBUTIONS),
 ]
 GainRule = Annotated[
     str | None,
     BeforeValidator(word_reader("gain_rule", GAIN_RULES, _GAIN_RULES, "activations")),
-    schemas.words(GAIN_RULES),
+    one_of(GAIN_RULES),
 ]
 StdKind = Annotated[
     str | None,
     BeforeValidator(word_reader("std_kind", STD_KINDS, {}, "fields")),
-    schemas.words(STD_KINDS),
+    one_of(STD_KINDS),
 ]
 Dtype = Annotated[
     str,
-    BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "dtypes", UNISSUED_DTYPES)),
-    schemas.words(DTYPES),
+    BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "dtypes", NOT_ISSUED_DTYPES)),
+    one_of(DTYPES),
 ]
 Order = Annotated[
-    str, BeforeValidator(word_reader("order", ORDERS, _ORDERS, "fields")), schemas.words(ORDERS)
+    str, BeforeValidator(word_reader("order", ORDERS, _ORDERS, "fields")), one_of(ORDERS)
 ]

@@ -1,6 +1,6 @@
-"""The query of a spec: fields in the table's order, defaults left out, one spelling of each value.
+"""Write a spec as a query: fields in the table's order, without defaults, values in one spelling.
 
-Which other fields cannot change a byte, the plan knows; what is left is written here.
+The plan also removes fields that make no difference (`service.plan.canonical`).
 """
 
 from collections.abc import Callable
@@ -12,17 +12,19 @@ from service.fields.spec import DEFAULTS, Spec
 from service.spelling import shortest
 
 _LITERAL = ",:@"
-"""Beside RFC 3986's unreserved characters; the rest is percent-encoded, in upper case."""
+"""Characters written as they are, with RFC 3986's unreserved ones. All others are
+percent-encoded in upper case."""
 
 
 def write_query(spec: Spec) -> str:
-    """`field=value` joined by `&`: what `parse_query` reads back as the same spec."""
+    """`field=value` items joined by `&`. `parse_query` reads them back as the same spec."""
     return "&".join(
-        f"{field}={quote(write_value(field, value), safe=_LITERAL)}" for field, value in given(spec)
+        f"{field}={quote(write_value(field, value), safe=_LITERAL)}"
+        for field, value in changed_fields(spec)
     )
 
 
-def given(spec: Spec) -> list[tuple[str, Any]]:
+def changed_fields(spec: Spec) -> list[tuple[str, Any]]:
     """The fields that differ from their defaults, in the table's order."""
     values = spec.__dict__
     return [(field, values[field]) for field in DEFAULTS if values[field] != DEFAULTS[field]]

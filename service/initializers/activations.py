@@ -1,25 +1,25 @@
-"""Activations: one row each, with the Gaussian moments behind every gain and what `auto` is.
+"""The table of activations: one row each, with Gaussian moments, gains and the scheme of `auto`.
 
-For z ~ N(0, 1) a row has E f, E f^2 and E f'^2. The forward gain (E f^2)^-1/2 keeps the variance
-of a layer's input in its output. The backward gain (E f'^2)^-1/2 does the same for the gradient.
-Each of these numbers is the float64 nearest the exact one, and frozen. `make moments` computes
-them: a new activation is one row here and one line in checks/moments.py.
+For z ~ N(0, 1) a row has E f, E f^2 and E f'^2. With the forward gain (E f^2)^-1/2 a layer's output
+has the variance of its input. The backward gain (E f'^2)^-1/2 does the same for the gradient. Each
+number is the float64 nearest the exact one, and is frozen. `make moments` computes them. A new
+activation is one row here and one line in checks/moments.py.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from service.initializers.words import Unissued, squash, unknown_word
+from service.initializers.unknown_words import NotIssued, squash, unknown_word
 
 Family = Literal["linear", "rectifier", "selu", "odd", "sigmoid", "softplus", "smooth", "gated"]
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A nonlinearity f. `formula` is for people; `auto` is the scheme that `auto` stands for.
+    """A nonlinearity f. `formula` is for people. `auto` is the scheme that scheme=auto means.
 
-    A gated unit multiplies f(g) by v. The halves g and v of its input are independent and of unit
-    variance. Then E out^2 = E f^2, and E f'^2 + E f^2 reaches its input backwards.
+    A gated unit multiplies f(g) by v. The halves g and v of its input are independent and have
+    variance 1. Then E out^2 = E f^2, and the derivative moment is E f'^2 + E f^2.
 
     `family` decides which rule of `/recommend` applies. `rectifier` is ReLU with any slope below 0.
     `odd` is a bounded odd function, such as tanh. `smooth` is a curved one without an upper bound,
@@ -46,7 +46,7 @@ class Activation:
     pytorch_gain: float | None
     """What `torch.nn.init.calculate_gain` returns; None where it raises."""
     slope: float | None
-    """The default slope for z < 0, for which the numbers hold; None: the activation takes none."""
+    """The default slope for z < 0, which the numbers assume; None if it has no such slope."""
     family: Family
     auto: str
     variance_slope: float
@@ -55,7 +55,7 @@ class Activation:
 
     @property
     def takes_slope(self) -> bool:
-        """Whether the request's `negative_slope` applies to this activation."""
+        """Whether `negative_slope` applies to this activation."""
         return self.slope is not None
 
 
@@ -376,44 +376,44 @@ _REPLACEMENTS = {squash(alias): a.name for a in _TABLE for alias in a.aliases} |
 }
 
 
-UNISSUED_ACTIVATIONS: tuple[Unissued, ...] = (
-    Unissued(
+NOT_ISSUED_ACTIVATIONS: tuple[NotIssued, ...] = (
+    NotIssued(
         ("quickgelu", "gelusigmoid"),
         "z sigmoid(1.702 z)",
         "gelu, which it approximates",
     ),
-    Unissued(
+    NotIssued(
         ("logsigmoid",),
         "-softplus(-z)",
         "softplus, which has the same gains",
     ),
-    Unissued(
+    NotIssued(
         ("rrelu", "randomizedleakyrelu"),
         "leaky ReLU of a random slope",
         "leaky_relu and add negative_slope=0.229, the mean of PyTorch's slopes",
     ),
-    Unissued(
+    NotIssued(
         ("hardshrink", "softshrink", "tanhshrink", "threshold", "thresholdedrelu"),
         "0 near 0, and its gain depends on the threshold",
         "linear and give gain, which is 1 / sqrt(E[f(z)^2])",
     ),
-    Unissued(
+    NotIssued(
         ("maxout", "crelu", "snake", "squareplus", "gaussian", "cos", "exp", "abs", "square"),
-        "a nonlinearity whose gain Fanin does not know",
+        "a nonlinearity without a row in the table of gains",
         "linear and give gain, which is 1 / sqrt(E[f(z)^2])",
     ),
 )
-"""Activations that people ask for by name and that have no row above."""
+"""Names of activations that have no row above."""
 
 
 def find_activation(name: str) -> Activation:
     """The activation with this name or alias.
 
     Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
-    `not_issued` for an activation of `UNISSUED_ACTIVATIONS`.
+    `not_issued` for an activation of `NOT_ISSUED_ACTIVATIONS`.
     """
     if name not in _BY_WORD:
         raise unknown_word(
-            "activation", name, _BY_WORD, _REPLACEMENTS, "activations", UNISSUED_ACTIVATIONS
+            "activation", name, _BY_WORD, _REPLACEMENTS, "activations", NOT_ISSUED_ACTIVATIONS
         )
     return _BY_WORD[name]

@@ -1,4 +1,4 @@
-"""The scheme that `scheme=auto` stands for on the byte routes. Edition 1, frozen with /v1.
+"""The scheme that `scheme=auto` means on the byte routes. Edition 1, frozen with /v1.
 
 The layer decides for biases, scales and embeddings. The activation decides for all others: He for
 the ReLU family, LeCun for SELU, Glorot for linear and bounded activations, and variance scaling
@@ -13,13 +13,13 @@ _BY_LAYER = {"bias": "zeros", "scale": "ones", "embedding": "normal"}
 
 
 def resolve_auto(layer: str | None, activation: str) -> str:
-    """The name of the scheme that `auto` stands for with this layer and activation.
+    """The name of the scheme that `auto` means for this layer and activation.
 
     Raises ImpossibleError (`no_auto`) without a layer, and UnreadableError for an unknown layer
     or activation.
     """
     if layer is None:
-        message = "auto needs a layer, and neither the shape nor the layout suggests one"
+        message = "auto needs a layer, and neither the shape nor the layout implies one"
         raise ImpossibleError("no_auto", Problem("scheme", message, "give layer, or a scheme"))
     by_layer = _BY_LAYER.get(find_layer(layer).name)
     return by_layer or find_activation(activation).auto

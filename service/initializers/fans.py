@@ -1,6 +1,6 @@
-"""Fans: how many inputs feed one output element, and how many output elements one input feeds.
+"""Fans: fan_in is the number of inputs of one output element, fan_out of outputs of one input.
 
-They are read off the letters of the whole weight, never off a shard or a slice of it.
+They are counted from the letters and extents of the whole weight. A slice does not change them.
 """
 
 import math
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from service.errors import ImpossibleError, Problem
 from service.initializers.layers import LAYERS
 from service.initializers.layouts import kernel_axes
-from service.initializers.words import unknown_word
+from service.initializers.unknown_words import unknown_word
 
 _EXACT_BELOW = 2.0**53
-"""From here on a float64 stands for more than one integer."""
+"""From 2^53 on, float64 does not represent every integer."""
 
 MODES: dict[str, tuple[str, ...]] = {
     "fan_in": ("fan_in",),
@@ -20,15 +20,15 @@ MODES: dict[str, tuple[str, ...]] = {
     "fan_avg": ("fan_in", "fan_out"),
     "fan_geo_avg": ("fan_in", "fan_out"),
 }
-"""Every mode with the fans it uses. The other fan need not exist."""
+"""Each mode with the fans it uses. A fan that the mode does not use may be missing."""
 
 LEAST_FAN, MOST_FAN = 1e-60, 2.0**58
-"""Every fan that can be counted lies between these: 1 / (2^58)^3 at least, 2^58 - 1 at most."""
+"""Bounds of all counted fans: they are at least 1 / (2^58)^3 and at most 2^58 - 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fans:
-    """Both fans of a weight: an int where it is whole, else the float64 nearest to the fraction."""
+    """Both fans of a weight. Each is an int if it is whole, else the nearest float64."""
 
     fan_in: float
     fan_out: float
@@ -36,14 +36,13 @@ class Fans:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A whole weight as it is written: a letter and an extent for each axis, and its layer's
-    numbers.
+    """A whole weight: a letter and an extent for each axis, and the numbers of its layer.
 
-    `letters` and `shape` are empty for a tensor whose axes have no letters. `groups` is None
-    where the request gives none: every output is then a group of its own in a depthwise
-    convolution, and any other layer has one group. `parts` is a number of equal blocks that are
-    fused along O, or the outputs of each block. `stride` has a number for each kernel axis, or one
-    for all. `groups`, `parts` and strides are positive.
+    `letters` and `shape` are empty for a tensor whose axes have no letters. `groups` is None if
+    the request has none. Then each output of a depthwise convolution is a group, and any other
+    layer has one group. `parts` is a number of equal blocks fused along O, or the outputs of each
+    block. `stride` has one number for all kernel axes, or one for each. `groups`, `parts` and
+    strides are positive.
     """
 
     letters: str
@@ -54,33 +53,33 @@ class Weight:
     stride: tuple[int, ...] = (1,)
 
     def count(self, letters: str) -> int:
-        """The product of the extents of the axes that carry one of `letters`, 1 without any."""
+        """The product of the extents of the axes with one of `letters`; 1 without such axes."""
         axes = zip(self.letters, self.shape, strict=True)
         return math.prod(extent for letter, extent in axes if letter in letters)
 
     @property
     def transposed(self) -> bool:
-        """Whether I holds all inputs and O the outputs of one group, and not the other way."""
+        """Whether it is a transposed convolution: I has all inputs, and O one group's outputs."""
         return self.layer is not None and LAYERS[self.layer].transposed
 
     @property
     def depthwise(self) -> bool:
-        """Whether every input channel has outputs of its own."""
+        """Whether each input channel has its own outputs."""
         return self.layer is not None and LAYERS[self.layer].depthwise
 
     @property
     def has_fans(self) -> bool:
-        """Whether its own axes make fans: those of a bias, a scale or no letters do not."""
+        """Whether its axes have fans. A bias, a scale and axes without letters have none."""
         return bool(self.letters) and (self.layer is None or LAYERS[self.layer].has_fans)
 
 
 def refuse_impossible(weight: Weight) -> None:
-    """Pass if the weight's numbers can describe a layer, whatever scheme fills it.
+    """Check groups, parts and stride against the shape. The check is the same for all schemes.
 
-    Groups divide the outputs of a convolution, or the inputs of a transposed one: the other
-    channel axis is that of one group already. The E axis of a depthwise layer is its groups.
-    A number of parts divides the outputs, and a list of them adds up to the outputs. There is a
-    stride for each kernel axis.
+    Groups divide the outputs of a convolution, or the inputs of a transposed one. The other
+    channel axis belongs to one group. The E axis of a depthwise layer is its groups. A number of
+    parts divides the outputs. A list of parts adds up to the outputs. There is one stride for all
+    kernel axes, or one for each.
 
     Raises ImpossibleError: `impossible_groups`, `impossible_parts`, `not_depthwise`,
     `stride_mismatch`.
@@ -97,21 +96,21 @@ def refuse_impossible(weight: Weight) -> None:
 
 
 def heights_of(weight: Weight) -> tuple[int, ...]:
-    """The outputs of each block; one number for equal blocks, however many there are."""
+    """The outputs of each block. Equal blocks have one entry for all."""
     if isinstance(weight.parts, tuple):
         return weight.parts
     return (weight.count("O") // weight.parts,)
 
 
 def fans_of(weight: Weight, outputs: int | None = None) -> Fans | None:
-    """Both fans of a block of a weight that `refuse_impossible` lets pass; None where it has none.
+    """Both fans of a block of a weight that passes `refuse_impossible`; None if it has no fans.
 
         fan_in  = I x kernel                             transposed: I / groups x kernel / stride
         fan_out = outputs / groups x kernel / stride                 outputs x kernel
 
     `outputs` are those of the block, by default of the first one. I is a product over its axes,
-    stride a product over the kernel axes, and E never counts. A fan need not be whole: each is
-    rounded once, to the nearest float64.
+    and stride is a product over the kernel axes. E does not count. A fan may be a fraction. Each
+    is rounded once, to the nearest float64.
     """
     if not weight.has_fans:
         return None
@@ -127,7 +126,7 @@ def fans_of(weight: Weight, outputs: int | None = None) -> Fans | None:
 
 
 def quotient(count: int, divisor: int) -> float:
-    """count / divisor as float64 has it, as an int where that is whole and exact."""
+    """count / divisor as the nearest float64, or as an int if it is whole and exact."""
     # Python divides integers with one correct rounding, however large they are.
     nearest = count / divisor
     return int(nearest) if nearest.is_integer() and nearest < _EXACT_BELOW else nearest
@@ -136,8 +135,8 @@ def quotient(count: int, divisor: int) -> float:
 def fan_number(mode: str, fan_in: float, fan_out: float) -> float:
     """n of std = gain sqrt(1/n): a fan, (fan_in + fan_out) / 2 or sqrt(fan_in fan_out), in float64.
 
-    The fan that `mode` does not use may be anything. Raises UnreadableError (`unknown_word`) for
-    an unknown mode.
+    A fan that `mode` does not use is ignored. Raises UnreadableError (`unknown_word`) for an
+    unknown mode.
     """
     if mode not in MODES:
         raise unknown_word("mode", mode, MODES, {}, "schemes")
@@ -149,9 +148,9 @@ def fan_number(mode: str, fan_in: float, fan_out: float) -> float:
 
 
 def missing_fan(weight: Weight, fan: str, rank: int) -> ImpossibleError:
-    """The refusal (`no_fan`) of a weight of `rank` axes that do not make the fan that is needed."""
+    """The error (`no_fan`) for a weight of `rank` axes that lacks the fan that the mode needs."""
     if not weight.letters:
-        message = f"axes without letters have no {fan}"
+        message = f"a tensor without layout letters has no {fan}"
         hint = f"give {fan}, or layout" if rank else f"give {fan}, or use scheme=normal"
         return ImpossibleError("no_fan", Problem(fan, message, hint))
     message = f"a {weight.layer} has no {fan} of its own"
@@ -160,7 +159,7 @@ def missing_fan(weight: Weight, fan: str, rank: int) -> ImpossibleError:
 
 
 def _division(weight: Weight, field: str, divisor: int, letter: str) -> Problem | None:
-    """What is wrong with so many groups or parts of an axis: it is missing, or no multiple."""
+    """The problem if `divisor` does not divide the extent of `letter`, or that axis is missing."""
     what = {"I": "inputs", "O": "outputs"}[letter]
     if divisor == 1:
         return None
@@ -176,7 +175,7 @@ def _division(weight: Weight, field: str, divisor: int, letter: str) -> Problem 
 
 
 def _parts_problem(weight: Weight) -> Problem | None:
-    """What is wrong with the parts: their number does not divide O, or they do not add up to it."""
+    """The problem if the number of parts does not divide O, or the list does not add up to O."""
     if isinstance(weight.parts, int):
         return _division(weight, "parts", weight.parts, "O")
     if "O" not in weight.letters:
@@ -192,17 +191,17 @@ def _parts_problem(weight: Weight) -> Problem | None:
 def _refuse_not_depthwise(weight: Weight) -> None:
     inputs = weight.count("I")
     if inputs != 1:
-        message = f"every group of a depthwise layer has one input, not I = {inputs}"
+        message = f"each group of a depthwise layer has one input, but I is {inputs}"
         hint = "write I = 1, or E for the inputs (HWEO), or use a conv layer with groups"
         raise ImpossibleError("not_depthwise", Problem("shape", message, hint))
     copies = weight.count("E")
     if "E" in weight.letters and weight.groups not in (None, copies):
-        message = f"E = {copies} are the groups of {weight.letters}, not {weight.groups}"
+        message = f"groups is {weight.groups}, but the E axis of {weight.letters} has {copies}"
         raise ImpossibleError("not_depthwise", Problem("groups", message, "leave groups out"))
 
 
 def _groups(weight: Weight) -> int:
-    """The groups to divide by: 1 where E already sets the groups of a depthwise layer apart."""
+    """The groups that the fan is divided by. It is 1 if the E axis already separates the groups."""
     if not weight.depthwise:
         return weight.groups or 1
     if "E" in weight.letters:
@@ -211,13 +210,13 @@ def _groups(weight: Weight) -> int:
 
 
 def _stride(weight: Weight) -> tuple[int, ...]:
-    """One stride for every kernel axis; raises ImpossibleError (`stride_mismatch`)."""
+    """The stride of each kernel axis. Raises ImpossibleError (`stride_mismatch`)."""
     axes = kernel_axes(weight.letters)
     if len(weight.stride) == axes:
         return weight.stride
     if len(weight.stride) == 1 and (axes > 0 or weight.stride == (1,)):
         return weight.stride * axes
     numbers = ",".join(map(str, weight.stride))
-    message = f"stride {numbers} for {axes} kernel axes"
+    message = f"stride {numbers} does not fit {axes} kernel axes"
     hint = f"give 1 or {axes} numbers" if axes else "leave stride out"
     raise ImpossibleError("stride_mismatch", Problem("stride", message, hint))

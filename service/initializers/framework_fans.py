@@ -1,8 +1,8 @@
-"""How the frameworks themselves count fans: from the shape alone, by the position of its axes.
+"""The fans that each framework itself counts. It uses the shape and the position of its axes only.
 
-Read in torch/nn/init.py, keras/src/initializers/random_initializers.py, jax/_src/nn/
+Sources: torch/nn/init.py, keras/src/initializers/random_initializers.py, jax/_src/nn/
 initializers.py, Flux.jl/src/utils.jl, candle-nn/src/init.rs, mlx/python/mlx/nn/init.py and
-tfjs-layers/src/initializers.ts. burn's layers tell their fans, onnx has no initializers.
+tfjs-layers/src/initializers.ts. Burn's layers pass their fans, and onnx has no initializers.
 """
 
 import math
@@ -49,9 +49,9 @@ FAN_RULES: dict[str, Callable[[Shape], Fans]] = {
 
 
 def framework_fans(framework: str, weight: Weight) -> Fans | None:
-    """What `framework` counts for this weight in its own letters; None where it has no rule.
+    """The fans that `framework` counts for this weight in its own layout.
 
-    None, too, where its letters for the layer are not a reordering of the weight's.
+    None if it has no rule, or if its letters for the layer are not a permutation of the weight's.
     """
     if weight.layer is None or not weight.letters or framework not in FAN_RULES:
         return None
@@ -63,7 +63,7 @@ def framework_fans(framework: str, weight: Weight) -> Fans | None:
 
 
 def unseen(weight: Weight) -> list[str]:
-    """What of the layer does not show in its shape, and so in no framework's fans."""
+    """The properties of the layer that its shape does not show, so frameworks ignore them."""
     return [
         word
         for word, applies in (

@@ -1,14 +1,14 @@
 """Gains: the std of a weight is gain sqrt(1/n), and the gain depends on the activation.
 
-The rule `exact` keeps the forward variance and `backward` that of the gradient. The rule `pytorch`
-is the table of `torch.nn.init.calculate_gain`.
+The rule `exact` preserves the variance of the forward pass, and `backward` that of the gradient.
+The rule `pytorch` is the table of `torch.nn.init.calculate_gain`.
 """
 
 import math
 
 from service.errors import ImpossibleError, Problem
 from service.initializers.activations import ACTIVATIONS, Activation
-from service.initializers.words import unknown_word
+from service.initializers.unknown_words import unknown_word
 
 GAIN_RULES = ("exact", "backward", "pytorch")
 
@@ -36,19 +36,6 @@ def gain_of(activation: Activation, rule: str, negative_slope: float) -> float:
     if gain is None:
         raise _no_pytorch_gain(activation)
     return rectifier_gain(negative_slope) if activation.takes_slope else gain
-
-
-def scheme_gain(kind: str, activation: Activation, rule: str, negative_slope: float) -> float:
-    """The gain of a scheme whose record says `kind`, for a request that gives no gain.
-
-    `one` is 1. `he` is the gain of leaky ReLU, with slope 0 unless the activation takes one.
-    `activation` is `gain_of`, and raises the same errors.
-    """
-    if kind == "one":
-        return 1.0
-    if kind == "he":
-        return rectifier_gain(negative_slope if activation.takes_slope else 0.0)
-    return gain_of(activation, rule, negative_slope)
 
 
 def _no_pytorch_gain(activation: Activation) -> ImpossibleError:

@@ -1,17 +1,17 @@
-"""Layers: what kinds of weights there are, and how each framework lays them out.
+"""The table of layers: the layout of each layer's weight in each framework.
 
-A letter an axis: E independent copies, O out, I in, D H W kernel.
+A layout has one letter for each axis: E independent copies, O out, I in, D H W kernel.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.initializers.unissued import UNISSUED_LAYERS
-from service.initializers.words import unknown_word
+from service.initializers.unknown_words import NOT_ISSUED_LAYERS, unknown_word
 
-# The weights as each framework stores them. `depthwise` of the frameworks without such a layer is
-# their grouped convolution; `recurrent` are the input or hidden weights of one direction with the
-# gates fused along O (onnx keeps the directions in front); dense of burn is its default row layout.
+# The weights as each framework stores them. A framework without a depthwise layer has the letters
+# of its grouped convolution there. `recurrent` is the input or hidden weight of one direction, with
+# the gates fused along O; onnx has an axis of directions in front. Burn's dense is its default row
+# layout.
 _TABLE = """
                     torch   keras   flax    flux    burn    candle  mlx     tfjs    onnx
 dense               OI      IO      IO      OI      IO      OI      OI      IO      IO
@@ -32,7 +32,7 @@ scale               O       O       O       O       O       O       O       O   
 FRAMEWORKS: tuple[str, ...] = tuple(_TABLE.split("\n")[1].split())
 
 DEFAULT_FRAMEWORK = "torch"
-"""Whose letters a layer has where the request names neither letters nor a framework."""
+"""The framework whose letters apply if the request names neither letters nor a framework."""
 
 _LAYER_REPLACEMENTS = {
     "linear": "dense",
@@ -80,13 +80,15 @@ _LAYER_REPLACEMENTS = {
 }
 
 _LAYER_OF_RANK = {1: "bias", 2: "dense", 4: "conv2d", 5: "conv3d"}
-"""Three axes are missing: they may be a 1-D convolution, a stack of experts or an attention kernel,
-and the fans of the readings differ by orders of magnitude."""
+"""The layer of a weight by its number of axes. Three axes have no default: they may be a 1-D
+convolution, a stack of experts or an attention weight, whose fans differ by orders of
+magnitude."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A kind of weight: `kernel_axes` of its axes are kernel, `letters` says all by framework."""
+    """A layer's weight. `kernel_axes` is its number of kernel axes, `letters` its layout by
+    framework."""
 
     name: str
     kernel_axes: int
@@ -97,7 +99,7 @@ class Layer:
 
     @property
     def ranks(self) -> tuple[int, ...]:
-        """How many axes its weight has: one number unless the frameworks differ."""
+        """The numbers of axes that its weight has; one number unless the frameworks differ."""
         return tuple(sorted({len(letters) for letters in self.letters.values()}))
 
 
@@ -121,16 +123,16 @@ LAYERS: dict[str, Layer] = {
 
 
 def find_layer(name: str) -> Layer:
-    """The layer called `name`.
+    """The layer with this name.
 
     Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
-    `not_issued` for a block of several weights.
+    `not_issued` for a layer of `NOT_ISSUED_LAYERS`.
     """
     if name not in LAYERS:
-        raise unknown_word("layer", name, LAYERS, _LAYER_REPLACEMENTS, "layers", UNISSUED_LAYERS)
+        raise unknown_word("layer", name, LAYERS, _LAYER_REPLACEMENTS, "layers", NOT_ISSUED_LAYERS)
     return LAYERS[name]
 
 
 def default_layer(rank: int) -> str | None:
-    """What a tensor of `rank` axes is taken for if nothing is said; None for 0, 3, and 6 up."""
+    """The layer of a tensor with `rank` axes and no other information; None for 0, 3 and 6 up."""
     return _LAYER_OF_RANK.get(rank)

@@ -1,17 +1,20 @@
-"""Layouts: which axis of a written weight is which.
+"""Layouts: the meaning of each axis of a weight.
 
-A layout is a letter an axis or the name of a framework, which stands for its letters of a layer.
-E, O, I, D, H, W is the order elements are counted in, however the tensor is written.
+A layout is one letter for each axis, or the name of a framework, which means that framework's
+letters for the layer. Elements are counted in the order E, O, I, D, H, W in every layout
+(docs/stream-v1.md, section 4).
 """
+
+from dataclasses import dataclass
 
 from service.errors import ImpossibleError, Problem, UnreadableError
 from service.initializers.layers import FRAMEWORKS, LAYERS, Layer, default_layer, find_layer
-from service.initializers.words import squash, unknown_word
+from service.initializers.unknown_words import squash, unknown_word
 
 LETTERS = "EOIDHW"
 _KERNEL = frozenset("DHW")
 REPEATABLE = frozenset("EOI")
-"""Copies nest as layers x experts do; heads and head size are two axes of O or of I."""
+"""Letters that may repeat. Copies can be layers x experts; O or I can be heads x head size."""
 
 _FRAMEWORK_REPLACEMENTS = {
     "pytorch": "torch",
@@ -31,15 +34,15 @@ _FRAMEWORK_REPLACEMENTS = {
 
 
 def kernel_axes(letters: str) -> int:
-    """How many of the axes are kernel axes."""
+    """The number of kernel axes."""
     return sum(letter in _KERNEL for letter in letters)
 
 
 def layer_of_letters(letters: str) -> str | None:
-    """What written letters are taken for if the layer is not given; None if they fit none.
+    """The layer that letters mean without `layer`. None if they fit no layer.
 
-    I and O with a kernel are a convolution and without one dense; E and O alone are an
-    embedding or, with a kernel, depthwise; O alone is a bias.
+    I and O are a convolution with kernel axes, and dense without. E and O are a depthwise
+    convolution with kernel axes, and an embedding without. O alone is a bias.
     """
     kernel = kernel_axes(letters)
     channels = "".join(letter for letter in "EIO" if letter in letters)
@@ -53,16 +56,15 @@ def layer_of_letters(letters: str) -> str | None:
 
 
 def canonical_axes(letters: str) -> tuple[int, ...]:
-    """The written axis numbers in the order E, O, I, D, H, W; equal letters keep theirs."""
+    """The axis numbers sorted by letter: E, O, I, D, H, W. Equal letters keep their order."""
     return tuple(sorted(range(len(letters)), key=lambda axis: LETTERS.index(letters[axis])))
 
 
 def resolve_letters(layout: str, layer: str | None, rank: int) -> str:
-    """The letters, one an axis, of a `layout` that is letters itself or the name of a framework.
+    """The letters of `layout`, one for each axis. It is letters or the name of a framework.
 
-    Raises UnreadableError (`unknown_word`, `bad_layout`) for words that are neither, and
-    ImpossibleError (`no_such_layer`, `layout_mismatch`) where framework, layer, letters and rank
-    disagree.
+    Raises UnreadableError (`unknown_word`, `bad_layout`) if it is neither, and ImpossibleError
+    (`no_such_layer`, `layout_mismatch`) if framework, layer, letters and rank do not fit together.
     """
     letters = (
         _framework_letters(layout, layer) if layout in FRAMEWORKS else _written_letters(layout)
@@ -77,7 +79,7 @@ def resolve_letters(layout: str, layer: str | None, rank: int) -> str:
 
 
 def _channels_fit(letters: str, layer: Layer) -> bool:
-    """Whether the channel axes can be those of the layer; any layer may have copies along E."""
+    """Whether the layer can have these channel axes. Any layer may have copies along E."""
     inputs, outputs, copies = (letter in letters for letter in "IOE")
     if layer.depthwise:
         return outputs and (inputs or copies)
@@ -91,7 +93,7 @@ def _framework_letters(framework: str, layer: str | None) -> str:
         raise ImpossibleError(
             "no_such_layer",
             Problem(
-                "layer", f"no layer to take {framework}'s letters of", "give layer, or letters"
+                "layer", f"{framework} has other letters for each layer", "give layer, or letters"
             ),
         )
     letters = find_layer(layer).letters
@@ -106,7 +108,7 @@ def _written_letters(layout: str) -> str:
         raise _unknown_layout(layout, strange)
     twice = [x for x in LETTERS if layout.count(x) > 1 and x not in REPEATABLE]
     if twice:
-        message = f"{', '.join(twice)} may stand only once"
+        message = f"{', '.join(twice)} may occur only once"
         raise UnreadableError(
             "bad_layout", Problem("layout", message, "only E, O and I may repeat")
         )
@@ -119,7 +121,7 @@ def _unknown_layout(layout: str, strange: list[str]) -> UnreadableError:
         return unknown_word("layout", layout, FRAMEWORKS, respelled, "layers")
     if not layout.isupper() or squash(layout) in (*FRAMEWORKS, *_FRAMEWORK_REPLACEMENTS):
         return unknown_word("layout", layout, FRAMEWORKS, _FRAMEWORK_REPLACEMENTS, "layers")
-    message = f"{', '.join(map(repr, strange[:6]))}: no letter of a layout"
+    message = f"{', '.join(map(repr, strange[:6]))}: not a layout letter"
     hint = "E copies, O out, I in, D H W kernel, as in OIHW; or a framework"
     return UnreadableError("bad_layout", Problem("layout", message, hint, "layers"))
 
@@ -142,10 +144,10 @@ def _rank_mismatch(layout: str, letters: str, layer: str | None, rank: int) -> I
 
 
 def _other_rank_hint(framework: str, letters: str, rank: int) -> str:
-    """What to give where a layer has `letters` in its framework and the shape has `rank` axes."""
+    """The hint if the framework's `letters` for the layer do not have `rank` axes."""
     extents = f"give {len(letters)} extent{'s' if len(letters) > 1 else ''}"
     if 0 < len(letters) < rank:
-        why = "the first axis being copies" if "I" in letters else "since O may repeat"
+        why = "where E is copies" if "I" in letters else "since O may repeat"
         hint = f"write layout={_stretched(letters, rank)}, {why}, or {extents}"
         return f"{hint}, or {_heads_hint(letters)}" if sorted(letters) == ["I", "O"] else hint
     of_rank = default_layer(rank)
@@ -155,15 +157,15 @@ def _other_rank_hint(framework: str, letters: str, rank: int) -> str:
 
 
 def _heads_hint(letters: str) -> str:
-    """A dense weight with one axis more may also have heads and head size among its axes."""
+    """The hint for a dense weight with three axes: it may have heads and head size as axes."""
     outputs, inputs = letters.replace("O", "OO"), letters.replace("I", "II")
     return f"write layout={outputs} or layout={inputs}, which are attention heads out or in"
 
 
 def _other_letters_hint(layer: str | None, rank: int) -> str:
-    """What to write instead of letters that are too few or too many."""
+    """The hint for too few or too many letters."""
     if rank == 0:
-        return "leave layout out: no axes have no letters"
+        return "leave layout out: a scalar has no letters"
     if layer is not None and len(LAYERS[layer].letters["torch"]) <= rank:
         return f"write a letter for each axis, such as {_stretched_layer(layer, rank)}"
     of_rank = default_layer(rank)
@@ -181,7 +183,7 @@ def _stretched_layer(layer: str, rank: int) -> str:
 
 
 def _stretched(letters: str, rank: int) -> str:
-    """Letters of a layer with more axes: in front copies of a layer with inputs, else more O."""
+    """The letters extended to `rank` axes: E in front if the layer has inputs, then repeated O."""
     if len(letters) < rank and "I" in letters and "E" not in letters:
         letters = f"E{letters}"
     return letters.replace("O", "O" * (rank - len(letters) + 1))
@@ -201,10 +203,50 @@ def _channel_mismatch(letters: str, layer: Layer) -> ImpossibleError:
 
 
 def _fit_hint(letters: str, layer: Layer) -> str:
-    """How letters that are not the layer's, and the layer, can be brought together."""
+    """The hint for letters that do not fit the layer: another layer, or other letters."""
     fitting = layer_of_letters(letters)
     if fitting is not None:
         return f"use layer={fitting}; in torch {layer.name} is {layer.letters['torch']}"
     if len(layer.letters["torch"]) <= len(letters):
         return f"write letters such as {_stretched_layer(layer.name, len(letters))}"
     return f"leave layer out; in torch {layer.name} is {layer.letters['torch']}"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreeAxisLayout:
+    """The `letters` of three axes, and the `weight` that they describe."""
+
+    letters: str
+    weight: str
+
+
+THREE_AXIS_LAYOUTS = (
+    ThreeAxisLayout("OIW", "a torch 1-D convolution"),
+    ThreeAxisLayout("WIO", "a Keras or Flax 1-D convolution"),
+    ThreeAxisLayout("OWI", "an MLX 1-D convolution"),
+    ThreeAxisLayout("EOI", "experts, each out x in"),
+    ThreeAxisLayout("EIO", "experts, each in x out"),
+    ThreeAxisLayout("OOI", "attention heads, out first"),
+    ThreeAxisLayout("IOO", "attention heads, in first"),
+    ThreeAxisLayout("IIO", "an attention output"),
+)
+"""The usual weights with three axes, the most common first. A request with three axes must say
+which one it means."""
+
+
+def three_axis_layouts(layout: str | None) -> tuple[ThreeAxisLayout, ...]:
+    """The rows that the framework `layout` uses. All rows if `layout` names no framework."""
+    if layout is None or layout not in LAYERS["dense"].letters:
+        return THREE_AXIS_LAYOUTS
+    convolution, dense = (LAYERS[name].letters[layout] for name in ("conv1d", "dense"))
+    outputs_first = dense.index("O") < dense.index("I")
+    return tuple(
+        row
+        for row in THREE_AXIS_LAYOUTS
+        if row.letters == convolution
+        or ("W" not in row.letters and _outputs_first(row.letters) == outputs_first)
+    )
+
+
+def _outputs_first(letters: str) -> bool:
+    return letters.index("O") < letters.index("I")

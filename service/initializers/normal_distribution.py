@@ -1,8 +1,8 @@
-"""The standard normal's distribution function on arrays, from + - * / alone.
+"""The distribution function of the standard normal on arrays, with + - * / only.
 
-It serves what is told of a tensor, not its values. phi is the density, Phi the distribution
-function. The relative error of Phi(-|z|) is below 1e-13 up to 37 sigma, and that of Phi(z) - 1/2
-below 1e-15.
+Statistics of certificates use it; the values of tensors do not. phi is the density, and Phi is the
+distribution function. The relative error of Phi(-|z|) is below 1e-13 up to 37 sigma. That of
+Phi(z) - 1/2 is below 1e-15.
 
 Source of the rational approximations: W. J. Cody, Rational Chebyshev approximations for the error
 function, Mathematics of Computation 23 (1969), with the coefficients of the author's CALERF
@@ -82,19 +82,19 @@ LN_2_LOW = float.fromhex("0x1.ef35793c76730p-45")
 
 EXP_SERIES = (1.0, 1.0, *(1.0 / n for n in (2, 6, 24, 120, 720, 5040, 40320, 362880)))
 EXP_SERIES += tuple(1.0 / n for n in (3628800, 39916800, 479001600, 6227020800))
-"""1 / k! for k = 0 ... 13: what follows is below 5e-18 for arguments up to ln 2 / 2."""
+"""1 / k! for k = 0 ... 13. The remainder is below 5e-18 for arguments up to ln 2 / 2."""
 
 CENTRAL = 0.46875
 FAR = 4.0
 FARTHEST = 37.5
-"""In sigmas. From there on Phi(-|z|), 5e-308, is told of any z: still a normal float64."""
+"""In sigmas. Larger |z| count as this one: Phi(-37.5) is 5e-308, still a normal float64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """`lower` = Phi(z), `upper` = 1 - Phi(z), `central` = Phi(z) - 1/2, each accurate by itself.
+    """`lower` = Phi(z), `upper` = 1 - Phi(z), `central` = Phi(z) - 1/2, all of the shape of z.
 
-    All have the shape of z.
+    Each has a small relative error.
     """
 
     lower: Float64
@@ -103,7 +103,7 @@ class Distribution:
 
 
 def distribution(z: Float64) -> Distribution:
-    """Phi at each z, infinities included."""
+    """Phi at each z, also at infinities."""
     size = np.minimum(np.abs(z), FARTHEST)
     x = size * ROOT_HALF
     near, far = x <= CENTRAL, x > FAR
@@ -125,11 +125,11 @@ def distribution(z: Float64) -> Distribution:
 def cell_masses(edges: Float64, below: float, mass: float, above: float) -> Float64:
     """The probability of each cell between n ascending edges, shape (n + 1,).
 
-    Of a standard normal of which `below` is cut off at the left and `above` at the right, so that
-    `mass` is left. The first cell begins and the last one ends where the normal is cut.
+    The distribution is a standard normal without a lower part of probability `below` and an upper
+    part of probability `above`; `mass` remains. The first and the last cell end at these bounds.
 
-    A cell in a tail is the difference of two tails, and one near 0 that of two values of
-    Phi - 1/2: so the probability of a narrow cell keeps its digits.
+    In a tail the probability is the difference of two tail probabilities. Near 0 it is the
+    difference of two values of Phi - 1/2. So a narrow cell loses no digits.
     """
     inner = distribution(edges)
     lower = _with_ends(below, inner.lower, below + mass)
@@ -142,7 +142,7 @@ def cell_masses(edges: Float64, below: float, mass: float, above: float) -> Floa
 
 
 def _with_ends(first: float, inner: Float64, last: float) -> Float64:
-    """The function at every edge, none of which lies outside the ends."""
+    """The function at the edges, clipped to its values at both bounds."""
     within = np.clip(inner, min(first, last), max(first, last))
     return np.concatenate([np.array([first]), within, np.array([last])])
 

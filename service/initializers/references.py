@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A paper. `where` is its venue, and its arXiv number if it has one."""
+    """A paper. `where` is its venue, with its arXiv number if it has one."""
 
     title: str
     authors: tuple[str, ...]

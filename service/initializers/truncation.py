@@ -1,7 +1,8 @@
-"""The normal distribution between bounds: masses and moments, each the float64 nearest the truth.
+"""The truncated normal distribution: masses and moments, each the float64 nearest the exact value.
 
-With phi and Phi the standard normal's density and distribution function. Computed in decimal,
-with as many digits as cancellation can cost and more; no library's erf or exp is trusted.
+phi and Phi are the density and the distribution function of the standard normal. The computation
+is in decimal, with more digits than cancellation can lose. erf and exp of a C library differ
+between machines, so they are not used.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ from functools import lru_cache
 from service.errors import ImpossibleError, Problem
 
 NARROWEST = 2.0**-64
-"""Between closer bounds than these a normal is a constant to every digit that can be issued."""
+"""The least distance between bounds. Between closer ones all values are equal in every dtype."""
 
 MOST_SIGMAS = 40.0
-"""Beyond 38.6 sigma even the tail's float64 is 0: a wider bound is almost certainly a mistake."""
+"""The largest bound. Beyond 38.6 sigma the tail's float64 is 0, so a wider bound is almost
+certainly a mistake."""
 
 SPARE_DIGITS = 60
-"""Beyond what cancellation costs: 17 of them settle a float64 unless the truth is all but a tie."""
+"""Digits beyond those that cancellation loses. 17 determine a float64, except near a tie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Between:
 
 @lru_cache(maxsize=1024)
 def symmetric(c: float) -> Symmetric:
-    """Return the constants of bounds -c and c, 2^-65 <= c <= 40.
+    """The constants of the bounds -c and c, 2^-65 <= c <= 40.
 
     Var(z | |z| < c) = 1 - 2 c phi(c) / (2 Phi(c) - 1); at c = 2 the ratio is 0x1.c25e4b6dba981p-1.
     """
@@ -53,9 +55,9 @@ def symmetric(c: float) -> Symmetric:
 
 @lru_cache(maxsize=1024)
 def between(a: float, b: float) -> Between:
-    """Return the constants of bounds -40 <= a < b <= 40.
+    """The constants of the bounds a and b, -40 <= a < b <= 40.
 
-    Raises ImpossibleError if they are closer than 2^-64.
+    Raises ImpossibleError (`nothing_between`) if they are closer than 2^-64.
 
     E z = (phi(a) - phi(b)) / mass, Var z = 1 + (a phi(a) - b phi(b)) / mass - (E z)^2
     (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions 1, 1994, 13.10.1).
@@ -78,14 +80,17 @@ def between(a: float, b: float) -> Between:
 
 
 def _context(farthest: float, width: float) -> Context:
-    """Digits to spare after what is lost: c c / (2 ln 10) in a tail, the width's zeros thrice."""
+    """The working precision: the spare digits and those that cancellation loses.
+
+    A tail at c loses c c / (2 ln 10) digits. A width of 10^-k loses 3 k digits.
+    """
     in_the_tail = int(0.22 * farthest * farthest)
     in_the_width = 3 * max(0, -Decimal(width).adjusted())
     return Context(prec=SPARE_DIGITS + in_the_tail + in_the_width, Emin=-99999, Emax=99999)
 
 
 def _central_mass(x: Decimal) -> Decimal:
-    """Phi(x) - 1/2 = phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...): no term cancels another.
+    """Phi(x) - 1/2 = phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...). The terms have one sign.
 
     Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.2.11.
     """
@@ -107,7 +112,7 @@ def _density(x: Decimal) -> Decimal:
 
 
 def _sqrt_two_pi() -> Decimal:
-    """With pi = 16 arctan(1/5) - 4 arctan(1/239) (Machin 1706)."""
+    """sqrt(2 pi), where pi = 16 arctan(1/5) - 4 arctan(1/239) (Machin 1706)."""
     return (2 * (16 * _arctan_of_inverse(5) - 4 * _arctan_of_inverse(239))).sqrt()
 
 

@@ -1,4 +1,4 @@
-"""What there is to choose from: schemes, activations, layers and dtypes, as records."""
+"""The listings of schemes, activations, layers and dtypes as JSON objects."""
 
 from service.listings.tables import activations, dtypes, layers, scheme, schemes
 

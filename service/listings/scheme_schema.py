@@ -1,4 +1,4 @@
-"""What a request for one scheme may say, as JSON Schema (draft 2020-12)."""
+"""The JSON Schema (draft 2020-12) of a request for one scheme."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def scheme_schema(scheme: Scheme) -> dict[str, Any]:
-    """The schema of a POST to /v1/weights that names `scheme`, with the fields it takes alone."""
+    """The schema of a POST to /v1/weights with this scheme. It has only the fields it accepts."""
     taken = Spec.model_json_schema()["properties"]
     for field in NUMBER_FIELDS:
         if field not in scheme.fields:

@@ -1,4 +1,4 @@
-"""The tables of the interface as plain records, for JSON: HTTP and the shell give the same."""
+"""The listings as JSON objects. HTTP and the command line return the same ones."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,12 +29,12 @@ _LETTER_MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class ListedScheme:
-    """A scheme as it is listed: its record without its law, and whether its bytes are frozen.
+    """A scheme in a listing: its record without the law.
 
-    `gain` is a number, or says where the gain comes from. `access` says how an element is
-    computed: from its own random words (`elementwise`), from its position alone (`index`), or as
-    an entry of a matrix that is computed whole (`materialised`). `preset` names the framework and
-    the layer whose default the scheme is.
+    `gain` is a number, `one`, `he` or `activation`. `access` says how an element is computed: from
+    its own random words (`elementwise`), from its position alone (`index`), or as an entry of a
+    matrix that is computed whole (`materialised`). `preset` is the framework and the layer whose
+    default the scheme is.
     """
 
     name: str
@@ -55,12 +55,12 @@ class ListedScheme:
 
 
 def schemes() -> dict[str, Any]:
-    """Every scheme, and which of them `auto` is."""
+    """All schemes, and the scheme that `auto` means for each layer and activation."""
     return {"schemes": [_scheme(scheme) for scheme in SCHEMES.values()], AUTO: _auto()}
 
 
 def activations() -> dict[str, Any]:
-    """Every activation with its Gaussian moments and gains."""
+    """All activations with their Gaussian moments and gains."""
     return {
         "activations": [
             asdict(activation)
@@ -72,7 +72,7 @@ def activations() -> dict[str, Any]:
 
 
 def layers() -> dict[str, Any]:
-    """Every layer with its letters in each framework that has it, and what the letters mean."""
+    """All layers with their letters in each framework, and the meanings of the letters."""
     return {
         "layers": [
             asdict(layer) | {"ranks": layer.ranks, "status": status_of("layer", layer.name)}
@@ -84,7 +84,7 @@ def layers() -> dict[str, Any]:
 
 
 def dtypes() -> dict[str, Any]:
-    """Every element type with its precision, and the formats that carry it."""
+    """All dtypes with their precision and the formats that support them."""
     return {
         "dtypes": [
             asdict(dtype)
@@ -97,13 +97,13 @@ def dtypes() -> dict[str, Any]:
 
 
 def scheme(name: str) -> dict[str, Any]:
-    """One scheme, by name or alias, and what a request for it may say.
+    """One scheme, by name or alias, with the JSON Schema of its requests.
 
-    Raises UnreadableError for a name or a revision that there is not.
+    Raises UnreadableError for an unknown name or revision.
     """
     if name.partition("@")[0] == AUTO:
-        message = f"{AUTO} is no scheme: it stands for one by the layer and its activation"
-        problem = Problem("scheme", message, "name the scheme that it stands for", "schemes")
+        message = f"{AUTO} is not a scheme: it chooses one by the layer and its activation"
+        problem = Problem("scheme", message, "name the scheme that it chooses", "schemes")
         raise UnreadableError("unknown_word", problem)
     found = find_scheme(name)
     return _scheme(found) | {"schema": scheme_schema(found)}
@@ -123,7 +123,7 @@ def _scheme(scheme: Scheme) -> dict[str, Any]:
         value=scheme.value,
         references=scheme.references,
         access=scheme.access,
-        defaults=scheme.defaults.given(),
+        defaults=scheme.defaults.present(),
         preset=scheme.preset,
         revisions=(1,),
     )
@@ -131,7 +131,7 @@ def _scheme(scheme: Scheme) -> dict[str, Any]:
 
 
 def _auto() -> dict[str, Any]:
-    """The scheme `auto` is, by layer where the activation makes no difference."""
+    """The scheme that `auto` means, by layer if it is the same for all activations."""
     by_layer = {name: {resolve_auto(name, each) for each in ACTIVATIONS} for name in LAYERS}
     settled = {name: found.pop() for name, found in by_layer.items() if len(found) == 1}
     others = next(name for name in LAYERS if name not in settled)

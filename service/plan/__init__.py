@@ -1,4 +1,4 @@
-"""The plan: a spec made exact, checked whole, and written in its canonical form."""
+"""The plan: checks that a spec's fields fit together, and finds its laws and its canonical URL."""
 
 from service.plan.certificate import Facts
 from service.plan.planning import Plan, plan, seeded_plan

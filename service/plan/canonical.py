@@ -1,10 +1,10 @@
-"""One spelling for everything that is the same: the canonical spec of a tensor, and its URL.
+"""The canonical spec of a tensor and its URL. All spellings of a request have the same ones.
 
-A field is left out if the request without it has the same letters, the same places of its
-elements, the same draws with their constants, the same file head and the same facts. Whether two
-requests happen to come out with equal values is never looked at, so no value has to be computed,
-and another implementation decides alike. A field without which the request is refused stays, and
-has to stay when a later edition can do without it (docs/stream-v1.md, section 11).
+A field is dropped if the result is unchanged without it. This is found by trying: both requests
+must have the same letters, lattice, laws, file head and facts. Values are not compared, so none is
+computed, and other implementations reach the same URL. A field stays if the request is refused
+without it. It also stays if a later edition accepts the request without it (docs/stream-v1.md,
+section 11).
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import DEFAULTS, FIELDS, Spec, write_query
-from service.fields.writing import given
+from service.fields.writing import changed_fields
 from service.plan.laws import activation_of
 from service.plan.tensor import Tensor, head_of, resolve
 from service.plan.warnings import PlanWarning, warnings_of
@@ -20,53 +20,53 @@ from service.plan.warnings import PlanWarning, warnings_of
 PATH = "/v1/weights"
 
 MOST_URL_BYTES = 2048
-"""What every client, proxy and cache on the way carries."""
+"""A length that clients, proxies and caches commonly support."""
 
 _ALWAYS_WRITTEN = ("shape", "scheme")
-"""A URL that says how it was made can be read by people, and `auto` need not be."""
+"""People can then read the URL, and it does not depend on `auto`."""
 
 
 _ADDRESS = {field: DEFAULTS[field] for field in ("seed", "name")}
-"""Where a tensor's random words are: what tensors of one kind differ in."""
+"""The defaults of seed and name. Requests of one kind differ only in these fields."""
 
 KINDS_KEPT = 1024
-"""Kinds of tensors whose canonical form is remembered; each takes a few KiB."""
+"""The number of cached kinds. Each takes a few KiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What all requests that differ in seed and name alone have in common.
+    """The common result of all requests that differ only in seed and name.
 
-    `tensor` is canonical; `warnings` are those of the request as it was spelled.
+    `tensor` is canonical. `warnings` depend on the spelling of the request.
     """
 
     tensor: Tensor
     warnings: tuple[PlanWarning, ...]
 
 
-def canonical_tensor(spec: Spec, written: str) -> Tensor:
-    """The tensor of this spec, its own spec being the canonical one."""
-    return _addressed(_kind_of(spec, written).tensor, spec.seed, spec.name)
+def canonical_tensor(spec: Spec, format_name: str) -> Tensor:
+    """The tensor of this spec. Its `spec` is canonical."""
+    return _addressed(_kind_of(spec, format_name).tensor, spec.seed, spec.name)
 
 
-def spelled_warnings(spec: Spec, written: str) -> tuple[PlanWarning, ...]:
-    """The warnings that the spec deserves as it is spelled, name aside."""
-    return _kind_of(spec, written).warnings
+def spelled_warnings(spec: Spec, format_name: str) -> tuple[PlanWarning, ...]:
+    """The warnings for this spelling of the spec, without those about the name."""
+    return _kind_of(spec, format_name).warnings
 
 
-def _kind_of(spec: Spec, written: str) -> Kind:
-    return _kind(spec.model_copy(update=_ADDRESS), written)
+def _kind_of(spec: Spec, format_name: str) -> Kind:
+    return _kind(spec.model_copy(update=_ADDRESS), format_name)
 
 
 @lru_cache(maxsize=KINDS_KEPT)
-def _kind(spec: Spec, written: str) -> Kind:
+def _kind(spec: Spec, format_name: str) -> Kind:
     """The kind of a spec without seed and name.
 
-    What is left out can change what is normal, so both go on until the spec stays as it is.
+    Dropping a field can change the normal form, so both steps repeat until the spec is unchanged.
     """
-    spelled = tensor = resolve(spec, written)
+    spelled = tensor = resolve(spec, format_name)
     for _ in FIELDS:
-        shorter = _reduced(resolve(_normalised(tensor), written))
+        shorter = _reduced(resolve(_normalised(tensor), format_name))
         if shorter.spec == tensor.spec:
             break
         tensor = shorter
@@ -74,19 +74,19 @@ def _kind(spec: Spec, written: str) -> Kind:
 
 
 def _addressed(kind: Tensor, seed: int | None, name: str) -> Tensor:
-    """With seed and name, as far as they make a difference: to values, head or certificate."""
+    """The tensor with this seed and name. A seed or name that changes no byte is left out."""
     named = kind.spec.model_copy(update={"name": name})
     head = head_of(named, kind.format, kind.placement)
     if kind.uses_words:
         return replace(kind, spec=named.model_copy(update={"seed": seed}), head=head)
-    told = kind.format == "json" or head != kind.head
-    return replace(kind, spec=named if told else kind.spec, head=head)
+    name_matters = kind.format == "json" or head != kind.head
+    return replace(kind, spec=named if name_matters else kind.spec, head=head)
 
 
 def canonical_url(tensor: Tensor) -> str:
     """The path-absolute URL of a tensor whose spec is canonical.
 
-    Raises ImpossibleError (`spec_too_long`) for one that not every proxy would carry.
+    Raises ImpossibleError (`spec_too_long`) if it is longer than MOST_URL_BYTES.
     """
     url = f"{PATH}.{tensor.format}?{write_query(tensor.spec)}"
     if len(url) > MOST_URL_BYTES:
@@ -96,8 +96,11 @@ def canonical_url(tensor: Tensor) -> str:
 
 
 def _normalised(tensor: Tensor) -> Spec:
-    """The same spec with the one spelling of each value: the scheme that `auto` is, letters, the
-    gain that a scale comes to, the activation that a slope implies."""
+    """The same spec with each value in its normal form.
+
+    `auto` becomes its scheme, a layout becomes letters, a scale becomes the gain, and a slope gets
+    the activation that it implies.
+    """
     spec, placement = tensor.spec, tensor.placement
     heights = spec.parts if isinstance(spec.parts, tuple) else ()
     sloped = spec.negative_slope is not None
@@ -131,16 +134,16 @@ def _shortest_slice(
 
 
 def _reduced(tensor: Tensor) -> Tensor:
-    """Without every field that makes no difference, until each that is left makes one."""
+    """The tensor without fields that make no difference. Repeats until no field can be dropped."""
     answer = _answer(tensor)
-    while (shorter := _passed_over(tensor, answer)) is not tensor:
+    while (shorter := _dropped(tensor, answer)) is not tensor:
         tensor = shorter
     return tensor
 
 
-def _passed_over(tensor: Tensor, answer: tuple[object, ...]) -> Tensor:
-    """Each field in the table's order is left out if it can be."""
-    for field, _ in given(tensor.spec):
+def _dropped(tensor: Tensor, answer: tuple[object, ...]) -> Tensor:
+    """Try to drop each field once, in the table's order."""
+    for field, _ in changed_fields(tensor.spec):
         if field in _ALWAYS_WRITTEN:
             continue
         shorter = _without(tensor, field)
@@ -150,7 +153,10 @@ def _passed_over(tensor: Tensor, answer: tuple[object, ...]) -> Tensor:
 
 
 def _without(tensor: Tensor, field: str) -> Tensor | None:
-    """The tensor without the field; an activation takes its slope along, which would imply it."""
+    """The tensor without the field; None if it cannot be issued then.
+
+    `negative_slope` is dropped with `activation`, because a slope implies an activation.
+    """
     left_out = (field, "negative_slope") if field == "activation" else (field,)
     shorter = tensor.spec.model_copy(update={name: DEFAULTS[name] for name in left_out})
     try:
@@ -160,14 +166,14 @@ def _without(tensor: Tensor, field: str) -> Tensor | None:
 
 
 def _answer(tensor: Tensor) -> tuple[object, ...]:
-    """All that the answer of a kind is made of: equal tuples are equal bytes with equal facts.
+    """Everything that the response depends on: equal tuples mean equal bytes and equal facts.
 
-    The places of elements do not count where there is no element or all have one value. Whether
-    they are drawn from random words makes no difference: an index function has places, too. A
-    certificate tells the order in any case.
+    The lattice does not matter if the tensor is empty or all its elements have one value. It does
+    matter for an index function, although that uses no random words. A certificate always contains
+    the order.
     """
     spec, placement = tensor.spec, tensor.placement
     facts = (placement.letters, tensor.scheme.name, tensor.blocks, spec.dtype, placement.shape)
     order = None if tensor.all_equal else placement.lattice
-    told = placement.fortran if tensor.format == "json" else None
-    return tensor.head, facts, order, told
+    certified_order = placement.fortran if tensor.format == "json" else None
+    return tensor.head, facts, order, certified_order

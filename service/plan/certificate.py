@@ -1,4 +1,4 @@
-"""What is known of a tensor without any of its values: facts, and the certificate."""
+"""The statistics of a tensor for headers (facts) and its JSON certificate, without its values."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from service.initializers.schemes import Law
 from service.plan.canonical import canonical_tensor, canonical_url
 from service.plan.drafts import drafts_of
 from service.plan.laws import BlockLaw
-from service.plan.rounded import Rounded, is_known, rounded, told, told_mean
+from service.plan.rounded import Rounded, is_known, rounded, significant, significant_mean
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning
 from service.stream.address import stream_of
@@ -21,13 +21,13 @@ from service.wire.formats import FORMATS
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The values as they are before they are rounded to the dtype; None where nothing applies.
+    """Statistics of the values before rounding to the dtype. A member that does not apply is None.
 
-    `layout` is letters. `mean` and `std` are those of the values themselves, after any
-    truncation; `parent_std` is that of the normal which was cut at `bounds`, in its standard
-    deviations. `low` and `high` contain every value, `limit` every magnitude of values symmetric
-    about 0. Of a tensor of blocks they are those of all values together, and None where the
-    blocks differ in a number that no whole has.
+    `layout` is letters. `mean` and `std` are those of the values, after any truncation.
+    `parent_std` is the std of the normal before truncation at `bounds`, which are in units of it.
+    All values lie from `low` to `high`. `limit` is the largest magnitude of values symmetric about
+    0. For several blocks the statistics are those of all values together. Numbers of a block
+    alone, such as `fan_in`, are None if the blocks differ in them.
     """
 
     scheme: str
@@ -68,7 +68,7 @@ def facts_of(tensor: Tensor) -> Facts:
 
 
 def whole_law(blocks: tuple[BlockLaw, ...]) -> Law:
-    """The law of all values together, its draw being the first block's.
+    """The law of all values together. Its draw is the first block's.
 
     With shares s of the outputs: mean = sum s mean_b, and
     std^2 = sum s (std_b^2 + (mean_b - mean)^2).
@@ -95,35 +95,39 @@ def whole_law(blocks: tuple[BlockLaw, ...]) -> Law:
 
 
 def _common(values: Iterator[Any]) -> Any:
-    """The one value that all have, else None."""
+    """The value if all are equal, else None."""
     found = set(values)
     return found.pop() if len(found) == 1 else None
 
 
 def _shares(blocks: tuple[BlockLaw, ...]) -> list[float]:
-    """The part of all values that each block has."""
+    """The share of all values that each block has."""
     total = sum(block.outputs for block in blocks)
     return [block.outputs / total for block in blocks]
 
 
 def _mixed(moments: list[tuple[float, float]], shares: list[float]) -> tuple[float, float]:
-    """Mean and std of a mixture of parts with these means and stds."""
+    """The mean and std of a mixture of parts with these means and stds.
+
+    Squares are taken in units of a power of two near the largest number, so that none leaves
+    float64.
+    """
     mean = math.fsum(share * m for share, (m, _) in zip(shares, moments, strict=True))
-    squares = (
-        share * (s * s + (m - mean) * (m - mean))
-        for share, (m, s) in zip(shares, moments, strict=True)
-    )
-    return mean, math.sqrt(math.fsum(squares))
+    largest = max(max(s, abs(m - mean)) for m, s in moments)
+    exponent = math.frexp(largest)[1]
+    scaled = [(math.ldexp(m - mean, -exponent), math.ldexp(s, -exponent)) for m, s in moments]
+    squares = (share * (s * s + m * m) for share, (m, s) in zip(shares, scaled, strict=True))
+    return mean, math.ldexp(math.sqrt(math.fsum(squares)), exponent)
 
 
 def certificate_of(tensor: Tensor, warnings: tuple[PlanWarning, ...]) -> dict[str, Any]:
     """Facts, sizes and URLs of a tensor whose spec is canonical.
 
-    `rounded` is what rounding makes of the values, None of an empty tensor and where it is not
-    known. `blocks` tells of each
-    block of outputs; a tensor without unequal blocks has none listed. `shape` is the written part
-    of `whole_shape`. The seed is a string, since JSON has no safe number above 2^53, and the
-    stream's number is hexadecimal; both are None where no random word is used.
+    `rounded` are the statistics after rounding. It is None for an empty tensor and if they are not
+    known. `blocks` has an entry for each block of outputs, and none if all blocks are equal.
+    `shape` is the shape of the slice of `whole_shape`. The seed is a string, because many JSON
+    readers change numbers above 2^53 (RFC 8259, section 6). The stream's number is hexadecimal.
+    Both are None if no random word is used.
     """
     spec, placement, drafts = tensor.spec, tensor.placement, drafts_of(tensor.spec)
     return {
@@ -153,11 +157,11 @@ FACTS_OF_A_BLOCK = (
     *("fan_in", "fan_out", "gain", "mean", "std", "limit", "low", "high"),
     *("bounds", "parent_std"),
 )
-"""What the certificate tells of each block."""
+"""The members of each block in the certificate."""
 
 
 def _listed(tensor: Tensor) -> int:
-    """How many blocks the certificate lists: all, or none where there is only one."""
+    """The number of blocks in the certificate: all, or none if there is only one."""
     return len(tensor.blocks) if len(tensor.blocks) > 1 else 0
 
 
@@ -171,12 +175,12 @@ def _asdict(record: Rounded | None) -> dict[str, Any] | None:
 
 
 def _rounded(law: Law, tensor: Tensor) -> Rounded | None:
-    """What rounding makes of a law's values, where there are any and it is known."""
+    """The statistics after rounding; None for an empty tensor and if they are not known."""
     return None if tensor.empty or not is_known(law) else rounded(law, tensor.spec.dtype)
 
 
 def _rounded_whole(tensor: Tensor) -> Rounded | None:
-    """What rounding makes of all blocks together; how many values differ is not counted."""
+    """The statistics of all blocks together after rounding, without the count of values."""
     each = [_rounded(block.law, tensor) for block in tensor.blocks]
     parts = [part for part in each if part is not None]
     if len(parts) < len(each) or len(each) == 1:
@@ -185,9 +189,9 @@ def _rounded_whole(tensor: Tensor) -> Rounded | None:
     mean, std = _mixed([(part.mean, part.std) for part in parts], shares)
     zeros = math.fsum(share * part.zeros for share, part in zip(shares, parts, strict=True))
     return Rounded(
-        mean=told_mean(mean, std),
-        std=told(std),
-        zeros=told(zeros),
+        mean=significant_mean(mean, std),
+        std=significant(std),
+        zeros=significant(zeros),
         distinct=None,
         lowest=min(part.lowest for part in parts),
         highest=max(part.highest for part in parts),
@@ -195,12 +199,12 @@ def _rounded_whole(tensor: Tensor) -> Rounded | None:
 
 
 def _formats(tensor: Tensor) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each format that can carry the tensor: its canonical URL, and its length in bytes."""
-    for written, format_ in FORMATS.items():
+    """The canonical URL and the length in bytes for each format that supports the tensor."""
+    for name, format_ in FORMATS.items():
         try:
-            other = canonical_tensor(tensor.spec, written)
+            other = canonical_tensor(tensor.spec, name)
             settled = other.spec.seed is not None or not other.uses_words
             url = canonical_url(other) if settled else None
         except ImpossibleError:
             continue
-        yield written, {"url": url, "bytes": None if format_.head is None else other.length}
+        yield name, {"url": url, "bytes": None if format_.head is None else other.length}

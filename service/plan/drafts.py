@@ -1,7 +1,7 @@
-"""Drafts: what came after release 0.1.0 and is not frozen yet.
+"""Drafts: features after release 0.1.0 whose bytes are not frozen yet.
 
-An answer is a draft if a value in its canonical URL is one. It may be kept for minutes, not for
-ever, and its tag changes when its bytes do, because every change of them raises the number.
+A response is a draft if a value in its canonical URL is one. Caches keep it for minutes only. A
+change of its bytes raises the draft's number, and so changes the ETag.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,9 +18,9 @@ from service.initializers.schemes import SCHEMES
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The values of `field` that `covers` are a draft; `name` is what listings call them.
+    """A draft: the values of `field` for which `covers` is true. `name` is its name in listings.
 
-    `number` counts the editions of their bytes, from 1.
+    `number` is the edition of the bytes, from 1.
     """
 
     field: str
@@ -33,7 +33,7 @@ class Draft:
 
 
 def _named(field: str, table: Mapping[str, Any]) -> Iterator[Draft]:
-    """The drafts of a table: each record says itself whether it is one."""
+    """The drafts of a table: the records whose `draft` is a number."""
     for name, record in table.items():
         if record.draft is not None:
             # Not name.__eq__: of None, where the field is not in the URL, that is NotImplemented.
@@ -46,7 +46,7 @@ DRAFTS: tuple[Draft, ...] = (
     *_named("dtype", DTYPES),
     Draft("parts", "list", 1, lambda parts: isinstance(parts, tuple)),
 )
-"""Every draft there is: a name, a field, or a form of value."""
+"""All drafts: names of tables, and forms of a field's value."""
 
 
 def drafts_of(spec: Spec) -> tuple[Draft, ...]:
@@ -55,10 +55,10 @@ def drafts_of(spec: Spec) -> tuple[Draft, ...]:
 
 
 def is_draft(field: str, name: str) -> bool:
-    """Whether `name` of a table, the one behind `field`, is a draft."""
+    """Whether `name`, a value of `field`, is a draft."""
     return any((draft.field, draft.name) == (field, name) for draft in DRAFTS)
 
 
 def status_of(field: str, name: str) -> str:
-    """What a listing calls it: `frozen` or `draft`."""
+    """The status in listings: `frozen` or `draft`."""
     return "draft" if is_draft(field, name) else "frozen"

@@ -1,4 +1,4 @@
-"""The outermost values that a draw can have in a dtype, and the refusal of what does not fit."""
+"""The outermost values of a draw in a dtype, and the refusal of draws that do not fit it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,44 +24,44 @@ from service.stream.reference.arrays import WideWords, Words
 from service.stream.reference.values import values32, values64
 
 UNIFORM_STEPS = {"float32": 2.0**24, "float64": 2.0**53}
-"""How many odd multiples of the smallest step a uniform variate has on either side of 0."""
+"""A uniform variate is an odd multiple k of 1 / steps with |k| < steps
+(docs/stream-v1.md, section 3)."""
 
 UNIFORM_ENDS = np.array([[0x7FFFFFFF, 0x80000000] * 2], np.uint32)
-"""The words of the largest and the smallest uniform variate, which rises with the signed word."""
+"""The words of the largest and the smallest uniform variate. It increases with the signed word."""
 
 NORMAL_ENDS = np.array([[0, 0x40000000, 0, 0], [0, 0xC0000000, 0, 0x80000000]], np.uint32)
-"""The first word of a pair is that of the longest radius. The second words are quarter turns:
-the sine is 1 in the first block and -1 in the second, and so is the cosine."""
+"""The first word of each pair gives the largest radius. The second gives a quarter turn: sine and
+cosine are 1 in the first block and -1 in the second."""
 
 NEIGHBOURS_32 = np.arange(4096, dtype=np.uint32)
-"""How far from its ends a truncated normal is looked at.
+"""The distances from the extreme words at which a truncated normal is evaluated.
 
-Its variate rises with the word only up to its error, 5e-7 of it in float32. So a word beside
-the last can have the larger value. The exact variate grows by 1e-6, twice that error, within the
-last 2,148 of the 2^31 words, and within fewer the wider the bounds are.
+The variate increases with the word, except for its relative error of 5e-7 in float32. So a word
+near the last one can have a larger value. The exact variate grows by 1e-6, twice the error, within
+the last 2,148 of the 2^31 words. Wider bounds need fewer words.
 """
 
 NEIGHBOURS_64 = np.concatenate(
     [np.arange(512), np.arange(1, 1024) * 512, np.arange(1, 1024) * 512 + 511, [2**20 - 1] * 2]
 ).astype(np.uint64)
-"""The same for wide words. The last of them round to float64 in runs of 1,024 or 2,048, so ends
-of half runs stand for the rest."""
+"""The same distances for 64-bit words. The last words round to the same float64 in runs of 1,024 or
+2,048, so the first and last word of each 512 are enough."""
 
-DTYPES_TO_TURN_TO = ("float16", "float32", "float64")
-"""Dtypes that every format can carry, the narrowest first."""
+PROPOSED_DTYPES = ("float16", "float32", "float64")
+"""The dtypes that a hint proposes: those that every format supports, the narrowest first."""
 
 
 @lru_cache(maxsize=1024)
 def outermost_values(draw: Draw, dtype: str) -> tuple[float, float]:
-    """Return the lowest and the highest number of the dtype that some word makes of the draw.
+    """The lowest and the highest value of the draw in the dtype, over all random words.
 
-    An end beyond the dtype's largest finite number is infinite. Of an orthogonal matrix the ends
-    are those that its entries cannot pass. Both ends are if a value is not
-    finite even in float32, or in float64 if that is the dtype. The draw's bounds have to contain
-    a number of float32, or of float64.
+    A value beyond the dtype's largest finite number is infinite. Both are infinite if a value
+    overflows float32, or float64 if that is the dtype. For an orthogonal matrix they are bounds of
+    its entries. The draw's bounds must contain a float32, or a float64 if that is the dtype.
 
-    For a truncated normal in float64 they may lie inside the true ones by an error of the
-    reference, about 1e-15 of the value. Everywhere else they are exact.
+    For a truncated normal in float64 the result may be too narrow by the error of the reference,
+    about 1e-15 of the value. In all other cases it is exact.
     """
     if isinstance(draw, IndexFunction):
         return _rounded_ends(draw.low, draw.high, dtype)
@@ -82,22 +82,22 @@ def outermost_values(draw: Draw, dtype: str) -> tuple[float, float]:
 
 
 def _rounded_ends(low: float, high: float, dtype: str) -> tuple[float, float]:
-    # 0.0 is added so that no -0.0 is told.
+    # Adding 0.0 turns -0.0 into 0.0.
     return rounded_value(low, dtype) + 0.0, rounded_value(high, dtype) + 0.0
 
 
 def rounded_value(value: float, dtype: str) -> float:
-    """The value in the dtype, rounded to float32 first unless that is float64."""
+    """The value in the dtype. It is rounded to float32 first, unless the dtype is float64."""
     return nearest(nearest(value, PRECISIONS[_working(dtype)]), PRECISIONS[dtype])
 
 
 def _working(dtype: str) -> str:
-    """The dtype in which values are made and put within bounds, before they are rounded."""
+    """The dtype in which values are computed and clamped before the last rounding."""
     return "float64" if dtype == "float64" else "float32"
 
 
 def _words(draw: Draw) -> Words:
-    """Blocks of words, shape (n, 4), among whose values are the draw's outermost."""
+    """Blocks of words, shape (n, 4). Their values include the outermost ones of the draw."""
     match draw:
         case Normal():
             return NORMAL_ENDS
@@ -127,36 +127,37 @@ def _wide_words(draw: Draw) -> WideWords:
 
 
 def refuse_out_of_range(draw: Draw, dtype: str) -> None:
-    """Pass if the draw's values, rounded to the dtype, are finite and not zeros alone.
+    """Check that the draw's values, rounded to the dtype, are finite and not all 0.
 
-    Raises ImpossibleError: `overflows_dtype`, `vanishes_in_dtype`, `nothing_between`. Where a
-    wider dtype would serve, the hint names it.
+    Raises ImpossibleError: `overflows_dtype`, `vanishes_in_dtype`, `nothing_between`. If a wider
+    dtype works, the hint names it.
     """
     refusal = _refusal(draw, dtype)
     if refusal is None:
         return
-    turn_to = next(_dtypes_that_serve(draw, dtype), None)
-    if turn_to is None:
+    wider = next(_wider_dtypes(draw, dtype), None)
+    if wider is None:
         raise refusal
     (problem,) = refusal.problems
-    hint = f"{problem.hint}, or use dtype={turn_to}"
+    hint = f"{problem.hint}, or use dtype={wider}"
     raise ImpossibleError(refusal.reason, replace(problem, hint=hint))
 
 
-def _dtypes_that_serve(draw: Draw, dtype: str) -> Iterator[str]:
-    for wider in DTYPES_TO_TURN_TO:
+def _wider_dtypes(draw: Draw, dtype: str) -> Iterator[str]:
+    """The wider dtypes in which the draw can be issued."""
+    for wider in PROPOSED_DTYPES:
         if PRECISIONS[wider].itemsize > PRECISIONS[dtype].itemsize and not _refusal(draw, wider):
             yield wider
 
 
 def _refusal(draw: Draw, dtype: str) -> ImpossibleError | None:
-    """Why the draw cannot be issued in this dtype, with a hint that keeps the dtype."""
+    """The error if the draw cannot be issued in this dtype. The hint keeps the dtype."""
     working = _working(dtype)
     if (coarse := _refusal_of_coarse_uniform(draw, dtype)) is not None:
         return coarse
     lowest, highest = outermost_values(draw, dtype)
     if max(-lowest, highest) > PRECISIONS[dtype].largest:
-        message = f"values would go beyond {PRECISIONS[dtype].largest:.6g}, the largest {dtype}"
+        message = f"values would exceed {PRECISIONS[dtype].largest:.6g}, the largest {dtype}"
         problem = Problem("dtype", message, "make the values smaller")
         return ImpossibleError("overflows_dtype", problem)
     low, high = outermost(draw, working)
@@ -172,16 +173,16 @@ def _refusal(draw: Draw, dtype: str) -> ImpossibleError | None:
 
 
 def _refusal_of_coarse_uniform(draw: Draw, dtype: str) -> ImpossibleError | None:
-    """That of a uniform whose step, limit / steps, would itself be rounded.
+    """The error for a uniform whose step, limit / steps, is too small to be exact.
 
-    In a dtype of narrower range than float32 all of its values are 0, which is told instead.
+    In a dtype with a narrower range than float32 all its values are 0. `_refusal` reports that.
     """
     working = _working(dtype)
     least_exponent = PRECISIONS[working].least_exponent
     if isinstance(draw, SymmetricUniform) and PRECISIONS[dtype].least_exponent == least_exponent:
         least = UNIFORM_STEPS[working] * 2.0**least_exponent
         if 0 < draw.limit < least:
-            # One per cent more than the least, so that three digits are not below it.
+            # One per cent above the least, so that the three digits are not below it.
             message = (
                 f"a uniform of limit {draw.limit:.3g} has too few steps in {working}; "
                 f"{1.01 * least:.3g} is large enough"

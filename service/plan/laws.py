@@ -1,7 +1,7 @@
-"""From a spec to the law of each of its blocks, with every field checked on the way.
+"""Find the law of each block of a spec, and check its fields.
 
-Which scheme it is, which fans are counted, and which fields the scheme takes, are decided here.
-What the scheme does with them is its own law (`service.initializers.schemes`).
+This module resolves the scheme, counts the fans and refuses fields that the scheme does not take.
+The scheme's own law does the rest (`service.initializers.schemes`).
 """
 
 import math
@@ -23,8 +23,7 @@ from service.initializers.fans import (
     refuse_impossible,
 )
 from service.initializers.framework_fans import framework_fans
-from service.initializers.layers import LAYERS
-from service.initializers.readings import READINGS, readings_in
+from service.initializers.layouts import THREE_AXIS_LAYOUTS, ThreeAxisLayout, three_axis_layouts
 from service.initializers.schemes import (
     AUTO,
     NUMBER_FIELDS,
@@ -38,7 +37,7 @@ from service.initializers.schemes.record import Block
 from service.plan.placement import Placement, place
 
 ABSENT_ACTIVATION, SLOPED_ACTIVATION = "linear", "leaky_relu"
-"""What a request without `activation` means, and what it means if it gives a `negative_slope`."""
+"""The activation of a request without `activation`; the second one if it has `negative_slope`."""
 
 _OF_TRUNCATION = ("std_kind", "bounds")
 
@@ -53,47 +52,45 @@ _EXCLUSIVE = (
 
 @dataclass(frozen=True, slots=True)
 class BlockLaw:
-    """The law of `outputs` outputs."""
+    """The law of a block of `outputs` outputs."""
 
     outputs: int
     law: Law
 
 
 def scheme_of(spec: Spec, placement: Placement) -> Scheme:
-    """The spec's scheme, `auto` resolved.
+    """The spec's scheme. `auto` is resolved.
 
-    Raises ImpossibleError (`no_auto`, `ambiguous_axes`) where auto has no layer to go by.
+    Raises ImpossibleError (`no_auto`, `ambiguous_axes`) for auto without a layer.
     """
     if spec.scheme != AUTO:
         return SCHEMES[spec.scheme]
     if not spec.shape:
-        message = "auto goes by the layer, and a scalar belongs to none"
+        message = "auto chooses by the layer, and a scalar has no layer"
         hint = "write scheme=constant and add value=0, or write scheme=normal"
         raise ImpossibleError("no_auto", Problem("scheme", message, hint))
     if placement.layer is None and len(spec.shape) == 3:
-        message = "auto goes by the layer, and three axes fit several layers"
+        message = "auto chooses by the layer, and three axes fit several layers"
         raise ambiguous_axes(spec, message)
     return SCHEMES[resolve_auto(placement.layer, activation_of(spec).name)]
 
 
 def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
-    """The laws of the spec's blocks, one where all blocks have the same.
+    """The laws of the spec's blocks; a single law if all blocks have the same.
 
-    Raises ImpossibleError for a layer that is not possible, for fields the scheme does not take
-    or that contradict each other, for fans that are needed and do not exist, and for whatever the
-    scheme's law refuses.
+    Raises ImpossibleError for an impossible layer, for fields that the scheme does not take, for
+    fields that contradict each other, and for a missing fan. The scheme's law raises further ones.
     """
     activation, weight = activation_of(spec), weight_of(spec, placement)
     refuse_impossible(weight)
     scheme = scheme_of(spec, placement)
-    given = numbers_of(spec)
-    _refuse_fields(spec, scheme, given)
-    _refuse_other_layer(spec, scheme, weight)
+    requested = numbers_of(spec)
+    _refuse_fields(spec, scheme, requested)
     slope = spec.negative_slope
     request = Request(
         scheme=scheme.name,
-        given=given,
-        numbers=given.over(replace(scheme.defaults, distribution=scheme.distribution)),
+        requested=requested,
+        numbers=requested.over(replace(scheme.defaults, distribution=scheme.distribution)),
         shape=spec.shape,
         weight=weight,
         block=Block(0, 1, 1),
@@ -110,12 +107,12 @@ def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
 
 
 def numbers_of(spec: Spec) -> Numbers:
-    """The numbers of a scheme that the request gives."""
+    """The numbers of the scheme that the request has."""
     return Numbers(**{field: getattr(spec, field) for field in NUMBER_FIELDS})
 
 
 def _blocks(weight: Weight) -> Iterator[Block]:
-    """The blocks of a weight; of equal ones the first, which repeats."""
+    """The blocks of a weight. Equal blocks are one block that repeats."""
     heights = heights_of(weight)
     first = 0
     for outputs in heights:
@@ -125,16 +122,16 @@ def _blocks(weight: Weight) -> Iterator[Block]:
 
 
 def activation_of(spec: Spec) -> Activation:
-    """The activation that the request names or means.
+    """The activation of the request, or its default.
 
-    Raises ImpossibleError for a slope beside an activation that has none (`slope_not_taken`), or
-    of which float64 cannot hold the square (`out_of_range`).
+    Raises ImpossibleError: `slope_not_taken` for `negative_slope` with an activation that has no
+    slope, `out_of_range` for a slope whose square overflows float64.
     """
     slope = spec.negative_slope
     if slope is None:
         return find_activation(spec.activation or ABSENT_ACTIVATION)
     if math.isinf(slope * slope):
-        problem = Problem("negative_slope", "its square is beyond float64", "write 0.01")
+        problem = Problem("negative_slope", "its square overflows float64", "write 0.01")
         raise ImpossibleError("out_of_range", problem)
     activation = find_activation(spec.activation or SLOPED_ACTIVATION)
     if not activation.takes_slope:
@@ -146,7 +143,7 @@ def activation_of(spec: Spec) -> Activation:
 
 
 def weight_of(spec: Spec, placement: Placement) -> Weight:
-    """The whole weight with the numbers of its layer, as fans are counted from it."""
+    """The whole weight with the numbers of its layer, from which fans are counted."""
     return Weight(
         placement.letters or "",
         spec.shape if placement.letters else (),
@@ -158,21 +155,21 @@ def weight_of(spec: Spec, placement: Placement) -> Weight:
 
 
 def _refuse_fields(spec: Spec, scheme: Scheme, numbers: Numbers) -> None:
-    given = numbers.given()
+    present = numbers.present()
     distribution = numbers.distribution or scheme.distribution
-    called = f"{scheme.name}, which auto is here," if spec.scheme == AUTO else scheme.name
-    strange = [field for field in given if field not in scheme.fields]
-    if strange:
-        problems = (_not_taken(field, scheme, called) for field in strange)
+    called = f"{scheme.name}, which auto means here," if spec.scheme == AUTO else scheme.name
+    foreign = [field for field in present if field not in scheme.fields]
+    if foreign:
+        problems = (_not_taken(field, scheme, called) for field in foreign)
         raise ImpossibleError("scheme_field", *problems)
     if numbers.distribution is not None and distribution not in scheme.distributions:
         raise ImpossibleError("scheme_field", _no_distribution(distribution, scheme, called))
-    idle = [field for field in given if field in _OF_TRUNCATION]
+    idle = [field for field in present if field in _OF_TRUNCATION]
     if idle and distribution != "truncated_normal":
         raise ImpossibleError("scheme_field", *(_idle(field, distribution) for field in idle))
     for one, other in _EXCLUSIVE:
-        if one in given and other in given:
-            message = f"{one} and {other} both set the same number"
+        if one in present and other in present:
+            message = f"{one} and {other} set the same number"
             problem = Problem(other, message, f"leave {one} or {other} out")
             raise ImpossibleError("conflicting_fields", problem)
 
@@ -184,9 +181,9 @@ def _not_taken(field: str, scheme: Scheme, called: str) -> Problem:
 
 
 def _takes_at_once(scheme: Scheme, field: str) -> bool:
-    """Whether the scheme takes the field without another distribution than its own.
+    """Whether the scheme takes the field with its default distribution.
 
-    Presets are left out, because nobody turns to a preset for a field.
+    Presets are left out of hints, because they belong to one layer of one framework.
     """
     if scheme.preset is not None:
         return False
@@ -195,7 +192,7 @@ def _takes_at_once(scheme: Scheme, field: str) -> bool:
 
 
 def _no_distribution(distribution: str, scheme: Scheme, called: str) -> Problem:
-    """The refusal names the scheme of the same family that has the distribution."""
+    """The problem of a wrong distribution. The hint is a scheme of the same family that has it."""
     has = f"it has {', '.join(scheme.distributions)}"
     family = scheme.name.removesuffix("_uniform").removesuffix("_normal")
     fitting = [
@@ -212,24 +209,8 @@ def _idle(field: str, distribution: str) -> Problem:
     return Problem(field, message, "add distribution=truncated_normal, or leave it out")
 
 
-def _refuse_other_layer(spec: Spec, scheme: Scheme, weight: Weight) -> None:
-    """Pass unless a preset is asked for another layer than its own, or for other letters."""
-    if scheme.preset is None:
-        return
-    framework, layer = scheme.preset.framework, scheme.preset.layer
-    if weight.layer != layer:
-        message = f"{scheme.name} is {framework}'s {layer}, and the layer is {weight.layer}"
-        hint = f"leave layer out, or write layer={layer}"
-        raise ImpossibleError("preset_layer", Problem("layer", message, hint))
-    own = LAYERS[layer].letters[framework]
-    if sorted(own) != sorted(weight.letters):
-        message = f"{scheme.name} has the axes {own}, and {weight.letters} is no order of them"
-        hint = f"leave layout out, or write layout={own}"
-        raise ImpossibleError("preset_layer", Problem("layout", message, hint))
-
-
 def _with_fans(spec: Spec, scheme: Scheme, request: Request) -> Request:
-    """The request with the block's fans, given or counted, and the n of its mode."""
+    """The request with the block's fans, requested or counted, and the n of its mode."""
     counted = _counted(scheme, request)
     fan_in = spec.fan_in or (counted.fan_in if counted else None)
     fan_out = spec.fan_out or (counted.fan_out if counted else None)
@@ -239,7 +220,7 @@ def _with_fans(spec: Spec, scheme: Scheme, request: Request) -> Request:
 
 
 def _counted(scheme: Scheme, request: Request) -> Fans | None:
-    """The fans by the letters; a preset's are those that its framework counts."""
+    """The fans by the letters. Those of a preset are counted as its framework does."""
     if scheme.preset is not None:
         return framework_fans(scheme.preset.framework, request.weight)
     return fans_of(request.weight, request.block.outputs)
@@ -248,12 +229,12 @@ def _counted(scheme: Scheme, request: Request) -> Fans | None:
 def _fan_number(
     spec: Spec, weight: Weight, mode: str, fans: dict[str, float | None]
 ) -> float | None:
-    """The n of the mode; None where it does not exist and the tensor has no element to need it."""
+    """The n of the mode; None for an empty tensor that lacks a fan of the mode."""
     if 0 in spec.shape and not all(fans[name] for name in MODES[mode]):
         return None
     missing = next((name for name in MODES[mode] if fans[name] is None), None)
     if missing and len(spec.shape) == 3 and not weight.letters:
-        message = f"three axes can be read in several ways, so {missing} is not counted"
+        message = f"three axes have several possible layouts, so {missing} cannot be counted"
         raise ambiguous_axes(spec, message)
     if missing:
         raise missing_fan(weight, missing, len(spec.shape))
@@ -261,32 +242,29 @@ def _fan_number(
 
 
 def ambiguous_axes(spec: Spec, message: str) -> ImpossibleError:
-    """The refusal to guess what three axes are, with each reading and the std it would have."""
-    readings = list(_readings(spec))
-    told = "; ".join(f"{letters}, {what}: std {std:.6g}" for letters, what, std in readings)
-    letters = readings[0][0] if readings else READINGS[0].letters
-    hint = f"write layout={letters}, or the letters of the reading that is meant"
-    if told:
-        message = f"{message}. {told}"
+    """The error (`ambiguous_axes`) for three axes, with the possible layouts and their stds."""
+    possible = list(_possible_layouts(spec))
+    stds = "; ".join(f"{each.letters}, {each.weight}: std {std:.6g}" for each, std in possible)
+    letters = possible[0][0].letters if possible else THREE_AXIS_LAYOUTS[0].letters
+    hint = f"write layout={letters}, or the other letters that are meant"
+    if stds:
+        message = f"{message}. {stds}"
     return ImpossibleError("ambiguous_axes", Problem("layout", message, hint))
 
 
-def _readings(spec: Spec) -> Iterator[tuple[str, str, float]]:
-    """Letters, meaning and std of each reading, in the letters of the framework if one is named."""
-    for reading in readings_in(spec.layout):
-        std = std_read_as(spec, reading.letters)
+def _possible_layouts(spec: Spec) -> Iterator[tuple[ThreeAxisLayout, float]]:
+    """Each possible layout of three axes that has a std, with the std."""
+    for each in three_axis_layouts(spec.layout):
+        std = std_with_letters(spec, each.letters)
         if std is not None:
-            yield reading.letters, reading.what, std
+            yield each, std
 
 
-def std_read_as(spec: Spec, letters: str) -> float | None:
-    """The std of the spec's tensor with other letters; None where no fan sets it.
-
-    Of a tensor of blocks it is the first block's.
-    """
-    read = spec.model_copy(update={"layout": letters})
+def std_with_letters(spec: Spec, letters: str) -> float | None:
+    """The std of the first block with other letters; None if it does not depend on a fan."""
+    other = spec.model_copy(update={"layout": letters})
     try:
-        law = laws_of(read, place(read))[0].law
+        law = laws_of(other, place(other))[0].law
     except ImpossibleError:
         return None
     return None if law.mode is None else law.std

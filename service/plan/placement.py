@@ -1,7 +1,8 @@
-"""Where a spec's elements sit: its letters, the part of it that is written, and the lattice.
+"""The letters of a spec's axes, its slice, and the lattice of element numbers.
 
-Elements count the axes in the order E, O, I, D, H, W, without letters as they are written. The
-layout permutes the written axes, a slice offsets and shortens them, order F reverses them.
+Elements are counted along the axes in the order E, O, I, D, H, W, or in the order of the shape if
+there are no letters (docs/stream-v1.md, section 4). A layout permutes the axes of the lattice, a
+slice changes its offset and extents, and order F reverses its axes.
 """
 
 from dataclasses import dataclass
@@ -9,22 +10,25 @@ from dataclasses import dataclass
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec, write_value
 from service.fields.axes import Interval
-from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS, default_layer
+from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS, LAYERS, default_layer
 from service.initializers.layouts import (
+    LETTERS,
     canonical_axes,
     layer_of_letters,
     resolve_letters,
 )
 from service.initializers.schemes import AUTO, SCHEMES
+from service.initializers.schemes.record import Preset
 from service.stream.lattice import Lattice
 from service.wire.npy import is_fortran
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """`letters` is None for a tensor without; `intervals` are start and stop of each axis.
+    """`letters` is None for a tensor without letters. `intervals` are start and stop of each axis.
 
-    `shape` is what the intervals leave; `fortran` says whether order F makes a difference to it.
+    `shape` is the shape of the slice. `fortran` says whether the bytes are in column-major order
+    and differ from those in row-major order.
     """
 
     layer: str | None
@@ -38,7 +42,8 @@ class Placement:
 def place(spec: Spec) -> Placement:
     """The placement of the spec's elements.
 
-    Raises ImpossibleError where layer, layout and shape disagree, or the slice leaves the tensor.
+    Raises ImpossibleError if layer, layout and shape do not fit together, or if the slice is
+    outside the tensor.
     """
     layer, letters = resolve_layer(spec)
     intervals = resolve_slice(spec.slice, spec.shape)
@@ -53,26 +58,49 @@ def place(spec: Spec) -> Placement:
 
 
 def resolve_layer(spec: Spec) -> tuple[str | None, str | None]:
-    """The layer and the letters of the axes, as far as the request tells them; None where not.
+    """The layer and the letters of the axes. Each is None if the request does not determine it.
 
-    A preset has its own layer and framework. Else given letters suggest a layer, or the number of
-    axes does. A layer has its letters in the framework that `layout` names, or in the default one.
-    Without a layer the name of a framework stands for no letters.
+    A preset has its own layer and framework. Otherwise the layer follows from `layer`, from the
+    letters in `layout`, or from the number of axes. The letters are those of the layer in the
+    framework that `layout` names, by default torch. Without a layer there are no letters.
     """
     rank, preset = len(spec.shape), SCHEMES[spec.scheme].preset if spec.scheme != AUTO else None
-    own_layer = preset.layer if preset is not None else None
-    own_framework = preset.framework if preset is not None else DEFAULT_FRAMEWORK
+    if preset is not None:
+        return preset.layer, _preset_letters(spec, preset)
     if spec.layout is not None and spec.layout not in FRAMEWORKS:
-        letters = resolve_letters(spec.layout, spec.layer or own_layer, rank)
-        return spec.layer or own_layer or layer_of_letters(letters), letters
-    layer = spec.layer or own_layer or default_layer(rank)
+        letters = resolve_letters(spec.layout, spec.layer, rank)
+        return spec.layer or layer_of_letters(letters), letters
+    layer = spec.layer or default_layer(rank)
     if layer is None:
         return None, None
-    return layer, resolve_letters(spec.layout or own_framework, layer, rank)
+    return layer, resolve_letters(spec.layout or DEFAULT_FRAMEWORK, layer, rank)
+
+
+def _preset_letters(spec: Spec, preset: Preset) -> str:
+    """The letters of a preset's axes: its framework's own, or another order of them.
+
+    Raises ImpossibleError (`preset_layer`) for another layer or for other axes.
+    """
+    layer, own = preset.layer, LAYERS[preset.layer].letters[preset.framework]
+    if spec.layer not in (None, layer):
+        message = f"{spec.scheme} is {preset.framework}'s {layer}, and the layer is {spec.layer}"
+        hint = f"leave layer out, or write layer={layer}"
+        raise ImpossibleError("preset_layer", Problem("layer", message, hint))
+    if len(spec.shape) != len(own):
+        message = f"{spec.scheme} has the axes {own}, and the shape has {len(spec.shape)}"
+        raise ImpossibleError("preset_layer", Problem("shape", message, f"give {len(own)} extents"))
+    letters = layout = spec.layout or preset.framework
+    if not set(layout) <= set(LETTERS):
+        letters = resolve_letters(layout, layer, len(own))
+    if sorted(own) != sorted(letters):
+        message = f"{spec.scheme} has the axes {own}; {letters} is not a permutation of them"
+        hint = f"leave layout out, or write layout={own}"
+        raise ImpossibleError("preset_layer", Problem("layout", message, hint))
+    return letters
 
 
 def element_strides(shape: tuple[int, ...], letters: str | None) -> tuple[int, ...]:
-    """How far apart, in elements of the stream, neighbours along each written axis are."""
+    """The distance in element numbers between neighbours along each axis of the shape."""
     counted = canonical_axes(letters) if letters is not None else range(len(shape))
     strides = [0] * len(shape)
     stride = 1
@@ -85,7 +113,7 @@ def element_strides(shape: tuple[int, ...], letters: str | None) -> tuple[int, .
 def resolve_slice(
     intervals: tuple[Interval, ...] | None, shape: tuple[int, ...]
 ) -> tuple[tuple[int, int], ...]:
-    """start and stop of each axis, counted from its beginning.
+    """Start and stop of each axis, counted from its beginning.
 
     Raises ImpossibleError (`impossible_slice`) for bounds outside the tensor.
     """
@@ -101,7 +129,10 @@ def resolve_slice(
 
 
 def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[int, int]:
-    """One axis; a negative bound counts from the end, as NumPy has it, but is never clamped."""
+    """Start and stop of one axis. A negative bound counts from the end, as in NumPy.
+
+    NumPy clamps a bound outside the axis. Here it is an error.
+    """
     start, stop = intervals[axis]
     start = 0 if start is None else start
     stop = extent if stop is None else stop
@@ -119,7 +150,7 @@ def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[
 def _impossible_slice(
     message: str, intervals: tuple[Interval, ...], axis: int, instead: Interval
 ) -> ImpossibleError:
-    """The refusal of a slice of which one axis cannot be; the hint replaces that axis."""
+    """The error for one axis of a slice. The hint is the slice with `instead` for that axis."""
     possible = (*intervals[:axis], instead, *intervals[axis + 1 :])
     hint = f"write {write_value('slice', possible)}"
     return ImpossibleError("impossible_slice", Problem("slice", message, hint))

@@ -1,4 +1,4 @@
-"""From a spec to a plan: everything is checked here, before the first byte."""
+"""Make the plan of a spec. All checks happen here, before the first byte is sent."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -19,17 +19,17 @@ from service.plan.warnings import PlanWarning, name_warnings
 from service.wire.json_text import json_bytes
 
 DRAWN_BELOW = 2**53
-"""Any reader of JSON keeps such a number as it is (RFC 8259, section 6)."""
+"""JSON readers keep integers below 2^53 exactly (RFC 8259, section 6)."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A tensor that can be issued, to the byte.
+    """A tensor that can be issued.
 
-    `tensor` is canonical. `url` is its canonical URL, path-absolute, without the seed while one is
-    needed and missing. `name` is the one asked for, which the canonical spec has only where it
-    makes a difference. `warnings` are those of the spec as it was given. `drawn` says that the
-    request had no seed, so that one was drawn at random.
+    `tensor` is canonical. `url` is its canonical URL, path-absolute, and has no seed if the seed is
+    missing. `name` is the requested name; the canonical spec has it only if it makes a difference.
+    `warnings` are those of the requested spec. `drawn`: the request had no seed, so one was drawn
+    at random.
     """
 
     tensor: Tensor
@@ -50,17 +50,17 @@ class Plan:
 
     @cached_property
     def facts(self) -> Facts:
-        """What is true of the values before they are rounded."""
+        """The statistics of the values before rounding."""
         return facts_of(self.tensor)
 
     @cached_property
     def drafts(self) -> tuple[Draft, ...]:
-        """The drafts among the words of the canonical spec; without any, the bytes are frozen."""
+        """The drafts that the canonical spec uses. Without any, the bytes are frozen."""
         return drafts_of(self.spec)
 
     @property
     def rounded_stds(self) -> tuple[float, ...] | None:
-        """The std of each block after rounding; None where all are all but the asked ones."""
+        """The std of each block after rounding; None if no std changes by 0.1 % or more."""
         laws = [block.law for block in self.tensor.blocks]
         if self.tensor.empty or all(is_fine(law, self.spec.dtype) for law in laws):
             return None
@@ -70,38 +70,38 @@ class Plan:
         return None if all(same) else stds
 
     def certificate(self) -> dict[str, Any]:
-        """Every fact about the tensor as JSON can carry it, and no value of it."""
+        """All facts about the tensor as a JSON object, without its values."""
         return certificate_of(self.tensor, self.warnings)
 
     def certificate_text(self) -> bytes:
-        """The certificate in UTF-8: what format json issues."""
+        """The certificate in UTF-8, which is the body of format json."""
         return json_bytes(self.certificate())
 
 
-def plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
+def plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
     """The plan of a spec in a format of `service.wire.formats.FORMATS`.
 
-    `max_bytes` bounds the values of the whole tensor, of which a slice may be a small part.
+    `max_bytes` limits the values of the whole tensor, also if only a slice is requested.
 
-    Raises ImpossibleError where no such tensor can be issued, and UnreadableError for a layout
-    that is neither letters nor a framework.
+    Raises ImpossibleError if the tensor cannot be issued, and UnreadableError for a layout that is
+    neither letters nor a framework.
     """
     _refuse_large(spec, max_bytes)
-    tensor = canonical_tensor(spec, written)
-    warnings = spelled_warnings(spec, written) + name_warnings(tensor.uses_words, spec.name)
+    tensor = canonical_tensor(spec, format_name)
+    warnings = spelled_warnings(spec, format_name) + name_warnings(tensor.uses_words, spec.name)
     return Plan(tensor, canonical_url(tensor), spec.name, warnings)
 
 
-def seeded_plan(spec: Spec, written: str, *, max_bytes: int) -> Plan:
-    """The plan of a spec with its seed, drawn below 2^53 where one is needed and missing.
+def seeded_plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
+    """The plan of a spec. A seed that is needed and missing is drawn at random below 2^53.
 
-    Raises what `plan` raises.
+    Raises the same errors as `plan`.
     """
-    planned = plan(spec, written, max_bytes=max_bytes)
+    planned = plan(spec, format_name, max_bytes=max_bytes)
     if not planned.needs_seed:
         return planned
     seeded = with_seed(spec, secrets.randbelow(DRAWN_BELOW))
-    return replace(plan(seeded, written, max_bytes=max_bytes), drawn=True)
+    return replace(plan(seeded, format_name, max_bytes=max_bytes), drawn=True)
 
 
 def _refuse_large(spec: Spec, max_bytes: int) -> None:
@@ -111,7 +111,7 @@ def _refuse_large(spec: Spec, max_bytes: int) -> None:
     if prod(spec.shape) > most:
         message = f"{prod(spec.shape)} elements of {itemsize} bytes are too many"
         raise ImpossibleError("too_large", Problem("shape", message, hint))
-    # Check the other extents even if one is 0: readers multiply them, too.
+    # Check the other extents even if one is 0: readers of .npy multiply them too and overflow.
     if prod(extent for extent in spec.shape if extent) >= MOST_ELEMENTS:
-        message = "the extents other than 0 multiply to 2^58 or more"
+        message = "the product of the extents other than 0 is 2^58 or more"
         raise ImpossibleError("too_large", Problem("shape", message, hint))

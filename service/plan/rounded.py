@@ -1,7 +1,7 @@
-"""What is true of a tensor's values after they are rounded to its dtype.
+"""The statistics of a tensor's values after rounding to its dtype.
 
-Every number here is the same on every machine: + - * / and sqrt in float64, element by element,
-added up in a fixed order.
+The results are equal on all machines. They use + - * / and sqrt in float64, element by element,
+and sums in a fixed order.
 """
 
 from dataclasses import dataclass, replace
@@ -31,22 +31,22 @@ from service.stream.precision import PRECISIONS, nearest
 Float64 = npt.NDArray[np.float64]
 
 RAREST = 2.0**-32
-"""A number is counted if its probability is above that of one word."""
+"""The probability of one random word. Rarer numbers are not counted."""
 
 FINE = 64
-"""From so many numbers to a standard deviation on, rounding to float32 or float64 moves mean and
-std by about a thousandth of a per cent of std at most, and is not looked at."""
+"""Numbers of the dtype per standard deviation from which rounding to float32 or float64 is ignored.
+It changes mean and std by at most about 1e-5 std."""
 
 NARROW = 2.0**-30
-"""An interval that lies so many times its width from the mean, within 40 std of it, is so narrow
-that the density changes by less than 40 40 2^-30 = 1.5e-6 over it. Differences of distances from
-the mean would lose their digits there."""
+"""The ratio of an interval's width to its distance from the mean below which the density counts as
+constant. Within 40 std of the mean, the density changes by less than 40 40 2^-30 = 1.5e-6 over the
+interval. Differences of distances from the mean would lose their digits there."""
 
 SAME_STD = 0.001
-"""Two values of std that differ by less, one relative to the other, are told once."""
+"""The relative difference below which two stds count as equal."""
 
 FINE_ENOUGH = 32
-"""From so many numbers to a standard deviation on, no warning and no header can be deserved."""
+"""Numbers of the dtype per standard deviation from which no warning and no header is needed."""
 
 DIGITS = 6
 
@@ -59,23 +59,23 @@ Varying = (
 class Rounded:
     """The distribution of an element after rounding to the dtype.
 
-    `zeros` is the probability of 0 of either sign, told as 0 unless it is above 2^-32. `distinct`
-    is the number of values whose probability is above 2^-32; 0 and -0 are one value. It is None
-    in float32 and float64 where there are 64 numbers or more to a standard deviation: then nobody
-    needs the count, and `mean` and `std` are those before rounding.
+    `zeros` is the probability of 0 and -0 together; it is 0 if that is at most 2^-32. `distinct` is
+    the number of values with a probability above 2^-32, where 0 and -0 are one value. It is None
+    in float32 and float64 with at least 64 numbers per standard deviation. Then `mean` and `std`
+    are those before rounding.
 
-    `lowest` and `highest` are the outermost values that can occur, exactly. `std` and `zeros`
-    have six significant digits. `mean` has so many that its last digit is at most the sixth of
-    itself and of `std`. A single value is told exactly, its `std` being 0. A subnormal `std` is a
-    whole number of the least subnormals.
+    `lowest` and `highest` are the exact outermost values. `std` and `zeros` have six significant
+    digits. `mean` has at least six, and as many as reach the sixth digit of `std`. If there is a
+    single value, `mean` is exact and `std` is 0. A subnormal `std` is a multiple of the least
+    subnormal.
 
-    The entries of an orthogonal matrix are taken for normal ones of the same std, which large
-    matrices come near; `lowest` and `highest` are those that no entry can pass.
+    For an orthogonal matrix the entries count as normal with the same std, which is nearly true for
+    large matrices. No entry is outside `lowest` and `highest`.
 
-    Two roundings before the last one are not modelled, and show only at the ends of the range.
-    Where a truncated normal's interval is far from its mean and a few numbers of float64 wide, the
-    variate itself has fewer values than that, and `distinct` is the most there can be. Where std
-    is subnormal, z std is rounded before mean is added.
+    Two roundings before the last one are not modelled. They matter only in two cases. If a
+    truncated normal's interval is far from its mean and only a few float64 wide, the variate has
+    fewer values, and `distinct` is an upper bound. If std is subnormal, z std is rounded before
+    mean is added.
     """
 
     mean: float
@@ -87,17 +87,17 @@ class Rounded:
 
 
 def is_known(law: Law) -> bool:
-    """Whether `rounded` can tell: of an index function it can if the law lists its values."""
+    """Whether `rounded` has a result. For an index function, the law must list its values."""
     return law.levels is not None or not isinstance(law.draw, IndexFunction)
 
 
 def is_fine(law: Law, dtype: str) -> bool:
-    """Whether rounding changes std by less than 0.1 % of itself, as the grid alone tells.
+    """Whether the spacing of the dtype shows that rounding changes std by less than 0.1 %.
 
-    Even where the numbers of the dtype are the farthest apart, `FINE_ENOUGH` of them lie within
-    std. Then rounding moves a value by at most a 64th of std either way, and the moves cancel but
-    for those at the ends of the range, which change std by some (1/32)^2 / 4. It is told at once,
-    where a sum over the numbers of float16 takes milliseconds.
+    This holds if the largest spacing in the range is at most std / FINE_ENOUGH. Then rounding moves
+    a value by at most std / 64. The moves cancel except at the ends of the range, where they change
+    std by about (1/32)^2 / 4. The check is fast; the sum over all numbers of float16 takes
+    milliseconds.
     """
     if law.std is None or law.levels is not None:
         return False
@@ -110,9 +110,9 @@ def is_fine(law: Law, dtype: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def rounded(law: Law, dtype: str) -> Rounded:
-    """Return what a law's values become in a dtype that `refuse_out_of_range` lets pass.
+    """The statistics of a law's values after rounding to a dtype.
 
-    The law is one that `is_known`.
+    `refuse_out_of_range` must accept the draw and the dtype, and `is_known` must be true.
     """
     draw, mean, std = law.draw, law.mean, law.std
     lowest, highest = outermost_values(draw, dtype)
@@ -135,9 +135,9 @@ def rounded(law: Law, dtype: str) -> Rounded:
         mean, std = (moment * unit for moment in _moments(numbers, masses))
         zeros, distinct = _total(masses[numbers == 0]), len(np.flatnonzero(masses > RAREST))
     return Rounded(
-        mean=min(max(told_mean(mean, std), lowest), highest),
-        std=told(std),
-        zeros=told(zeros) if zeros > RAREST else 0.0,
+        mean=min(max(significant_mean(mean, std), lowest), highest),
+        std=significant(std),
+        zeros=significant(zeros) if zeros > RAREST else 0.0,
         distinct=distinct,
         lowest=lowest,
         highest=highest,
@@ -147,14 +147,14 @@ def rounded(law: Law, dtype: str) -> Rounded:
 def _rounded_levels(
     levels: tuple[tuple[float, float], ...], dtype: str, lowest: float, highest: float
 ) -> Rounded:
-    """Of a few values with their shares, each rounded by itself."""
+    """The statistics of a few values with their shares."""
     values = np.array([rounded_value(value, dtype) for value, _ in levels], np.float64)
     shares = np.array([share for _, share in levels], np.float64)
     mean, std = _moments(values, shares)
     return Rounded(
-        mean=told_mean(mean, std),
-        std=told(std),
-        zeros=told(_total(shares[values == 0])),
+        mean=significant_mean(mean, std),
+        std=significant(std),
+        zeros=significant(_total(shares[values == 0])),
         distinct=len(np.unique(values)),
         lowest=lowest,
         highest=highest,
@@ -162,13 +162,16 @@ def _rounded_levels(
 
 
 def _integers(lowest: float, highest: float) -> tuple[Float64, Float64]:
-    """The least numbers of float64 in units of their spacing, whose half is no float64 itself."""
+    """The smallest float64 numbers in units of their spacing, and the distances to the cell edges.
+
+    Half of this spacing is not a float64, so the numbers are divided by it.
+    """
     numbers = np.arange(lowest, highest + 1.0)
     return numbers, np.full(len(numbers) - 1, 0.5)
 
 
 def _in_units(draw: Varying, unit: float) -> Varying:
-    """The draw whose values are those of `draw` divided by `unit`, a power of two."""
+    """The draw with all values divided by `unit`, a power of two."""
     match draw:
         case SymmetricUniform(limit):
             return SymmetricUniform(limit / unit)
@@ -186,8 +189,8 @@ def _in_units(draw: Varying, unit: float) -> Varying:
 def _least_that_counts(draw: Varying, std: float) -> float:
     """A magnitude below which all values together have a probability below 2^-32.
 
-    No density here is above 1 / std. A uniform has no density: each of its steps has 2^-24, and
-    any of them may lie beside 0.
+    No normal density here is above 1 / std. For a uniform it is 0: each of its steps has the
+    probability 2^-24 and may be next to 0.
     """
     return 0.0 if isinstance(draw, SymmetricUniform | UniformBetween) else std * 2.0**-34
 
@@ -195,7 +198,7 @@ def _least_that_counts(draw: Varying, std: float) -> float:
 def _zeros_among_fine(
     draw: Varying, std: float, dtype: str, lowest: float, highest: float
 ) -> float:
-    """The probability of 0, which subnormal values have even where their grid is fine."""
+    """The probability of 0, if the dtype is fine in comparison with std."""
     least = spacing(0.0, PRECISIONS[dtype])
     if not lowest <= 0 <= highest:
         return 0.0
@@ -209,8 +212,8 @@ def _zeros_among_fine(
 def _masses(draw: Varying, dtype: str, numbers: Float64, ways: Float64) -> Float64:
     """The probability of each number, shape (n,), n >= 2.
 
-    The outermost cells have no outer edge: what lies beyond is clamped into them, or is not there.
-    The constants are those that the stream works with.
+    The outermost cells have no outer edge, because values beyond are clamped. The constants are
+    rounded as in the stream (docs/stream-v1.md, "Scaling").
     """
     working = "float64" if dtype == "float64" else "float32"
     precision, steps = PRECISIONS[working], UNIFORM_STEPS[working]
@@ -235,14 +238,14 @@ def _masses(draw: Varying, dtype: str, numbers: Float64, ways: Float64) -> Float
 
 
 def _flat_masses(edges: Float64, width: float) -> Float64:
-    """Of a density that is all but constant between edges 0 and `width`."""
+    """The probabilities for a nearly constant density between 0 and `width`."""
     within = np.clip(edges / width, 0.0, 1.0)
     shares: Float64 = np.concatenate([np.array([0.0]), within, np.array([1.0])])
     return shares[1:] - shares[:-1]
 
 
 def _uniform_masses(edges: Float64, steps: float) -> Float64:
-    """Between edges, in steps from the middle: how many of the odd k, |k| < steps, lie there."""
+    """The probability between edges in steps from the middle. The values are odd k, |k| < steps."""
     up_to_edge = np.floor((edges + 1.0) * 0.5) + steps / 2
     within = np.clip(up_to_edge, 0.0, steps)
     counts: Float64 = np.concatenate([np.array([0.0]), within, np.array([steps])])
@@ -250,22 +253,22 @@ def _uniform_masses(edges: Float64, steps: float) -> Float64:
 
 
 def _moments(numbers: Float64, masses: Float64) -> tuple[float, float]:
-    """Mean and std, the second about the first so that no digits cancel.
+    """The mean, and the std about it, so that no digits cancel.
 
-    Distances are squared in units of half the range, so that no square leaves float64.
+    Distances are squared in units of half the range, so that no square overflows or vanishes.
     """
     first, last = float(numbers[0]), float(numbers[-1])
     middle, half = last * 0.5 + first * 0.5, last * 0.5 - first * 0.5
-    # Rounded to a float64, the mean itself can be off by a good part of a narrow range.
+    # The rounding error of the mean can be large in comparison with a narrow range.
     offset = _total(masses * (numbers - middle))
     away = ((numbers - middle) - offset) / half
     return middle + offset, half * sqrt(_total(masses * (away * away)))
 
 
 def _total(terms: Float64) -> float:
-    """The sum, first of the outermost two, of the next two, and so on, then of these sums.
+    """The sum in a fixed order: first and last term, second and last but one, and so on; repeated.
 
-    NumPy's own order differs by machine. Here terms that mirror each other cancel exactly, so
+    The order of NumPy's sum depends on the machine. In this order opposite terms cancel exactly, so
     the mean of a symmetric draw is 0.
     """
     while len(terms) > 1:
@@ -275,14 +278,14 @@ def _total(terms: Float64) -> float:
     return float(terms[0]) if len(terms) else 0.0
 
 
-def told(value: float, digits: int = DIGITS) -> float:
-    """The nearest number of so many significant digits; Python's formatting is exact."""
+def significant(value: float, digits: int = DIGITS) -> float:
+    """The nearest number with `digits` significant digits. Python's formatting is exact."""
     return float(f"{value:.{digits}g}")
 
 
-def told_mean(mean: float, std: float) -> float:
-    """With a mean of 10^6 and a std of 0.1, six digits of the mean alone would hide its truth."""
+def significant_mean(mean: float, std: float) -> float:
+    """The mean with at least six digits, and as many as reach the sixth digit of `std`."""
     if mean == 0 or std == 0:
         return mean
     above_std = Decimal(mean).adjusted() - Decimal(std).adjusted()
-    return told(mean, DIGITS + max(0, above_std))
+    return significant(mean, DIGITS + max(0, above_std))

@@ -1,6 +1,6 @@
-"""A spec resolved and checked: everything its answer depends on, in one record.
+"""A resolved and checked spec: one record of everything that the response depends on.
 
-It is the same for all spellings of a spec, but for the spec itself.
+It does not depend on the spelling of the request, except for `spec`.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from service.wire.formats import FORMATS, refuse_pair
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """What a spec stands for in a format.
+    """A tensor in a format.
 
-    `blocks` lie one after the other along O; most tensors have one. `uses_words` says whether a
-    seed moves any byte, and `all_equal` whether all elements have one value, so that their order
-    makes no difference. An empty part of a tensor uses no words.
+    `blocks` follow each other along O; most tensors have one. `head` are the bytes before the
+    values. `uses_words` says whether the bytes depend on the seed. `all_equal` says whether all
+    elements have one value, so that the order does not matter. An empty slice uses no words.
     """
 
     spec: Spec
@@ -36,50 +36,50 @@ class Tensor:
 
     @property
     def law(self) -> Law:
-        """The first block's law: in what belongs to the scheme alone, blocks do not differ."""
+        """The first block's law. All blocks have the same kind of draw, distribution and mode."""
         return self.blocks[0].law
 
     @property
     def empty(self) -> bool:
-        """Whether the whole tensor has no element, so that there is no value to say anything of."""
+        """Whether the whole tensor has no element."""
         return 0 in self.spec.shape
 
     @property
     def length(self) -> int:
-        """Bytes of head and values; 0 in a format that holds none."""
+        """The bytes of head and values; 0 in a format without values."""
         if FORMATS[self.format].head is None:
             return 0
         return len(self.head) + self.placement.lattice.size * DTYPES[self.spec.dtype].itemsize
 
 
-def resolve(spec: Spec, written: str) -> Tensor:
-    """The tensor of this spec in the format `written`.
+def resolve(spec: Spec, format_name: str) -> Tensor:
+    """The tensor of this spec in a format.
 
-    Raises ImpossibleError, or UnreadableError for a layout that is no word, for whatever cannot
-    be issued.
+    Raises ImpossibleError if it cannot be issued, and UnreadableError for a layout that is neither
+    letters nor a framework.
     """
     placement = place(spec)
     blocks = laws_of(spec, placement)
-    refuse_pair(FORMATS[written], DTYPES[spec.dtype], placement.fortran)
+    refuse_pair(FORMATS[format_name], DTYPES[spec.dtype], placement.fortran)
     for block in blocks:
         _refuse_values(spec, block.law)
     size = placement.lattice.size
     return Tensor(
         spec=spec,
-        format=written,
+        format=format_name,
         placement=placement,
         scheme=scheme_of(spec, placement),
         blocks=blocks,
-        head=head_of(spec, written, placement),
+        head=head_of(spec, format_name, placement),
         uses_words=size > 0 and any(block.law.draw.uses_words for block in blocks),
         all_equal=size == 0 or (len(blocks) == 1 and blocks[0].law.draw.all_equal),
     )
 
 
 def _refuse_values(spec: Spec, law: Law) -> None:
-    """Refuse values that the dtype cannot hold.
+    """Refuse values that the dtype cannot represent.
 
-    An empty tensor has no values, but its numbers have to be ones that a certificate can tell.
+    An empty tensor has no values. Its statistics must still be finite, since JSON has no infinity.
     """
     if 0 not in spec.shape:
         refuse_out_of_range(law.draw, spec.dtype)
@@ -87,14 +87,14 @@ def _refuse_values(spec: Spec, law: Law) -> None:
     numbers = (law.mean, law.std, law.limit, law.low, law.high)
     if not all(isfinite(number) for number in numbers if number is not None):
         problem = Problem(
-            "dtype", "its std or a bound is infinite as a float64", "make the values smaller"
+            "dtype", "the std or a bound is infinite in float64", "make the values smaller"
         )
         raise ImpossibleError("overflows_dtype", problem)
 
 
-def head_of(spec: Spec, written: str, placement: Placement) -> bytes:
-    """The bytes before the values, among them the name in a format that tells it."""
-    head = FORMATS[written].head
+def head_of(spec: Spec, format_name: str, placement: Placement) -> bytes:
+    """The bytes before the values. They contain the name in a format that stores names."""
+    head = FORMATS[format_name].head
     if head is None:
         return b""
     return head(DTYPES[spec.dtype], placement.shape, placement.fortran, spec.name)

@@ -1,8 +1,7 @@
-"""The table of warnings: what was asked for, is answered, and was probably not meant.
+"""The table of warnings: a request that is answered but was probably meant otherwise.
 
-A warning belongs to the request as it was spelled, so it is found before the spec takes its
-normal form. The canonical URL of the same bytes describes less of the layer and has warnings of
-its own.
+Warnings depend on the spelling of the request, so they are found before the spec is normalised.
+The canonical URL describes less of the layer and has warnings of its own.
 """
 
 from collections.abc import Callable
@@ -15,47 +14,47 @@ from service.initializers.framework_fans import framework_fans, unseen
 from service.initializers.gains import gain_of
 from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS
 from service.initializers.layouts import kernel_axes
+from service.initializers.likely_layout import described, likely_layout
 from service.initializers.schemes import AUTO, Law, Scheme
-from service.initializers.suspicion import described, suspicion_of
-from service.plan.laws import activation_of, std_read_as, weight_of
+from service.plan.laws import activation_of, std_with_letters, weight_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
 
 GAIN_IGNORES_ACTIVATION = "gain_ignores_activation"
 
 _SAME_GAIN = 0.01
-"""ReLU6's exact gain and He's differ by 4e-9; a hundredth of a std is far above such things."""
+"""Relative difference of gains that is ignored. ReLU6's exact gain and He's differ by 4e-9."""
 
 
 _MUCH = 0.01
-"""The change by rounding, and the share of zeros, that is warned of."""
+"""The relative change by rounding, and the share of zeros, from which there is a warning."""
 
 _MUCH_OF_STD = 0.1
-"""The shift of the mean, in std, that is warned of however large the mean is."""
+"""The shift of the mean, in std, from which there is a warning even if the mean is large."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanWarning:
-    """`code` is stable; `message` says what may go wrong, and what to do about it."""
+    """`code` is stable. `message` says what may be wrong and what to do about it."""
 
     code: str
     message: str
 
 
 def warnings_of(tensor: Tensor) -> tuple[PlanWarning, ...]:
-    """The warnings that a request deserves, its name aside; `tensor.spec` is as it was spelled."""
+    """The warnings of a request, without those about its name. `tensor.spec` is as requested."""
     found = ((code, warn(tensor)) for code, warn in _TABLE.items())
     return tuple(PlanWarning(code, message) for code, message in found if message is not None)
 
 
 def name_warnings(uses_words: bool, name: str) -> tuple[PlanWarning, ...]:
-    """The warning that random values without a name deserve."""
+    """The warning for random values without a name."""
     return (NAME_MISSING,) if uses_words and not name else ()
 
 
 NAME_MISSING = PlanWarning(
     "name_missing",
-    "without a name, every tensor of this seed and shape is the same one: add name=...",
+    "without a name, all tensors with this seed and shape have equal values: add name=...",
 )
 
 
@@ -63,24 +62,24 @@ def _suspicious_layout(tensor: Tensor) -> str | None:
     spec, letters = tensor.spec, tensor.placement.letters
     if letters is None or tensor.law.draw.all_equal:
         return None
-    suspicion = suspicion_of(letters, spec.shape, tensor.placement.layer)
-    if suspicion is None:
+    likely = likely_layout(letters, spec.shape, tensor.placement.layer)
+    if likely is None:
         return None
     shape = ",".join(map(str, spec.shape))
-    told = f"{shape} read as {letters} has {described(letters, spec.shape)}"
+    requested = f"{shape} read as {letters} has {described(letters, spec.shape)}"
     if tensor.law.mode is not None and tensor.law.std is not None:
-        told += f", with std {tensor.law.std:.6g}"
-    others = (_read_as(spec, likely) for likely in suspicion.letters)
-    layouts = " or ".join(f"layout={likely}" for likely in suspicion.letters)
-    return f"{told}; {'; '.join(others)}: if that is meant, say {layouts}"
+        requested += f", with std {tensor.law.std:.6g}"
+    others = (_read_as(spec, each) for each in likely.letters)
+    layouts = " or ".join(f"layout={each}" for each in likely.letters)
+    return f"{requested}; {'; '.join(others)}: if that is meant, write {layouts}"
 
 
 def _read_as(spec: Spec, letters: str) -> str:
-    """What the weight is with these letters, and the std that it then has."""
+    """The kernel, the channels and the std of the weight with these letters."""
     layer = spec.layer if kernel_axes(letters) else None
-    std = std_read_as(spec.model_copy(update={"layer": layer}), letters)
-    told = f"as {letters} it has {described(letters, spec.shape)}"
-    return told if std is None else f"{told}, with std {std:.6g}"
+    std = std_with_letters(spec.model_copy(update={"layer": layer}), letters)
+    text = f"as {letters} it has {described(letters, spec.shape)}"
+    return text if std is None else f"{text}, with std {std:.6g}"
 
 
 def _layer_guessed(tensor: Tensor) -> str | None:
@@ -94,7 +93,7 @@ def _layer_guessed(tensor: Tensor) -> str | None:
     axes = "one axis is" if len(spec.shape) == 1 else f"{len(spec.shape)} axes are"
     return (
         f"{axes} taken for a {placement.layer} in {DEFAULT_FRAMEWORK}'s layout "
-        f"{placement.letters}: say layer or layout if it is something else"
+        f"{placement.letters}: give layer or layout if it is something else"
     )
 
 
@@ -105,7 +104,7 @@ def _counts_a_fan(tensor: Tensor) -> bool:
 
 
 def _fans_differ_from_framework(tensor: Tensor) -> str | None:
-    """Only the fans that the mode uses, and of those the ones that are counted."""
+    """Compare the fans that the mode uses and that the request does not give."""
     spec, mode = tensor.spec, tensor.law.mode
     framework = DEFAULT_FRAMEWORK if spec.layout is None else spec.layout
     if framework not in FRAMEWORKS or mode is None or tensor.scheme.preset is not None:
@@ -115,7 +114,7 @@ def _fans_differ_from_framework(tensor: Tensor) -> str | None:
     if theirs is None:
         return None
     differing = [
-        (fan, getattr(theirs, fan), _told_fan(tensor, fan))
+        (fan, getattr(theirs, fan), _fans_of_blocks(tensor, fan))
         for fan in MODES[mode]
         if getattr(spec, fan) is None
         and any(getattr(theirs, fan) != getattr(block.law, fan) for block in tensor.blocks)
@@ -125,20 +124,20 @@ def _fans_differ_from_framework(tensor: Tensor) -> str | None:
     counted = " and ".join(f"{fan} {number}" for fan, number, _ in differing)
     here = " and ".join(f"{fan} {number}" for fan, _, number in differing)
     return (
-        f"{framework} itself counts {counted}, and Fanin counts {here}: {framework} reads the "
-        f"shape alone, which does not show {' and '.join(unseen(weight)) or 'what the axes are'}"
+        f"{framework} itself counts {counted}, and Fanin counts {here}: {framework} uses only the "
+        f"shape, which does not show {' and '.join(unseen(weight)) or 'what the axes are'}"
     )
 
 
-def _told_fan(tensor: Tensor, fan: str) -> str:
-    """The fan of every block."""
+def _fans_of_blocks(tensor: Tensor, fan: str) -> str:
+    """The fan of each block, joined by commas."""
     return ",".join(str(getattr(block.law, fan)) for block in tensor.blocks)
 
 
 def _gain_ignores_activation(tensor: Tensor) -> str | None:
     spec, law, scheme = tensor.spec, tensor.law, tensor.scheme
-    said = spec.activation is not None or spec.negative_slope is not None
-    if not said or law.gain is None or not _has_own_gain(spec, scheme):
+    has_activation = spec.activation is not None or spec.negative_slope is not None
+    if not has_activation or law.gain is None or not _has_own_gain(spec, scheme):
         return None
     activation = activation_of(spec)
     slope = activation.slope if spec.negative_slope is None else spec.negative_slope
@@ -146,22 +145,23 @@ def _gain_ignores_activation(tensor: Tensor) -> str | None:
     usual = _family(resolve_auto("dense", activation.name)) == _family(scheme.name)
     if usual or abs(exact - law.gain) <= _SAME_GAIN * law.gain:
         return None
-    told = (
-        f"{scheme.name} has gain {law.gain:.6g} whatever the activation; the one that "
+    text = (
+        f"{scheme.name} has gain {law.gain:.6g} for every activation; the gain that "
         f"keeps the variance through {activation.name} is {exact:.6g}"
     )
     if activation.pytorch_gain is not None:
-        told += f", and torch's calculate_gain has {activation.pytorch_gain:.6g}"
-    return f"{told}: give gain={exact:.6g}, or scheme=variance_scaling"
+        text += f", and torch's calculate_gain has {activation.pytorch_gain:.6g}"
+    return f"{text}: give gain={exact:.6g}, or scheme=variance_scaling"
 
 
 def _has_own_gain(spec: Spec, scheme: Scheme) -> bool:
-    """Whether the gain comes from the scheme alone: not given, and not set by the activation.
+    """Whether the gain is the scheme's own: the request has none, and no activation determines it.
 
-    Presets are left out: their gain is the framework's own, and was asked for by name.
+    Presets are left out. The request names them for the framework's own gain.
     """
-    given = spec.gain is not None or spec.scale is not None
-    return spec.scheme != AUTO and not given and scheme.gain in ("one", "he") and not scheme.preset
+    if spec.scheme == AUTO or spec.gain is not None or spec.scale is not None:
+        return False
+    return scheme.gain in ("one", "he") and not scheme.preset
 
 
 def _family(scheme: str) -> str:
@@ -178,9 +178,9 @@ def _multiplier_assumed(tensor: Tensor) -> str | None:
     outputs = weight.count("O")
     return (
         f"the letters {weight.letters} do not show how many of the {outputs} outputs belong to one "
-        f"input, and one was assumed, so fan_out is "
-        f"{_told_fan(tensor, 'fan_out')}: say groups={outputs}, or as "
-        "many groups as there are inputs"
+        f"input. One was assumed, so fan_out is "
+        f"{_fans_of_blocks(tensor, 'fan_out')}: give groups={outputs}, or the "
+        "number of inputs as groups"
     )
 
 
@@ -192,24 +192,24 @@ def _std_is_parents(tensor: Tensor) -> str | None:
     if abs(law.parent_std - law.std) <= SAME_STD * law.parent_std:
         return None
     return (
-        f"with low and high, std {law.parent_std:.6g} is that of the normal before it is cut; "
+        f"with low and high, std {law.parent_std:.6g} is that of the normal before truncation; "
         f"the values have std {law.std:.6g}: give bounds instead of low and high to set the "
         "std of the values, or std_kind=parent if this is meant"
     )
 
 
 def _rounded(tensor: Tensor) -> str | None:
-    """What rounding makes of the first block that it changes much."""
+    """The message for the first block whose values rounding changes much."""
     if tensor.empty:
         return None
-    told = (_rounded_law(block.law, tensor.spec.dtype) for block in tensor.blocks)
-    return next((message for message in told if message is not None), None)
+    messages = (_rounded_law(block.law, tensor.spec.dtype) for block in tensor.blocks)
+    return next((message for message in messages if message is not None), None)
 
 
 def _rounded_law(asked: Law, dtype: str) -> str | None:
-    """What rounding makes of the std, the mean, or a single value, from one per cent on.
+    """The message if rounding changes std, mean or the share of zeros by 1 % or more.
 
-    Zeros that the law itself has are no effect of rounding.
+    Zeros that the law has before rounding do not count.
     """
     if asked.std is None or is_fine(asked, dtype):
         return None
@@ -248,7 +248,7 @@ _TABLE: dict[str, Callable[[Tensor], str | None]] = {
     "std_is_parents": _std_is_parents,
     "rounded": _rounded,
 }
-"""The message of each code for a tensor, None where it is not deserved."""
+"""The function of each code: the message for a tensor, or None without a warning."""
 
 WARNINGS: tuple[str, ...] = (*_TABLE, NAME_MISSING.code)
-"""The code of every warning there is."""
+"""The codes of all warnings."""

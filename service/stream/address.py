@@ -1,4 +1,5 @@
-"""Where a tensor's random words live: the key from its seed, the stream from its name."""
+"""The address of a tensor's random words: the Philox key and the stream number
+(docs/stream-v1.md, section 2)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ class Address:
 def stream_of(name: str) -> int:
     """Return the stream number of a tensor's name.
 
-    The first 8 bytes, little endian, of the SHA-256 (FIPS 180-4) of the name's UTF-8 bytes,
-    without Unicode normalization; the empty name is stream 0.
+    It is the first 8 bytes, little endian, of the SHA-256 (FIPS 180-4) of the name's UTF-8 bytes,
+    without Unicode normalization. The empty name has stream 0.
     """
     if not name:
         return 0

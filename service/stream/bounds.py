@@ -1,4 +1,4 @@
-"""The outermost values that a draw's bounds allow, before values are rounded to their dtype."""
+"""The outermost values within a draw's bounds, before rounding to the dtype."""
 
 from math import inf
 

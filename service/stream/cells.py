@@ -1,4 +1,4 @@
-"""The numbers of a dtype in a range, each with its cell: the reals that are rounded to it."""
+"""The numbers of a dtype in a range, each with its cell: the reals that round to it."""
 
 from math import frexp, inf, ldexp
 
@@ -12,22 +12,22 @@ Ordinals = npt.NDArray[np.int64]
 
 
 def cells(lowest: float, highest: float, dtype: str, least: float = 0.0) -> tuple[Float64, Float64]:
-    """Return the dtype's numbers from `lowest` to `highest`, ascending, and the way to each edge.
+    """Return the dtype's numbers from `lowest` to `highest`, ascending, and the distances to edges.
 
-    `lowest` and `highest` are numbers of the dtype. A way leads from a number up to the edge, where
-    its cell ends and the next one begins; n numbers have n - 1 ways. Each way is exact.
+    `lowest` and `highest` are numbers of the dtype. The distance of a number is that to the upper
+    edge of its cell, where the next cell begins. n numbers have n - 1 distances. All are exact.
 
-    A real number becomes the nearest float32 first (float64 if that is the dtype) and then the
-    nearest number of the dtype. Of two that are as near, it becomes the one with an even last
-    bit. So the float32 in the middle between two numbers belongs to the even one, with half of
-    the gap to the next float32. In float32 and float64 the edge is the middle itself.
+    A real number is rounded to the nearest float32 first (float64 if that is the dtype) and then to
+    the nearest number of the dtype, ties to even. So the float32 in the middle between two numbers
+    belongs to the even one, with half of the gap to the next float32. In float32 and float64 the
+    edge is the middle itself.
 
-    Numbers of magnitude below `least` are left out, except 0 and the largest one whose ordinal is
-    odd. Most numbers of bfloat16 are so small that hardly a value is rounded to any of them.
+    Numbers of magnitude below `least` are omitted, except 0 and the largest one with an odd
+    ordinal. bfloat16 has many tiny numbers, to which almost no value is rounded.
     """
     precision = PRECISIONS[dtype]
     first, last = ordinal(lowest, precision), ordinal(highest, precision)
-    # Neighbours alternate between even and odd; an odd one beside 0 keeps the cells symmetric.
+    # Even and odd numbers must alternate. 0 is even, so its neighbours must be odd.
     beside_zero = max((ordinal(at_most(least, precision), precision) - 1) | 1, 1)
     ordinals = _ordinals(first, last, beside_zero)
     numbers = _numbers(ordinals, precision)
@@ -42,9 +42,9 @@ def cells(lowest: float, highest: float, dtype: str, least: float = 0.0) -> tupl
 
 
 def ordinal(value: float, precision: Precision) -> int:
-    """Which number of the format `value` is: 0 is number 0, the least positive one is number 1.
+    """The ordinal of `value` in the format: 0 has ordinal 0, the least positive number has 1.
 
-    Its lowest bit is the last bit of the number's significand.
+    The lowest bit of the ordinal is the last bit of the significand.
     """
     exponent = _exponent(value, precision)
     size = int(ldexp(abs(value), precision.significand - 1 - exponent))
@@ -53,7 +53,7 @@ def ordinal(value: float, precision: Precision) -> int:
 
 
 def _ordinals(first: int, last: int, least: int) -> Ordinals:
-    """From first to last, without those between -least and 0 and between 0 and least."""
+    """Ordinals from first to last, without those between -least and 0 and between 0 and least."""
     negative = np.arange(first, max(first, min(last, -least) + 1), dtype=np.int64)
     zero = np.zeros(int(first <= 0 <= last), np.int64)
     positive = np.arange(min(max(first, least), last + 1), last + 1, dtype=np.int64)
@@ -66,7 +66,7 @@ def spacing(value: float, precision: Precision) -> float:
 
 
 def _exponent(value: float, precision: Precision) -> int:
-    """The exponent of the leading bit; of 0 and subnormal numbers, the least exponent."""
+    """The exponent of the leading bit. For 0 and subnormal numbers, the least exponent."""
     return max(frexp(value)[1] - 1, precision.least_exponent) if value else precision.least_exponent
 
 

@@ -1,11 +1,11 @@
-"""Draws: what a tensor's elements are computed from, one record a kind, constants in float64.
+"""Draws: the distributions of a tensor's elements. Each is a record with constants in float64.
 
-The records know neither dtype nor layout. Rounding their constants to float32, where the dtype
-asks for it, belongs to the stream (docs/stream-v1.md, "Scaling").
+A draw does not depend on dtype and layout. The stream rounds its constants to float32 if the dtype
+requires it (docs/stream-v1.md, "Scaling").
 
-Each kind states two separate facts. `uses_words` says whether random words decide the values, so
-that a seed matters. `all_equal` says whether all elements have one value, so that their order
-does not matter. An index function uses no words, and still its elements differ.
+Each draw states two separate facts. `uses_words` says whether the values depend on random words
+and so on the seed. `all_equal` says whether all elements have one value, so that their order does
+not matter. An index function uses no words, but its elements differ.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class SymmetricUniform:
-    """u limit, u uniform and symmetric in (-1, 1), never 0."""
+    """u limit, where u is uniform and symmetric in (-1, 1) and never 0."""
 
     uses_words: ClassVar[bool] = True
     all_equal: ClassVar[bool] = False
@@ -63,7 +63,7 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class SymmetricTruncatedNormal:
-    """z std + mean, z standard normal given |z| < c; then clamped into [low, high].
+    """z std + mean, z standard normal given |z| < c, clamped to [low, high].
 
     With Phi the normal distribution function, `mass` = Phi(c) - 1/2 and `tail` = 1 - Phi(c), each
     the nearest float64.
@@ -82,7 +82,7 @@ class SymmetricTruncatedNormal:
 
 @dataclass(frozen=True, slots=True)
 class TruncatedNormalBetween:
-    """z std + mean, z standard normal given a < z < b; then clamped into [low, high].
+    """z std + mean, z standard normal given a < z < b, clamped to [low, high].
 
     `below` = Phi(a), `mass` = Phi(b) - Phi(a), `above` = 1 - Phi(b), each the nearest float64.
     """
@@ -101,9 +101,9 @@ class TruncatedNormalBetween:
 
 @dataclass(frozen=True, slots=True)
 class IndexFunction:
-    """`function(elements, *numbers)`: the float64 values of element numbers, of the same shape.
+    """`function(elements, *numbers)` returns the float64 values of element numbers, same shape.
 
-    Every value lies from `low` to `high`. A function does + - * / and comparisons alone.
+    All values lie from `low` to `high`. A function uses only + - * / and comparisons.
     """
 
     uses_words: ClassVar[bool] = False
@@ -117,10 +117,10 @@ class IndexFunction:
 
 @dataclass(frozen=True, slots=True)
 class Orthogonal:
-    """gain Q, Q a `rows` x `columns` matrix of the Haar measure, another one for each copy.
+    """gain Q, where Q is a `rows` x `columns` matrix from the Haar measure. Each copy has its own.
 
-    The shorter of its rows and columns are orthonormal. Row r and column k of copy c have element
-    number first + c distance + r columns + k.
+    The rows or the columns of Q, the fewer ones, are orthonormal. Row r and column k of copy c have
+    element number first + c distance + r columns + k.
     """
 
     uses_words: ClassVar[bool] = True

@@ -1,10 +1,10 @@
-"""Which stream this is. It is frozen: another byte would be another stream, under another name."""
+"""The edition of the stream. Its bytes are frozen; other bytes need another edition."""
 
 EDITION = "v1"
-"""What answers call the stream."""
+"""The name of the stream in responses."""
 
 DIGEST = "a26b2917fd383f9962c36eab269d3aab0ce3eaf795d2c19e2e70c6cf80e9825d"
-"""SHA-256 of what `selfcheck.digest` fills on every processor that does IEEE arithmetic.
+"""The result of `selfcheck.digest` on every processor with IEEE 754 arithmetic.
 
-Another value means a wrong kernel or a check that looks at more, never another stream.
+It changes only if the self-check compares other draws. The stream itself never changes.
 """

@@ -1,4 +1,4 @@
-"""A tensor's written positions to bytes: the way in for everything above the stream."""
+"""Compute the bytes of positions of a tensor. Modules above the stream use this one."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Filler:
-    """The values of one tensor, ready to be written from any position on."""
+    """The values of one tensor. Any range of positions can be computed alone."""
 
     source: Source
     lattice: Lattice
@@ -26,9 +26,9 @@ class Filler:
         return self.source.itemsize
 
     def fill(self, start: int, stop: int, out: Bytes) -> None:
-        """Write written positions start ... stop - 1 to `out`, (stop - start) itemsize bytes.
+        """Write positions start ... stop - 1 to `out`, which has (stop - start) itemsize bytes.
 
-        Any number of threads may fill parts of the same tensor at once.
+        Several threads may fill parts of one tensor at once.
         """
         if self.lattice.strides == (1,):
             self.source.fill(Lattice(self.lattice.offset + start, (stop - start,), (1,)), out)
@@ -41,5 +41,5 @@ class Filler:
 
 
 def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler:
-    """Prepare the tensor with these draws, dtype, random words and layout."""
+    """The filler of a tensor with this draw, dtype, address of random words and lattice."""
     return Filler(source(draw, dtype, address), lattice.merged())

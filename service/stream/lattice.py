@@ -1,4 +1,4 @@
-"""Which elements of the stream an array has, for any layout, order and slice."""
+"""The element numbers of an array in any layout, order and slice."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from math import prod
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """The element number at position (j0, j1, ...) of the array is offset + j0 s0 + j1 s1 + ...
+    """Position (j0, j1, ...) of the array has element number offset + j0 s0 + j1 s1 + ...
 
-    `extents` and `strides` list the axes as they are written, slowest first; strides count
-    elements of the stream. A tensor of no axes has one element, at `offset`.
+    `extents` and `strides` list the axes of the array, slowest first. Strides are distances in
+    element numbers. An array without axes has one element, `offset`.
     """
 
     offset: int
@@ -19,7 +19,7 @@ class Lattice:
 
     @property
     def size(self) -> int:
-        """The number of elements written."""
+        """The number of elements."""
         return prod(self.extents)
 
     def merged(self) -> "Lattice":
@@ -36,9 +36,9 @@ class Lattice:
         return Lattice(self.offset, tuple(extents), tuple(strides))
 
     def row(self) -> tuple[int, int]:
-        """Return (length, distance) of the axis that is consecutive in the stream.
+        """Return (length, distance) of the axis whose element numbers are consecutive.
 
-        Its elements are written `distance` places apart; without such an axis both are 1.
+        Its elements are `distance` positions apart in the array. Without such an axis both are 1.
         """
         distance = 1
         for extent, stride in zip(self.extents[::-1], self.strides[::-1], strict=True):
@@ -48,10 +48,10 @@ class Lattice:
         return 1, 1
 
     def boxes(self, start: int, stop: int) -> Iterator["Lattice"]:
-        """Cut written positions start ... stop - 1 into boxes, each whole in its lower axes.
+        """Divide positions start ... stop - 1 into boxes, in the order of the array.
 
-        They come in the order in which they are written. There are at most two for each axis, and
-        one more.
+        A box is a range of one axis with all positions of the faster axes. There are at most two
+        boxes for each axis, and one more.
         """
         if start == stop:
             return

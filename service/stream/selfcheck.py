@@ -1,7 +1,7 @@
-"""Before a process issues anything: every kernel compiled, and its bits compared with known ones.
+"""The start-up check: compile every kernel and compare a digest of its output with the known one.
 
-A library that switches subnormals off (FTZ, DAZ), a compiler that fuses or reorders, a broken
-cache: all of it changes this digest. Values and constants here include subnormal numbers.
+The digest changes if a library disables subnormal numbers (FTZ, DAZ), if the compiler fuses or
+reorders operations, or if the kernel cache is damaged. Some values and constants are subnormal.
 """
 
 import hashlib
@@ -38,23 +38,23 @@ DRAWS: tuple[Draw, ...] = (
     Orthogonal(gain=1.0, rows=20, columns=35, first=0, distance=700),
 )
 DTYPES_CHECKED = tuple(name for name, dtype in DTYPES.items() if dtype.draft is None)
-"""The frozen ones. A draft needs no kernel of its own, and no other digest."""
+"""The frozen dtypes. A draft has no kernel of its own, so the digest does not include it."""
 
 LATTICES = (Lattice(2**34 - 7, (700,), (1,)), Lattice(0, (3, 170), (1, 3)))
 
 
 class WrongBitsError(RuntimeError):
-    """This process does not compute the stream: it must not issue anything."""
+    """This process computes wrong bits and must not issue tensors."""
 
 
 def warm_up() -> None:
-    """Compile every kernel and compare the bits; raises WrongBitsError if they differ."""
+    """Compile every kernel and compare the digest. Raises WrongBitsError if it differs."""
     if digest() != DIGEST:
-        raise WrongBitsError("the kernels give other bits here than the stream has")
+        raise WrongBitsError("the kernels compute other bits than the stream on this machine")
 
 
 def digest() -> str:
-    """Return the SHA-256 of every kind of draw in every dtype, in a run and in a box."""
+    """Return the SHA-256 of all draws in all frozen dtypes, in a run and in a box."""
     found = hashlib.sha256()
     for draw in DRAWS:
         for dtype in DTYPES_CHECKED:

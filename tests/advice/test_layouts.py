@@ -15,7 +15,7 @@ def test_the_warning_says_what_to_send_instead() -> None:
     assert "suspicious_layout" in codes(answer)
     message = answer.warnings[0].message
     assert "read as OIHW has kernel 3 x 8, 5 in, 5 out, with std 0.129099; " in message
-    assert message.endswith("3 in, 8 out, with std 0.163299: if that is meant, say layout=HWIO")
+    assert message.endswith("3 in, 8 out, with std 0.163299: if that is meant, write layout=HWIO")
     assert codes(asked("shape=5,5,3,8&activation=relu&layout=HWIO")) == []
 
 

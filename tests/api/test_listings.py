@@ -134,7 +134,7 @@ def test_dtypes_tell_which_formats_carry_them(address: Address) -> None:
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/schemes/auto", "name the scheme that it stands for; /schemes lists all"),
+        ("/schemes/auto", "name the scheme that it chooses; /schemes lists all"),
         ("/schemes/HeNormal", "write he_normal and add distribution=truncated_normal"),
         ("/schemes/he_norml", "the nearest are he_normal, "),
         ("/schemes/he_normal@2", "write he_normal or he_normal@1"),

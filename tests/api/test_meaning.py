@@ -124,7 +124,7 @@ def test_an_issued_tensor_warns_of_its_layout(address: Address, shape: str, std:
         for each in certificate(address, query)["warnings"]
         if each["code"] == "suspicious_layout"
     )
-    assert message.endswith(f"with std {std}: if that is meant, say layout=HWIO")
+    assert message.endswith(f"with std {std}: if that is meant, write layout=HWIO")
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_a_refusal_tells_what_auto_chose(
 ) -> None:
     """And which scheme of the family has the distribution; followed, the hint is served."""
     found = refusal(address, query)
-    assert f"{chosen}, which auto is here," in found["message"]
+    assert f"{chosen}, which auto means here," in found["message"]
     assert f"scheme={fitting}" in found["hint"]
     assert ask(address, f"/v1/weights.npy?{query}&scheme={fitting}&seed=1").status == 200
 

@@ -1,8 +1,8 @@
-"""Convolutions of published networks: the shapes that a suspicion is measured on.
+"""Convolutions of published networks, on which `likely_layout` is measured.
 
-`MODELS` are the distinct convolutions of whole models that a library laid out. `LISTED` are
-layers of other networks: of many the first layer, which is the hardest to judge, and a later
-one. `MISTAKEN` are layers whose right layout is suspected.
+`MODELS` are the distinct convolutions of whole models of a library. `LISTED` are layers of other
+networks: often the first layer, which is the hardest to judge, and a later one. `MISTAKEN` are
+layers for which `likely_layout` proposes another layout although theirs is right.
 """
 
 from dataclasses import dataclass

@@ -219,9 +219,9 @@ def test_groups_and_parts_that_can_be_pass(weight: Weight) -> None:
 @pytest.mark.parametrize(
     ("letters", "shape", "stride", "message"),
     [
-        ("OI", (4, 4), (2,), "stride 2 for 0 kernel axes"),
-        ("OIW", (4, 4, 4), (2, 2), "stride 2,2 for 1 kernel axes"),
-        ("OIDHW", (4, 4, 4, 4, 4), (2, 2), "stride 2,2 for 3 kernel axes"),
+        ("OI", (4, 4), (2,), "stride 2 does not fit 0 kernel axes"),
+        ("OIW", (4, 4, 4), (2, 2), "stride 2,2 does not fit 1 kernel axes"),
+        ("OIDHW", (4, 4, 4, 4, 4), (2, 2), "stride 2,2 does not fit 3 kernel axes"),
     ],
 )
 def test_strides_that_fit_no_kernel_are_refused(

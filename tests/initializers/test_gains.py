@@ -5,8 +5,10 @@ import math
 import pytest
 
 from service.errors import ImpossibleError, UnreadableError
+from service.fields import parse_query
 from service.initializers.activations import ACTIVATIONS
-from service.initializers.gains import GAIN_RULES, gain_of, rectifier_gain, scheme_gain
+from service.initializers.gains import GAIN_RULES, gain_of, rectifier_gain
+from service.plan import plan
 
 PYTORCH = {
     "linear": 1.0,
@@ -81,20 +83,19 @@ def test_an_unknown_rule_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "activation", "gain"),
+    ("scheme", "activation", "gain"),
     [
-        ("one", "relu", 1.0),
-        ("he", "linear", math.sqrt(2)),
-        ("he", "gelu", math.sqrt(2)),
-        ("he", "leaky_relu", math.sqrt(1.6)),
-        ("he", "prelu", math.sqrt(1.6)),
-        ("activation", "linear", 1.0),
-        ("activation", "leaky_relu", math.sqrt(1.6)),
-        ("activation", "silu", 1.676532470331091),
+        ("glorot_normal", "relu", 1.0),
+        ("he_normal", "linear", math.sqrt(2)),
+        ("he_normal", "gelu", math.sqrt(2)),
+        ("he_normal", "leaky_relu&negative_slope=0.5", math.sqrt(1.6)),
+        ("he_normal", "prelu&negative_slope=0.5", math.sqrt(1.6)),
+        ("variance_scaling", "linear", 1.0),
+        ("variance_scaling", "leaky_relu&negative_slope=0.5", math.sqrt(1.6)),
+        ("variance_scaling", "silu", 1.676532470331091),
     ],
 )
-def test_a_schemes_gain_comes_from_where_its_record_says(
-    kind: str, activation: str, gain: float
-) -> None:
-    """Glorot and LeCun have 1, He leaky ReLU's, variance scaling the activation's. Slope 1/2."""
-    assert scheme_gain(kind, ACTIVATIONS[activation], "exact", 0.5) == gain
+def test_each_family_has_its_own_gain(scheme: str, activation: str, gain: float) -> None:
+    """Glorot has 1, He the gain of (leaky) ReLU, variance scaling the activation's exact gain."""
+    spec = parse_query(f"shape=8,8&scheme={scheme}&activation={activation}".encode())
+    assert plan(spec, "npy", max_bytes=256).facts.gain == gain

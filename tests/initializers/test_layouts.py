@@ -64,10 +64,10 @@ def test_a_layout_that_is_neither_gets_the_right_word(layout: str, hint: str) ->
 @pytest.mark.parametrize(
     ("layout", "message"),
     [
-        ("NCWH", "'C', 'N': no letter of a layout"),
-        ("OI HW", "' ': no letter of a layout"),
-        ("OIHH", "H may stand only once"),
-        ("HHOI", "H may stand only once"),
+        ("NCWH", "'C', 'N': not a layout letter"),
+        ("OI HW", "' ': not a layout letter"),
+        ("OIHH", "H may occur only once"),
+        ("HHOI", "H may occur only once"),
     ],
 )
 def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> None:
@@ -84,17 +84,17 @@ def test_letters_that_make_no_layout_are_refused(layout: str, message: str) -> N
         ("OI", None, 4, "write a letter for each axis, such as OIHW"),
         ("OI", None, 7, "write a letter for each axis"),
         ("OI", "dense", 3, "write a letter for each axis, such as EOI"),
-        ("OI", None, 0, "leave layout out: no axes have no letters"),
+        ("OI", None, 0, "leave layout out: a scalar has no letters"),
         ("torch", "conv2d", 3, "give 4 extents, or leave layer out"),
         ("torch", "conv2d", 1, "give 4 extents, or use layer=bias, or leave layer out"),
         ("torch", "conv3d", 0, "give 5 extents, or leave layer out"),
         ("torch", "scale", 3, "write layout=OOO, since O may repeat, or give 1 extent"),
         ("keras", "bias", 2, "write layout=OO, since O may repeat, or give 1 extent"),
         ("torch", "embedding", 3, "write layout=EOO, since O may repeat, or give 2 extents"),
-        ("flax", "dense", 3, "write layout=EIO, the first axis being copies, or give 2 extents, "
+        ("flax", "dense", 3, "write layout=EIO, where E is copies, or give 2 extents, "
             "or write layout=IOO or layout=IIO, which are attention heads out or in"),
         ("candle", "conv2d", 5,
-         "write layout=EOIHW, the first axis being copies, or give 4 extents"),
+         "write layout=EOIHW, where E is copies, or give 4 extents"),
         ("OIHW", "dense", 4, "use layer=conv2d; in torch dense is OI"),
         ("IO", "conv1d", 2, "use layer=dense; in torch conv1d is OIW"),
         ("OH", "dense", 2, "write letters such as OI"),

@@ -120,7 +120,7 @@ def test_defaults_stand_in_the_record(name: str) -> None:
     scheme = SCHEMES[name]
     query = smallest(name)
     plain = plan(parse_query(query.encode()), "raw", max_bytes=2**30).tensor
-    for field, value in scheme.defaults.given().items():
+    for field, value in scheme.defaults.present().items():
         if field not in scheme.fields:
             continue
         context = query

@@ -259,7 +259,7 @@ def test_a_refusal_names_the_scheme_that_auto_is() -> None:
     with pytest.raises(ImpossibleError) as refused:
         plan(parse_query(b"shape=8,4&std=0.02"), "npy", max_bytes=MOST)
     (problem,) = refused.value.problems
-    assert problem.message == "glorot_uniform, which auto is here, takes no std"
+    assert problem.message == "glorot_uniform, which auto means here, takes no std"
 
 
 def test_formats_refuse_what_they_cannot_carry() -> None:

@@ -145,17 +145,17 @@ def test_a_warning_is_not_given_beside_it(code: str, query: str) -> None:
         ("suspicious_layout", "shape=7,7,3,64&activation=relu",
          "as HWIO it has kernel 7 x 7, 3 in, 64 out, with std 0.116642"),
         ("suspicious_layout", "shape=12,64,12,64&layer=conv2d&scheme=he_normal",
-         "say layout=OOII or layout=IIOO"),
+         "write layout=OOII or layout=IIOO"),
         ("layer_guessed", "shape=64,3,7,7&activation=relu",
          "4 axes are taken for a conv2d in torch's layout OIHW"),
         ("fans_differ_from_framework", "shape=192,64&parts=3&scheme=glorot_uniform",
-         "torch itself counts fan_out 192, and Fanin counts fan_out 64: torch reads the shape "
-         "alone, which does not show fused parts"),
+         "torch itself counts fan_out 192, and Fanin counts fan_out 64: torch uses only the shape, "
+         "which does not show fused parts"),
         ("gain_ignores_activation", "shape=512,512&scheme=kaiming_normal&activation=tanh",
          "through tanh is 1.59254, and torch's calculate_gain has 1.66667: give gain=1.59254, or "
          "scheme=variance_scaling"),
         ("multiplier_assumed", "shape=64,1,3,3&layer=depthwise_conv2d&scheme=glorot_normal",
-         "so fan_out is 9: say groups=64"),
+         "so fan_out is 9: give groups=64"),
         ("rounded", "shape=8,8&scheme=normal&mean=1&std=1e-4&dtype=bfloat16",
          "in bfloat16 every value is 1: use a wider dtype"),
         ("rounded", "shape=8,8&scheme=normal&std=0.00144&dtype=float8_e4m3fn",
@@ -165,7 +165,7 @@ def test_a_warning_is_not_given_beside_it(code: str, query: str) -> None:
          "the values have mean 0.00195312 and std 0, not 0.001 and 0"),
         ("rounded", "shape=8,8&scheme=normal&mean=1e6&std=0.001", "in float32"),
         ("std_is_parents", "shape=8,8&scheme=truncated_normal&std=0.1&low=-0.1&high=0.1",
-         "std 0.1 is that of the normal before it is cut; the values have std 0.053956"),
+         "std 0.1 is that of the normal before truncation; the values have std 0.053956"),
     ],
 )  # fmt: skip
 def test_a_warning_says_with_numbers_what_to_do(code: str, query: str, told: str) -> None:

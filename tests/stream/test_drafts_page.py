@@ -169,7 +169,7 @@ def matrix(z: Matrix, gain: float) -> Matrix:
     """Steps 2 to 5."""
     tall = len(z) > len(z[0])
     x = [list(row) for row in z] if tall else transposed(z)
-    v = [[entry * gain for entry in row] for row in product(x)]
+    v = [[min(max(entry, -1.0), 1.0) * gain for entry in row] for row in product(x)]
     return v if tall else transposed(v)
 
 

@@ -18,7 +18,7 @@ from service.api.requests import refuse_fields
 from service.api.responses import revalidated_json
 from service.api.routing import PlainRoute
 from service.errors import Problem, UnreadableError
-from service.initializers.words import unknown_word
+from service.initializers.unknown_words import unknown_word
 from service.wire.json_text import json_bytes
 
 _NO_FIELDS = "leave it out: this path takes no fields"

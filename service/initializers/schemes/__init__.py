@@ -1,4 +1,4 @@
-"""Schemes: what a tensor's values are. A scheme is one record with its law, in one module."""
+"""Schemes, the initializers. Each is one record with its law, in the module of its family."""
 
 from service.initializers.schemes.record import NUMBER_FIELDS, Law, Numbers, Request, Scheme
 from service.initializers.schemes.table import AUTO, SCHEMES, find_scheme

@@ -1,4 +1,4 @@
-"""The identity matrix, as a function of an element's position."""
+"""The identity matrix: each element is a function of its position."""
 
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
@@ -20,7 +20,7 @@ from service.initializers.schemes.record import (
 from service.stream.draws import Elements, Float64, IndexFunction
 
 _DIGITS = 60
-"""Of the decimal arithmetic of std; counts have 18, and a float64 needs 17."""
+"""Decimal digits in which std is computed. Counts have 18 digits, and a float64 needs 17."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def positions(
 ) -> tuple[Elements, Elements]:
     """The output and the input number of each element.
 
-    Outputs are the rows, or else the columns. They are counted from `first`, and anew after each
-    `distance` of them.
+    Outputs are the rows if `by_rows`, else the columns. Output `first` has number 0, and the
+    numbers start again after every `distance` outputs.
     """
     rows, places = _divided(elements, columns)
     outputs, inputs = (rows, places) if by_rows else (places, rows)
@@ -82,7 +82,7 @@ def _divided(numbers: Elements, divisor: int) -> tuple[Elements, Elements]:
 
 
 def _law(request: Request) -> Law:
-    """w[o, i] = gain if o = i, else 0, o counted from the start of its block."""
+    """w[o, i] = gain if o = i, else 0. o is counted from the start of its block."""
     gain = request.numbers.gain or 0.0
     require_positive("gain", gain)
     matrix = matrix_of(request)

@@ -1,6 +1,6 @@
-"""Constant, uniform and normal values whose numbers are given, whatever the fans.
+"""Constants, uniform and normal distributions whose numbers are requested, whatever the fans.
 
-Constants are float64 and take + - * / and sqrt alone; the stream rounds them once
+Constants are float64 and use only + - * / and sqrt. The stream rounds them once
 (docs/stream-v1.md, "Scaling").
 """
 
@@ -39,13 +39,13 @@ def normal_law(mean: float, std: float) -> Law:
 
 
 def uniform_within(limit: float, std: float) -> Law:
-    """w ~ U(-limit, limit), whose std is limit / sqrt(3)."""
+    """w ~ U(-limit, limit). Its std is limit / sqrt(3)."""
     draw = SymmetricUniform(limit)
     return Law(draw, "uniform", 0.0, std, limit=limit, low=-limit, high=limit)
 
 
 def uniform_between(low: float, high: float, std: float) -> Law:
-    """w ~ U(low, high), whose std is (high - low) / (2 sqrt(3))."""
+    """w ~ U(low, high). Its std is (high - low) / (2 sqrt(3))."""
     if low == -high:
         return uniform_within(high, std)
     middle = high * 0.5 + low * 0.5
@@ -53,10 +53,10 @@ def uniform_between(low: float, high: float, std: float) -> Law:
 
 
 def low_and_high(request: Request) -> tuple[float, float]:
-    """The given range.
+    """The requested low and high.
 
-    Raises ImpossibleError: `scheme_needs` unless both are given, `empty_range` unless low is
-    below high.
+    Raises ImpossibleError: `scheme_needs` if one is missing, `empty_range` unless low is below
+    high.
     """
     low, high = request.numbers.low, request.numbers.high
     if low is None:
@@ -73,7 +73,7 @@ def _empty_range(low: float, high: float) -> Problem:
     if low > high:
         message = f"low {written_low} is above high {written_high}"
         return Problem("low", message, f"write low={written_high} and high={written_low}")
-    message = f"low and high are both {written_low}, which leaves one value"
+    message = f"low and high are both {written_low}, so only one value is possible"
     hint = f"leave low and high out and use scheme=constant and value={written_low}"
     return Problem("low", message, hint)
 
@@ -85,10 +85,10 @@ def _normal(request: Request) -> Law:
 
 
 def _uniform(request: Request) -> Law:
-    """The given low and high, or mean and sqrt(3) std on either side of it."""
+    """Between low and high, or between mean - sqrt(3) std and mean + sqrt(3) std."""
     numbers = request.numbers
     if numbers.low is not None or numbers.high is not None:
-        _refuse_moments(request.given)
+        _refuse_moments(request.requested)
         low, high = low_and_high(request)
         return uniform_between(low, high, (high * 0.5 - low * 0.5) / _ROOT_3)
     if numbers.std is None:
@@ -100,10 +100,11 @@ def _uniform(request: Request) -> Law:
     return uniform_between(mean - limit, mean + limit, numbers.std)
 
 
-def _refuse_moments(given: Numbers) -> None:
+def _refuse_moments(requested: Numbers) -> None:
+    """Refuse mean and std beside low and high, which already determine them."""
     for field in ("mean", "std"):
-        if getattr(given, field) is not None:
-            message = f"low and high leave no choice of {field}"
+        if getattr(requested, field) is not None:
+            message = f"low and high already determine {field}"
             problem = Problem(field, message, f"leave {field} out, or leave low and high out")
             raise ImpossibleError("conflicting_fields", problem)
 

@@ -1,4 +1,4 @@
-"""What a scheme is: a record of its defaults, and its law, which makes a draw of a request."""
+"""The record of a scheme: its defaults, and the law that turns a request into a draw."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -18,7 +18,7 @@ of a matrix that is computed whole."""
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The numbers of a scheme, as a request gives them or as a record has them by default."""
+    """The numbers of a scheme: those of a request, or the defaults in a record."""
 
     fan_in: float | None = None
     fan_out: float | None = None
@@ -35,23 +35,23 @@ class Numbers:
     bounds: tuple[float, ...] | None = None
     value: float | None = None
 
-    def given(self) -> dict[str, Any]:
-        """Those that are there, by name."""
+    def present(self) -> dict[str, Any]:
+        """The numbers that are not None, by name."""
         values = ((field, getattr(self, field)) for field in NUMBER_FIELDS)
         return {field: value for field, value in values if value is not None}
 
     def over(self, defaults: "Numbers") -> "Numbers":
-        """These numbers, and the defaults where one is missing."""
-        return replace(defaults, **self.given())
+        """These numbers, with `defaults` for those that are None."""
+        return replace(defaults, **self.present())
 
 
 NUMBER_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Numbers))
-"""The request's fields that set a number of the scheme."""
+"""The request fields that set a number of the scheme."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Whose default a scheme is: `layer` of `framework`, in its letters and with its fans."""
+    """The scheme is the default of `layer` in `framework`, with its letters and its fans."""
 
     framework: str
     layer: str
@@ -59,10 +59,10 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Outputs first ... first + outputs - 1 of every `distance`.
+    """Outputs first ... first + outputs - 1 of every `distance` outputs.
 
-    The axes of O are flattened in counting order. A tensor without parts is one block, and equal
-    parts are one block that repeats.
+    The O axes are flattened in counting order. A tensor without parts is one block. Equal parts
+    are one block that repeats.
     """
 
     first: int
@@ -72,16 +72,16 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a law is computed from, for one block of a tensor.
+    """The input of a law, for one block of a tensor.
 
-    `given` are the numbers of the request, `numbers` those and the scheme's defaults. `shape` and
-    `weight` are the whole tensor's. `fan_in` and `fan_out` are the block's, None where there is no
-    such fan; `fan_number` is the n of std = gain sqrt(1/n), None where the tensor is empty and a
-    fan that is used does not exist, and for schemes that look at no fan.
+    `requested` are the numbers of the request. `numbers` adds the scheme's defaults. `shape` and
+    `weight` are those of the whole tensor. `fan_in` and `fan_out` are those of the block, or None
+    if it has no such fan. `fan_number` is the n of std = gain sqrt(1/n). It is None for schemes
+    without fans, and for an empty tensor that lacks the fan it needs.
     """
 
     scheme: str
-    given: Numbers
+    requested: Numbers
     numbers: Numbers
     shape: tuple[int, ...]
     weight: Weight
@@ -95,12 +95,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """The draw of a block, and what is known of its values before they are rounded to a dtype.
+    """The draw of a block, and the statistics of its values before rounding to a dtype.
 
-    None stands where nothing applies. `std` is None only of an empty tensor without the fan that
-    its std divides by. `limit` is the largest magnitude of values symmetric about 0. `parent_std`
-    is that of the normal before it is cut at `bounds`, which are in its standard deviations.
-    `levels` are the values and their shares, where there are only a few.
+    A member that does not apply is None. `std` is None only for an empty tensor that lacks the fan
+    in its std. `limit` is the largest magnitude of values symmetric about 0. `parent_std` is the
+    std of the normal before truncation, and `bounds` are in units of it. `levels` lists (value,
+    share) if there are only a few values.
     """
 
     draw: Draw
@@ -121,12 +121,12 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """What a request gets by naming this scheme.
+    """An initializer.
 
-    `fields` are the numbers it takes, `distributions` what its field `distribution` may say.
-    `gain` is the gain if none is given: a number, He's for (leaky) ReLU, or the activation's.
-    `draft` counts the editions of a draft's bytes from 1; None is frozen. The bare name is
-    revision 1 for ever.
+    `fields` are the number fields it accepts, `distributions` the values of its field
+    `distribution`. `gain` is the default gain: a number, `one`, `he` for (leaky) ReLU's, or
+    `activation` for the activation's. `draft` is the edition of a draft's bytes, from 1, and None
+    if they are frozen. The name alone always means revision 1.
     """
 
     name: str
@@ -146,27 +146,27 @@ class Scheme:
 
     @property
     def mode(self) -> str | None:
-        """The fan that the variance is divided by; None for a scheme that looks at no fan."""
+        """The default mode; None for a scheme without fans."""
         return self.defaults.mode
 
     @property
     def value(self) -> float | None:
-        """The constant of a scheme that has nothing else to say."""
+        """The default constant; None for other schemes."""
         return self.defaults.value
 
 
 def missing(scheme: str, *fields: str) -> ImpossibleError:
-    """The refusal (`scheme_needs`) of a scheme that lacks these fields."""
+    """The error (`scheme_needs`) if the request lacks these fields of the scheme."""
     message = f"{scheme} needs {' and '.join(fields)}"
     hint = "add " + " and ".join(f"{field}=..." for field in fields)
     return ImpossibleError("scheme_needs", *(Problem(field, message, hint) for field in fields))
 
 
-def require_positive(field: str, given: float) -> None:
-    """Raise ImpossibleError (`not_positive`) unless `given` is above 0."""
-    if given <= 0:
-        message = f"{field} is {shortest(given)}; it must be above 0"
-        hint = f"write {shortest(-given)}"
-        if given == 0:
+def require_positive(field: str, value: float) -> None:
+    """Raise ImpossibleError (`not_positive`) unless `value` is above 0."""
+    if value <= 0:
+        message = f"{field} is {shortest(value)}; it must be above 0"
+        hint = f"write {shortest(-value)}"
+        if value == 0:
             hint = f"leave {field} out and use scheme=zeros for a tensor of zeros"
         raise ImpossibleError("not_positive", Problem(field, message, hint))

@@ -13,11 +13,10 @@ from service.initializers.schemes import (
 )
 from service.initializers.schemes.presets import keras, torch
 from service.initializers.schemes.record import Scheme
-from service.initializers.unissued import UNISSUED_SCHEMES
-from service.initializers.words import squash, unknown_word
+from service.initializers.unknown_words import NOT_ISSUED_SCHEMES, squash, unknown_word
 
 AUTO = "auto"
-"""The word that stands for whatever scheme fits the layer; it is none itself."""
+"""The word for the scheme that fits the layer (`resolve_auto`). It is not a scheme itself."""
 
 _FAMILIES = (
     plain,
@@ -63,32 +62,33 @@ _SUFFIXES = ("init", "initializer", "v2")
 _REPLACEMENTS = _FOREIGN | {
     word + suffix: name for word, name in (_ACCEPTED | _FOREIGN).items() for suffix in _SUFFIXES
 }
-"""Squashed spellings of other frameworks, `he_normal_initializer` of TensorFlow among them."""
+"""Squashed spellings of other frameworks, such as TensorFlow's `he_normal_initializer`."""
 
 _TRUNCATING = ("keras", "jax", "flax")
-"""Their modules' normal schemes with a fan are cut at two standard deviations."""
+"""In these frameworks the normal schemes with a fan are truncated at two standard deviations."""
 
 
-_DRAWN_OTHERWISE = {
+_DIFFERENT_ELSEWHERE = {
     "LecunNormal": "lecun_normal and add distribution=truncated_normal, as Keras draws it",
     "GlorotNormal": "glorot_normal and add distribution=truncated_normal, as Keras draws it",
     "HeNormal": "he_normal and add distribution=truncated_normal, as Keras draws it",
     "TruncatedNormal": "truncated_normal and add std_kind=parent, as Keras means stddev",
     "trunc_normal_": "truncated_normal and add low=-2 and add high=2, where torch cuts it",
 }
-"""Words that only one framework spells so, and that draw otherwise there than here."""
+"""Spellings of one framework whose distribution differs from Fanin's scheme of that name."""
 
 
 def find_scheme(name: str) -> Scheme:
-    """The scheme called `name`, or of which that is an alias, with or without `@1`.
+    """The scheme with this name or alias, with or without `@1`.
 
     Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
-    `not_issued` for a scheme that Fanin has not, `unknown_revision` for any revision but 1.
+    `not_issued` for a scheme of `NOT_ISSUED_SCHEMES`, `unknown_revision` for a revision other
+    than 1.
     """
     word, at, revision = name.partition("@")
     if word not in _BY_WORD:
         raise unknown_word(
-            "scheme", word, (AUTO, *_BY_WORD), _foreign(word), "schemes", UNISSUED_SCHEMES
+            "scheme", word, (AUTO, *_BY_WORD), _foreign(word), "schemes", NOT_ISSUED_SCHEMES
         )
     scheme = _BY_WORD[word]
     if at and revision != "1":
@@ -99,13 +99,13 @@ def find_scheme(name: str) -> Scheme:
 
 
 def _foreign(word: str) -> dict[str, str]:
-    """The replacements for `word`, which differ where it names its module.
+    """The replacements for `word`. They depend on the framework that the word names.
 
-    `jax.nn.initializers.he_normal` is a truncated normal, and so is `HeNormal`, as Keras spells it.
+    `jax.nn.initializers.he_normal` and Keras's `HeNormal` are truncated normals.
     """
     bare = word.rpartition(".")[2]
-    if bare in _DRAWN_OTHERWISE:
-        return _REPLACEMENTS | {squash(bare): _DRAWN_OTHERWISE[bare]}
+    if bare in _DIFFERENT_ELSEWHERE:
+        return _REPLACEMENTS | {squash(bare): _DIFFERENT_ELSEWHERE[bare]}
     if not set(word.casefold().split(".")) & set(_TRUNCATING):
         return _REPLACEMENTS
     return _REPLACEMENTS | {

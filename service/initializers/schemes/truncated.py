@@ -1,7 +1,7 @@
-"""Truncated normals: where one is cut, and which normal it is a part of.
+"""Truncated normals: a parent normal restricted to an interval.
 
-In standard deviations of that normal, the parent, the bounds are a < z < b. Its std is the one
-asked for divided by std(z), so that the values have it, unless the parent's own was asked for.
+In standard deviations of the parent, the bounds are a < z < b. With std_kind=corrected the parent's
+std is std / std(z), so that the values have the requested std. With std_kind=parent it is std.
 """
 
 from dataclasses import replace
@@ -16,16 +16,18 @@ from service.spelling import shortest
 from service.stream.draws import Draw, SymmetricTruncatedNormal, TruncatedNormalBetween
 
 CUT_DEFAULTS = Numbers(bounds=(2.0,), std_kind="corrected")
-"""Where a normal is cut if nothing is said, and whose std is meant."""
+"""The default truncation: at two standard deviations of the parent, with a corrected std."""
 
 LEAST_MASS = 2.0**-950
-"""An extreme word leaves 2^-65 of the mass; that has to be a normal float64, with room."""
+"""The kernels multiply the mass by as little as 2^-65. The product must be a normal float64."""
 
 
 def cut_at_sigmas(mean: float, std: float, numbers: Numbers) -> Law:
-    """Cut at `bounds` standard deviations of the parent, as `std_kind` says.
+    """A normal truncated at `bounds`, in standard deviations of the parent.
 
-    Raises ImpossibleError (`nothing_between`) where next to nothing lies between them.
+    `std` is that of the values or of the parent, by `std_kind`.
+
+    Raises ImpossibleError (`nothing_between`) if the probability between the bounds is too small.
     """
     bounds = numbers.bounds or ()
     corrected = numbers.std_kind != "parent"
@@ -36,30 +38,31 @@ def cut_at_sigmas(mean: float, std: float, numbers: Numbers) -> Law:
 
 
 def _truncated_normal(request: Request) -> Law:
-    """Cut at `low` and `high`, whose std is never corrected, or at `bounds`.
+    """A normal truncated at `low` and `high`, or at `bounds`.
 
-    Raises ImpossibleError where nothing, in float64, lies between the bounds.
+    With `low` and `high`, std is always the parent's.
+
+    Raises ImpossibleError (`nothing_between`) for bounds that float64 cannot resolve.
     """
     numbers = request.numbers
     mean, std = numbers.mean or 0.0, numbers.std or 0.0
     require_positive("std", std)
     if numbers.low is None and numbers.high is None:
         return cut_at_sigmas(mean, std, numbers)
-    if request.given.std_kind == "corrected":
-        message = "with low and high, std is that of the normal before it is cut"
+    if request.requested.std_kind == "corrected":
+        message = "with low and high, std is that of the normal before truncation"
         hint = "write parent, or leave low and high out and add bounds=2"
         raise ImpossibleError("conflicting_fields", Problem("std_kind", message, hint))
     low, high = low_and_high(request)
     bounds = (low - mean) / std, (high - mean) / std
     if not all(map(isfinite, bounds)):
-        message = (
-            f"std {shortest(std)} is nothing beside the distance of low and high from the mean"
-        )
+        message = f"std {shortest(std)} is too small for the distance of low and high from the mean"
         raise ImpossibleError("nothing_between", Problem("std", message, _std_hint(low, high)))
     if bounds[1] - bounds[0] < truncation.NARROWEST:
         message = f"a normal of std {shortest(std)} is flat between low and high"
-        given = [field for field in ("mean", "std", "std_kind") if field in request.given.given()]
-        leave = f"leave {' and '.join(given)} out and " if given else ""
+        present = request.requested.present()
+        fields = [field for field in ("mean", "std", "std_kind") if field in present]
+        leave = f"leave {' and '.join(fields)} out and " if fields else ""
         hint = f"{leave}use scheme=uniform"
         raise ImpossibleError("nothing_between", Problem("std", message, hint))
     return _law_between(mean, std, bounds, low, high, "low")
@@ -78,7 +81,7 @@ def _law_between(
     high: float,
     field: str,
 ) -> Law:
-    # Beyond these bounds the constants no longer change.
+    # Beyond 40 standard deviations the constants no longer change.
     a, b = (max(-MOST_SIGMAS, min(bound, MOST_SIGMAS)) for bound in bounds)
     cut = _cut(a, b, field)
     draw: Draw
@@ -101,9 +104,9 @@ def _law_between(
 
 
 def _cut(a: float, b: float, field: str) -> truncation.Between:
-    """The normal between a and b; raises ImpossibleError for bounds with next to nothing inside.
+    """The normal between a and b. `field` is the request field that set the bounds.
 
-    `field` is the one that set them.
+    Raises ImpossibleError (`nothing_between`) if the probability between them is below 2^-950.
     """
     if a < b:
         cut = truncation.between(a, b)

@@ -1,6 +1,6 @@
-"""Variance scaling: std = gain sqrt(1/n), n a fan or a mean of both. He, Glorot and LeCun are it.
+"""Variance scaling, of which He, Glorot and LeCun are cases: n is a fan or a mean of both fans.
 
-Gain is primary: std = gain sqrt(1/n) and limit = gain sqrt(3/n) in float64, in this order
+std = gain sqrt(1/n) and limit = gain sqrt(3/n), computed in float64 in this order
 (docs/stream-v1.md, "Scaling").
 """
 
@@ -48,10 +48,10 @@ def variance_scaling(
     preset: Preset | None = None,
     draft: int | None = None,
 ) -> Scheme:
-    """A scheme of std = gain sqrt(1/n), its first distribution being the default.
+    """A scheme with std = gain sqrt(1/n). The first of `distributions` is the default.
 
-    `gain` is a number, `one`, `he`: sqrt(2 / (1 + a^2)) with a the slope below 0, or `activation`:
-    the one that `gain_rule` names.
+    `gain` is a number, `one`, `he` or `activation`. `he` is sqrt(2 / (1 + a^2)), a the slope below
+    0. `activation` is the activation's gain by `gain_rule`.
     """
     truncates = "truncated_normal" in distributions
     fields = (
@@ -82,7 +82,7 @@ def _law(request: Request, default: Gain) -> Law:
     numbers, n = request.numbers, request.fan_number
     gain = _gain(request, default)
     if n is None:
-        # An empty tensor without a fan to divide by has no value to draw, and no std.
+        # An empty tensor that lacks the needed fan has no values and no std.
         values = replace(constant_law(0.0), distribution=numbers.distribution or "", std=None)
     else:
         values = _values(numbers, gain, n)
@@ -101,14 +101,14 @@ def _values(numbers: Numbers, gain: float, n: float) -> Law:
 
 
 def _gain(request: Request, default: Gain) -> float:
-    """The given gain, the root of the given scale, or the scheme's own."""
-    given = request.given
-    if given.gain is not None:
-        require_positive("gain", given.gain)
-        return given.gain
-    if given.scale is not None:
-        require_positive("scale", given.scale)
-        return math.sqrt(given.scale)
+    """The requested gain, the square root of the requested scale, or the scheme's gain."""
+    requested = request.requested
+    if requested.gain is not None:
+        require_positive("gain", requested.gain)
+        return requested.gain
+    if requested.scale is not None:
+        require_positive("scale", requested.scale)
+        return math.sqrt(requested.scale)
     activation, slope = request.activation, request.negative_slope
     if default == "activation":
         return gain_of(activation, request.numbers.gain_rule or "", slope)

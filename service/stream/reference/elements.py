@@ -43,4 +43,4 @@ def _orthogonal(draw: Orthogonal, address: Address, elements: Elements) -> Float
         z = np.frombuffer(normals, np.float64).reshape(draw.rows, draw.columns)
         chosen = copies == copy
         values[chosen] = orthogonal(z).reshape(-1)[places[chosen]]
-    return values * np.float64(draw.gain)
+    return np.clip(values, -1.0, 1.0) * np.float64(draw.gain)

@@ -1,4 +1,4 @@
-"""Three ways from a draw to bytes: elementwise, an index function, and materialised."""
+"""Sources compute the bytes of a draw: elementwise, by an index function, or materialised."""
 
 from typing import Protocol
 
@@ -16,7 +16,7 @@ __all__ = ["ElementwiseSource", "IndexSource", "MaterialisedSource", "Source", "
 
 
 class Source(Protocol):
-    """The values of one draw in one dtype, wherever they are wanted.
+    """The values of one draw in one dtype, at any element numbers.
 
     `itemsize` is in bytes. `materialised` says that the first value may take seconds, because a
     whole matrix is computed for it.
@@ -28,9 +28,9 @@ class Source(Protocol):
     def materialised(self) -> bool: ...
 
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
-        """Write the elements of `box` to `out`, box.size itemsize bytes, in the box's order.
+        """Write the elements of `box` to `out`, in the box's order: box.size itemsize bytes.
 
-        Any number of threads may fill at once, each its own `out`.
+        Several threads may fill at once, each its own `out`.
         """
 
 

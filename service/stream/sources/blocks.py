@@ -1,4 +1,4 @@
-"""Blocks along the outputs of a tensor, each with a draw of its own."""
+"""Tensors of several blocks along the outputs. Each block has its own draw."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class BlockSource:
-    """The values of a tensor of blocks along its outputs, each with a source of its own.
+    """The values of a tensor of blocks along its outputs. `sources` has one source for each block.
 
     Element number e has output (e // inner) % outputs. Block b has the outputs from edges[b] to
     edges[b + 1] - 1.
@@ -31,7 +31,7 @@ class BlockSource:
 
     @property
     def materialised(self) -> bool:
-        """Whether a block is."""
+        """Whether the source of a block is materialised."""
         return any(each.materialised for each in self.sources)
 
     def fill(self, box: Lattice, out: Bytes) -> None:
@@ -47,10 +47,11 @@ class BlockSource:
             part[...] = values.reshape(part.shape)
 
     def _pieces(self, box: Lattice) -> Iterator[tuple[int, Lattice, tuple[slice, ...]]]:
-        """The box cut where blocks end: each piece with its block and its place in the box.
+        """Divide the box at the ends of blocks. Yields each piece with its block and its place.
 
-        Along an axis of outputs that steps over `step` outputs, positions whose outputs all lie in
-        one block make one piece. A position that lies in several is cut along the axes within it.
+        A step along an axis of outputs is `step` outputs. Consecutive positions whose outputs are
+        all in one block make one piece. A position with outputs in several blocks is divided along
+        the other axes.
         """
         first, last = self._outputs(box)
         block = self._block(first)
@@ -67,7 +68,7 @@ class BlockSource:
                 yield block, piece, (*place[:axis], moved, *place[axis + 1 :])
 
     def _cuts(self, first: int, last: int, step: int, extent: int) -> Iterator[tuple[int, int]]:
-        """Ranges of an axis of outputs: each in one block, or a single position."""
+        """Ranges of an axis of outputs. Each range is in one block or is a single position."""
         width = last - first - (extent - 1) * step
         start = 0
         while start < extent:
@@ -89,9 +90,10 @@ class BlockSource:
         return axis, step
 
     def _axes(self, box: Lattice) -> list[tuple[int, int, int]]:
-        """Number, extent and step in outputs of each axis of outputs that is longer than 1.
+        """Number, extent and step in outputs of each axis of outputs with an extent above 1.
 
-        Strides tell the letters apart: elements are counted in the order E, O, I, D, H, W.
+        The strides show which axes are outputs, because elements are counted in the order E, O, I,
+        D, H, W.
         """
         return [
             (axis, extent, stride // self.inner)

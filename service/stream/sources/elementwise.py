@@ -1,4 +1,4 @@
-"""Draw: every element is a function of its own random words, computed by the kernels."""
+"""Elementwise draws: each element is a function of its own random words. Kernels compute it."""
 
 import threading
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from service.stream.lattice import Lattice
 
 
 class _Memory(threading.local):
-    """Each thread has its own."""
+    """Scratch memory of the kernels, one for each thread."""
 
     def __init__(self) -> None:
         self.scratch = new_scratch()
@@ -28,7 +28,7 @@ _memory = _Memory()
 
 @dataclass(frozen=True, slots=True)
 class ElementwiseSource:
-    """Work is proportional to the elements written. Runs without the GIL."""
+    """The time is proportional to the number of elements. Kernels release the GIL."""
 
     materialised: ClassVar[bool] = False
 
@@ -55,10 +55,10 @@ class ElementwiseSource:
 
 
 def _sheet(box: Lattice) -> tuple[Sheet, npt.NDArray[np.int64]]:
-    """Split a box into sheets and the axes above them, for `scatter`.
+    """Split a box into sheets and outer axes, for `scatter`.
 
-    Rows go along the axis consecutive in the stream, sheets along the most nearly consecutive one
-    in `out`.
+    Rows lie along the axis with consecutive element numbers. The second axis of a sheet is the one
+    with the smallest step in `out`.
     """
     steps = [1]
     for extent in box.extents[:0:-1]:

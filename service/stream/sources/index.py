@@ -1,4 +1,4 @@
-"""Index functions: every element is a function of its position, without random words."""
+"""Index functions: each element is a function of its element number, without random words."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
 
 PIECE = 1 << 14
-"""Elements computed at a time: their numbers and values fit a second-level cache."""
+"""The elements that are computed at a time. Their numbers and values fit a second-level cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSource:
-    """Work is proportional to the elements written, whatever the size of the tensor."""
+    """The time is proportional to the number of elements written, for any size of the tensor."""
 
     materialised: ClassVar[bool] = False
 
@@ -39,7 +39,7 @@ class IndexSource:
 def element_pieces(
     box: Lattice, itemsize: int, out: npt.NDArray[np.uint8]
 ) -> Iterator[tuple[Elements, npt.NDArray[np.uint8]]]:
-    """The element numbers of a box in written order, a piece at a time, and their part of `out`."""
+    """The element numbers of a box in its order, in pieces, each with its part of `out`."""
     merged = box.merged()
     done = 0
     for start in range(0, merged.size, PIECE):
@@ -50,7 +50,7 @@ def element_pieces(
 
 
 def element_numbers(box: Lattice) -> Elements:
-    """The element numbers of a box in written order, int64, shape (box.size,)."""
+    """The element numbers of a box in its order, int64, shape (box.size,)."""
     numbers = np.full((), box.offset, np.int64)
     for extent, stride in zip(box.extents, box.strides, strict=True):
         numbers = numbers[..., np.newaxis] + np.arange(extent, dtype=np.int64) * np.int64(stride)

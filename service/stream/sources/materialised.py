@@ -1,7 +1,8 @@
-"""Materialised: a whole matrix is computed before its first element is known.
+"""Materialised draws: the whole matrix is computed before its first element is known.
 
-A matrix has at most MOST_ELEMENTS elements. It is computed once, and kept while memory allows, so
-that slices of it, other dtypes, layouts and gains do not compute it again.
+A tensor has at most MOST_ELEMENTS elements in at most MOST_MATRICES matrices. A matrix is computed
+once, and kept while memory allows, so that slices of it, other dtypes, layouts and gains do not
+compute it again.
 """
 
 import threading
@@ -23,52 +24,68 @@ from service.stream.sources.elementwise import ElementwiseSource
 from service.stream.sources.index import element_pieces
 
 MOST_ELEMENTS = 2**22
-"""Of a materialised tensor, all its copies together: 2,048 x 2,048, a few seconds of one core.
+"""The most elements of a materialised tensor with all its copies: 2,048 x 2,048, which takes a few
+seconds on one core.
 
 All matrices of a tensor fit into KEPT_BYTES, so none is computed twice within one answer. While
 one is computed, it takes 24 bytes for each element, 8 of which are kept.
 """
 
+MOST_MATRICES = 2**12
+"""The most matrices of a materialised tensor: copies times parts. Each takes at least 0.1 ms."""
+
 KEPT_BYTES = 64 * 2**20
-"""What all kept matrices may take: two of the largest."""
+"""The memory limit of the cache: two of the largest matrices."""
+
+ENTRY_BYTES = 1024
+"""The memory that a matrix in the cache takes beside its elements, rounded up."""
 
 Key = tuple[int, ...]
 
 
 class Matrices:
-    """Matrices kept in memory, the least recently used ones leaving first.
+    """A cache of matrices that discards the least recently used ones.
 
-    One is computed at a time. A thread that wants a matrix in the making waits for it, so parallel
-    slices compute it once.
+    Only one matrix is computed at a time. Other threads wait, so parallel requests for slices
+    compute a matrix once.
     """
 
     def __init__(self, kept_bytes: int) -> None:
         self._kept_bytes = kept_bytes
         self._kept: OrderedDict[Key, Float64] = OrderedDict()
+        self._bytes = 0
         self._lock = threading.Lock()
 
     def get(self, key: Key, compute: Callable[[], Float64]) -> Float64:
-        """The matrix of `key`, which `compute` makes if it is not kept."""
+        """The matrix of `key`. `compute` makes it if the cache does not have it."""
         with self._lock:
             matrix = self._kept.get(key)
             if matrix is None:
-                matrix = self._kept[key] = compute()
-                self._shrink()
-            self._kept.move_to_end(key)
+                matrix = compute()
+                self._keep(key, matrix)
+            else:
+                self._kept.move_to_end(key)
             return matrix
 
-    def _shrink(self) -> None:
-        while sum(int(each.nbytes) for each in self._kept.values()) > self._kept_bytes:
-            self._kept.popitem(last=False)
+    def _keep(self, key: Key, matrix: Float64) -> None:
+        """Keep a matrix as the most recently used one, and drop others while there are too many."""
+        self._kept[key] = matrix
+        self._bytes += _size(matrix)
+        while self._bytes > self._kept_bytes:
+            self._bytes -= _size(self._kept.popitem(last=False)[1])
+
+
+def _size(matrix: Float64) -> int:
+    return int(matrix.nbytes) + ENTRY_BYTES
 
 
 MATRICES = Matrices(KEPT_BYTES)
-"""Those of this process."""
+"""The cache of this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaterialisedSource:
-    """The values of orthogonal matrices, one matrix for each copy."""
+    """The values of orthogonal matrices. Each copy has its own matrix."""
 
     materialised: ClassVar[bool] = True
 
@@ -82,22 +99,28 @@ class MaterialisedSource:
         return PRECISIONS[self.dtype].itemsize
 
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
-        """Write the elements of a box, computing each matrix that has one of them."""
+        """Write the elements of a box. Computes the matrices that contain them."""
         for elements, part in element_pieces(box, self.itemsize, out):
             encode(self._values(elements), self.dtype, part)
 
     def _values(self, elements: Elements) -> Float64:
-        """gain Q[row, column] of element numbers."""
+        """gain Q[row, column] of element numbers.
+
+        An entry may pass 1 by a rounding error, as that of a 1 x 1 matrix does. It is clamped.
+        """
         draw = self.draw
         copies = (elements - draw.first) // draw.distance
         places = (elements - draw.first) % draw.distance
-        if copies[0] == copies[-1] and (copies == copies[0]).all():
-            return self._matrix(int(copies[0])).reshape(-1)[places] * np.float64(draw.gain)
         values = np.empty(elements.shape, np.float64)
-        for copy in np.unique(copies).tolist():
-            chosen = copies == copy
-            values[chosen] = self._matrix(copy).reshape(-1)[places[chosen]]
-        return values * np.float64(draw.gain)
+        if copies[0] == copies[-1] and (copies == copies[0]).all():
+            values[...] = self._matrix(int(copies[0])).reshape(-1)[places]
+        else:
+            by_copy = np.argsort(copies, kind="stable")
+            ranked = copies[by_copy]
+            for chosen in np.split(by_copy, np.flatnonzero(ranked[1:] != ranked[:-1]) + 1):
+                matrix = self._matrix(int(copies[chosen[0]]))
+                values[chosen] = matrix.reshape(-1)[places[chosen]]
+        return np.clip(values, -1.0, 1.0) * np.float64(draw.gain)
 
     def _matrix(self, copy: int) -> Float64:
         draw, address = self.draw, self.address
@@ -116,7 +139,10 @@ def normals(draw: Orthogonal, address: Address, first: int) -> Float64:
 
 
 def orthogonal(z: Float64) -> Float64:
-    """Q of a matrix of independent normals, of the same shape, its shorter sides orthonormal."""
+    """The orthogonal factor Q of a matrix of independent normals, of the same shape.
+
+    The rows or the columns of Q, the fewer ones, are orthonormal.
+    """
     tall = z.shape[0] > z.shape[1]
     reflectors = np.ascontiguousarray(z.T) if tall else z
     n, m = reflectors.shape

@@ -1,1 +1,1 @@
-"""Presets: what a framework's own layer does by default, under the framework's name."""
+"""Presets: the default initializers of frameworks' layers, named `framework.layer`."""

@@ -1,4 +1,4 @@
-"""Keras's defaults: `kernel_initializer` of the layers in keras/src/layers."""
+"""Keras's default initializers: `kernel_initializer` of the layers in keras/src/layers."""
 
 from service.initializers.references import GLOROT_2010
 from service.initializers.schemes.record import Preset

@@ -1,11 +1,11 @@
-"""PyTorch's defaults: `reset_parameters` of the modules in torch/nn/modules."""
+"""PyTorch's default initializers: `reset_parameters` of the modules in torch/nn/modules."""
 
 from service.initializers.references import HE_2015
 from service.initializers.schemes.record import Preset
 from service.initializers.schemes.variance_scaling import variance_scaling
 
 ROOT_OF_A_THIRD = float.fromhex("0x1.279a74590331cp-1")
-"""sqrt(2 / (1 + a^2)) with a = sqrt(5), which makes the limit 1 / sqrt(fan_in)."""
+"""sqrt(2 / (1 + a^2)) with a = sqrt(5). The limit is then 1 / sqrt(fan_in)."""
 
 SCHEMES = (
     variance_scaling(

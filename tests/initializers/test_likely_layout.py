@@ -1,4 +1,4 @@
-"""Layouts that were probably not meant: how many are noticed, and none that is right."""
+"""`likely_layout` finds most wrong layouts of published networks and accepts the right ones."""
 
 import itertools
 import json
@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from service.initializers import suspicion
+from service.initializers import likely_layout as module
 from service.initializers.layers import LAYERS
-from service.initializers.suspicion import described, suspicion_of
+from service.initializers.likely_layout import described, likely_layout
 from tests.initializers.layer_shapes import LISTED, MISTAKEN, MODELS, RealLayer
 
 RESNET = Path(__file__).parents[1] / "models" / "resnet-50.json"
 WANTED = 0.8
-"""The share of wrong readings that must be noticed, for each pair of layouts."""
+"""The share of wrong layouts that must be found, for each pair of layouts."""
 
 Pair = tuple[str, str, str]
-"""A layer, the letters its weight was written in, and those it was read with."""
+"""A layer, the letters of its weight, and the wrong letters of the request."""
 
 
 def layouts(layer: str) -> list[str]:
@@ -39,9 +39,9 @@ PAIRS: list[Pair] = [
 
 
 def misread(pair: Pair, layers: tuple[RealLayer, ...]) -> list[RealLayer]:
-    """The layers that the pair's wrong letters turn into something else.
+    """The layers in which the wrong letters of the pair change the extent of a letter.
 
-    Where every letter keeps its extent, as in 3,3,3,3, there is no difference.
+    A weight of shape 3,3,3,3 has the same extents with any letters.
     """
     layer, right, read = pair
     return [
@@ -54,19 +54,19 @@ def misread(pair: Pair, layers: tuple[RealLayer, ...]) -> list[RealLayer]:
 
 
 def unnoticed(pair: Pair, layers: list[RealLayer]) -> list[str]:
-    """The models whose layers raise no suspicion, written in one layout and read in another."""
+    """The models whose layers are accepted with the wrong letters of the pair."""
     layer, right, read = pair
-    found = ((each.model, suspicion_of(read, each.written(right), layer)) for each in layers)
+    found = ((each.model, likely_layout(read, each.written(right), layer)) for each in layers)
     return [model for model, suspected in found if suspected is None]
 
 
 def false_alarms(layers: tuple[RealLayer, ...]) -> list[tuple[str, str]]:
-    """Models and letters of the layers that are suspected in a layout they really have."""
+    """Models and letters of the layers for which a right layout is not accepted."""
     return [
         (each.model, letters)
         for each in layers
         for letters in layouts(each.layer)
-        if suspicion_of(letters, each.written(letters), each.layer) is not None
+        if likely_layout(letters, each.written(letters), each.layer) is not None
     ]
 
 
@@ -124,13 +124,13 @@ def test_the_known_false_alarms_are_these(layer: RealLayer) -> None:
 
 def test_a_lower_threshold_raises_false_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: the list has shapes that a hastier judgement would suspect."""
-    monkeypatch.setattr(suspicion, "CLEARLY_MORE", 1)
+    monkeypatch.setattr(module, "CLEARLY_MORE", 1)
     assert false_alarms(LISTED) != []
 
 
 def test_a_higher_threshold_misses_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: the share of a judgement that is too slow is below the wanted one."""
-    monkeypatch.setattr(suspicion, "CLEARLY_MORE", 3)
+    monkeypatch.setattr(module, "CLEARLY_MORE", 3)
     shares = [
         1 - len(unnoticed(pair, misread(pair, LISTED))) / len(misread(pair, LISTED))
         for pair in PAIRS
@@ -164,7 +164,7 @@ def test_the_likely_letters_are_told(
     shape: tuple[int, ...], read: str, layer: str | None, likely: str, framework: str | None
 ) -> None:
     """And whose they are, if they are one framework's only."""
-    found = suspicion_of(read, shape, layer)
+    found = likely_layout(read, shape, layer)
     assert found is not None
     assert (found.letters, found.framework) == ((likely,), framework)
 
@@ -191,7 +191,7 @@ def test_the_likely_letters_are_told(
 )
 def test_a_likely_kernel_is_not_suspected(shape: tuple[int, ...], read: str) -> None:
     """Squares, strips, patches, words, lines, and the small kernels of examples."""
-    assert suspicion_of(read, shape, None) is None
+    assert likely_layout(read, shape, None) is None
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_likely_kernel_is_not_suspected(shape: tuple[int, ...], read: str) -> 
 )
 def test_four_axes_may_be_no_convolution(shape: tuple[int, ...], likely: tuple[str, ...]) -> None:
     """Attention and stacks of experts have kernels in no layout."""
-    found = suspicion_of("OIHW", shape, None)
+    found = likely_layout("OIHW", shape, None)
     assert found is not None
     assert (found.letters, found.framework) == (likely, None)
 
@@ -218,7 +218,7 @@ def test_four_axes_may_be_no_convolution(shape: tuple[int, ...], likely: tuple[s
 @pytest.mark.parametrize("read", ["OIHW", "HWIO", "OHWI", "WHIO"])
 def test_no_layout_makes_it_a_convolution(shape: tuple[int, ...], read: str) -> None:
     """Whichever layout it is read in."""
-    found = suspicion_of(read, shape, "conv2d")
+    found = likely_layout(read, shape, "conv2d")
     assert found is not None
     assert all(set("DHW").isdisjoint(letters) for letters in found.letters)
 
@@ -245,7 +245,7 @@ def test_no_layout_makes_it_a_convolution(shape: tuple[int, ...], read: str) -> 
 )
 def test_what_has_no_kernel_to_judge_is_not_suspected(shape: tuple[int, ...], read: str) -> None:
     """Known readings without a kernel, no letters, stacks of convolutions, empty tensors."""
-    assert suspicion_of(read, shape, None) is None
+    assert likely_layout(read, shape, None) is None
 
 
 @pytest.mark.parametrize(

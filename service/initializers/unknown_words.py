@@ -1,127 +1,214 @@
-"""Words for what Fanin does not issue: what each is, and what is issued that comes nearest.
+"""Refusing an unknown word, with the word to write instead.
 
-One row a thing. The schemes are those that `/recommend` speaks of and those of other frameworks.
+A spelling of another framework gets its exact replacement. A word for something that Fanin does
+not issue gets an explanation, from the tables below. Any other word gets the nearest accepted
+words.
 """
 
-from service.initializers.words import Unissued
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-UNISSUED_SCHEMES: tuple[Unissued, ...] = (
-    Unissued(
+from service.errors import Listing, Problem, UnreadableError
+
+_SHOWN = 40
+"""The number of characters of an unknown word that are compared and quoted. No name is longer."""
+
+_MOST_CHARACTERS = 100
+"""The number of characters that are searched for a name with its modules, such as torch.nn."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotIssued:
+    """A well-known name of something that Fanin does not issue.
+
+    `words` are its squashed spellings. `what` completes "'word' is ...". `instead` completes
+    "write ..." and begins with the nearest accepted word, or with several joined by "or". `yet`
+    says that Fanin will issue it in a later release.
+    """
+
+    words: tuple[str, ...]
+    what: str
+    instead: str
+    yet: bool = False
+
+
+def squash(word: str) -> str:
+    """`word` without case and punctuation, and with `average` shortened to `avg`.
+
+    `KaimingNormal` and `kaiming_normal_` become the same word.
+    """
+    bare = "".join(c for c in word[:_SHOWN].casefold() if c.isalnum())
+    return bare.replace("average", "avg")
+
+
+def _unqualified(word: str) -> str:
+    """`word` without modules before it and without a call's arguments after it.
+
+    `torch.nn.Conv2d(3, 8)` and `nn::Conv2d` become `Conv2d`.
+    """
+    called = word[:_MOST_CHARACTERS].partition("(")[0]
+    return called.replace(":", ".").rpartition(".")[2]
+
+
+def unknown_word(
+    field: str,
+    word: str,
+    known: Iterable[str],
+    replacements: Mapping[str, str],
+    listing: Listing | None,
+    not_issued: Iterable[NotIssued] = (),
+) -> UnreadableError:
+    """The refusal of `word` (`unknown_word` or `not_issued`); the caller raises it.
+
+    `known` are the accepted words. `replacements` maps squashed words of other frameworks to an
+    accepted word, or to several joined by " or ". `not_issued` are known things that Fanin does not
+    issue. `listing` is the table of the accepted words, if there is one.
+    """
+    known = tuple(known)
+    respelled = {squash(name): name for name in known} | dict(replacements)
+    explained = {name: row for row in not_issued for name in row.words}
+    quoted = repr(word[:_SHOWN])
+    for spelling in (squash(word), squash(_unqualified(word))):
+        if spelling in respelled:
+            return _unknown(field, quoted, f"write {respelled[spelling]}", listing)
+        if spelling in explained:
+            return _not_issued(field, quoted, explained[spelling], listing)
+    nearest = difflib.get_close_matches(word[:_SHOWN].lower(), known, n=3, cutoff=0.0)
+    return _unknown(field, quoted, f"the nearest are {', '.join(nearest)}", listing)
+
+
+def _unknown(field: str, quoted: str, hint: str, listing: Listing | None) -> UnreadableError:
+    problem = Problem(field, f"{quoted} is not known", hint, listing)
+    return UnreadableError("unknown_word", problem)
+
+
+def _not_issued(
+    field: str, quoted: str, row: NotIssued, listing: Listing | None
+) -> UnreadableError:
+    yet = " yet" if row.yet else ""
+    message = f"{quoted} is {row.what}; Fanin does not issue it{yet}"
+    problem = Problem(field, message, f"write {row.instead}", listing)
+    return UnreadableError("not_issued", problem)
+
+
+NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
+    NotIssued(
         ("deltaorthogonal", "convdeltaorthogonal", "convolutionorthogonal"),
         "an orthogonal matrix in the middle of a convolution's kernel and 0 around it",
         "lecun_normal, which keeps the variance of a linear convolution as well",
         yet=True,
     ),
-    Unissued(
+    NotIssued(
         ("dirac", "convidentity"),
         "1 in the middle of the kernel from each input to its own output, and 0 elsewhere",
         "lecun_normal, which keeps the variance of its input but not the input",
         yet=True,
     ),
-    Unissued(
+    NotIssued(
         ("bilinear", "upsampling", "icnr"),
         "the kernel of an upsampling, the same for each channel",
         "glorot_uniform, as for any other convolution",
         yet=True,
     ),
-    Unissued(
+    NotIssued(
         ("sparse",),
         "normal values of which a fixed share of each column is set to 0",
         "normal and add std=0.01, which is the same without the zeros",
     ),
-    Unissued(
+    NotIssued(
         ("pretrained", "imagenet", "checkpoint"),
-        "the weights of a trained model, which no draw can give",
+        "the weights of a trained model",
         "auto for the tensors that the model lacks",
     ),
-    Unissued(
+    NotIssued(
         ("knownfilters", "gabor", "sobel", "scharr", "laplacian", "edgedetector"),
         "a filter known beforehand, such as an edge detector, written into the kernel",
         "he_normal for the filters that are to be learned",
         yet=True,
     ),
-    Unissued(
+    NotIssued(
         ("lsuv", "layersequentialunitvariance", "datadependent"),
         "orthogonal weights divided by the std of their output on a batch of data",
         "variance_scaling, whose gain makes that std 1 for a normal input",
     ),
-    Unissued(
+    NotIssued(
         ("fixup", "zeroresidual"),
         "He's weights scaled down with the depth, and 0 in the last layer of each branch",
         "he_normal or zeros, the latter for the last layer of a branch",
     ),
-    Unissued(
+    NotIssued(
         ("rezero", "skipinit", "zerogamma", "zeroinitresidual"),
         "a learned factor for each residual branch, which begins at 0",
         "zeros for that factor",
     ),
-    Unissued(
+    NotIssued(
         ("layerscale",),
         "a learned factor for each channel of a residual branch, which begins near 0",
         "constant and add value=1e-4",
     ),
-    Unissued(
+    NotIssued(
         ("deepnorm",),
         "Glorot's weights scaled down with the depth, beside a scaled residual stream",
         "glorot_normal and add gain=0.319472, which is (8 N)^(-1/4) for a decoder of N = 12 layers",
     ),
-    Unissued(
+    NotIssued(
         ("mup", "maximalupdate", "mutransfer"),
         "a rule for widths, variances and learning rates together",
         "lecun_normal or zeros, the latter for the output layer",
     ),
-    Unissued(
+    NotIssued(
         ("siren",),
         "uniform weights for sines of frequency 30",
         "he_uniform and add gain=0.0471405, which makes the limit sqrt(6 / fan_in) / 30",
     ),
-    Unissued(
+    NotIssued(
         ("smallinit",),
         "normal weights of std sqrt(2 / (5 fan_in))",
         "lecun_normal and add gain=0.632456, which is that",
     ),
-    Unissued(
+    NotIssued(
         ("metainit", "gradinit"),
         "a search for each tensor's scale by the gradients on data",
         "variance_scaling, whose gain follows from the activation",
     ),
-    Unissued(
+    NotIssued(
         ("classpriorbias", "priorbias", "focalbias"),
         "a bias of ln(p / (1 - p)) for a class of frequency p",
         "constant and add value=-4.59512, which is that for p = 0.01",
     ),
-    Unissued(
+    NotIssued(
         ("forgetgate", "forgetbias", "unitforgetbias", "lstmbias", "chrono"),
         "an LSTM's bias of 1 for the forget gate and 0 for the others",
         "zeros or ones, the latter for the quarter of the forget gate",
     ),
-    Unissued(
+    NotIssued(
         ("cauchy", "exponential", "lognormal", "geometric", "bernoulli", "rademacher", "laplace"),
-        "a distribution that Fanin has not",
+        "a distribution that Fanin does not have",
         "normal or uniform",
     ),
 )
 
-UNISSUED_LAYERS: tuple[Unissued, ...] = (
-    Unissued(
+NOT_ISSUED_LAYERS: tuple[NotIssued, ...] = (
+    NotIssued(
         ("experts", "expert", "moe", "mixtureofexperts"),
-        "a stack of dense weights, E of which are copies",
+        "a stack of dense weights, one for each expert",
         "dense and add layout=EOI",
     ),
-    Unissued(
+    NotIssued(
         ("attention", "selfattention", "multiheadattention", "mha", "transformer", "mlp"),
         "a block of several weights, each of which is a tensor",
         "dense for each of them",
     ),
-    Unissued(
+    NotIssued(
         ("separableconv", "separableconv1d", "separableconv2d"),
         "a depthwise kernel and a pointwise one, each of which is a tensor",
         "depthwise_conv2d or conv2d, the latter for the pointwise kernel",
     ),
 )
 
-UNISSUED_DTYPES: tuple[Unissued, ...] = (
-    Unissued(
+NOT_ISSUED_DTYPES: tuple[NotIssued, ...] = (
+    NotIssued(
         (
             *("int", "int2", "int4", "int8", "int16", "int32", "int64", "i8", "i16", "i32", "i64"),
             *("uint", "uint4", "uint8", "uint16", "uint32", "uint64", "u8", "u16", "u32", "u64"),
@@ -130,30 +217,30 @@ UNISSUED_DTYPES: tuple[Unissued, ...] = (
         "an integer type",
         "float32, and quantise the weights",
     ),
-    Unissued(("bool", "boolean"), "a type of truth values", "float32"),
-    Unissued(
+    NotIssued(("bool", "boolean"), "a type of truth values", "float32"),
+    NotIssued(
         ("complex", "complex64", "complex128", "cfloat", "cdouble", "c64", "c128"),
         "a type of complex numbers",
         "float32 for the real and for the imaginary part",
     ),
-    Unissued(
+    NotIssued(
         ("fp4", "f4e2m1", "float4", "float4e2m1fn", "float4e2m1fnx2", "mxfp4", "nvfp4", "nf4"),
         "a type of 4 bits",
         "float8_e4m3fn, the narrowest there is beside float8_e5m2",
     ),
-    Unissued(
+    NotIssued(
         ("fp6", "float6", "float6e2m3fn", "float6e3m2fn", "mxfp6"),
         "a type of 6 bits",
         "float8_e4m3fn, the narrowest there is beside float8_e5m2",
     ),
-    Unissued(
+    NotIssued(
         ("float8e4m3fnuz", "e4m3fnuz", "float8e4m3b11fnuz", "float8e3m4", "mxfp8"),
         "another type of 8 bits",
         "float8_e4m3fn",
     ),
-    Unissued(("float8e5m2fnuz", "e5m2fnuz"), "another type of 8 bits", "float8_e5m2"),
-    Unissued(("float8e8m0fnu", "e8m0"), "a type of powers of 2, for scales", "float32"),
-    Unissued(
+    NotIssued(("float8e5m2fnuz", "e5m2fnuz"), "another type of 8 bits", "float8_e5m2"),
+    NotIssued(("float8e8m0fnu", "e8m0"), "a type of powers of 2, for scales", "float32"),
+    NotIssued(
         ("float80", "float96", "float128", "longdouble", "quad", "fp128"),
         "wider than float64",
         "float64",

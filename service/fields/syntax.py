@@ -1,0 +1,165 @@
+"""The syntax of a query string and of a JSON body: bytes to (field, value) pairs.
+
+Both are strict: anything malformed is an error. Python's own parsers are not. `urllib.parse` drops
+empty items, keeps bad escapes and maps bad bytes to U+FFFD; `json` loses duplicate members.
+
+Numbers in JSON keep their spelling. The reader of each field decides what they mean.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+from service.fields.errors import FieldError, shown
+from service.fields.numbers import NumberToken, kind
+
+MOST_ITEMS = 64
+"""About twice the number of fields."""
+
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+Items = list[tuple[str, str]]
+FieldErrors = list[tuple[str, FieldError]]
+
+
+def split_query(query: bytes) -> tuple[Items, FieldErrors]:
+    """The decoded items of `a=1&b=2` in their order, and an error for each malformed item.
+
+    `&` separates items, and the first `=` separates a field from its text. `+` is a space, `%XX`
+    is a byte, and the bytes are UTF-8. This is WHATWG URL's "application/x-www-form-urlencoded",
+    but malformed input is an error here.
+    """
+    items: Items = []
+    errors: FieldErrors = []
+    raw_items = query.split(b"&") if query else []
+    if len(raw_items) > MOST_ITEMS:
+        message = f"the query has more than {MOST_ITEMS} items"
+        return [], [("", FieldError("malformed_query", message, "give each field once"))]
+    for raw in raw_items:
+        field = ""
+        try:
+            raw_field, equals, raw_text = raw.partition(b"=")
+            field = _decode(raw_field)
+            if not equals or not field:
+                raise _not_an_item(raw)
+            items.append((field, _decode(raw_text)))
+        except FieldError as error:
+            errors.append((field, error))
+    return items, errors
+
+
+def _decode(raw: bytes) -> str:
+    bad = _BAD_ESCAPE.search(raw)
+    if bad:
+        message = f"{shown(_ascii(raw[bad.start() :][:3]))} is not a percent-escape"
+        raise FieldError("malformed_query", message, "write % itself as %25")
+    unescaped = _ESCAPE.sub(_escaped_byte, raw.replace(b"+", b" "))
+    try:
+        return unescaped.decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"byte {unescaped[error.start]:#04x} does not belong to UTF-8 text"
+        raise FieldError(
+            "malformed_text", message, "percent-encode the text's UTF-8 bytes"
+        ) from None
+
+
+def _escaped_byte(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode("ascii"))
+
+
+def _not_an_item(raw: bytes) -> FieldError:
+    if not raw:
+        return FieldError(
+            "malformed_query", "an empty item stands between two &", "leave one & out"
+        )
+    message = f"{shown(_ascii(raw))} is not field=value"
+    return FieldError("malformed_query", message, "write field=value")
+
+
+def _ascii(raw: bytes) -> str:
+    return raw.decode("ascii", "backslashreplace")
+
+
+DEEPEST = 4
+"""The deepest nesting accepted. A list within the object has depth 2, and no field needs more.
+Python's own parser fails only near 1,000."""
+
+_UTF8_MARK = b"\xef\xbb\xbf"
+_MARKS = {b"\xff\xfe": "UTF-16 or UTF-32", b"\xfe\xff": "UTF-16", b"\0\0\xfe\xff": "UTF-32"}
+"""Byte order marks of encodings that are refused."""
+
+_EXAMPLE = 'send an object such as {"shape": [64, 3]}'
+
+# An unterminated string matches to the end of the body. Otherwise the search would start again
+# after each quote, and the time would grow with the square of the length.
+_BRACKET_OR_STRING = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
+
+
+def read_object(body: bytes) -> list[tuple[str, object]]:
+    """The members of a JSON object (RFC 8259) in their order, with duplicates.
+
+    One UTF-8 byte order mark is ignored (RFC 8259, section 8.1). The caller refuses duplicates
+    (RFC 7493, section 2.3).
+
+    Raises FieldError (`malformed_json`) unless the body is one object nested at most 4 deep.
+    """
+    body = body.removeprefix(_UTF8_MARK)
+    _refuse_other_encodings(body)
+    if _depth(body) > DEEPEST:
+        message = f"the body is nested deeper than {DEEPEST}"
+        raise FieldError("malformed_json", message, "send a flat object")
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_Object,
+            parse_int=NumberToken,
+            parse_float=NumberToken,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError:
+        raise FieldError("malformed_json", "the body is not UTF-8", "send JSON as UTF-8") from None
+    except json.JSONDecodeError as error:
+        message = f"invalid JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+        raise FieldError("malformed_json", message, _EXAMPLE) from None
+    if not isinstance(value, _Object):
+        message = f"the body is {kind(value)}"
+        raise FieldError("malformed_json", message, _EXAMPLE)
+    return value.members
+
+
+def _refuse_other_encodings(body: bytes) -> None:
+    """Refuse other byte order marks, and a NUL in the first two bytes, which UTF-8 JSON lacks."""
+    encoding = next((name for mark, name in _MARKS.items() if body.startswith(mark)), None)
+    if encoding is None and b"\0" in body[:2]:
+        encoding = "UTF-16 or UTF-32"
+    if encoding is not None:
+        message = f"the body is in {encoding}"
+        raise FieldError("malformed_json", message, "send JSON as UTF-8")
+    if body.startswith(_UTF8_MARK):
+        raise FieldError("malformed_json", "two byte order marks stand before the body", "send one")
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """A JSON object. A dict would lose duplicate members."""
+
+    members: list[tuple[str, object]]
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    message = f"{shown(word)} is not JSON"
+    raise FieldError("malformed_json", message, "numbers are finite: write one such as 0.02")
+
+
+def _depth(body: bytes) -> int:
+    """The deepest nesting of brackets outside strings, counted without recursion."""
+    depth = deepest = 0
+    for token in _BRACKET_OR_STRING.findall(body):
+        if token in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in b"]}":
+            depth -= 1
+    return deepest
