@@ -17,7 +17,11 @@ from service.fields import parse_query
 from service.initializers.schemes import SCHEMES
 from service.plan import plan
 from service.stream import draws, selfcheck
+from service.stream.address import Address
 from service.stream.draws import Constant, Draw, IndexFunction, Orthogonal
+from service.stream.lattice import Lattice
+from service.stream.precision import PRECISIONS
+from service.stream.reference.values import element_bytes
 from tests.filling import smallest
 from tests.stream import drawing, test_bounds, test_casts, test_statistics
 
@@ -112,3 +116,17 @@ def test_a_frozen_draw_needs_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SCHEMES, "orthogonal", frozen)
     monkeypatch.setattr(sys.modules[__name__], "draft_kinds", draft_kinds.__wrapped__)
     assert "Orthogonal" in missing(VECTORS, LISTS[VECTORS])
+
+
+ELEMENTWISE = {
+    name: draw for name, draw in stream_digests.DRAWS.items() if type(draw) in drawing.STRATEGIES
+}
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_the_kernels_have_every_draw_in_every_dtype(name: str, dtype: str) -> None:
+    """The bytes are the reference's. A transform without its branch would write no values."""
+    draw, address = ELEMENTWISE[name], Address(5, 7)
+    expected = element_bytes(draw, dtype, address, 3, 1001)
+    assert drawing.kernel_bytes(draw, dtype, address, Lattice(3, (1001,), (1,))) == expected

@@ -60,11 +60,15 @@ def test_a_refused_pair_says_the_way_out(
     assert (problem.field, problem.hint) == (field, hint)
 
 
+CODED = [name for name, dtype in DTYPES.items() if dtype.draft is None or dtype.safetensors_code]
+"""Every frozen dtype has a safetensors code; a draft may have none."""
+
+
 @pytest.mark.parametrize(
     ("name", "dtype", "fortran"),
     [
         *product(["npy"], ["float16", "float32", "float64"], [False, True]),
-        *product(["safetensors"], DTYPES, [False]),
+        *product(["safetensors"], CODED, [False]),
         *product(["raw", "json"], DTYPES, [False, True]),
     ],
 )
