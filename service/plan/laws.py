@@ -6,7 +6,7 @@ The scheme's own law does the rest (`service.initializers.schemes`).
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
@@ -86,21 +86,25 @@ def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
     scheme = scheme_of(spec, placement)
     requested = numbers_of(spec)
     _refuse_fields(spec, scheme, requested)
-    slope = spec.negative_slope
-    request = Request(
-        scheme=scheme.name,
-        requested=requested,
-        numbers=requested.over(replace(scheme.defaults, distribution=scheme.distribution)),
-        shape=spec.shape,
-        weight=weight,
-        block=Block(0, 1, 1),
-        activation=activation,
-        negative_slope=(activation.slope or 0.0) if slope is None else slope,
-    )
-    requests = [replace(request, block=block) for block in _blocks(weight)]
-    if scheme.mode is not None:
-        requests = [_with_fans(spec, scheme, each) for each in requests]
-    laws = [BlockLaw(each.block.outputs, scheme.law(each)) for each in requests]
+    numbers = requested.over(scheme.defaults)
+    slope = activation.slope or 0.0 if spec.negative_slope is None else spec.negative_slope
+    laws = []
+    for block in _blocks(weight):
+        fan_in, fan_out, number = _fans(spec, scheme, numbers, weight, block)
+        request = Request(
+            scheme=scheme.name,
+            requested=requested,
+            numbers=numbers,
+            shape=spec.shape,
+            weight=weight,
+            block=block,
+            activation=activation,
+            negative_slope=slope,
+            fan_in=fan_in,
+            fan_out=fan_out,
+            fan_number=number,
+        )
+        laws.append(BlockLaw(block.outputs, scheme.law(request)))
     if all(each.law == laws[0].law for each in laws):
         return (BlockLaw(weight.count("O"), laws[0].law),)
     return tuple(laws)
@@ -209,21 +213,27 @@ def _idle(field: str, distribution: str) -> Problem:
     return Problem(field, message, "add distribution=truncated_normal, or leave it out")
 
 
-def _with_fans(spec: Spec, scheme: Scheme, request: Request) -> Request:
-    """The request with the block's fans, requested or counted, and the n of its mode."""
-    counted = _counted(scheme, request)
+def _fans(
+    spec: Spec, scheme: Scheme, numbers: Numbers, weight: Weight, block: Block
+) -> tuple[float | None, float | None, float | None]:
+    """fan_in and fan_out of a block, requested or counted, and the n of the mode.
+
+    All are None for a scheme without a mode.
+    """
+    if numbers.mode is None:
+        return None, None, None
+    counted = _counted(scheme, weight, block)
     fan_in = spec.fan_in or (counted.fan_in if counted else None)
     fan_out = spec.fan_out or (counted.fan_out if counted else None)
-    mode = request.numbers.mode or ""
-    number = _fan_number(spec, request.weight, mode, {"fan_in": fan_in, "fan_out": fan_out})
-    return replace(request, fan_in=fan_in, fan_out=fan_out, fan_number=number)
+    number = _fan_number(spec, weight, numbers.mode, {"fan_in": fan_in, "fan_out": fan_out})
+    return fan_in, fan_out, number
 
 
-def _counted(scheme: Scheme, request: Request) -> Fans | None:
+def _counted(scheme: Scheme, weight: Weight, block: Block) -> Fans | None:
     """The fans by the letters. Those of a preset are counted as its framework does."""
     if scheme.preset is not None:
-        return framework_fans(scheme.preset.framework, request.weight)
-    return fans_of(request.weight, request.block.outputs)
+        return framework_fans(scheme.preset.framework, weight)
+    return fans_of(weight, block.outputs)
 
 
 def _fan_number(

@@ -42,7 +42,8 @@ class Numbers:
 
     def over(self, defaults: "Numbers") -> "Numbers":
         """These numbers, with `defaults` for those that are None."""
-        return replace(defaults, **self.present())
+        present = self.present()
+        return replace(defaults, **present) if present else defaults
 
 
 NUMBER_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Numbers))

@@ -61,6 +61,7 @@ def variance_scaling(
         *(_OF_TRUNCATION if truncates else ()),
     )
     rule = "exact" if gain == "activation" else None
+    defaults = Numbers(mode=mode, distribution=distributions[0], gain_rule=rule)
     return Scheme(
         name=name,
         summary=summary,
@@ -70,7 +71,7 @@ def variance_scaling(
         law=lambda request: _law(request, gain),
         aliases=aliases,
         distributions=distributions,
-        defaults=Numbers(mode=mode, gain_rule=rule).over(CUT_DEFAULTS if truncates else Numbers()),
+        defaults=defaults.over(CUT_DEFAULTS) if truncates else defaults,
         gain=gain,
         references=references,
         preset=preset,
