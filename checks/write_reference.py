@@ -221,7 +221,8 @@ def _auto(auto: Mapping[str, Any]) -> str:
     layers = [(_code(layer), _code(scheme)) for layer, scheme in auto["layers"].items()]
     activations = [(_words(names), _code(scheme)) for scheme, names in by_scheme.items()]
     return (
-        f"Edition {auto['edition']}. For these layers:\n\n"
+        f"Edition {auto['edition']}. The gain is the scheme's own; `/recommend` may name the same "
+        "scheme with another gain. For these layers:\n\n"
         + table(("layer", "scheme"), layers)
         + "\nFor any other layer the activation decides:\n\n"
         + table(("activations", "scheme"), activations)

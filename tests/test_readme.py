@@ -125,7 +125,10 @@ def test_the_quoted_curl_shows_a_refusal_at_once(
 
 @pytest.mark.needs("curl")
 def test_the_quoted_curl_waits_for_the_first_start(tmp_path: Path) -> None:
-    """Nothing listens at first, as while `make run` installs; then kernels are compiled for 3 s."""
+    """Nothing listens at first, as while `make run` installs; then kernels are compiled for 3 s.
+
+    curl waits through both without a word.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     file = tmp_path / "conv1.npy"
@@ -134,9 +137,7 @@ def test_the_quoted_curl_waits_for_the_first_start(tmp_path: Path) -> None:
         app = create_app(Settings(), warm_up=lambda: time.sleep(3))
         with running(app, port, http=ProblemProtocol):
             said, errors = shell.communicate(timeout=60)
-    assert (shell.returncode, said) == (0, "")
-    assert "Failed to connect" in errors
-    assert "503" in errors
+    assert (shell.returncode, said, errors) == (0, "", "")
     assert file.read_bytes().startswith(b"\x93NUMPY")
 
 

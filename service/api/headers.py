@@ -65,22 +65,22 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         "Weights-Fan-In",
-        "The number of inputs of one output element, if the scheme uses fans.",
+        "The number of inputs of one output element, if the scheme uses fans; one for each block.",
         lambda plan: _numbers(plan, "fan_in"),
     ),
     Fact(
         "Weights-Fan-Out",
-        "The number of output elements of one input, if the scheme uses fans.",
+        "The number of output elements of one input, if the scheme uses fans; one for each block.",
         lambda plan: _numbers(plan, "fan_out"),
     ),
     Fact(
         "Weights-Gain",
-        "The gain, if the scheme has one.",
+        "The gain, if the scheme has one; one for each block.",
         lambda plan: _numbers(plan, "gain"),
     ),
     Fact(
         "Weights-Std",
-        "The standard deviation of the values before they are rounded to the dtype.",
+        "The standard deviation before rounding to the dtype; one for each block, by commas.",
         lambda plan: _numbers(plan, "std"),
     ),
     Fact(
@@ -97,6 +97,11 @@ FACTS: tuple[Fact, ...] = (
         "Weights-Warnings",
         "The codes of the warnings, separated by commas; the certificate explains them.",
         lambda plan: ",".join(warning.code for warning in plan.warnings) or None,
+    ),
+    Fact(
+        "Weights-Status",
+        "`draft` if the bytes may still change; absent if they are frozen.",
+        lambda plan: "draft" if plan.drafts else None,
     ),
 )
 

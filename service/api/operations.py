@@ -117,7 +117,7 @@ def record_operations(record: str, parameter: str, example: str) -> dict[str, Op
         "example": example,
     }
     name, schema = record.lower(), reference("schemas", record)
-    operation = _json_operation(f"get_{name}", f"One {name}", [word], schema)
+    operation = _json_operation(f"get_{name}", f"One record, by its {parameter}", [word], schema)
     operation["responses"] |= _responses({"400": "Unreadable", "404": "NotFound"})
     return {"get": operation}
 

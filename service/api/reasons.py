@@ -63,8 +63,9 @@ REASONS: dict[str, Reason] = {
         "transposed convolution.",
     ),
     "impossible_parts": Reason(
-        "The parts do not divide the outputs",
-        "The parts are equal blocks along O, so parts must divide the number of outputs.",
+        "The parts do not fit the outputs",
+        "Parts are blocks along O. A number of equal parts must divide the number of outputs, and "
+        "a list of parts must add up to it.",
     ),
     "impossible_slice": Reason(
         "The slice does not fit the tensor",

@@ -47,6 +47,8 @@ def write_weights(arguments: list[str]) -> int:
         return FAILED
     for warning in plan.warnings:
         complain(f"{warning.code}: {with_options(warning.message)}")
+    for draft in plan.drafts:
+        complain(f"{draft.field} {draft.name} is a draft: a later release may change its bytes")
     if plan.drawn:
         seed = plan.spec.seed
         same = f"{_command(options, seed)}, or {plan.url}"

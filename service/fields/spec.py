@@ -18,7 +18,10 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", title="Spec")
 
     shape: types.Shape = Field(
-        description="The extents of the whole tensor, slowest axis first; `scalar` for no axes.",
+        description=(
+            "The extents of the whole tensor, in the order of `layout`: Linear(784, 256) is "
+            "256,784 in torch and 784,256 in Keras; `scalar` for no axes."
+        ),
         examples=["64,3,7,7"],
     )
     layer: types.Layer = Field(

@@ -157,11 +157,14 @@ def _gain_ignores_activation(tensor: Tensor) -> str | None:
 def _has_own_gain(spec: Spec, scheme: Scheme) -> bool:
     """Whether the gain is the scheme's own: the request has none, and no activation determines it.
 
-    Presets are left out. The request names them for the framework's own gain.
+    Presets are left out: the request names them for the framework's own gain. So are index
+    functions, whose values are wanted as they are.
     """
     if spec.scheme == AUTO or spec.gain is not None or spec.scale is not None:
         return False
-    return scheme.gain in ("one", "he") and not scheme.preset
+    if scheme.preset is not None or scheme.access == "index":
+        return False
+    return scheme.gain is not None and scheme.gain != "activation"
 
 
 def _family(scheme: str) -> str:

@@ -156,11 +156,19 @@ def test_all_headers_together_stay_small(address: Address) -> None:
     assert len(head) + missing + warnings + rounded < MOST_HEADER_BYTES
 
 
+@pytest.mark.parametrize(("scheme", "status"), [("orthogonal", "draft"), ("normal", None)])
+def test_a_draft_says_so(address: Address, scheme: str, status: str | None) -> None:
+    """The header stands at every spelling of a draft, and in no answer of frozen bytes."""
+    for extra in ("", "&layout=OI"):
+        target = f"/v1/weights.raw?shape=8,4&scheme={scheme}&seed=1&name=a{extra}"
+        assert facts(ask(address, target, "HEAD")).get("status") == status
+
+
 def test_every_fact_has_a_case_here() -> None:
     """The cases above leave out no header of the table."""
     told = {"seed", "scheme", "distribution", "layout", "fan-in", "fan-out", "gain", "std"}
     listed = {fact.header.lower().removeprefix("weights-") for fact in FACTS}
-    assert listed == told | {"std-rounded", "limit", "warnings"}
+    assert listed == told | {"std-rounded", "limit", "warnings", "status"}
 
 
 FILE_NAMES = [

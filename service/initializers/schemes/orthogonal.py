@@ -34,7 +34,9 @@ def _refuse_axes(request: Request) -> None:
     letters = request.weight.letters
     if "O" not in letters or not set(letters) & set("IDHW"):
         message = f"{request.scheme} needs outputs for its rows, and inputs or a kernel"
-        hint = "write layout with an O and an I, or use scheme=normal"
+        hint = "write two extents, such as shape=64,64"
+        if len(request.shape) > 1:
+            hint = "write layout with an O and an I, or use scheme=normal"
         raise ImpossibleError("scheme_axes", Problem("layout", message, hint))
 
 
