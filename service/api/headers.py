@@ -51,17 +51,17 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         "Weights-Scheme",
         "The scheme, with `auto` and aliases resolved.",
-        lambda plan: plan.facts.scheme,
+        lambda plan: plan.tensor.scheme.name,
     ),
     Fact(
         "Weights-Distribution",
         "The distribution of the values.",
-        lambda plan: plan.facts.distribution,
+        lambda plan: plan.tensor.law.distribution,
     ),
     Fact(
         "Weights-Layout",
         "A letter for each axis, if the axes have letters.",
-        lambda plan: plan.facts.layout or None,
+        lambda plan: plan.tensor.placement.letters or None,
     ),
     Fact(
         "Weights-Fan-In",
@@ -126,10 +126,12 @@ def tensor_headers(plan: Plan, caching: dict[str, str]) -> dict[str, str]:
     MOST_HEADER_BYTES. The certificate has them.
     """
     headers = fact_headers(plan) | caching
+    if len(plan.tensor.blocks) == 1:
+        return headers
     size = sum(len(name) + len(value) + len(": \r\n") for name, value in headers.items())
-    if len(plan.tensor.blocks) > 1 and size > MOST_HEADER_BYTES - OTHER_HEADER_BYTES:
-        return {name: value for name, value in headers.items() if name not in OF_EACH_BLOCK}
-    return headers
+    if size <= MOST_HEADER_BYTES - OTHER_HEADER_BYTES:
+        return headers
+    return {name: value for name, value in headers.items() if name not in OF_EACH_BLOCK}
 
 
 def fact_headers(plan: Plan) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A draw, a dtype and an address as the plain numbers and arrays that compiled code takes."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,23 @@ class KernelParameters(NamedTuple):
 
 def kernel_parameters(draw: Draw, dtype: str, address: Address) -> KernelParameters:
     """Round the draw's constants as docs/stream-v1.md, section 3, says, and lay them out."""
+    words = np.array(_halves(address.seed) + _halves(address.stream), np.uint32)
+    # A cache takes 0.0 and -0.0 for one key, and as constants they have different bits.
+    parameters = _kept(draw, dtype) if draw.uses_words else _without_address(draw, dtype)
+    return parameters._replace(address=words)
+
+
+@lru_cache(maxsize=1024)
+def _kept(draw: Draw, dtype: str) -> KernelParameters:
+    """`_without_address`, kept for further tensors of the same draw; about 1 KiB each.
+
+    The arrays are shared. Kernels only read them.
+    """
+    return _without_address(draw, dtype)
+
+
+def _without_address(draw: Draw, dtype: str) -> KernelParameters:
+    """The parameters but the address, which alone differs between the tensors of one draw."""
     transform, constants = _for_float64(draw) if dtype == "float64" else _for_float32(draw)
     table = np.zeros(transforms.CONSTANTS, np.float64)
     table[: len(constants)] = constants
@@ -59,7 +77,7 @@ def kernel_parameters(draw: Draw, dtype: str, address: Address) -> KernelParamet
         transform,
         encoding_of(dtype),
         PRECISIONS[dtype].itemsize,
-        np.array(_halves(address.seed) + _halves(address.stream), np.uint32),
+        np.zeros(4, np.uint32),
         table32,
         table,
         np.array(outermost(draw, dtype), np.float64),

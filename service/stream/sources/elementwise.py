@@ -46,7 +46,8 @@ class ElementwiseSource:
 
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
-        box = box.merged()
+        if box.strides != (1,):
+            box = box.merged()
         if not box.extents or box.strides == (1,):
             run(self.parameters, box.offset, _memory.scratch, out)
         else:
