@@ -213,7 +213,7 @@ def _masses(draw: Varying, dtype: str, numbers: Float64, ways: Float64) -> Float
     """The probability of each number, shape (n,), n >= 2.
 
     The outermost cells have no outer edge, because values beyond are clamped. The constants are
-    rounded as in the stream (docs/stream-v1.md, "Scaling").
+    rounded as in the stream (docs/stream-v1.md, section 3, "Scaling").
     """
     working = "float64" if dtype == "float64" else "float32"
     precision, steps = PRECISIONS[working], UNIFORM_STEPS[working]

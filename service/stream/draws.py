@@ -1,7 +1,7 @@
 """Draws: the distributions of a tensor's elements. Each is a record with constants in float64.
 
 A draw does not depend on dtype and layout. The stream rounds its constants to float32 if the dtype
-requires it (docs/stream-v1.md, "Scaling").
+requires it (docs/stream-v1.md, section 3, "Scaling").
 
 Each draw states two separate facts. `uses_words` says whether the values depend on random words
 and so on the seed. `all_equal` says whether all elements have one value, so that their order does

@@ -16,7 +16,7 @@ from checks import golden_runs, stream_digests, write_vectors
 from service.fields import parse_query
 from service.initializers.schemes import SCHEMES
 from service.plan import plan
-from service.stream import draws, selfcheck
+from service.stream import draws, edition, selfcheck
 from service.stream.address import Address
 from service.stream.draws import Constant, Draw, IndexFunction, Orthogonal
 from service.stream.lattice import Lattice
@@ -88,6 +88,11 @@ def missing(name: str, listed: set[type]) -> set[str]:
     """The names of the kinds that should be in a list and are not."""
     exempt = draft_kinds() if name in (VECTORS, RUNS) else set(NOT_IN.get(name, {}))
     return {kind.__name__ for kind in KINDS - exempt - listed}
+
+
+def test_the_digest_is_that_of_the_list() -> None:
+    """After a change of `selfcheck.DRAWS` copy what `selfcheck.digest()` returns."""
+    assert selfcheck.digest() == edition.DIGEST
 
 
 @pytest.mark.parametrize("name", LISTS)

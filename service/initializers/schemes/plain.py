@@ -1,7 +1,7 @@
 """Constants, uniform and normal distributions whose numbers are requested, whatever the fans.
 
 Constants are float64 and use only + - * / and sqrt. The stream rounds them once
-(docs/stream-v1.md, "Scaling").
+(docs/stream-v1.md, section 3, "Scaling").
 """
 
 import math

@@ -1,7 +1,7 @@
 """Variance scaling, of which He, Glorot and LeCun are cases: n is a fan or a mean of both fans.
 
 std = gain sqrt(1/n) and limit = gain sqrt(3/n), computed in float64 in this order
-(docs/stream-v1.md, "Scaling").
+(docs/stream-v1.md, section 3, "Scaling").
 """
 
 import math
