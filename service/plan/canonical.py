@@ -30,7 +30,10 @@ _ADDRESS = {field: DEFAULTS[field] for field in ("seed", "name")}
 """The defaults of seed and name. Requests of one kind differ only in these fields."""
 
 KINDS_KEPT = 1024
-"""The number of cached kinds. Each takes a few KiB."""
+"""The number of cached kinds. Each takes a few KiB, and 1 KiB more for each block."""
+
+MOST_BLOCKS_KEPT = 16
+"""A kind of more blocks is not cached, so that the cache stays below 32 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,28 @@ class Kind:
     warnings: tuple[PlanWarning, ...]
 
 
-def canonical_tensor(spec: Spec, format_name: str) -> Tensor:
-    """The tensor of this spec. Its `spec` is canonical."""
-    return _addressed(_kind_of(spec, format_name).tensor, spec.seed, spec.name)
+def canonical(spec: Spec, format_name: str) -> tuple[Tensor, tuple[PlanWarning, ...]]:
+    """The tensor of this spec, and the warnings for this spelling, without those about the name.
 
-
-def spelled_warnings(spec: Spec, format_name: str) -> tuple[PlanWarning, ...]:
-    """The warnings for this spelling of the spec, without those about the name."""
-    return _kind_of(spec, format_name).warnings
+    The tensor's `spec` is canonical.
+    """
+    kind = _kind_of(spec, format_name)
+    return _addressed(kind.tensor, spec.seed, spec.name), kind.warnings
 
 
 def _kind_of(spec: Spec, format_name: str) -> Kind:
-    return _kind(spec.model_copy(update=_ADDRESS), format_name)
+    bare = spec.model_copy(update=_ADDRESS)
+    if isinstance(spec.parts, tuple) and len(spec.parts) > MOST_BLOCKS_KEPT:
+        return _new_kind(bare, format_name)
+    return _kept_kind(bare, format_name)
 
 
 @lru_cache(maxsize=KINDS_KEPT)
-def _kind(spec: Spec, format_name: str) -> Kind:
+def _kept_kind(spec: Spec, format_name: str) -> Kind:
+    return _new_kind(spec, format_name)
+
+
+def _new_kind(spec: Spec, format_name: str) -> Kind:
     """The kind of a spec without seed and name.
 
     Dropping a field can change the normal form, so both steps repeat until the spec is unchanged.

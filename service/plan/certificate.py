@@ -8,7 +8,7 @@ from typing import Any
 from service.errors import ImpossibleError
 from service.fields import write_value
 from service.initializers.schemes import Law
-from service.plan.canonical import canonical_tensor, canonical_url
+from service.plan.canonical import canonical, canonical_url
 from service.plan.drafts import drafts_of
 from service.plan.laws import BlockLaw
 from service.plan.rounded import Rounded, is_known, rounded, significant, significant_mean
@@ -202,7 +202,7 @@ def _formats(tensor: Tensor) -> Iterator[tuple[str, dict[str, Any]]]:
     """The canonical URL and the length in bytes for each format that supports the tensor."""
     for name, format_ in FORMATS.items():
         try:
-            other = canonical_tensor(tensor.spec, name)
+            other, _ = canonical(tensor.spec, name)
             settled = other.spec.seed is not None or not other.uses_words
             url = canonical_url(other) if settled else None
         except ImpossibleError:

@@ -10,7 +10,7 @@ from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec, with_seed
 from service.fields.axes import MOST_ELEMENTS
-from service.plan.canonical import canonical_tensor, canonical_url, spelled_warnings
+from service.plan.canonical import canonical, canonical_url
 from service.plan.certificate import Facts, certificate_of, facts_of
 from service.plan.drafts import Draft, drafts_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
@@ -87,8 +87,8 @@ def plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
     neither letters nor a framework.
     """
     _refuse_large(spec, max_bytes)
-    tensor = canonical_tensor(spec, format_name)
-    warnings = spelled_warnings(spec, format_name) + name_warnings(tensor.uses_words, spec.name)
+    tensor, spelled = canonical(spec, format_name)
+    warnings = spelled + name_warnings(tensor.uses_words, spec.name)
     return Plan(tensor, canonical_url(tensor), spec.name, warnings)
 
 

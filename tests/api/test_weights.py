@@ -19,6 +19,7 @@ from service.cli.weights import write_weights
 from service.dtypes import DTYPES
 from service.fields import parse_query
 from service.plan import plan
+from service.plan.canonical import MOST_BLOCKS_KEPT
 from service.stream.address import Address as Words
 from service.stream.address import stream_of
 from service.stream.reference.values import element_bytes
@@ -304,6 +305,17 @@ def test_a_long_target_is_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(handlers.answers) == 0
     handlers._answer("npy", target)
     assert len(handlers.answers) == 1
+
+
+@pytest.mark.parametrize(("blocks", "kept"), [(MOST_BLOCKS_KEPT, 1), (MOST_BLOCKS_KEPT + 1, 0)])
+def test_an_answer_of_many_blocks_is_not_cached(blocks: int, kept: int) -> None:
+    """Each block has kernel parameters of its own, which an answer holds."""
+    handlers = issuer()
+    parts = ",".join(map(str, range(1, blocks + 1)))
+    shape = f"{sum(range(1, blocks + 1))},4"
+    target = f"/v1/weights.npy?shape={shape}&scheme=glorot_uniform&parts={parts}&seed=1&name=a"
+    handlers._answer("npy", target.encode())
+    assert len(handlers.answers) == kept
 
 
 def test_the_answer_asked_for_the_longest_ago_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
 from service.plan import Plan, plan
+from service.plan.canonical import MOST_BLOCKS_KEPT, _kept_kind
 from service.plan.tensor import resolve
 
 MOST = 2**44
@@ -300,3 +301,13 @@ def test_the_canonical_spec_means_what_the_given_one_meant(spec: Spec) -> None:
     if not canonical.tensor.all_equal:
         assert canonical.tensor.placement.lattice == meant.placement.lattice
         assert (canonical.spec.seed, canonical.spec.name) == (spec.seed, spec.name)
+
+
+@pytest.mark.parametrize(("blocks", "kept"), [(MOST_BLOCKS_KEPT, 1), (MOST_BLOCKS_KEPT + 1, 0)])
+def test_kinds_of_many_blocks_are_not_kept(blocks: int, kept: int) -> None:
+    """Each block takes memory, so that a cache of tensors of 256 blocks would take 200 MB."""
+    parts = ",".join(map(str, range(1, blocks + 1)))
+    outputs = sum(range(1, blocks + 1))
+    _kept_kind.cache_clear()
+    planned(f"shape={outputs},4&scheme=glorot_uniform&parts={parts}&{R}")
+    assert _kept_kind.cache_info().currsize == kept

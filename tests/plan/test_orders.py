@@ -13,7 +13,7 @@ from service.errors import FaninError
 from service.fields import Spec
 from service.initializers.schemes import SCHEMES
 from service.plan import plan
-from service.plan.canonical import _kind
+from service.plan.canonical import _kept_kind
 from service.plan.tensor import Tensor, resolve
 from service.stream.draws import Constant, IndexFunction
 
@@ -128,10 +128,10 @@ def test_each_scheme_keeps_its_order(scheme: str, shape: tuple[int, ...]) -> Non
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An index function that claims that all its elements are equal."""
-    _kind.cache_clear()
+    _kept_kind.cache_clear()
     monkeypatch.setattr(IndexFunction, "all_equal", True)
     yield
-    _kind.cache_clear()
+    _kept_kind.cache_clear()
 
 
 def test_a_draw_that_hides_its_places_is_found(blind: None) -> None:

@@ -21,7 +21,7 @@ from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TensorBody
 from service.fields import parse_json, parse_query
 from service.plan import Plan, seeded_plan
-from service.plan.canonical import MOST_URL_BYTES, PATH
+from service.plan.canonical import MOST_BLOCKS_KEPT, MOST_URL_BYTES, PATH
 from service.wire.formats import FORMATS
 
 MOST_ANSWERS = 512
@@ -32,10 +32,13 @@ MOST_ANSWERS = 512
 class Answer:
     """Everything in the answer to a GET except the values.
 
-    `drawn`: the request had no seed, so one was drawn at random for this answer alone.
+    `drawn`: the request had no seed, so one was drawn at random for this answer alone. `kept`: the
+    cache may hold it. It holds none that was drawn and none of many blocks, each of which takes
+    memory.
     """
 
     drawn: bool
+    kept: bool
     tag: str
     caching: dict[str, str]
     headers: list[tuple[bytes, bytes]]
@@ -129,7 +132,7 @@ class Issuer:
         if known is not None:
             return known
         answer = _new_answer(format_name, target, self.max_bytes)
-        if not answer.drawn and len(target) <= MOST_URL_BYTES:
+        if answer.kept and len(target) <= MOST_URL_BYTES:
             self.answers.put(target, answer)
         return answer
 
@@ -139,7 +142,8 @@ def _new_answer(format_name: str, target: bytes, max_bytes: int) -> Answer:
     tag = tensor_tag(plan)
     caching = caching_headers(plan, tag, target)
     headers = _headers(plan, caching)
-    return Answer(plan.drawn, tag, caching, headers, TensorBody(plan))
+    kept = not plan.drawn and len(plan.tensor.blocks) <= MOST_BLOCKS_KEPT
+    return Answer(plan.drawn, kept, tag, caching, headers, TensorBody(plan))
 
 
 def _headers(plan: Plan, caching: dict[str, str]) -> list[tuple[bytes, bytes]]:
