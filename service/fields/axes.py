@@ -36,8 +36,9 @@ _BRACKETS = "()[]{}"
 _MOST_GUESSED_CHARACTERS = 400
 """Eight items fit. A hint for a longer text proposes no value."""
 
-MOST_PARTS = 256
-"""Fused layers have far fewer blocks. Each block has a law of its own."""
+MOST_PARTS = 64
+"""Fused layers have far fewer blocks. Each block is planned by itself: a certificate of 64 blocks
+in float16 took 0.2 s, and one of 256 blocks took 0.8 s."""
 
 _PARTS_EXAMPLE = "3, or 4096,1024,1024"
 _SHAPE_EXAMPLE = "64,3,7,7, or scalar for no axes"
@@ -76,7 +77,7 @@ def read_stride(value: object) -> tuple[int, ...]:
 def read_parts(value: object) -> int | tuple[int, ...]:
     """The number of equal blocks, or a list of the outputs of each block.
 
-    Raises FieldError: `malformed_number`, or `out_of_range` for a number or more than 256 blocks.
+    Raises FieldError: `malformed_number`, or `out_of_range` for a number or more than 64 blocks.
     """
     items = _some_items(value, MOST_PARTS, _PARTS_EXAMPLE)
     parts = tuple(_read_each(items, value, 1, MOST_ELEMENTS - 1, _PARTS_EXAMPLE))

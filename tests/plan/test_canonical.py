@@ -305,7 +305,7 @@ def test_the_canonical_spec_means_what_the_given_one_meant(spec: Spec) -> None:
 
 @pytest.mark.parametrize(("blocks", "kept"), [(MOST_BLOCKS_KEPT, 1), (MOST_BLOCKS_KEPT + 1, 0)])
 def test_kinds_of_many_blocks_are_not_kept(blocks: int, kept: int) -> None:
-    """Each block takes memory, so that a cache of tensors of 256 blocks would take 200 MB."""
+    """Each block takes memory, so that a cache of tensors of 64 blocks would take 50 MB."""
     parts = ",".join(map(str, range(1, blocks + 1)))
     outputs = sum(range(1, blocks + 1))
     _kept_kind.cache_clear()

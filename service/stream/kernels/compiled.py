@@ -41,6 +41,7 @@ class KernelFolder(UserProvidedCacheLocator):
     """
 
     def get_cache_path(self) -> str:
+        # Numba sets its settings at import, where mypy does not see them.
         return str(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
 
     def ensure_cache_path(self) -> None:
