@@ -150,6 +150,11 @@ MORE = [
     *(f"shape=8,4&dtype={word}" for word in ("int8", "fp4", "complex64", "fp8", "float128")),
     *(f"shape=8,4&activation={word}" for row in NOT_ISSUED_ACTIVATIONS for word in row.words),
     "shape=8,4&activation=celu",
+    *(
+        f"shape=8,4&scheme=he_normal&{fan}=1e{power}"
+        for fan in ("fan_in", "fan_out")
+        for power in (-400, 400)
+    ),
     *(f"shape=8,4&layer={word}" for word in ("attention", "separable_conv2d", "lstm", "deconv")),
     *(f"shape=8,4&layout={word}" for word in ("NCHW", "channels_last", "jax", "oi", "OX")),
     "shape=8,4&sed=1",

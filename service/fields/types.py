@@ -58,11 +58,18 @@ def _read_count(value: object) -> int:
 
 def _read_fan(value: object) -> float:
     """A fan, which may be a fraction. The accepted range includes every fan of a real layer."""
-    fan = numbers.read_number(value)
+    hint = f"write a number from {LEAST_FAN:g} to {int(MOST_FAN)}"
+    try:
+        fan = numbers.read_number(value)
+    except FieldError as error:
+        # The range of float64, which its hint names, is wider than that of a fan.
+        out_of_range = error.reason == "out_of_range"
+        raise FieldError(
+            error.reason, error.message, hint if out_of_range else error.hint
+        ) from None
     if not LEAST_FAN <= fan <= MOST_FAN:
         side, end = ("below", LEAST_FAN) if fan < LEAST_FAN else ("above", MOST_FAN)
         message = f"{shortest(fan)} is {side} {shortest(end)}"
-        hint = f"write a number from {LEAST_FAN:g} to {int(MOST_FAN)}"
         raise FieldError("out_of_range", message, hint)
     return int(fan) if fan.is_integer() and fan < 2**53 else fan
 
