@@ -9,12 +9,11 @@ from typing import Any
 
 from service.dtypes import DTYPES
 from service.initializers.activations import ACTIVATIONS
-from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
-from service.initializers.schemes.record import Preset
+from service.initializers.schemes.record import EXAMPLE
 
 _TABLES: dict[str, tuple[str, Mapping[str, Any]]] = {
-    "scheme": ("npy?shape={shape}&scheme={name}&seed=1&name=a", SCHEMES),
+    "scheme": ("npy?{example}&scheme={name}&seed=1&name=a", SCHEMES),
     "activation": (
         "npy?shape=12,6&scheme=variance_scaling&activation={name}&parts=2&seed=1&name=a",
         ACTIVATIONS,
@@ -24,15 +23,14 @@ _TABLES: dict[str, tuple[str, Mapping[str, Any]]] = {
 """The request of an entry of each table, with {} for its name."""
 
 
-def _shape(record: Any) -> str:
-    """Two axes, or those of a preset's layer."""
-    preset: Preset | None = getattr(record, "preset", None)
-    rank = 2 if preset is None else len(LAYERS[preset.layer].letters[preset.framework])
-    return ",".join(["12", "5", "3", "2", "4"][:rank])
+def _example(record: Any) -> str:
+    """A scheme's example, or two small axes if it has the default one."""
+    example: str = getattr(record, "example", EXAMPLE)
+    return "shape=12,5" if example == EXAMPLE else example
 
 
 DERIVED: tuple[str, ...] = tuple(
-    request.format(name=name, shape=_shape(record))
+    request.format(name=name, example=_example(record))
     for request, table in _TABLES.values()
     for name, record in table.items()
     if record.draft is not None

@@ -21,7 +21,7 @@ from service.api.reasons import REASONS
 from service.errors import UnreadableError
 from service.fields import FIELDS
 from service.initializers.layers import LAYERS
-from service.initializers.schemes import SCHEMES
+from service.initializers.schemes import SCHEMES, Scheme
 from service.plan import drafts
 from service.plan.warnings import WARNINGS
 from service.settings import Settings, variable
@@ -119,14 +119,20 @@ def _presets() -> str:
     rows = []
     for name, scheme in SCHEMES.items():
         if scheme.preset is not None and scheme.draft is not None:
-            framework, layer = scheme.preset.framework, scheme.preset.layer
-            gain = 1.0 if scheme.gain == "one" else float(scheme.gain or 0.0)
-            letters = LAYERS[layer].letters[framework]
-            facts = (framework, layer, letters, scheme.distribution, str(scheme.mode), gain.hex())
-            rows.append((_code(name), *facts))
+            rows.append((_code(name), *preset_facts(scheme)))
     return table(
         ("scheme", *["framework", "layer", "letters", "distribution", "mode", "gain"]), rows
     )
+
+
+def preset_facts(scheme: Scheme) -> tuple[str, ...]:
+    """Framework, layer, letters, distribution, mode and gain of a preset; - where it has none."""
+    assert scheme.preset is not None
+    framework, layer = scheme.preset.framework, scheme.preset.layer
+    letters = LAYERS[layer].letters[framework] if layer else "-"
+    gain = 1.0 if scheme.gain == "one" else scheme.gain
+    told = gain.hex() if isinstance(gain, float) else gain or "-"
+    return framework, layer or "-", letters, scheme.distribution, scheme.mode or "-", told
 
 
 def _paths(paths: Mapping[str, Any]) -> str:

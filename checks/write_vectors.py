@@ -18,7 +18,7 @@ from checks.append_only import write
 from service.stream.address import Address, stream_of
 from service.stream.draws import (
     Constant,
-    Draw,
+    Elementwise,
     Normal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
@@ -46,7 +46,7 @@ TO_3, FROM_9, ABOVE_12 = map(
     float.fromhex, ("0x1.fe9e21e067a4ap-2", "0x1.0a7afbb1ee633p-63", "0x1.272b313666239p-109")
 )
 
-FIRST_DRAWS: tuple[Draw, ...] = (
+FIRST_DRAWS: tuple[Elementwise, ...] = (
     Constant(0.1),
     SymmetricUniform(0.1),
     UniformBetween(-0.25, 1.0),
@@ -66,12 +66,12 @@ FIRST_DTYPES = ("float32", "float16", "bfloat16", "float64", "float8_e4m3fn", "f
 """Draws and dtypes of release 0.1.0. Both are complete: seeds, names and starts rotate over their
 pairs, so one more would move those that follow."""
 
-Addition = Draw | str
+Addition = Elementwise | str
 
 ADDED: tuple[Addition, ...] = ()
 """The draws and the names of dtypes that were frozen later, in this order."""
 
-BOUNDS_BETWEEN_NUMBERS: tuple[Draw, ...] = (
+BOUNDS_BETWEEN_NUMBERS: tuple[Elementwise, ...] = (
     SymmetricUniform(sqrt(6 / 1024)),
     SymmetricUniform(0.0015),
     SymmetricUniform(460.0),
@@ -92,7 +92,7 @@ EDGES = (
 """Words at the ends of the range, at quarter turns and where the logarithm changes sides."""
 
 
-def constants(draw: Draw) -> dict[str, str]:
+def constants(draw: Elementwise) -> dict[str, str]:
     """The fields of a draw as hexadecimal floats."""
     return {key: value.hex() for key, value in asdict(draw).items()}
 
@@ -103,7 +103,7 @@ def hex_words(data: bytes, itemsize: int) -> list[str]:
 
 
 def run_case(
-    draw: Draw, dtype: str, seed: int, name: str, first: int, count: int = COUNT
+    draw: Elementwise, dtype: str, seed: int, name: str, first: int, count: int = COUNT
 ) -> dict[str, Any]:
     """`count` elements from `first` on: the first SHOWN as bits, all as the bytes' SHA-256."""
     data = element_bytes(draw, dtype, Address(seed, stream_of(name)), first, count)
@@ -121,7 +121,7 @@ def run_case(
     }
 
 
-def draws(added: tuple[Addition, ...] = ADDED) -> list[Draw]:
+def draws(added: tuple[Addition, ...] = ADDED) -> list[Elementwise]:
     """Every draw that has vectors."""
     return [*FIRST_DRAWS, *(one for one in added if not isinstance(one, str))]
 
@@ -131,12 +131,12 @@ def dtypes(added: tuple[Addition, ...] = ADDED) -> list[str]:
     return [*FIRST_DTYPES, *(one for one in added if isinstance(one, str))]
 
 
-def added_pairs(added: tuple[Addition, ...]) -> list[tuple[Draw, str]]:
+def added_pairs(added: tuple[Addition, ...]) -> list[tuple[Elementwise, str]]:
     """Each added draw with the dtypes there were before it, each added dtype with the draws.
 
     So whatever is added next, these pairs keep their places.
     """
-    found: list[tuple[Draw, str]] = []
+    found: list[tuple[Elementwise, str]] = []
     for place, one in enumerate(added):
         if isinstance(one, str):
             found += [(draw, one) for draw in draws(added[:place])]
@@ -145,7 +145,7 @@ def added_pairs(added: tuple[Addition, ...]) -> list[tuple[Draw, str]]:
     return found
 
 
-def runs(pairs: Iterable[tuple[Draw, str]]) -> list[dict[str, Any]]:
+def runs(pairs: Iterable[tuple[Elementwise, str]]) -> list[dict[str, Any]]:
     """Two starts of each pair, every start in float32 and float64; seeds and names rotate."""
     seeds, names, firsts = (
         itertools.cycle(SEEDS),

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from service.advice.context import spec_of
+from service.advice.context import OF_THE_LAYER, spec_of
 from service.advice.decision import Decision, finite, planned, std_of, url_of
 from service.advice.question import Question
-from service.fields import FAN_FIELDS, NUMBER_FIELDS
-from service.initializers.schemes import AUTO
+from service.errors import ImpossibleError, Problem
+from service.fields import NUMBER_FIELDS
+from service.initializers.schemes import AUTO, SCHEMES
 from service.plan import Plan
 
 _SCHEME_OF_FIELD: tuple[tuple[str, str], ...] = (
@@ -45,22 +46,31 @@ class Compared:
 def requested_plan(question: Question, max_bytes: int) -> Plan | None:
     """The plan of the scheme fields in the question; None if it has none.
 
-    Fans are no such fields, and a distribution alone is not one either: the recommendation follows
+    Fans and depth describe the layer, and a distribution alone is not one either: the recommendation follows
     it. Raises what `plan` raises.
     """
     given = {
         field: getattr(question, field)
         for field in NUMBER_FIELDS
-        if field not in FAN_FIELDS and getattr(question, field) is not None
+        if field not in OF_THE_LAYER and getattr(question, field) is not None
     }
     if question.scheme != AUTO:
         return planned(spec_of(question, scheme=question.scheme, **given), max_bytes)
     if given.keys() <= {"distribution"}:
         return None
-    scheme = next(scheme for field, scheme in _SCHEME_OF_FIELD if field in given)
+    scheme = next((scheme for field, scheme in _SCHEME_OF_FIELD if field in given), None)
+    if scheme is None:
+        raise ImpossibleError("scheme_field", *map(_of_no_scheme, given))
     if scheme in _PLAIN:
         scheme = given.pop("distribution", scheme)
     return planned(spec_of(question, scheme=scheme, **given), max_bytes)
+
+
+def _of_no_scheme(field: str) -> Problem:
+    """The problem of a field that only some schemes take, in a question without a scheme."""
+    scheme = next((name for name, each in SCHEMES.items() if field in each.fields), None)
+    hint = f"leave {field} out" if scheme is None else f"add scheme={scheme}, or leave {field} out"
+    return Problem(field, f"{field} belongs to some schemes, and none is named", hint)
 
 
 def compared(decision: Decision) -> Compared | None:

@@ -18,6 +18,9 @@ from service.initializers.schemes import AUTO, SCHEMES
 from service.plan.laws import activation_of, ambiguous_axes, laws_of, weight_of
 from service.plan.placement import Placement, place
 
+OF_THE_LAYER = (*FAN_FIELDS, "depth")
+"""Fields of schemes that describe the layer, so a question may have them with any scheme."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerContext:
@@ -145,13 +148,15 @@ def _with_equal_parts(question: Question, placement: Placement) -> Question:
 def spec_of(question: Question, **chosen: object) -> Spec:
     """The spec of the question's tensor, with the `chosen` scheme fields instead of its own.
 
-    Fans are left out if the chosen scheme takes none, and so is the slope if the activation does.
+    Fans and depth are left out if the chosen scheme does not take them, and so is the slope if the
+    activation does not.
     """
     values = {name: getattr(question, name) for name in ("shape", *LAYER_FIELDS, *ADDRESS_FIELDS)}
     values |= chosen
     scheme = values.get("scheme", AUTO)
-    if scheme != AUTO and set(FAN_FIELDS) <= set(SCHEMES[scheme].fields):
-        values |= {name: getattr(question, name) for name in FAN_FIELDS}
+    if scheme != AUTO:
+        taken = (name for name in OF_THE_LAYER if name in SCHEMES[scheme].fields)
+        values |= {name: getattr(question, name) for name in taken}
     activation = values["activation"]
     if activation is not None and not ACTIVATIONS[activation].takes_slope:
         values["negative_slope"] = None

@@ -9,7 +9,6 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from service.fields import Spec, types
-from service.fields.numbers import read_integer
 from service.fields.parsing import json_members, read_members
 from service.fields.syntax import split_query
 from service.fields.text import record_reader, word_reader
@@ -18,9 +17,6 @@ from service.initializers.activations import ACTIVATIONS, find_activation
 NORMALIZATIONS = ("none", "batch", "layer", "rms", "group")
 RESIDUALS = ("none", "pre_norm", "post_norm")
 POSITIONS = ("first", "hidden", "output")
-
-MOST_DEPTH = 10_000
-"""Ten times the depth of the deepest known networks."""
 
 _NORMALIZATIONS = {
     **{"batchnorm": "batch", "bn": "batch", "layernorm": "layer", "ln": "layer"},
@@ -38,10 +34,6 @@ _POSITIONS = {
 }
 
 
-def _read_depth(value: object) -> int:
-    return read_integer(value, 1, MOST_DEPTH)
-
-
 _InputActivation = Annotated[
     str | None,
     BeforeValidator(record_reader(lambda word: find_activation(word).name)),
@@ -52,7 +44,6 @@ _Normalization = Annotated[
     BeforeValidator(word_reader("normalization", NORMALIZATIONS, _NORMALIZATIONS, "fields")),
     types.one_of(NORMALIZATIONS),
 ]
-_Depth = Annotated[int | None, BeforeValidator(_read_depth), types.COUNT_FORMS]
 _Residual = Annotated[
     str,
     BeforeValidator(word_reader("residual", RESIDUALS, _RESIDUALS, "fields")),
@@ -82,11 +73,6 @@ class Question(Spec):
         default="none",
         description="The normalization before or after the layer.",
         examples=["batch"],
-    )
-    depth: _Depth = Field(
-        default=None,
-        description="The number of layers like this one; in a residual network, of its blocks.",
-        examples=[30],
     )
     residual: _Residual = Field(
         default="none",

@@ -88,7 +88,7 @@ def recommend(question: Question, *, max_bytes: int) -> Recommendation:
         fan_in=context.fan_in,
         fan_out=context.fan_out,
         layout=context.letters,
-        mean=facts.mean,
+        mean=facts.mean or 0.0,
         std=decision.std,
         limit=facts.limit,
         bounds=facts.bounds,

@@ -44,6 +44,7 @@ _PARTS_EXAMPLE = "3, or 4096,1024,1024"
 _SHAPE_EXAMPLE = "64,3,7,7, or scalar for no axes"
 _STRIDE_EXAMPLE = "2 or 2,2"
 _BOUNDS_EXAMPLE = "2 or -2,2"
+_NUMBERS_EXAMPLE = "1,0,-1"
 _SLICE_HINT = "write an interval for each axis, such as 0:8, or leave slice out"
 
 
@@ -115,6 +116,14 @@ def read_bounds(value: object) -> tuple[float, ...]:
         message = f"both bounds are {shortest(ends[0])}: nothing lies between them"
         raise FieldError("out_of_range", message, "write -2,2")
     return ends[1:] if len(ends) == 2 and ends[0] == -ends[1] else ends
+
+
+def read_numbers(value: object, most: int) -> tuple[float, ...]:
+    """A list of at least one number and at most `most`.
+
+    Raises FieldError: `malformed_number`, or `out_of_range` for a number or more than `most`.
+    """
+    return tuple(read_number(item) for item in _some_items(value, most, _NUMBERS_EXAMPLE))
 
 
 def read_slice(value: object) -> tuple[Interval, ...]:

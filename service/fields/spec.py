@@ -142,6 +142,166 @@ class Spec(BaseModel):
         description="start:stop for each axis: the part of the tensor that is returned.",
         examples=["0:8,:"],
     )
+    depth: types.Depth = Field(
+        default=None,
+        description="The number of layers like this one; in a residual network, of its blocks.",
+        examples=[30],
+    )
+    decoder_depth: types.Depth = Field(
+        default=None,
+        description="The number of layers of the decoder; `depth` is then the encoder's.",
+        examples=[6],
+    )
+    layer_index: types.LayerIndex = Field(
+        default=None,
+        description="The number of this layer, the first being 0.",
+        examples=[0],
+    )
+    branches: types.Depth = Field(
+        default=None,
+        description="The residual branches of a block: 2 in a transformer, 1 in Mamba.",
+        examples=[2],
+    )
+    branch_layers: types.Depth = Field(
+        default=None,
+        description="The weight layers of a residual branch.",
+        examples=[2],
+    )
+    base_fan_in: types.Fan = Field(
+        default=None,
+        description="fan_in in the base model, from which hyperparameters are transferred.",
+        examples=[256],
+    )
+    inner: types.Inner = Field(
+        default=None,
+        description="The scheme of the smaller tensor whose values are repeated.",
+        examples=["he_normal"],
+    )
+    factor: types.Factor = Field(
+        default=None,
+        description="The factor by which an image grows along each axis.",
+        examples=[2],
+    )
+    sparsity: types.Number = Field(
+        default=None,
+        description="The share of the values that are 0, rounded up to a whole number of values.",
+        examples=[0.9],
+    )
+    omega: types.Number = Field(
+        default=None,
+        description="The frequency by which a sine layer multiplies its input.",
+        examples=[30],
+    )
+    base: types.Number = Field(
+        default=None,
+        description="The base of frequencies that form a geometric series.",
+        examples=[10000],
+    )
+    period: types.Number = Field(
+        default=None,
+        description="The longest dependency, in time steps.",
+        examples=[784],
+    )
+    gates: types.Gates = Field(
+        default=None,
+        description=(
+            "The order of the gates along O, a letter for each: ifgo or ifco in an LSTM, rzn or "
+            "zrh in a GRU."
+        ),
+        examples=["ifgo"],
+    )
+    dt_min: types.Number = Field(
+        default=None, description="The least time step of a state space model.", examples=[0.001]
+    )
+    dt_max: types.Number = Field(
+        default=None, description="The largest time step of a state space model.", examples=[0.1]
+    )
+    dt_floor: types.Number = Field(
+        default=None,
+        description="Time steps below it are raised to it.",
+        examples=[0.0001],
+    )
+    r_min: types.Number = Field(
+        default=None, description="The least radius of the eigenvalues.", examples=[0.9]
+    )
+    r_max: types.Number = Field(
+        default=None, description="The largest radius of the eigenvalues.", examples=[0.999]
+    )
+    max_phase: types.Number = Field(
+        default=None,
+        description="The largest angle of the eigenvalues, in radians.",
+        examples=[6.283185307179586],
+    )
+    prior: types.Number = Field(
+        default=None,
+        description="The probability that the biases of a classifier predict at first.",
+        examples=[0.01],
+    )
+    classes: types.Depth = Field(
+        default=None, description="The number of classes of a classifier.", examples=[1000]
+    )
+    variant: types.Variant = Field(
+        default=None,
+        description="Which of the scheme's published variants is meant.",
+        examples=["interleaved"],
+    )
+    kernel: types.Kernel = Field(
+        default=None,
+        description="The values of a filter, row by row.",
+        examples=["1,0,-1,2,0,-2,1,0,-1"],
+    )
+    normalise: types.Normalise = Field(
+        default=None,
+        description="What is made 1 by dividing a filter: the sum of its values or magnitudes, "
+        "or its Euclidean norm.",
+        examples=["l1"],
+    )
+    channels: types.Channels = Field(
+        default=None,
+        description=(
+            "How a filter meets the channels: `each` input has its own output, or `all` inputs "
+            "are averaged in every output."
+        ),
+        examples=["each"],
+    )
+    sigma: types.Number = Field(
+        default=None, description="The width of a Gaussian, in elements.", examples=[1]
+    )
+    wavelength: types.Number = Field(
+        default=None, description="The wavelength of a Gabor filter, in elements.", examples=[4]
+    )
+    aspect: types.Number = Field(
+        default=None,
+        description="The ratio of a Gabor filter's widths across and along its wave.",
+        examples=[0.5],
+    )
+    phase: types.Number = Field(
+        default=None, description="The phase of a Gabor filter's wave, in radians.", examples=[0]
+    )
+    window: types.Window = Field(
+        default=None,
+        description="The window of a short-time Fourier transform.",
+        examples=["hann"],
+    )
+    periodic: types.Periodic = Field(
+        default=None,
+        description="Whether the window is periodic: `true` or `false`.",
+        examples=["true"],
+    )
+    scaling: types.Scaling = Field(
+        default=None,
+        description="Whether the transform gives a power `spectrum` or its `density`.",
+        examples=["density"],
+    )
+    sample_rate: types.Number = Field(
+        default=None, description="Samples a second.", examples=[16000]
+    )
+    low_frequency: types.Number = Field(
+        default=None, description="The lowest frequency of a filter bank, in Hz.", examples=[0]
+    )
+    high_frequency: types.Number = Field(
+        default=None, description="The highest frequency of a filter bank, in Hz.", examples=[8000]
+    )
 
 
 FIELDS: tuple[str, ...] = tuple(Spec.model_fields)

@@ -38,6 +38,11 @@ _DISTRIBUTIONS = {
     **dict.fromkeys(("rand", "randomuniform", "unif", "flat"), "uniform"),
 }
 _GAIN_RULES = {"torch": "pytorch"}
+_CHANNELS = {
+    **dict.fromkeys(("depthwise", "diagonal", "separate", "per_channel"), "each"),
+    **dict.fromkeys(("mean", "average", "dense"), "all"),
+}
+_WINDOWS = {"hanning": "hann", "rectangular": "none", "boxcar": "none", "triangular": "bartlett"}
 _ORDERS = {"row": "C", "rowmajor": "C", "column": "F", "columnmajor": "F", "fortran": "F"}
 _DTYPES = {
     **dict.fromkeys(("float", "single", "fp32", "f32", "f4", "floattensor"), "float32"),
@@ -72,6 +77,50 @@ def _read_fan(value: object) -> float:
         message = f"{shortest(fan)} is {side} {shortest(end)}"
         raise FieldError("out_of_range", message, hint)
     return int(fan) if fan.is_integer() and fan < 2**53 else fan
+
+
+MOST_DEPTH = 10_000
+"""Ten times the depth of the deepest known networks."""
+
+MOST_KERNEL_VALUES = 256
+"""A filter of 16 x 16. The canonical URL must hold all its values."""
+
+MOST_GATES = 8
+
+VARIANTS = tuple(dict.fromkeys(variant for s in SCHEMES.values() for variant in s.variants))
+NORMALISATIONS = ("none", "sum", "l1", "l2")
+CHANNELS = ("each", "all")
+WINDOWS = ("none", "hann", "hamming", "blackman", "bartlett")
+SCALINGS = ("none", "density", "spectrum")
+
+
+def _read_depth(value: object) -> int:
+    return numbers.read_integer(value, 1, MOST_DEPTH)
+
+
+def _read_layer_index(value: object) -> int:
+    return numbers.read_integer(value, 0, MOST_DEPTH - 1)
+
+
+def _read_kernel(value: object) -> tuple[float, ...]:
+    return axes.read_numbers(value, MOST_KERNEL_VALUES)
+
+
+def _read_gates(value: object) -> str:
+    """Letters of gates, each once."""
+    gates = read_label(value)
+    if not 1 <= len(gates) <= MOST_GATES or len(set(gates)) < len(gates):
+        message = f"{gates!r} is not a letter for each gate" if gates else "no gate"
+        raise FieldError("malformed_text", message, "write ifgo, or the gates in their order")
+    return gates
+
+
+def _read_periodic(value: object) -> str:
+    """`true` or `false`, also as a JSON boolean."""
+    word = str(value).lower() if isinstance(value, bool) else value
+    return word_reader("periodic", ("true", "false"), {"yes": "true", "no": "false"}, "fields")(
+        word
+    )
 
 
 def _scheme_name(word: str) -> str:
@@ -125,6 +174,10 @@ _PARTS_FORMS = _any_of(
 _BOUNDS_FORMS = _any_of(
     _NUMBER_SCHEMA, _listed(_NUMBER_SCHEMA, 1, 2), _text(f"{_NUMBER_PATTERN}(,{_NUMBER_PATTERN})?")
 )
+_KERNEL_FORMS = _any_of(
+    _listed(_NUMBER_SCHEMA, 1, MOST_KERNEL_VALUES),
+    _text(f"{_NUMBER_PATTERN}(,{_NUMBER_PATTERN})*"),
+)
 _SLICE_FORMS = WithJsonSchema(_text(f"{_INTERVAL_PATTERN}(,{_INTERVAL_PATTERN})*"))
 COUNT_FORMS = _any_of(_COUNT_SCHEMA, _text(_COUNT_PATTERN))
 _NUMBER_TEXT = _text(_NUMBER_PATTERN, maxLength=numbers.MOST_NUMBER_CHARACTERS)
@@ -146,6 +199,15 @@ Count = Annotated[int, BeforeValidator(_read_count), COUNT_FORMS]
 OptionalCount = Annotated[int | None, BeforeValidator(_read_count), COUNT_FORMS]
 Parts = Annotated[int | tuple[int, ...], BeforeValidator(axes.read_parts), _PARTS_FORMS]
 Fan = Annotated[int | float | None, BeforeValidator(_read_fan), _FAN_FORMS]
+Depth = Annotated[int | None, BeforeValidator(_read_depth), COUNT_FORMS]
+Factor = Annotated[int | None, BeforeValidator(_read_depth), COUNT_FORMS]
+LayerIndex = Annotated[
+    int | None,
+    BeforeValidator(_read_layer_index),
+    _any_of(_EXTENT_SCHEMA, _text("(0|[1-9][0-9]*)")),
+]
+Kernel = Annotated[tuple[float, ...] | None, BeforeValidator(_read_kernel), _KERNEL_FORMS]
+Gates = Annotated[str | None, BeforeValidator(_read_gates), _LABEL_FORMS]
 Number = Annotated[float | None, BeforeValidator(numbers.read_number), _NUMBER_FORMS]
 Seed = Annotated[int | None, BeforeValidator(numbers.read_seed), _SEED_FORMS]
 Name = Annotated[str, BeforeValidator(read_name), _NAME_FORMS]
@@ -175,6 +237,39 @@ GainRule = Annotated[
     str | None,
     BeforeValidator(word_reader("gain_rule", GAIN_RULES, _GAIN_RULES, "activations")),
     one_of(GAIN_RULES),
+]
+Variant = Annotated[
+    str | None,
+    BeforeValidator(word_reader("variant", VARIANTS, {}, "schemes")),
+    one_of(VARIANTS),
+]
+Inner = Annotated[
+    str | None,
+    BeforeValidator(record_reader(lambda word: find_scheme(word).name)),
+    one_of(SCHEMES),
+]
+Normalise = Annotated[
+    str | None,
+    BeforeValidator(word_reader("normalise", NORMALISATIONS, {}, "fields")),
+    one_of(NORMALISATIONS),
+]
+Channels = Annotated[
+    str | None,
+    BeforeValidator(word_reader("channels", CHANNELS, _CHANNELS, "fields")),
+    one_of(CHANNELS),
+]
+Window = Annotated[
+    str | None, BeforeValidator(word_reader("window", WINDOWS, _WINDOWS, "fields")), one_of(WINDOWS)
+]
+Periodic = Annotated[
+    str | None,
+    BeforeValidator(_read_periodic),
+    _any_of({"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}),
+]
+Scaling = Annotated[
+    str | None,
+    BeforeValidator(word_reader("scaling", SCALINGS, {}, "fields")),
+    one_of(SCALINGS),
 ]
 StdKind = Annotated[
     str | None,

@@ -64,5 +64,6 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "parts": _write_parts,
     "stride": _write_list,
     "bounds": _write_list,
+    "kernel": _write_list,
     "slice": _write_slice,
 }

@@ -23,7 +23,8 @@ from service.wire.formats import FORMATS
 class Facts:
     """Statistics of the values before rounding to the dtype. A member that does not apply is None.
 
-    `layout` is letters. `mean` and `std` are those of the values, after any truncation.
+    `layout` is letters. `mean` and `std` are those of the values, after any truncation;
+    None if they are not known.
     `parent_std` is the std of the normal before truncation at `bounds`, which are in units of it.
     All values lie from `low` to `high`. `limit` is the largest magnitude of values symmetric about
     0. For several blocks the statistics are those of all values together. Numbers of a block
@@ -37,7 +38,7 @@ class Facts:
     fan_out: float | None
     mode: str | None
     gain: float | None
-    mean: float
+    mean: float | None
     std: float | None
     limit: float | None
     low: float | None
@@ -77,12 +78,11 @@ def whole_law(blocks: tuple[BlockLaw, ...]) -> Law:
     if len(laws) == 1:
         return laws[0]
     lows, highs, limits = ([getattr(law, end) for law in laws] for end in ("low", "high", "limit"))
-    moments = [(law.mean, law.std or 0.0) for law in laws]
-    mean, std = _mixed(moments, _shares(blocks))
+    mean, std = _moments_of(laws, _shares(blocks))
     return replace(
         laws[0],
         mean=mean,
-        std=None if any(law.std is None for law in laws) else std,
+        std=std,
         limit=None if None in limits else max(limits),
         low=None if None in lows else min(lows),
         high=None if None in highs else max(highs),
@@ -92,6 +92,16 @@ def whole_law(blocks: tuple[BlockLaw, ...]) -> Law:
             for field in ("fan_in", "fan_out", "gain", "bounds", "parent_std")
         },
     )
+
+
+def _moments_of(laws: list[Law], shares: list[float]) -> tuple[float | None, float | None]:
+    """The mean and std of all blocks together. Each is None if that of a block is."""
+    means = [law.mean for law in laws if law.mean is not None]
+    if len(means) < len(laws):
+        return None, None
+    stds = [law.std or 0.0 for law in laws]
+    mean, std = _mixed(list(zip(means, stds, strict=True)), shares)
+    return mean, None if any(law.std is None for law in laws) else std
 
 
 def _common(values: Iterator[Any]) -> Any:

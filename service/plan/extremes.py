@@ -11,9 +11,13 @@ from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,
     Draw,
+    Elementwise,
     IndexFunction,
+    Mapped,
     Normal,
     Orthogonal,
+    Repeated,
+    Sparse,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -63,8 +67,13 @@ def outermost_values(draw: Draw, dtype: str) -> tuple[float, float]:
     For a truncated normal in float64 the result may be too narrow by the error of the reference,
     about 1e-15 of the value. In all other cases it is exact.
     """
-    if isinstance(draw, IndexFunction):
+    if isinstance(draw, IndexFunction | Mapped):
         return _rounded_ends(draw.low, draw.high, dtype)
+    if isinstance(draw, Repeated):
+        return outermost_values(draw.draw, dtype)
+    if isinstance(draw, Sparse):
+        lowest, highest = outermost_values(draw.draw, dtype)
+        return min(lowest, 0.0), max(highest, 0.0)
     if isinstance(draw, Orthogonal):
         return _rounded_ends(-draw.gain, draw.gain, dtype)
     working = _working(dtype)
@@ -96,7 +105,7 @@ def _working(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
-def _words(draw: Draw) -> Words:
+def _words(draw: Elementwise) -> Words:
     """Blocks of words, shape (n, 4). Their values include the outermost ones of the draw."""
     match draw:
         case Normal():
@@ -107,11 +116,9 @@ def _words(draw: Draw) -> Words:
             near = NEIGHBOURS_32
             middle = np.uint32(2**31)
             return np.concatenate([near, middle + near, middle + ~near, ~near]).reshape(-1, 4)
-        case IndexFunction() | Orthogonal():
-            raise TypeError(f"{type(draw).__name__} has ends of its own")
 
 
-def _wide_words(draw: Draw) -> WideWords:
+def _wide_words(draw: Elementwise) -> WideWords:
     match draw:
         case Normal():
             return NORMAL_ENDS.astype(np.uint64) << np.uint64(32)
@@ -122,8 +129,6 @@ def _wide_words(draw: Draw) -> WideWords:
             near = NEIGHBOURS_64
             middle = np.uint64(2**63)
             return np.concatenate([near, middle + near, middle + ~near, ~near]).reshape(-1, 4)
-        case IndexFunction() | Orthogonal():
-            raise TypeError(f"{type(draw).__name__} has ends of its own")
 
 
 def refuse_out_of_range(draw: Draw, dtype: str) -> None:
@@ -152,6 +157,8 @@ def _wider_dtypes(draw: Draw, dtype: str) -> Iterator[str]:
 
 def _refusal(draw: Draw, dtype: str) -> ImpossibleError | None:
     """The error if the draw cannot be issued in this dtype. The hint keeps the dtype."""
+    if isinstance(draw, Repeated | Sparse):
+        return _refusal(draw.draw, dtype)
     working = _working(dtype)
     if (coarse := _refusal_of_coarse_uniform(draw, dtype)) is not None:
         return coarse
@@ -160,11 +167,12 @@ def _refusal(draw: Draw, dtype: str) -> ImpossibleError | None:
         message = f"values would exceed {PRECISIONS[dtype].largest:.6g}, the largest {dtype}"
         problem = Problem("dtype", message, "make the values smaller")
         return ImpossibleError("overflows_dtype", problem)
-    low, high = outermost(draw, working)
-    if low > high:
-        message = f"no {working} lies between the bounds"
-        problem = Problem("dtype", message, "move the bounds apart")
-        return ImpossibleError("nothing_between", problem)
+    if isinstance(draw, Elementwise):
+        low, high = outermost(draw, working)
+        if low > high:
+            message = f"no {working} lies between the bounds"
+            problem = Problem("dtype", message, "move the bounds apart")
+            return ImpossibleError("nothing_between", problem)
     if lowest == highest == 0 and draw != Constant(0.0):
         message = f"every value would be 0 in {dtype}"
         problem = Problem("dtype", message, "make the values larger, or use scheme=zeros")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
+from service.fields.axes import MOST_PARTS
 from service.initializers.activations import ACTIVATIONS, Activation, find_activation
 from service.initializers.auto import resolve_auto
 from service.initializers.fans import (
@@ -89,7 +90,8 @@ def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
     numbers = requested.over(scheme.defaults)
     slope = activation.slope or 0.0 if spec.negative_slope is None else spec.negative_slope
     laws = []
-    for block in _blocks(weight):
+    inner = _inner_law(spec, placement, scheme, numbers)
+    for block in _blocks(weight, scheme):
         fan_in, fan_out, number = _fans(spec, scheme, numbers, weight, block)
         request = Request(
             scheme=scheme.name,
@@ -103,6 +105,7 @@ def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
             fan_in=fan_in,
             fan_out=fan_out,
             fan_number=number,
+            inner=inner,
         )
         laws.append(BlockLaw(block.outputs, scheme.law(request)))
     if all(each.law == laws[0].law for each in laws):
@@ -115,14 +118,42 @@ def numbers_of(spec: Spec) -> Numbers:
     return Numbers(**{field: getattr(spec, field) for field in NUMBER_FIELDS})
 
 
-def _blocks(weight: Weight) -> Iterator[Block]:
-    """The blocks of a weight. Equal blocks are one block that repeats."""
-    heights = heights_of(weight)
+def _blocks(weight: Weight, scheme: Scheme) -> Iterator[Block]:
+    """The blocks of a weight. Equal blocks are one block that repeats, unless they are gates."""
+    heights, repeats = heights_of(weight), isinstance(weight.parts, int)
+    if scheme.gated and isinstance(weight.parts, int):
+        _refuse_many_gates(scheme, weight.parts)
+        heights, repeats = heights * weight.parts, False
     first = 0
-    for outputs in heights:
-        distance = outputs if isinstance(weight.parts, int) else weight.count("O")
-        yield Block(first, outputs, distance)
+    for number, outputs in enumerate(heights):
+        distance = outputs if repeats else weight.count("O")
+        yield Block(first, outputs, distance, number)
         first += outputs
+
+
+def _refuse_many_gates(scheme: Scheme, parts: int) -> None:
+    if parts > MOST_PARTS:
+        message = f"{scheme.name} has a block for each gate, and {parts} are too many"
+        raise ImpossibleError("too_large", Problem("parts", message, "write parts=4"))
+
+
+def _inner_law(spec: Spec, placement: Placement, scheme: Scheme, numbers: Numbers) -> Law | None:
+    """The law of the scheme in the field `inner`, for its smaller tensor.
+
+    Raises ImpossibleError (`conflicting_fields`) if the smaller tensor has several blocks.
+    """
+    if scheme.sub_kernel is None or numbers.inner is None:
+        return None
+    shape = scheme.sub_kernel(spec.shape, placement.letters or "", numbers)
+    unused = {field: None for field in scheme.fields if field != "inner"}
+    smaller = spec.model_copy(
+        update=unused | {"scheme": numbers.inner, "shape": shape, "slice": None, "inner": None}
+    )
+    laws = laws_of(smaller, place(smaller))
+    if len(laws) > 1:
+        message = f"{scheme.name} repeats the outputs of one block, and there are {len(laws)}"
+        raise ImpossibleError("conflicting_fields", Problem("parts", message, "leave parts out"))
+    return laws[0].law
 
 
 def activation_of(spec: Spec) -> Activation:
@@ -168,6 +199,8 @@ def _refuse_fields(spec: Spec, scheme: Scheme, numbers: Numbers) -> None:
         raise ImpossibleError("scheme_field", *problems)
     if numbers.distribution is not None and distribution not in scheme.distributions:
         raise ImpossibleError("scheme_field", _no_distribution(distribution, scheme, called))
+    if numbers.variant is not None and numbers.variant not in scheme.variants:
+        raise ImpossibleError("scheme_field", _no_variant(numbers.variant, scheme, called))
     idle = [field for field in present if field in _OF_TRUNCATION]
     if idle and distribution != "truncated_normal":
         raise ImpossibleError("scheme_field", *(_idle(field, distribution) for field in idle))
@@ -206,6 +239,11 @@ def _no_distribution(distribution: str, scheme: Scheme, called: str) -> Problem:
     ]
     hint = f"write scheme={fitting[0]}, or leave distribution out: {has}" if fitting else has
     return Problem("distribution", f"{called} has no {distribution} distribution", hint)
+
+
+def _no_variant(variant: str, scheme: Scheme, called: str) -> Problem:
+    message = f"{called} has no variant {variant}"
+    return Problem("variant", message, f"write variant={scheme.variants[0]}, or leave it out")
 
 
 def _idle(field: str, distribution: str) -> Problem:

@@ -18,7 +18,6 @@ from service.initializers.layouts import (
     resolve_letters,
 )
 from service.initializers.schemes import AUTO, SCHEMES
-from service.initializers.schemes.record import Preset
 from service.stream.lattice import Lattice
 from service.wire.npy import is_fortran
 
@@ -60,36 +59,40 @@ def place(spec: Spec) -> Placement:
 def resolve_layer(spec: Spec) -> tuple[str | None, str | None]:
     """The layer and the letters of the axes. Each is None if the request does not determine it.
 
-    A preset has its own layer and framework. Otherwise the layer follows from `layer`, from the
+    A preset of a layer has its own layer and framework, and any other preset has its framework's
+    letters. Otherwise the layer follows from `layer`, from the
     letters in `layout`, or from the number of axes. The letters are those of the layer in the
     framework that `layout` names, by default torch. Without a layer there are no letters.
     """
     rank, preset = len(spec.shape), SCHEMES[spec.scheme].preset if spec.scheme != AUTO else None
-    if preset is not None:
-        return preset.layer, _preset_letters(spec, preset)
+    if preset is not None and preset.layer is not None:
+        return preset.layer, _preset_letters(spec, preset.framework, preset.layer)
     if spec.layout is not None and spec.layout not in FRAMEWORKS:
         letters = resolve_letters(spec.layout, spec.layer, rank)
         return spec.layer or layer_of_letters(letters), letters
     layer = spec.layer or default_layer(rank)
     if layer is None:
         return None, None
-    return layer, resolve_letters(spec.layout or DEFAULT_FRAMEWORK, layer, rank)
+    framework = DEFAULT_FRAMEWORK if preset is None else preset.framework
+    if framework not in LAYERS[layer].letters:
+        framework = DEFAULT_FRAMEWORK
+    return layer, resolve_letters(spec.layout or framework, layer, rank)
 
 
-def _preset_letters(spec: Spec, preset: Preset) -> str:
+def _preset_letters(spec: Spec, framework: str, layer: str) -> str:
     """The letters of a preset's axes: its framework's own, or another order of them.
 
     Raises ImpossibleError (`preset_layer`) for another layer or for other axes.
     """
-    layer, own = preset.layer, LAYERS[preset.layer].letters[preset.framework]
+    own = LAYERS[layer].letters[framework]
     if spec.layer not in (None, layer):
-        message = f"{spec.scheme} is {preset.framework}'s {layer}, and the layer is {spec.layer}"
+        message = f"{spec.scheme} is {framework}'s {layer}, and the layer is {spec.layer}"
         hint = f"leave layer out, or write layer={layer}"
         raise ImpossibleError("preset_layer", Problem("layer", message, hint))
     if len(spec.shape) != len(own):
         message = f"{spec.scheme} has the axes {own}, and the shape has {len(spec.shape)}"
         raise ImpossibleError("preset_layer", Problem("shape", message, f"give {len(own)} extents"))
-    letters = layout = spec.layout or preset.framework
+    letters = layout = spec.layout or framework
     if not set(layout) <= set(LETTERS):
         letters = resolve_letters(layout, layer, len(own))
     if sorted(own) != sorted(letters):

@@ -19,8 +19,11 @@ from service.stream.cells import cells, spacing
 from service.stream.draws import (
     Constant,
     IndexFunction,
+    Mapped,
     Normal,
     Orthogonal,
+    Repeated,
+    Sparse,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -87,8 +90,14 @@ class Rounded:
 
 
 def is_known(law: Law) -> bool:
-    """Whether `rounded` has a result. For an index function, the law must list its values."""
-    return law.levels is not None or not isinstance(law.draw, IndexFunction)
+    """Whether `rounded` has a result.
+
+    For an index function and for a function of a draw, the law must list the values.
+    """
+    draw = law.draw
+    if isinstance(draw, Repeated | Sparse):
+        draw = draw.draw
+    return law.levels is not None or not isinstance(draw, IndexFunction | Mapped)
 
 
 def is_fine(law: Law, dtype: str) -> bool:
@@ -101,7 +110,7 @@ def is_fine(law: Law, dtype: str) -> bool:
     """
     if law.std is None or law.levels is not None:
         return False
-    if not is_known(law):
+    if not is_known(law) or isinstance(law.draw, Sparse):
         return True
     lowest, highest = outermost_values(law.draw, dtype)
     unit = spacing(max(-lowest, highest), PRECISIONS[dtype])
@@ -114,11 +123,15 @@ def rounded(law: Law, dtype: str) -> Rounded:
 
     `refuse_out_of_range` must accept the draw and the dtype, and `is_known` must be true.
     """
-    draw, mean, std = law.draw, law.mean, law.std
+    draw, mean, std = law.draw, law.mean or 0.0, law.std
+    if isinstance(draw, Repeated):
+        return rounded(replace(law, draw=draw.draw), dtype)
+    if isinstance(draw, Sparse):
+        return _rounded_sparse(draw, law, dtype)
     lowest, highest = outermost_values(draw, dtype)
     if std is None or lowest == highest:
         return Rounded(lowest, 0.0, float(lowest == 0), 1, lowest, highest)
-    if isinstance(draw, IndexFunction | Constant):
+    if isinstance(draw, IndexFunction | Constant | Mapped):
         return _rounded_levels(law.levels or (), dtype, lowest, highest)
     if isinstance(draw, Orthogonal):
         draw = Normal(0.0, std)
@@ -141,6 +154,24 @@ def rounded(law: Law, dtype: str) -> Rounded:
         distinct=distinct,
         lowest=lowest,
         highest=highest,
+    )
+
+
+def _rounded_sparse(draw: Sparse, law: Law, dtype: str) -> Rounded:
+    """The statistics of a share of zeros and the other values, which have mean 0.
+
+    With a share s of zeros, std = sqrt(1 - s) times the std of the others.
+    """
+    share = draw.zeros / draw.length
+    others_std = draw.draw.std if isinstance(draw.draw, Normal) else law.std
+    others = rounded(Law(draw.draw, "normal", 0.0, others_std), dtype)
+    zeros = share + (1.0 - share) * others.zeros
+    return replace(
+        others,
+        std=significant(sqrt(1.0 - share) * others.std),
+        zeros=significant(zeros),
+        lowest=min(others.lowest, 0.0),
+        highest=max(others.highest, 0.0),
     )
 
 

@@ -19,6 +19,7 @@ from service.initializers.schemes import AUTO, Law, Scheme
 from service.plan.laws import activation_of, std_with_letters, weight_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
+from service.stream.draws import Sparse
 
 GAIN_IGNORES_ACTIVATION = "gain_ignores_activation"
 
@@ -216,8 +217,8 @@ def _rounded_law(asked: Law, dtype: str) -> str | None:
     """
     if asked.std is None or is_fine(asked, dtype):
         return None
-    told = rounded(asked, dtype)
-    size, shift = max(abs(asked.mean), asked.std), abs(told.mean - asked.mean)
+    told, mean = rounded(asked, dtype), asked.mean or 0.0
+    size, shift = max(abs(mean), asked.std), abs(told.mean - mean)
     moved = shift > 0 and (shift >= _MUCH * size or shift >= _MUCH_OF_STD * asked.std > 0)
     wider = "" if dtype == "float64" else ": use a wider dtype"
     changed = abs(told.std - asked.std) >= _MUCH * asked.std and asked.std > 0
@@ -232,14 +233,21 @@ def _rounded_law(asked: Law, dtype: str) -> str | None:
     if changed or moved:
         return (
             f"in {dtype} the values have mean {told.mean:.6g} and std {told.std:.6g}, not "
-            f"{asked.mean:.6g} and {asked.std:.6g}{wider}"
+            f"{mean:.6g} and {asked.std:.6g}{wider}"
         )
     return None
 
 
 def _own_zeros(law: Law) -> float:
     """The share of values that are 0 before they are rounded."""
+    if isinstance(law.draw, Sparse):
+        return law.draw.zeros / law.draw.length
     return next((share for value, share in law.levels or () if value == 0), 0.0)
+
+
+def _fault_of_framework(tensor: Tensor) -> str | None:
+    """The known fault of a framework's initializer that its preset repeats."""
+    return tensor.scheme.fault
 
 
 _TABLE: dict[str, Callable[[Tensor], str | None]] = {
@@ -250,6 +258,7 @@ _TABLE: dict[str, Callable[[Tensor], str | None]] = {
     "multiplier_assumed": _multiplier_assumed,
     "std_is_parents": _std_is_parents,
     "rounded": _rounded,
+    "fault_of_framework": _fault_of_framework,
 }
 """The function of each code: the message for a tensor, or None without a warning."""
 

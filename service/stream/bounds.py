@@ -4,10 +4,8 @@ from math import inf
 
 from service.stream.draws import (
     Constant,
-    Draw,
-    IndexFunction,
+    Elementwise,
     Normal,
-    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -16,7 +14,7 @@ from service.stream.draws import (
 from service.stream.precision import PRECISIONS, at_least, at_most
 
 
-def outermost(draw: Draw, dtype: str) -> tuple[float, float]:
+def outermost(draw: Elementwise, dtype: str) -> tuple[float, float]:
     """Return (lowest, highest); lowest > highest means that there is no such value.
 
     They are the smallest and the largest finite float32 inside the draw's bounds. For float64 they
@@ -34,5 +32,5 @@ def outermost(draw: Draw, dtype: str) -> tuple[float, float]:
             | TruncatedNormalBetween(low=low, high=high)
         ):
             return at_least(low, precision), at_most(high, precision)
-        case Constant() | Normal() | IndexFunction() | Orthogonal():
+        case Constant() | Normal():
             return -inf, inf

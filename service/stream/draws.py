@@ -103,7 +103,8 @@ class TruncatedNormalBetween:
 class IndexFunction:
     """`function(elements, *numbers)` returns the float64 values of element numbers, same shape.
 
-    All values lie from `low` to `high`. A function uses only + - * / and comparisons.
+    All values lie from `low` to `high`. A function uses only + - * / sqrt, comparisons and
+    `service.stream.elementary`.
     """
 
     uses_words: ClassVar[bool] = False
@@ -133,13 +134,73 @@ class Orthogonal:
     distance: int
 
 
-Draw = (
+Elementwise = (
     Constant
     | SymmetricUniform
     | UniformBetween
     | Normal
     | SymmetricTruncatedNormal
     | TruncatedNormalBetween
-    | IndexFunction
-    | Orthogonal
 )
+"""The draws that kernels compute from the words of each element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """`function(values, *numbers)` of the float64 values of `draw`, same shape.
+
+    Element e has the value of element e + shift of `draw`. All values lie from `low` to `high`. A
+    function uses what one of an `IndexFunction` uses.
+    """
+
+    uses_words: ClassVar[bool] = True
+    all_equal: ClassVar[bool] = False
+
+    draw: Elementwise
+    function: Callable[..., Float64]
+    numbers: tuple[float, ...]
+    low: float
+    high: float
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """The values of `draw`, but exactly `zeros` of each `length` elements of a unit are +0.
+
+    Element e has place (e // step) % length in its unit, and the units are numbered in counting
+    order. Which places are 0 follows from the random words of the unit.
+    """
+
+    uses_words: ClassVar[bool] = True
+    all_equal: ClassVar[bool] = False
+
+    draw: Elementwise
+    zeros: int
+    length: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Each output of `draw` `times` times: consecutively, or all outputs again and again.
+
+    `draw` has `outputs` outputs of `inner` elements for each copy along E. Output o of the tensor
+    is output o // times of `draw` if `consecutive`, else o % outputs.
+    """
+
+    all_equal: ClassVar[bool] = False
+
+    draw: "Elementwise | IndexFunction | Mapped | Sparse | Orthogonal"
+    times: int
+    consecutive: bool
+    outputs: int
+    inner: int
+
+    @property
+    def uses_words(self) -> bool:
+        """Whether the values of `draw` depend on random words."""
+        return self.draw.uses_words
+
+
+Draw = Elementwise | IndexFunction | Mapped | Sparse | Orthogonal | Repeated

@@ -26,6 +26,7 @@ from service.stream.reference.values import element_bytes
 from service.wire.formats import FORMATS
 from tests.application import ask, post, ready
 from tests.server import Address
+from tests.stream.drawing import elementwise
 
 CANONICAL = "/v1/weights.npy?shape=4,3&scheme=he_normal&seed=7&name=w"
 ALIASES = [
@@ -59,7 +60,7 @@ def reference_bytes(fields: dict[str, str], form: str) -> bytes:
     numbers = lattice.offset + sum(np.ix_(*axes)).reshape(-1)  # type: ignore[union-attr]
     words = Words(int(fields["seed"]), stream_of(fields["name"]))
     values = [
-        element_bytes(planned.tensor.law.draw, planned.spec.dtype, words, int(n), 1)
+        element_bytes(elementwise(planned.tensor.law.draw), planned.spec.dtype, words, int(n), 1)
         for n in numbers
     ]
     return planned.tensor.head + b"".join(values)

@@ -16,7 +16,7 @@ from service.plan.tensor import resolve
 from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,
-    Draw,
+    Elementwise,
     Normal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -24,6 +24,7 @@ from service.stream.draws import (
 )
 from service.stream.precision import PRECISIONS
 from service.stream.reference.values import values32, values64
+from tests.stream.drawing import elementwise
 
 NARROW: dict[str, npt.DTypeLike] = {
     "float16": np.float16,
@@ -35,9 +36,10 @@ TOP = 2**32 - 1
 NEAR = 2**14
 
 
-def draw_of(query: str) -> Draw:
+def draw_of(query: str) -> Elementwise:
     """The draw of a query about a tensor of four elements."""
-    return resolve(parse_query(f"shape=4&seed=1&name=a&{query}".encode()), "raw").law.draw
+    tensor = resolve(parse_query(f"shape=4&seed=1&name=a&{query}".encode()), "raw")
+    return elementwise(tensor.law.draw)
 
 
 def around(*words: int) -> list[int]:
@@ -63,14 +65,14 @@ def many_wide_words() -> npt.NDArray[np.uint64]:
 WORDS, WIDE_WORDS = many_words(), many_wide_words()
 
 
-def outermost_singles(draw: Draw) -> npt.NDArray[np.float32]:
+def outermost_singles(draw: Elementwise) -> npt.NDArray[np.float32]:
     """The least and the largest float32 of many words, within the draw's bounds."""
     low, high = outermost(draw, "float32")
     singles = np.clip(values32(draw, WORDS), np.float32(low), np.float32(high))
     return np.array([singles.min(), singles.max()], np.float32)
 
 
-def outermost_doubles(draw: Draw) -> tuple[float, float]:
+def outermost_doubles(draw: Elementwise) -> tuple[float, float]:
     """The same in float64."""
     doubles = np.clip(values64(draw, WIDE_WORDS), *outermost(draw, "float64"))
     return float(doubles.min()), float(doubles.max())
@@ -153,7 +155,7 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("draw", "dtype", "ends"), KNOWN)
-def test_known_ends(draw: Draw, dtype: str, ends: tuple[float, float]) -> None:
+def test_known_ends(draw: Elementwise, dtype: str, ends: tuple[float, float]) -> None:
     """By hand: the ends in float32, then the nearest number of the dtype."""
     assert outermost_values(draw, dtype) == ends
     assert not any(end == 0 and np.signbit(end) for end in outermost_values(draw, dtype))
@@ -164,11 +166,11 @@ NUMBERS = st.one_of(st.floats(-2.0, 2.0), POWERS, POWERS.map(lambda power: -powe
 
 
 @st.composite
-def draws(draw: st.DrawFn) -> Draw:
+def draws(draw: st.DrawFn) -> Elementwise:
     """Of every kind that has no constants to be computed, with numbers of any size."""
     low, high = sorted(draw(st.lists(NUMBERS, min_size=2, max_size=2, unique=True)))
     scale = draw(POWERS)
-    kinds: list[Draw] = [
+    kinds: list[Elementwise] = [
         Constant(low),
         SymmetricUniform(scale),
         UniformBetween(low, high),
@@ -180,7 +182,7 @@ def draws(draw: st.DrawFn) -> Draw:
 
 @settings(max_examples=300)
 @given(draws(), st.sampled_from(sorted(PRECISIONS)))
-def test_a_hint_followed_is_not_refused(draw: Draw, dtype: str) -> None:
+def test_a_hint_followed_is_not_refused(draw: Elementwise, dtype: str) -> None:
     """The dtype that a hint names serves; the field is one that the request can change."""
     try:
         refuse_out_of_range(draw, dtype)

@@ -19,11 +19,12 @@ from service.initializers.schemes import Law
 from service.plan.rounded import Rounded, is_fine, rounded
 from service.plan.tensor import resolve
 from service.stream.address import Address
-from service.stream.draws import Draw
+from service.stream.draws import Elementwise
 from service.stream.fill import filler
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
 from service.stream.reference.values import values32
+from tests.stream.drawing import elementwise
 
 NARROW: dict[str, npt.DTypeLike] = {
     "float16": np.float16,
@@ -49,7 +50,7 @@ def told(query: str) -> Rounded:
     return rounded(law_of(query), dtype or "float32")
 
 
-def sample(draw: Draw, dtype: str) -> Values:
+def sample(draw: Elementwise, dtype: str) -> Values:
     """2^20 elements of one stream as they are before they become a narrow dtype."""
     prepared = filler(draw, dtype, Address(20261127, 8), Lattice(0, (SAMPLE,), (1,)))
     out = np.empty(SAMPLE * prepared.itemsize, np.uint8)
@@ -80,14 +81,14 @@ def test_a_sample_that_is_cast_agrees(query: str) -> None:
     standard error is far smaller. Six digits of std leave twice their error in its square.
     """
     drawing = law_of(query)
-    singles = sample(drawing.draw, "float32")
+    singles = sample(elementwise(drawing.draw), "float32")
     for dtype, type_ in NARROW.items():
         facts, cast = rounded(drawing, dtype), singles.astype(type_).astype(np.float64)
         _near(cast, facts.mean, SIX_DIGITS * abs(facts.mean))
-        _near(cast - singles, facts.mean - drawing.mean, SIX_DIGITS * abs(facts.mean))
+        _near(cast - singles, facts.mean - (drawing.mean or 0.0), SIX_DIGITS * abs(facts.mean))
         squares = (cast - facts.mean) ** 2
         _near(squares, facts.std**2, 2 * SIX_DIGITS * facts.std**2)
-        moved = (drawing.std or 0.0) ** 2 + (drawing.mean - facts.mean) ** 2
+        moved = (drawing.std or 0.0) ** 2 + ((drawing.mean or 0.0) - facts.mean) ** 2
         added = squares - (singles - facts.mean) ** 2
         _near(added, facts.std**2 - moved, 2 * SIX_DIGITS * facts.std**2)
         _near((cast == 0).astype(np.float64), facts.zeros, SIX_DIGITS * facts.zeros)
@@ -107,7 +108,7 @@ def _near(values: Values, expected: float, unit: float) -> None:
 
 def test_the_sample_can_disagree() -> None:
     """A negative control: 1 % of std more, and what rounding adds, are both noticed."""
-    singles = sample(law_of("scheme=normal&std=0.02").draw, "float32")
+    singles = sample(elementwise(law_of("scheme=normal&std=0.02").draw), "float32")
     facts = told("scheme=normal&std=0.0202&dtype=float8_e5m2")
     squares = singles.astype(ml_dtypes.float8_e5m2).astype(np.float64) ** 2
     with pytest.raises(AssertionError):
@@ -135,7 +136,7 @@ def test_a_coarse_grid_of_a_wide_dtype_agrees_with_a_sample(query: str) -> None:
     """float32 and float64 where they have few numbers to a standard deviation."""
     facts = told(query)
     drawing = law_of(query)
-    values = sample(drawing.draw, "float64" if "float64" in query else "float32")
+    values = sample(elementwise(drawing.draw), "float64" if "float64" in query else "float32")
     away = (values - facts.mean) / facts.std
     _near(away, 0.0, SIX_DIGITS)
     _near(away**2, 1.0, 2 * SIX_DIGITS)
@@ -160,7 +161,7 @@ def test_every_value_of_a_uniform(query: str, dtype: str) -> None:
     """All 2^24 of them, cast: nothing is left to chance, and every told digit is right."""
     drawing = law_of(query)
     words = (np.arange(2**25, dtype=np.uint32) << np.uint32(7)).reshape(-1, 4)
-    cast = values32(drawing.draw, words).astype(NARROW[dtype]).astype(np.float64)
+    cast = values32(elementwise(drawing.draw), words).astype(NARROW[dtype]).astype(np.float64)
     facts = rounded(drawing, dtype)
     assert facts.mean == pytest.approx(cast.mean(), rel=SIX_DIGITS, abs=1e-15)
     assert facts.std == pytest.approx(cast.std(), rel=SIX_DIGITS)
@@ -426,7 +427,7 @@ def test_the_ends_of_float64_agree_with_a_sample(query: str) -> None:
     """
     drawing = law_of(f"{query}&dtype=float64")
     facts = rounded(drawing, "float64")
-    values = sample(drawing.draw, "float64")
+    values = sample(elementwise(drawing.draw), "float64")
     unit = float(np.diff(np.unique(values)).min())
     steps = (values - np.median(values)) / unit
     # A std of subnormal size is itself a whole number of units.
@@ -458,7 +459,7 @@ def test_a_fine_grid_changes_next_to_nothing(spec: Spec) -> None:
     assume(is_fine(drawing, spec.dtype) and drawing.std is not None)
     facts, std = rounded(drawing, spec.dtype), drawing.std or 0.0
     assert abs(facts.std - std) < 0.001 * std
-    assert abs(facts.mean - drawing.mean) < 0.01 * std
+    assert abs(facts.mean - (drawing.mean or 0.0)) < 0.01 * std
     assert facts.zeros < 0.01
 
 

@@ -7,6 +7,7 @@ from service.stream.address import Address
 from service.stream.draws import (
     Constant,
     Draw,
+    Elementwise,
     Normal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
@@ -50,7 +51,7 @@ def uniform_between(draw: st.DrawFn) -> UniformBetween:
     return UniformBetween(mean - 3 * std, mean + 4 * std)
 
 
-STRATEGIES: dict[type, st.SearchStrategy[Draw]] = {
+STRATEGIES: dict[type, st.SearchStrategy[Elementwise]] = {
     Constant: st.builds(Constant, scales),
     SymmetricUniform: st.builds(SymmetricUniform, scales),
     UniformBetween: uniform_between(),
@@ -61,9 +62,15 @@ STRATEGIES: dict[type, st.SearchStrategy[Draw]] = {
 """Draws of each kind, with random constants."""
 
 
-def draws() -> st.SearchStrategy[Draw]:
+def draws() -> st.SearchStrategy[Elementwise]:
     """A draw of any kind."""
     return st.one_of(*STRATEGIES.values())
+
+
+def elementwise(draw: Draw) -> Elementwise:
+    """The draw, which the words of each element determine."""
+    assert isinstance(draw, Elementwise)
+    return draw
 
 
 def kernel_bytes(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> bytes:

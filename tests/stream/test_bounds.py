@@ -8,7 +8,7 @@ import pytest
 from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,
-    Draw,
+    Elementwise,
     Normal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
@@ -18,18 +18,18 @@ from service.stream.draws import (
 from tests.stream.casting import NARROW
 
 LOW, HIGH = -0.1, 0.3
-BOUNDED: list[Draw] = [
+BOUNDED: list[Elementwise] = [
     UniformBetween(LOW, HIGH),
     SymmetricTruncatedNormal(0.1, 0.1, 0.4772498680518208, 0.022750131948179195, LOW, HIGH),
     TruncatedNormalBetween(0.0, 0.1, 0.1586552539, 0.8399948480, 0.0013498980, LOW, HIGH),
 ]
 LIMITED = SymmetricUniform(0.3)
-UNBOUNDED: list[Draw] = [Constant(1.0), Normal(0.0, 1.0)]
+UNBOUNDED: list[Elementwise] = [Constant(1.0), Normal(0.0, 1.0)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", *NARROW])
 @pytest.mark.parametrize("draw", BOUNDED)
-def test_they_are_the_outermost_singles_between_the_bounds(draw: Draw, dtype: str) -> None:
+def test_they_are_the_outermost_singles_between_the_bounds(draw: Elementwise, dtype: str) -> None:
     """The next single outwards passes the bound."""
     lowest, highest = outermost(draw, dtype)
     single = np.float32
@@ -39,7 +39,7 @@ def test_they_are_the_outermost_singles_between_the_bounds(draw: Draw, dtype: st
 
 
 @pytest.mark.parametrize("draw", BOUNDED)
-def test_for_float64_they_are_the_bounds(draw: Draw) -> None:
+def test_for_float64_they_are_the_bounds(draw: Elementwise) -> None:
     """Both are doubles already."""
     assert outermost(draw, "float64") == (LOW, HIGH)
 
@@ -52,7 +52,7 @@ def test_a_symmetric_uniform_has_its_limit_on_both_sides(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("draw", UNBOUNDED)
-def test_a_draw_without_bounds_has_none(draw: Draw) -> None:
+def test_a_draw_without_bounds_has_none(draw: Elementwise) -> None:
     """Nothing is done to its values before they are rounded."""
     assert outermost(draw, "float8_e5m2") == outermost(draw, "float64") == (-inf, inf)
 

@@ -18,7 +18,7 @@ from service.stream.bounds import outermost
 from service.stream.cells import spacing
 from service.stream.draws import (
     Constant,
-    Draw,
+    Elementwise,
     Normal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
@@ -30,7 +30,7 @@ from service.stream.precision import PRECISIONS, at_least, at_most, nearest
 from service.stream.reference.arrays import Float32
 from service.stream.reference.values import element_bytes
 from tests.stream.casting import NARROW, cast
-from tests.stream.drawing import draws, kernel_bytes
+from tests.stream.drawing import draws, elementwise, kernel_bytes
 from tests.stream.vectors import cases, draw_of
 
 ADDRESS = Address(3, stream_of("q"))
@@ -42,7 +42,7 @@ BOX = Lattice(1, (3, 700), (1, 3))
 TO_2, TO_5 = (0.4772498680518208, 0.0227501319481792), (0.4999997133484281, 2.866515718791933e-07)
 FROM_1_TO_3 = (0.15865525393145707, 0.8399948480369128, 0.0013498980316300933)
 
-REACHING: list[Draw] = [
+REACHING: list[Elementwise] = [
     SymmetricUniform(sqrt(6 / 1024)),
     SymmetricUniform(0.1),
     SymmetricUniform(0.11),
@@ -57,7 +57,7 @@ REACHING: list[Draw] = [
 ]
 """Draws of which many elements lie next to a bound."""
 
-DRAWS: list[Draw] = [
+DRAWS: list[Elementwise] = [
     *REACHING,
     Constant(0.1),
     Constant(-0.3),
@@ -70,11 +70,11 @@ DRAWS: list[Draw] = [
 ]
 
 
-def singles(draw: Draw, address: Address, first: int, count: int) -> Float32:
+def singles(draw: Elementwise, address: Address, first: int, count: int) -> Float32:
     return np.frombuffer(element_bytes(draw, "float32", address, first, count), np.float32)
 
 
-def clamped_in_dtype(values: Float32, draw: Draw, dtype: str) -> npt.NDArray[np.generic]:
+def clamped_in_dtype(values: Float32, draw: Elementwise, dtype: str) -> npt.NDArray[np.generic]:
     """The rule before release 0.1.0: clamp to the outermost numbers of the dtype in the bounds.
 
     `values` are within the bounds already, which does not change what comes out.
@@ -85,7 +85,7 @@ def clamped_in_dtype(values: Float32, draw: Draw, dtype: str) -> npt.NDArray[np.
     return cast(np.clip(values, np.float32(low), np.float32(high)), dtype)
 
 
-def rounds_outwards(draw: Draw, dtype: str) -> bool:
+def rounds_outwards(draw: Elementwise, dtype: str) -> bool:
     """Whether a bound of the draw has its nearest number of the dtype outside the bounds."""
     lowest, highest = outermost(draw, "float32")
     precision = PRECISIONS[dtype]
@@ -101,7 +101,9 @@ MOST = {
 
 @pytest.mark.parametrize("dtype", NARROW)
 @pytest.mark.parametrize("draw", DRAWS, ids=str)
-def test_every_narrow_tensor_is_the_cast_of_the_float32_tensor(draw: Draw, dtype: str) -> None:
+def test_every_narrow_tensor_is_the_cast_of_the_float32_tensor(
+    draw: Elementwise, dtype: str
+) -> None:
     """By the reference and by the kernels, these in a run and in a box."""
     values = singles(draw, ADDRESS, RUN.offset, COUNT)
     if np.abs(values).max() >= MOST[dtype]:
@@ -117,7 +119,7 @@ OUTWARDS = [(draw, dtype) for draw in REACHING for dtype in NARROW if rounds_out
 
 
 @pytest.mark.parametrize(("draw", "dtype"), OUTWARDS, ids=str)
-def test_bounds_inside_the_dtype_would_be_noticed(draw: Draw, dtype: str) -> None:
+def test_bounds_inside_the_dtype_would_be_noticed(draw: Elementwise, dtype: str) -> None:
     """Negative control: the earlier rule gives other bytes for each of these draws."""
     values = singles(draw, ADDRESS, RUN.offset, COUNT)
     narrow = element_bytes(draw, dtype, ADDRESS, RUN.offset, COUNT)
@@ -129,7 +131,7 @@ def test_the_golden_vectors_tell_the_rules_apart(dtype: str) -> None:
     """The earlier rule fails a vector of every kind of bounded draw."""
     failed = set()
     for case in cases():
-        draw = draw_of(case)
+        draw = elementwise(draw_of(case))
         if case["dtype"] == dtype and not isinstance(draw, Constant | Normal):
             address = Address(int(case["seed"]), stream_of(case["name"]))
             values = singles(draw, address, int(case["start"]), case["count"])
@@ -159,7 +161,7 @@ def test_the_draws_have_bounds_of_either_kind(dtype: str) -> None:
 @example(UniformBetween(-1e-45, 1e-43), "bfloat16", 3, 0, 3000)
 @example(Constant(464.0), "float8_e4m3fn", 0, 0, 5)
 def test_draws_of_random_constants_are_cast(
-    draw: Draw, dtype: str, seed: int, first: int, count: int
+    draw: Elementwise, dtype: str, seed: int, first: int, count: int
 ) -> None:
     """Whatever the dtype can hold, by both implementations."""
     address = Address(seed, stream_of("q"))
@@ -211,7 +213,10 @@ def measured(query: str, dtype: str) -> Change:
         np.float32,
     )
     found = kernel_bytes(planned.tensor.law.draw, dtype, ADDRESS, planned.tensor.placement.lattice)
-    now, before = cast(single, dtype), clamped_in_dtype(single, planned.tensor.law.draw, dtype)
+    now, before = (
+        cast(single, dtype),
+        clamped_in_dtype(single, elementwise(planned.tensor.law.draw), dtype),
+    )
     assert found == now.tobytes()
     std = single.astype(np.float64).std()
     return Change(

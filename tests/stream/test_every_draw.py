@@ -18,7 +18,7 @@ from service.initializers.schemes import SCHEMES
 from service.plan import plan
 from service.stream import draws, edition, selfcheck
 from service.stream.address import Address
-from service.stream.draws import Constant, Draw, IndexFunction, Orthogonal
+from service.stream.draws import Constant, Draw, Elementwise, IndexFunction, Orthogonal
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
 from service.stream.reference.values import element_bytes
@@ -124,7 +124,7 @@ def test_a_frozen_draw_needs_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 ELEMENTWISE = {
-    name: draw for name, draw in stream_digests.DRAWS.items() if type(draw) in drawing.STRATEGIES
+    name: draw for name, draw in stream_digests.DRAWS.items() if isinstance(draw, Elementwise)
 }
 
 

@@ -5,7 +5,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from service.stream.address import Address
-from service.stream.draws import Constant, Draw, Normal, UniformBetween
+from service.stream.draws import Constant, Elementwise, Normal, UniformBetween
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
 from service.stream.reference.values import element_bytes
@@ -27,7 +27,7 @@ from tests.stream.drawing import draws, kernel_bytes
 @example(Normal(0.0, 1e-44), "float32", 0, 0, 0, 50)
 @example(UniformBetween(-1e-45, 1e-43), "float32", 3, 0, 0, 3000)
 def test_reference_and_kernels_agree(
-    draw: Draw, dtype: str, seed: int, stream: int, first: int, count: int
+    draw: Elementwise, dtype: str, seed: int, stream: int, first: int, count: int
 ) -> None:
     """Any draw that the dtype can hold, any seed, stream, first element and length.
 

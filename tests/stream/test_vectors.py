@@ -12,12 +12,13 @@ import pytest
 from checks import write_vectors
 from checks.append_only import rewritten
 from service.stream.address import Address, stream_of
-from service.stream.draws import Draw, Normal, UniformBetween
+from service.stream.draws import Elementwise, Normal, UniformBetween
 from service.stream.fill import filler
 from service.stream.kernels.evaluate import transform32, transform64
 from service.stream.kernels.parameters import kernel_parameters
 from service.stream.lattice import Lattice
 from service.stream.reference.values import element_bytes, values32, values64
+from tests.stream.drawing import elementwise
 from tests.stream.vectors import cases, document, draw_of
 
 
@@ -45,7 +46,7 @@ def test_the_reference_gives_the_vectors() -> None:
     for case in cases():
         address = Address(int(case["seed"]), stream_of(case["name"]))
         start, count = int(case["start"]), case["count"]
-        check(case, element_bytes(draw_of(case), case["dtype"], address, start, count))
+        check(case, element_bytes(elementwise(draw_of(case)), case["dtype"], address, start, count))
 
 
 def test_the_kernels_give_the_vectors() -> None:
@@ -65,7 +66,7 @@ def test_edge_words_become_the_vectors_values(case: dict[str, Any]) -> None:
     """The values of hand-picked words, before bounds and rounding, in both implementations."""
     wide = case["dtype"] == "float64"
     words = np.array([int(w, 16) for w in case["words"]], np.uint64).reshape(-1, 4)
-    draw = draw_of(case)
+    draw = elementwise(draw_of(case))
     if wide:
         values: Any = values64(draw, words).view(np.uint64)
     else:
@@ -75,7 +76,7 @@ def test_edge_words_become_the_vectors_values(case: dict[str, Any]) -> None:
     assert kernel_values(draw, words, wide) == [expected, expected]
 
 
-def kernel_values(draw: Draw, words: Any, wide: bool) -> list[list[int]]:
+def kernel_values(draw: Elementwise, words: Any, wide: bool) -> list[list[int]]:
     """The bits of the values in either arrangement: in the order of the stream, and as rows."""
     found = []
     made = kernel_parameters(draw, "float64" if wide else "float32", Address(0, 0))

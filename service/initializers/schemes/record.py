@@ -16,6 +16,10 @@ Access = Literal["elementwise", "index", "materialised"]
 of a matrix that is computed whole."""
 
 
+EXAMPLE = "shape=512,256"
+"""The example of a scheme that fills a matrix and needs no field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """The numbers of a scheme: those of a request, or the defaults in a record."""
@@ -34,6 +38,41 @@ class Numbers:
     high: float | None = None
     bounds: tuple[float, ...] | None = None
     value: float | None = None
+    depth: int | None = None
+    decoder_depth: int | None = None
+    layer_index: int | None = None
+    branches: int | None = None
+    branch_layers: int | None = None
+    base_fan_in: float | None = None
+    inner: str | None = None
+    factor: int | None = None
+    sparsity: float | None = None
+    omega: float | None = None
+    base: float | None = None
+    period: float | None = None
+    gates: str | None = None
+    dt_min: float | None = None
+    dt_max: float | None = None
+    dt_floor: float | None = None
+    r_min: float | None = None
+    r_max: float | None = None
+    max_phase: float | None = None
+    prior: float | None = None
+    classes: int | None = None
+    variant: str | None = None
+    kernel: tuple[float, ...] | None = None
+    normalise: str | None = None
+    channels: str | None = None
+    sigma: float | None = None
+    wavelength: float | None = None
+    aspect: float | None = None
+    phase: float | None = None
+    window: str | None = None
+    periodic: str | None = None
+    scaling: str | None = None
+    sample_rate: float | None = None
+    low_frequency: float | None = None
+    high_frequency: float | None = None
 
     def present(self) -> dict[str, Any]:
         """The numbers that are not None, by name."""
@@ -52,10 +91,14 @@ NUMBER_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Numbers))
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """The scheme is the default of `layer` in `framework`, with its letters and its fans."""
+    """The scheme is what `framework` does: its letters, and its fans.
+
+    With a `layer` it is the default of that layer. Without one it is an initializer that fills a
+    weight of any layer.
+    """
 
     framework: str
-    layer: str
+    layer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +106,13 @@ class Block:
     """Outputs first ... first + outputs - 1 of every `distance` outputs.
 
     The O axes are flattened in counting order. A tensor without parts is one block. Equal parts
-    are one block that repeats.
+    are one block that repeats, unless the scheme has gates. `number` counts the blocks from 0.
     """
 
     first: int
     outputs: int
     distance: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +136,22 @@ class Request:
     fan_in: float | None = None
     fan_out: float | None = None
     fan_number: float | None = None
+    inner: "Law | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
     """The draw of a block, and the statistics of its values before rounding to a dtype.
 
-    A member that does not apply is None. `std` is None only for an empty tensor that lacks the fan
-    in its std. `limit` is the largest magnitude of values symmetric about 0. `parent_std` is the
-    std of the normal before truncation, and `bounds` are in units of it. `levels` lists (value,
-    share) if there are only a few values.
+    A member that does not apply is None. `mean` and `std` are None if they are not known, `std`
+    also for an empty tensor that lacks the fan in its std. `limit` is the largest magnitude of
+    values symmetric about 0. `parent_std` is the std of the normal before truncation, and `bounds`
+    are in units of it. `levels` lists (value, share) if there are only a few values.
     """
 
     draw: Draw
     distribution: str
-    mean: float
+    mean: float | None
     std: float | None
     limit: float | None = None
     low: float | None = None
@@ -128,6 +173,13 @@ class Scheme:
     `distribution`. `gain` is the default gain: a number, `one`, `he` for (leaky) ReLU's, or
     `activation` for the activation's. `draft` is the edition of a draft's bytes, from 1, and None
     if they are frozen. The name alone always means revision 1.
+
+    `variants` are the values of its field `variant`. `gated` says that the block of each gate has a
+    law of its own; equal parts are otherwise one block that repeats. `sub_kernel` returns the shape
+    of the tensor that the scheme in the field `inner` fills, from shape, letters and numbers.
+    `example` is a request that shows the scheme: a shape and the fields it needs. `source` is the
+    file of a peer that the scheme follows, with its release or commit. `fault` is the message of
+    the warning about a known fault of the peer, which the scheme repeats.
     """
 
     name: str
@@ -144,6 +196,12 @@ class Scheme:
     access: Access = "elementwise"
     preset: Preset | None = None
     draft: int | None = None
+    variants: tuple[str, ...] = ()
+    gated: bool = False
+    sub_kernel: Callable[[tuple[int, ...], str, Numbers], tuple[int, ...]] | None = None
+    example: str = EXAMPLE
+    source: str | None = None
+    fault: str | None = None
 
     @property
     def mode(self) -> str | None:

@@ -11,10 +11,8 @@ from service.stream.address import Address
 from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,
-    Draw,
-    IndexFunction,
+    Elementwise,
     Normal,
-    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -49,7 +47,7 @@ class KernelParameters(NamedTuple):
     """Shape (4,): a `Narrowing`; zeros where the dtype is not narrow."""
 
 
-def kernel_parameters(draw: Draw, dtype: str, address: Address) -> KernelParameters:
+def kernel_parameters(draw: Elementwise, dtype: str, address: Address) -> KernelParameters:
     """Round the draw's constants as docs/stream-v1.md, section 3, says, and lay them out."""
     words = np.array(_halves(address.seed) + _halves(address.stream), np.uint32)
     # A cache takes 0.0 and -0.0 for one key, and as constants they have different bits.
@@ -58,7 +56,7 @@ def kernel_parameters(draw: Draw, dtype: str, address: Address) -> KernelParamet
 
 
 @lru_cache(maxsize=1024)
-def _kept(draw: Draw, dtype: str) -> KernelParameters:
+def _kept(draw: Elementwise, dtype: str) -> KernelParameters:
     """`_without_address`, kept for further tensors of the same draw; about 1 KiB each.
 
     The arrays are shared. Kernels only read them.
@@ -66,7 +64,7 @@ def _kept(draw: Draw, dtype: str) -> KernelParameters:
     return _without_address(draw, dtype)
 
 
-def _without_address(draw: Draw, dtype: str) -> KernelParameters:
+def _without_address(draw: Elementwise, dtype: str) -> KernelParameters:
     """The parameters but the address, which alone differs between the tensors of one draw."""
     transform, constants = _for_float64(draw) if dtype == "float64" else _for_float32(draw)
     table = np.zeros(transforms.CONSTANTS, np.float64)
@@ -85,7 +83,7 @@ def _without_address(draw: Draw, dtype: str) -> KernelParameters:
     )
 
 
-def _for_float32(draw: Draw) -> tuple[int, tuple[float, ...]]:
+def _for_float32(draw: Elementwise) -> tuple[int, tuple[float, ...]]:
     """Transform and constants for every dtype but float64: the values are float32 at first."""
     match draw:
         case Constant(value):
@@ -104,11 +102,9 @@ def _for_float32(draw: Draw) -> tuple[int, tuple[float, ...]]:
         case TruncatedNormalBetween(mean, std, below, mass, above):
             constants = (below, mass, above, std, mean or NOTHING_ADDED)
             return transforms.TRUNCATED_BETWEEN_32, constants
-        case IndexFunction() | Orthogonal():
-            raise TypeError(f"{type(draw).__name__} is not computed word by word")
 
 
-def _for_float64(draw: Draw) -> tuple[int, tuple[float, ...]]:
+def _for_float64(draw: Elementwise) -> tuple[int, tuple[float, ...]]:
     """Transform and constants for float64."""
     match draw:
         case Constant(value):
@@ -126,8 +122,6 @@ def _for_float64(draw: Draw) -> tuple[int, tuple[float, ...]]:
         case TruncatedNormalBetween(mean, std, below, mass, above):
             constants = (below, mass, above, std, mean or NOTHING_ADDED)
             return transforms.TRUNCATED_BETWEEN_64, constants
-        case IndexFunction() | Orthogonal():
-            raise TypeError(f"{type(draw).__name__} is not computed word by word")
 
 
 def _half_and_middle(low: float, high: float, unit: float) -> tuple[float, float]:

@@ -1,14 +1,25 @@
-"""Any element numbers of any draw to bytes: the reference of all three ways."""
+"""Any element numbers of any draw to bytes: the reference of all sources."""
 
 import numpy as np
 
 from service.stream.address import Address
 from service.stream.bounds import outermost
-from service.stream.draws import Draw, Elements, IndexFunction, Normal, Orthogonal
+from service.stream.draws import (
+    Draw,
+    Elements,
+    IndexFunction,
+    Mapped,
+    Normal,
+    Orthogonal,
+    Repeated,
+    Sparse,
+)
 from service.stream.reference.arrays import Float32, Float64
 from service.stream.reference.orthogonal import orthogonal
 from service.stream.reference.philox import wide_words, words
+from service.stream.reference.repeated import copied_elements
 from service.stream.reference.rounding import clamped32, clamped64, encoded
+from service.stream.reference.sparse import mask
 from service.stream.reference.values import element_bytes, values32, values64
 
 
@@ -24,6 +35,15 @@ def values_of(draw: Draw, dtype: str, address: Address, elements: Elements) -> F
         return draw.function(elements, *draw.numbers)
     if isinstance(draw, Orthogonal):
         return _orthogonal(draw, address, elements)
+    if isinstance(draw, Mapped):
+        inner = values_of(draw.draw, "float64", address, elements + draw.shift)
+        return draw.function(inner, *draw.numbers)
+    if isinstance(draw, Repeated):
+        return values_of(draw.draw, dtype, address, copied_elements(draw, elements))
+    if isinstance(draw, Sparse):
+        values = values_of(draw.draw, dtype, address, elements)
+        values[mask(draw, address, elements)] = 0.0
+        return values
     blocks, which = np.unique(elements >> 2, return_inverse=True)
     low, high = outermost(draw, dtype)
     chosen = which.reshape(-1), elements & 3

@@ -1,4 +1,4 @@
-"""Any draw: words to values, and a range of elements to bytes of a dtype."""
+"""Elementwise draws: words to values, and a range of elements to bytes of a dtype."""
 
 import numpy as np
 
@@ -6,10 +6,8 @@ from service.stream.address import Address
 from service.stream.bounds import outermost
 from service.stream.draws import (
     Constant,
-    Draw,
-    IndexFunction,
+    Elementwise,
     Normal,
-    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
@@ -21,7 +19,7 @@ from service.stream.reference.philox import wide_words, words
 from service.stream.reference.rounding import clamped32, clamped64, encoded
 
 
-def element_bytes(draw: Draw, dtype: str, address: Address, first: int, count: int) -> bytes:
+def element_bytes(draw: Elementwise, dtype: str, address: Address, first: int, count: int) -> bytes:
     """Return elements first ... first + count - 1 of the stream in the dtype's bytes."""
     blocks = np.arange(first >> 2, (first + count + 3) >> 2, dtype=np.uint64)
     low, high = outermost(draw, dtype)
@@ -33,7 +31,7 @@ def element_bytes(draw: Draw, dtype: str, address: Address, first: int, count: i
     return encoded(clamped32(single, low, high), dtype)
 
 
-def values32(draw: Draw, w: Words) -> Float32:
+def values32(draw: Elementwise, w: Words) -> Float32:
     """Words of whole blocks, shape (n, 4), to float32 values of the same shape."""
     match draw:
         case Constant(value):
@@ -48,11 +46,9 @@ def values32(draw: Draw, w: Words) -> Float32:
             return truncated_normal.symmetric32(w, draw)
         case TruncatedNormalBetween():
             return truncated_normal64.between32(w, draw)
-        case IndexFunction() | Orthogonal():
-            raise TypeError(f"{type(draw).__name__} is not computed word by word")
 
 
-def values64(draw: Draw, w: WideWords) -> Float64:
+def values64(draw: Elementwise, w: WideWords) -> Float64:
     """Wide words of whole blocks, shape (n, 4), to float64 values of the same shape."""
     match draw:
         case Constant(value):
@@ -67,5 +63,3 @@ def values64(draw: Draw, w: WideWords) -> Float64:
             return truncated_normal64.symmetric64(w, draw)
         case TruncatedNormalBetween():
             return truncated_normal64.between64(w, draw)
-        case IndexFunction() | Orthogonal():
-            raise TypeError(f"{type(draw).__name__} is not computed word by word")

@@ -1,37 +1,16 @@
 """Sources compute the bytes of a draw: elementwise, by an index function, or materialised."""
 
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
-
 from service.stream.address import Address
-from service.stream.draws import Draw, IndexFunction, Orthogonal
-from service.stream.lattice import Lattice
+from service.stream.draws import Draw, IndexFunction, Mapped, Orthogonal, Repeated, Sparse
 from service.stream.sources.elementwise import ElementwiseSource
 from service.stream.sources.index import IndexSource
+from service.stream.sources.mapped import MappedSource
 from service.stream.sources.materialised import MaterialisedSource
+from service.stream.sources.protocol import Source
+from service.stream.sources.repeated import RepeatedSource
+from service.stream.sources.sparse import SparseSource
 
-__all__ = ["ElementwiseSource", "IndexSource", "MaterialisedSource", "Source", "source"]
-
-
-class Source(Protocol):
-    """The values of one draw in one dtype, at any element numbers.
-
-    `itemsize` is in bytes. `materialised` says that the first value may take seconds, because a
-    whole matrix is computed for it.
-    """
-
-    @property
-    def itemsize(self) -> int: ...
-    @property
-    def materialised(self) -> bool: ...
-
-    def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
-        """Write the elements of `box` to `out`, in the box's order: box.size itemsize bytes.
-
-        Several threads may fill at once, each its own `out`.
-        """
+__all__ = ["Source", "source"]
 
 
 def source(draw: Draw, dtype: str, address: Address) -> Source:
@@ -39,7 +18,13 @@ def source(draw: Draw, dtype: str, address: Address) -> Source:
     match draw:
         case IndexFunction():
             return IndexSource(draw, dtype)
+        case Mapped():
+            return MappedSource.of(draw, dtype, address)
+        case Sparse():
+            return SparseSource.of(draw, dtype, address)
         case Orthogonal():
             return MaterialisedSource(draw, dtype, address)
+        case Repeated():
+            return RepeatedSource(draw, source(draw.draw, dtype, address))
         case _:
             return ElementwiseSource.of(draw, dtype, address)

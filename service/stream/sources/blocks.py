@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.stream.lattice import Lattice
-from service.stream.sources import Source
+from service.stream.sources.protocol import Source
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.stream.address import Address
-from service.stream.draws import Draw
+from service.stream.draws import Elementwise
 from service.stream.kernels.boxes import Sheet, scatter
 from service.stream.kernels.memory import new_scratch
 from service.stream.kernels.parameters import KernelParameters, kernel_parameters
@@ -35,7 +35,7 @@ class ElementwiseSource:
     parameters: KernelParameters
 
     @classmethod
-    def of(cls, draw: Draw, dtype: str, address: Address) -> "ElementwiseSource":
+    def of(cls, draw: Elementwise, dtype: str, address: Address) -> "ElementwiseSource":
         """Prepare the draw's constants for the kernels."""
         return cls(kernel_parameters(draw, dtype, address))
 

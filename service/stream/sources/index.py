@@ -36,17 +36,24 @@ class IndexSource:
             encode(self.draw.function(elements, *self.draw.numbers), self.dtype, part)
 
 
-def element_pieces(
+def pieces(
     box: Lattice, itemsize: int, out: npt.NDArray[np.uint8]
-) -> Iterator[tuple[Elements, npt.NDArray[np.uint8]]]:
-    """The element numbers of a box in its order, in pieces, each with its part of `out`."""
+) -> Iterator[tuple[Lattice, npt.NDArray[np.uint8]]]:
+    """Boxes of at most PIECE elements in the order of the box, each with its part of `out`."""
     merged = box.merged()
     done = 0
     for start in range(0, merged.size, PIECE):
         for piece in merged.boxes(start, min(start + PIECE, merged.size)):
-            part = out[done * itemsize : (done + piece.size) * itemsize]
-            yield element_numbers(piece), part
+            yield piece, out[done * itemsize : (done + piece.size) * itemsize]
             done += piece.size
+
+
+def element_pieces(
+    box: Lattice, itemsize: int, out: npt.NDArray[np.uint8]
+) -> Iterator[tuple[Elements, npt.NDArray[np.uint8]]]:
+    """The element numbers of a box in its order, in pieces, each with its part of `out`."""
+    for piece, part in pieces(box, itemsize, out):
+        yield element_numbers(piece), part
 
 
 def element_numbers(box: Lattice) -> Elements:

@@ -1,0 +1,27 @@
+"""What every source does."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from service.stream.lattice import Lattice
+
+
+class Source(Protocol):
+    """The values of one draw in one dtype, at any element numbers.
+
+    `itemsize` is in bytes. `materialised` says that the first value may take seconds, because a
+    whole matrix is computed for it.
+    """
+
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def materialised(self) -> bool: ...
+
+    def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
+        """Write the elements of `box` to `out`, in the box's order: box.size itemsize bytes.
+
+        Several threads may fill at once, each its own `out`.
+        """
