@@ -20,7 +20,7 @@ Kernel = Callable[..., Any]
 def _sources_digest() -> str:
     """A digest of the kernels and of the constants that are compiled into them."""
     here = Path(__file__).parent
-    sources = sorted([*here.glob("*.py"), here.parent / "literals.py"])
+    sources = sorted([*here.glob("*.py"), *here.parent.glob("*literals.py")])
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 

@@ -1,0 +1,199 @@
+"""Elementary functions in float64 (docs/stream-v1-drafts.md, "Elementary functions").
+
+Every kernel replaces the values of an array by those of a function, and tells whether all of them
+were in its domain. The values of those that were not mean nothing. Bare literals are float64.
+"""
+
+import numpy as np
+
+from service.stream import elementary_literals, literals
+from service.stream.kernels.bits import bits_of, float_of
+from service.stream.kernels.compiled import compiled, inlined
+
+SPLIT, ROUND = elementary_literals.SPLIT, elementary_literals.ROUND
+EXP_HIGHEST = elementary_literals.EXP_HIGHEST
+EXP_LOWEST, EXPM1_LOWEST = elementary_literals.EXP_LOWEST, elementary_literals.EXPM1_LOWEST
+ONE_OVER_LN_2 = elementary_literals.ONE_OVER_LN_2
+LN_2_HIGH, LN_2_LOW = elementary_literals.LN_2_HIGH, elementary_literals.LN_2_LOW
+E0, E1, E2, E3, E4, E5, E6, E7, E8, E9 = elementary_literals.EXP
+R0, R1, R2, R3, R4, R5, R6, R7 = literals.LOG_64
+SMALLEST_NORMAL, TO_NORMAL = elementary_literals.SMALLEST_NORMAL, elementary_literals.TO_NORMAL
+INFINITY = float("inf")
+ANGLE_LIMIT, TWO_OVER_PI = elementary_literals.ANGLE_LIMIT, elementary_literals.TWO_OVER_PI
+PART_1, PART_2, PART_3, PART_4, PART_5 = elementary_literals.HALF_PI_PARTS
+HALF_PI_HIGH, HALF_PI_LOW = elementary_literals.HALF_PI_HIGH, elementary_literals.HALF_PI_LOW
+S0, S1, S2, S3, S4, S5, S6 = elementary_literals.SIN
+C0, C1, C2, C3, C4, C5, C6 = elementary_literals.COS
+LOG_CENTRE, FRACTION, BIAS = np.int64(literals.LOG_CENTRE_64), np.int64(52), np.int64(1023)
+SUBNORMAL_SHIFT = np.int64(54)
+HALF, QUARTER, NEGATIVE = np.int64(1), np.int64(1), np.int64(2)
+
+
+@inlined
+def split(a):
+    """The upper 26 bits of a float64 and the rest, which has 26 bits as well (Veltkamp)."""
+    c = a * SPLIT
+    high = c - (c - a)
+    return high, a - high
+
+
+@inlined
+def two_product(a, b):
+    """The rounded product of two float64 and its rounding error, exactly (Dekker)."""
+    a_high, a_low = split(a)
+    b_high, b_low = split(b)
+    product = a * b
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product, error
+
+
+@inlined
+def two_sum(a, b):
+    """The rounded sum of two float64 and its rounding error, exactly (Knuth)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+@inlined
+def power_of_two(n):
+    """2^n as float64; n int64, -1022 ... 1023."""
+    return float_of((n + BIAS) << FRACTION)
+
+
+@inlined
+def reduced(high, low):
+    """k int64, r and rest float64 with exp(high + low) = 2^k (1 + (r + rest)), |r| <= 0.347."""
+    k = (high * ONE_OVER_LN_2 + ROUND) - ROUND
+    a = high - k * LN_2_HIGH
+    b = low - k * LN_2_LOW
+    r = a + b
+    c = (a - r) + b
+    e = (((E9 * r + E8) * r + E7) * r + E6) * r + E5
+    e = ((((e * r + E4) * r + E3) * r + E2) * r + E1) * r + E0
+    return np.int64(k), r, r * r * (e * r + 0.5) + c
+
+
+@compiled
+def exponential(values, high, low):
+    """x becomes exp(x (high + low)), for x high <= 709; values float64, shape (n,)."""
+    inside = True
+    for i in range(values.size):
+        p, q = two_product(values[i], high)
+        inside = inside and p <= EXP_HIGHEST
+        q = q + values[i] * low
+        far = p < EXP_LOWEST
+        k, r, rest = reduced(EXP_LOWEST if far else p, 0.0 if far else q)
+        s = 1.0 + r
+        mantissa = s + (((1.0 - s) + r) + rest)
+        # Two steps, because 2^k may be subnormal.
+        half = k >> HALF
+        values[i] = mantissa * power_of_two(half) * power_of_two(k - half)
+    return inside
+
+
+@compiled
+def exponential_minus_one(values):
+    """x becomes exp(x) - 1, for x <= 709; values float64, shape (n,)."""
+    inside = True
+    for i in range(values.size):
+        x = values[i]
+        inside = inside and x <= EXP_HIGHEST
+        k, r, rest = reduced(EXPM1_LOWEST if x < EXPM1_LOWEST else x, 0.0)
+        scale = power_of_two(k)
+        base, error = two_sum(scale, -1.0)
+        y = scale * r
+        s = base + y
+        values[i] = s + (((base - s) + y) + (error + scale * rest))
+    return inside
+
+
+@compiled
+def logarithm(values, offset):
+    """x becomes ln(offset + x), for 0 < offset + x < infinity; values float64, shape (n,).
+
+    The sum is not rounded. offset is 0.0 or 1.0.
+    """
+    inside = True
+    for i in range(values.size):
+        u, error = two_sum(values[i], offset)
+        inside = inside and 0.0 < u < INFINITY
+        c = error / u
+        subnormal = u < SMALLEST_NORMAL
+        bits = bits_of(u * TO_NORMAL if subnormal else u)
+        exponent = (bits - LOG_CENTRE) >> FRACTION
+        f = float_of(bits - (exponent << FRACTION)) - 1.0
+        n = np.float64(exponent - (SUBNORMAL_SHIFT if subnormal else np.int64(0)))
+        s = f / (2.0 + f)
+        z = s * s
+        r = (((R7 * z + R6) * z + R5) * z + R4) * z + R3
+        r = ((r * z + R2) * z + R1) * z + R0
+        curve = 0.5 * (s * (f * f + z * r))
+        f_high, f_low = split(f)
+        square, square_low = 0.5 * (f_high * f_high), 0.5 * ((f + f_high) * f_low)
+        bent = f - square
+        bent_low = ((f - bent) - square) - square_low
+        whole = n * LN_2_HIGH
+        y = whole + bent
+        y_low = (whole - y) + bent
+        values[i] = y + (y_low + ((bent_low + curve) + (n * LN_2_LOW + c)))
+    return inside
+
+
+@inlined
+def sine_after_quarters(quarters, high, low):
+    """sin(quarters pi / 2 + high + low) as float64; |high + low| <= pi / 4."""
+    z = high * high
+    bent = (((((S6 * z + S5) * z + S4) * z + S3) * z + S2) * z + S1) * z + S0
+    sine = high + (z * high * bent + low * (1.0 - 0.5 * z))
+    curve = (((((C6 * z + C5) * z + C4) * z + C3) * z + C2) * z + C1) * z + C0
+    upper, lower = split(high)
+    half = 0.5 * (upper * upper)
+    half_low = 0.5 * ((high + upper) * lower)
+    w = 1.0 - half
+    cosine = w + (((1.0 - w) - half) + (z * z * curve - (half_low + high * low)))
+    value = cosine if (quarters & QUARTER) != 0 else sine
+    return -value if (quarters & NEGATIVE) != 0 else value
+
+
+@compiled
+def sine(values, quarters):
+    """x becomes sin(x + quarters pi / 2), for |x| <= 2^30.
+
+    values float64, shape (n,); quarters int64.
+    """
+    inside = True
+    for i in range(values.size):
+        x = values[i]
+        inside = inside and -ANGLE_LIMIT <= x <= ANGLE_LIMIT
+        k = (x * TWO_OVER_PI + ROUND) - ROUND
+        rest = (x - k * PART_1) - k * PART_2
+        rest, error_3 = two_sum(rest, -(k * PART_3))
+        rest, error_4 = two_sum(rest, -(k * PART_4))
+        last = (error_3 + error_4) - k * PART_5
+        high = rest + last
+        low = (rest - high) + last
+        values[i] = sine_after_quarters(np.int64(k) + quarters, high, low)
+    return inside
+
+
+@compiled
+def sine_of_turns(numerators, denominator, quarters, values):
+    """values = sin(2 pi (n / N + quarters / 4)), n of `numerators`, N = `denominator`.
+
+    numerators int64, shape (n,); denominator int64, 1 ... 2^53; quarters int64; values float64,
+    shape (n,). A zero is +0.
+    """
+    divisor = np.float64(denominator)
+    for i in range(values.size):
+        rest = numerators[i] % denominator
+        nearest = (8 * rest + denominator) // (2 * denominator)
+        dividend = np.float64(4 * rest - nearest * denominator)
+        t = dividend / divisor
+        product, error = two_product(t, divisor)
+        t_low = ((dividend - product) - error) / divisor
+        angle, angle_low = two_product(t, HALF_PI_HIGH)
+        angle_low = angle_low + (t * HALF_PI_LOW + t_low * HALF_PI_HIGH)
+        high = angle + angle_low
+        low = (angle - high) + angle_low
+        values[i] = sine_after_quarters(nearest + quarters, high, low) + 0.0
