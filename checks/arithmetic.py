@@ -39,6 +39,7 @@ HARMLESS_MODULES = frozenset(
 EXACT_NAMES: dict[str, dict[str, str]] = {
     "math": {
         "one IEEE operation": "ldexp sqrt",
+        "the exact sum, rounded once": "fsum",
         "integers": "ceil comb floor gcd isqrt lcm prod trunc",
         "bits of a float": "copysign frexp inf isfinite isinf isnan nan nextafter ulp",
     },

@@ -46,8 +46,8 @@ class Compared:
 def requested_plan(question: Question, max_bytes: int) -> Plan | None:
     """The plan of the scheme fields in the question; None if it has none.
 
-    Fans and depth describe the layer, and a distribution alone is not one either: the recommendation follows
-    it. Raises what `plan` raises.
+    Fans and depth describe the layer, and a distribution alone is not one either: the
+    recommendation follows it. Raises what `plan` raises.
     """
     given = {
         field: getattr(question, field)

@@ -101,7 +101,7 @@ def _logarithm(base: float) -> tuple[float, float]:
 def _turned(numerators: npt.ArrayLike, denominator: int, quarters: int) -> Floats:
     """sin(2 pi (n / N + quarters / 4))."""
     _require(1 <= denominator <= MOST_TURN_PARTS, "a turn has 1 to 2^53 parts")
-    # A copy, because a kernel is compiled once more for arrays that are read-only or not contiguous.
+    # A copy, because a kernel is compiled again for arrays that are read-only or not contiguous.
     integers = np.array(numerators, dtype=np.int64, order="C")
     values = np.empty(integers.shape, np.float64)
     kernels.sine_of_turns(integers.reshape(-1), denominator, quarters, values.reshape(-1))

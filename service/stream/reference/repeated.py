@@ -9,6 +9,6 @@ def copied_elements(draw: Repeated, elements: Elements) -> Elements:
     """The element number in the smaller draw of each element, shape (n,)."""
     table = np.arange(draw.outputs)
     outputs = np.repeat(table, draw.times) if draw.consecutive else np.tile(table, draw.times)
-    copies, rest = np.divmod(elements, draw.inner * len(outputs))
-    output, place = np.divmod(rest, draw.inner)
+    copies, rest = elements // (draw.inner * len(outputs)), elements % (draw.inner * len(outputs))
+    output, place = rest // draw.inner, rest % draw.inner
     return (copies * draw.outputs + outputs[output]) * draw.inner + place

@@ -36,7 +36,7 @@ def _keys(address: Address, units: Elements) -> WideWords:
 def _permuted(places: WideWords, keys: WideWords, width: int) -> WideWords:
     """One pass of the Feistel network of eight rounds over numbers of 2 width bits."""
     bits = np.uint64(width)
-    left, right = places >> bits, places & np.uint64(2**width - 1)
+    left, right = places >> bits, places & np.uint64((1 << width) - 1)
     for key in keys.T:
         left, right = right, left ^ _mixed(right, key, width)
     return (left << bits) | right
