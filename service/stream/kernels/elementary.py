@@ -26,9 +26,8 @@ S0, S1, S2, S3, S4, S5, S6 = elementary_literals.SIN
 C0, C1, C2, C3, C4, C5, C6 = elementary_literals.COS
 LOG_CENTRE, FRACTION, BIAS = np.int64(literals.LOG_CENTRE_64), np.int64(52), np.int64(1023)
 SUBNORMAL_SHIFT = np.int64(54)
-ROUND_BITS = np.int64(0x4338000000000000)
-"""The bits of ROUND."""
-HALF, QUARTER, NEGATIVE = np.int64(1), np.int64(1), np.int64(2)
+ROUND_BITS = np.float64(ROUND).view(np.int64)
+ONE, ODD, NEGATIVE = np.int64(1), np.int64(1), np.int64(2)
 
 
 @inlined
@@ -105,7 +104,7 @@ def exponential(values, high, low):
         s = 1.0 + r
         mantissa = s + (((1.0 - s) + r) + rest)
         # Two steps, because 2^k may be subnormal.
-        half = k >> HALF
+        half = k >> ONE
         values[i] = mantissa * power_of_two(half) * power_of_two(k - half)
     return inside
 
@@ -167,7 +166,7 @@ def sine_after_quarters(quarters, high, low):
     half, half_low = half_square(high)
     w = 1.0 - half
     cosine = w + (((1.0 - w) - half) + (z * z * curve - (half_low + high * low)))
-    value = cosine if (quarters & QUARTER) != 0 else sine
+    value = cosine if (quarters & ODD) != 0 else sine
     return -value if (quarters & NEGATIVE) != 0 else value
 
 
