@@ -41,6 +41,7 @@ LONG = (
     "tests/stream/test_assembler.py",
     "tests/stream/test_boxes.py::test_any_cut_of_any_box_is_picked_out_of_a_run",
     "tests/stream/test_casts.py::test_draws_of_random_constants_are_cast",
+    "tests/stream/test_elementary.py",
     "tests/stream/test_everywhere.py",
     "tests/stream/test_kernel_cache.py",
     "tests/stream/test_mutants.py",
