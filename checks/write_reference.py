@@ -1,9 +1,9 @@
 """Write docs/reference.md from the tables of the code: `make reference`.
 
 The fields, paths and headers are those of the OpenAPI document, the schemes, activations, layers
-and dtypes those that HTTP lists. The tables of drafts, fields and presets of the page of drafts
-are written too; people write the rest of that page. Tests compare the committed pages with the
-tables.
+and dtypes those that HTTP lists. The tables of drafts, of fields and of presets in
+docs/stream-v1-drafts.md are written too; people write the rest of that page. Tests compare the
+committed pages with the tables.
 """
 
 import ast

@@ -26,7 +26,7 @@ def mask(draw: Sparse, address: Address, elements: Elements) -> Mask:
 
 
 def _keys(address: Address, units: Elements) -> WideWords:
-    """The keys of each unit, shape (n, 16): words of purpose 2, of purpose 3, and eight of these."""
+    """The keys of each unit, shape (n, 16): eight words, then eight that are made from them."""
     blocks = units.astype(np.uint64) & np.uint64(2**56 - 1)
     purposes = (sparse_literals.PURPOSE_MASKS, sparse_literals.PURPOSE_LOW_MASKS)
     each = [words(address, blocks, purpose) for purpose in purposes]
