@@ -108,6 +108,8 @@ def _stability(decision: Decision) -> str | None:
     if not curved or context.normalised or decision.choice.gain_rule != "exact":
         return None
     verdict = "dies out, so deep stacks are stable"
+    if slope == 1:
+        verdict = "stays as it is"
     if slope > 1:
         verdict = "grows, so more than a few layers need a normalization"
     return f"Each layer multiplies a deviation of the variance from 1 by {slope:.4g}. It {verdict}."

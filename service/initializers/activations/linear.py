@@ -85,7 +85,7 @@ ACTIVATIONS = (
         "0x1.9884533d43651p-1 0x1.0p+0 0x1.0p+0",
         "0x1.0p+0 0x1.0p+0 0x1.a8ad74ed9d0dp+0",
         "1.0 3.0",
-        family="rectifier",
+        family="smooth",
         auto="variance_scaling",
         draft=1,
     ),

@@ -26,10 +26,10 @@ class Activation:
     independent and have variance 1. Then E out^2 = E f^2 E h^2, and the derivative moment is
     E f'^2 E h^2 + E f^2 E h'^2.
 
-    `family` decides which rule of `/recommend` applies. `rectifier` is linear on each side of 0,
-    such as ReLU with any slope below 0. `odd` is a bounded odd function, such as tanh. `even` is a
-    bounded even one, such as cos. `sigmoid` rises from 0 to 1. `softplus` is monotone and has a
-    bound on one side. `smooth` is any other function without a bound, such as GELU.
+    `family` decides which rule of `/recommend` applies. `rectifier` is ReLU with any slope below 0.
+    `odd` is a bounded odd function, such as tanh. `even` is a bounded even one, such as cos.
+    `sigmoid` rises from 0 to 1. `softplus` resembles softplus: it is monotone, with a bound on one
+    side. `smooth` is any other function without a bound, such as GELU.
 
     `variance_slope` is V'(1), where V(q) = E[f(sqrt(q) z)^2] / E[f^2] is the variance after a layer
     whose input has variance q. A small deviation of q from 1 dies out in a deep stack if V'(1) is
