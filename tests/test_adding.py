@@ -28,6 +28,7 @@ TABLE_TESTS = (
     "tests/initializers/test_schemes.py",
     "tests/initializers/test_activations.py::test_both_tables_have_the_same_activations",
     f"{QUADRATURE}[serf]",
+    "tests/initializers/test_framework_activations.py",
     "tests/initializers/test_auto.py",
     "tests/initializers/test_layers.py",
     "tests/initializers/test_unknown_words.py",
