@@ -254,7 +254,7 @@ def _auto(auto: Mapping[str, Any]) -> str:
 
 
 def _activations(activations: Records) -> str:
-    gains = ("gain", "backward_gain", "pytorch_gain", "slope")
+    gains = ("gain", "backward_gain", "variance_gain", "pytorch_gain", "slope")
     rows = [
         (
             _code(each["name"]),
@@ -265,7 +265,8 @@ def _activations(activations: Records) -> str:
         )
         for each in activations
     ]
-    head = ("activation", "formula", "gain", "backward", "pytorch", "slope", "also", "status")
+    words = ("gain", "backward", "variance", "pytorch", "slope")
+    head = ("activation", "formula", *words, "also", "status")
     return table(head, rows)
 
 
