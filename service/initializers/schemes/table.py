@@ -5,9 +5,11 @@ A new scheme stands in its family's module, and a new family in `_FAMILIES`.
 
 from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
+    icnr,
     identity,
     orthogonal,
     plain,
+    sparse,
     truncated,
     variance_scaling,
 )
@@ -24,6 +26,8 @@ _FAMILIES = (
     variance_scaling,
     identity,
     orthogonal,
+    sparse,
+    icnr,
     torch,
     keras,
 )

@@ -6,16 +6,16 @@ in NumPy.
 
 import numpy as np
 
-from service.stream import literals
+from service.stream import literals, sparse_literals
 from service.stream.kernels.compiled import compiled, inlined
 from service.stream.kernels.words import block_words
 
-FIRST, SECOND = (np.uint64(m) for m in literals.MASK_MULTIPLIERS)
+FIRST, SECOND = (np.uint64(m) for m in sparse_literals.MASK_MULTIPLIERS)
 WORD = np.uint64(0xFFFFFFFF)
-SHIFTS = tuple(np.uint64(shift) for shift in literals.MASK_SHIFTS)
+SHIFTS = tuple(np.uint64(shift) for shift in sparse_literals.MASK_SHIFTS)
 PURPOSES = tuple(
     np.uint64(purpose << literals.PURPOSE_SHIFT)
-    for purpose in (literals.PURPOSE_MASKS, literals.PURPOSE_LOW_MASKS)
+    for purpose in (sparse_literals.PURPOSE_MASKS, sparse_literals.PURPOSE_LOW_MASKS)
 )
 LAST_BLOCK = np.uint64(2**56 - 1)
 
