@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from service.initializers.layouts import canonical_axes
 from service.initializers.references import GU_2020, GU_2022, SUN_2023
 from service.initializers.schemes.identity import Matrix, matrix_of, positions
 from service.initializers.schemes.laws import table_law
+from service.initializers.schemes.plain import constant_law
 from service.initializers.schemes.record import Law, Numbers, Request, Scheme
 from service.stream import elementary
 from service.stream.draws import Elements, Float64, IndexFunction
@@ -32,15 +34,19 @@ def last_axis(request: Request) -> int:
     return request.shape[canonical_axes(letters)[-1] if letters else -1]
 
 
-def row_law(request: Request, function: Callable[..., Float64], *numbers: int) -> Law:
+def row_law(request: Request, function: Callable[..., Float64]) -> Law:
     """The law of a table whose rows, along the axis that is counted last, are all equal.
 
-    `function` takes element numbers, the extent of that axis and `numbers`. It is monotone.
+    `function` takes element numbers and the extent of that axis. It is monotone. A table of one
+    column may have only zeros, which a constant draws.
     """
     extent = last_axis(request)
-    arguments = (max(extent, 1), *numbers)
-    ends = function(np.array([0, max(extent, 1) - 1]), *arguments).tolist()
-    draw = IndexFunction(function, arguments, min(ends), max(ends))
+    numbers = (max(extent, 1),)
+    ends = function(np.array([0, max(extent, 1) - 1]), *numbers).tolist()
+    low, high = min(ends), max(ends)
+    if math.prod(request.shape) and low == high == 0.0:
+        return replace(constant_law(0.0), distribution="deterministic", low=0.0, high=0.0)
+    draw = IndexFunction(function, numbers, low, high)
     return table_law(draw, extent if math.prod(request.shape) else 0)
 
 
