@@ -1,8 +1,9 @@
 """Write docs/reference.md from the tables of the code: `make reference`.
 
 The fields, paths and headers are those of the OpenAPI document, the schemes, activations, layers
-and dtypes those that HTTP lists. The lists of drafts, of their fields and of presets in docs/stream-v1-drafts.md are
-written too; people write the rest of that page. Tests compare the committed pages with the tables.
+and dtypes those that HTTP lists. The tables of drafts, of fields and of presets in
+docs/stream-v1-drafts.md are written too; people write the rest of that page. Tests compare the
+committed pages with the tables.
 """
 
 import ast
@@ -253,7 +254,7 @@ def _auto(auto: Mapping[str, Any]) -> str:
 
 
 def _activations(activations: Records) -> str:
-    gains = ("gain", "backward_gain", "pytorch_gain", "slope")
+    gains = ("gain", "backward_gain", "variance_gain", "pytorch_gain", "slope")
     rows = [
         (
             _code(each["name"]),
@@ -264,7 +265,8 @@ def _activations(activations: Records) -> str:
         )
         for each in activations
     ]
-    head = ("activation", "formula", "gain", "backward", "pytorch", "slope", "also", "status")
+    words = ("gain", "backward", "variance", "pytorch", "slope")
+    head = ("activation", "formula", *words, "also", "status")
     return table(head, rows)
 
 

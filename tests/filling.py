@@ -1,4 +1,4 @@
-"""What a scheme fills and needs, by its example and by asking the plan, so that no test lists it."""
+"""What a scheme fills and needs, by its example and by asking the plan."""
 
 from functools import cache
 
@@ -31,7 +31,7 @@ VALUES = {
     "branch_layers": ("3", "4"),
     "base_fan_in": ("48",),
     "inner": ("normal", "he_uniform"),
-    "factor": ("2", "3"),
+    "factor": ("2", "4", "3"),
     "sparsity": ("0.3", "0.7"),
     "omega": ("7",),
     "base": ("500",),

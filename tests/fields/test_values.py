@@ -76,6 +76,7 @@ VALUES = [
     ("max_phase", "6.28", 6.28),
     ("prior", "0.01", 0.01),
     ("classes", "1000", 1000),
+    ("variant", "crd", "crd"),
     ("kernel", "1,0,-1", (1.0, 0.0, -1.0)),
     ("kernel", "2.5", (2.5,)),
     ("normalise", "l1", "l1"),

@@ -17,8 +17,8 @@ PASSED_ON = (
 def sub_kernel(shape: tuple[int, ...], letters: str, numbers: Numbers) -> tuple[int, ...]:
     """The shape with the outputs divided by factor^k, k the number of kernel axes.
 
-    Raises ImpossibleError: `scheme_axes` unless there is one O axis and a kernel, `impossible_parts`
-    unless factor^k divides the outputs.
+    Raises ImpossibleError: `scheme_axes` unless there is one O axis and a kernel,
+    `impossible_parts` unless factor^k divides the outputs.
     """
     times = copies(letters, numbers)
     if times is None or letters.count("O") != 1:

@@ -145,7 +145,7 @@ SCHEMES = (
         fields=("mean", "std", "low", "high"),
         law=_uniform,
         defaults=Numbers(mean=0.0),
-        example="shape=512,256&low=-0.1&high=0.3",
+        example="shape=512,256&std=0.05",
     ),
     Scheme(
         name="normal",

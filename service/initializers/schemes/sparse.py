@@ -88,7 +88,7 @@ SCHEMES = (
         defaults=Numbers(std=0.01),
         references=(MARTENS_2010,),
         draft=1,
-        example="shape=512,256&sparsity=0.9",
+        example="shape=512,256&sparsity=0.5",
     ),
     Scheme(
         name="torch.sparse",
@@ -101,7 +101,7 @@ SCHEMES = (
         references=(MARTENS_2010,),
         preset=Preset("torch"),
         draft=1,
-        example="shape=512,256&sparsity=0.9",
+        example="shape=512,256&sparsity=0.5",
         source="torch/nn/init.py sparse_, torch 2.14.1",
     ),
 )
