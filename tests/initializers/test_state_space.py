@@ -21,7 +21,6 @@ mp.dps = 40
 TABLES: dict[str, Formula] = {
     "mamba_a_log": lambda n, _: mp.log(n + 1),
     "s4d_log_decay": lambda n, _: mp.log(mpf(1) / 2),
-    "s4d_log_decay&variant=inv": lambda n, _: mp.log(mpf(1) / 2),
     "s4d_log_decay&variant=real": lambda n, _: mp.log(n + 1),
     "s4d_frequency": lambda n, _: mp.pi * n,
     "s4d_frequency&variant=inv": lambda n, N: 2 * N / mp.pi * (mpf(2 * N) / (2 * n + 1) - 1),
@@ -155,6 +154,7 @@ def test_each_block_of_legs_is_a_matrix() -> None:
         *((f"shape=scalar&scheme={scheme}", "scheme_axes") for scheme in TABLES),
         ("shape=4&scheme=hippo_legs_a", "scheme_axes"),
         ("shape=4,4&scheme=s4d_frequency&variant=real", "scheme_field"),
+        ("shape=4,4&scheme=s4d_log_decay&variant=inv", "scheme_field"),
         ("shape=4,4&scheme=retnet_decays&variant=lin", "scheme_field"),
         ("shape=4,4&scheme=mamba_a_log&variant=lin", "scheme_field"),
     ],

@@ -136,7 +136,6 @@ def _legs_ends(matrix: Matrix) -> tuple[float, float]:
 
 _DECAYS: dict[str, Callable[..., Float64]] = {
     "lin": log_half,
-    "inv": log_half,
     "real": logarithm_of_number,
 }
 _FREQUENCIES: dict[str, Callable[..., Float64]] = {
@@ -153,7 +152,7 @@ SCHEMES = (
     Scheme(
         name="s4d_log_decay",
         summary="S4D's diagonal A: ln(-Re A), a column for each pair of states.",
-        formula="w[h, n] = ln(1/2) for lin and inv, ln(n + 1) for real",
+        formula="w[h, n] = ln(1/2) for lin, which S4D-Inv has as well; ln(n + 1) for real",
         distribution="deterministic",
         fields=("variant",),
         law=partial(_variant, _DECAYS),
