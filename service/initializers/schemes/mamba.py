@@ -15,8 +15,8 @@ from service.spelling import shortest
 from service.stream import elementary
 from service.stream.draws import Float64
 
-LEAST_STEP, MOST_STEP = 1e-300, 1e300
-"""Between these time steps no exponential overflows or vanishes."""
+LEAST_STEP, MOST_STEP = 1e-100, 1e100
+"""Between these time steps no exponential vanishes, and no square in the std overflows."""
 
 DIGITS = 40
 """Decimal digits of a logarithm. A float64 needs 17."""
@@ -59,7 +59,7 @@ def _steps(numbers: Numbers) -> tuple[float, float, float]:
     least, most, floor = numbers.dt_min or 0.0, numbers.dt_max or 0.0, numbers.dt_floor or 0.0
     for field, value in (("dt_min", least), ("dt_max", most), ("dt_floor", floor)):
         if not LEAST_STEP <= value <= MOST_STEP:
-            message = f"{field} is {shortest(value)}; it must be from 1e-300 to 1e300"
+            message = f"{field} is {shortest(value)}; it must be from 1e-100 to 1e100"
             raise ImpossibleError("out_of_range", Problem(field, message, "write 0.01"))
     for field, value in (("dt_min", least), ("dt_floor", floor)):
         if value >= most:
