@@ -65,6 +65,25 @@ BY_HAND: tuple[str, ...] = (
     "npy?shape=5,12&scheme=glorot_normal&layout=IO&parts=8,2,2&order=F&seed=1&name=a",
     "raw?shape=2,3,4,5&scheme=glorot_uniform&layout=EOOI&parts=7,5&seed=1&name=a&slice=:,1:,:,2:",
     "raw?shape=12,4,3,3&scheme=he_normal&mode=fan_out&parts=8,4&seed=1&name=a&dtype=bfloat16",
+    # gates: other orders, values, heights, copies, layouts, slices
+    "raw?shape=12&parts=3&scheme=forget_gate_bias&gates=ofi&value=2.5&dtype=float16",
+    "raw?shape=12&parts=5,4,3&scheme=forget_gate_bias&gates=fio",
+    "raw?shape=64&parts=4&scheme=chrono_bias&gates=iofc&period=100&seed=1&name=a&dtype=float64",
+    "raw?shape=48&parts=3&scheme=chrono_bias&gates=rzn&period=100&seed=1&name=a",
+    "raw?shape=32,3&layout=OE&parts=4&scheme=chrono_bias&period=9&seed=1&name=a&slice=5:30,1:",
+    # state spaces: variants, layouts, slices, dtypes
+    "raw?shape=9,4&layout=IO&scheme=mamba_a_log&slice=2:8,1:&dtype=bfloat16",
+    "raw?shape=40&scheme=mamba_dt_bias&dt_min=0.002&dt_max=20&dt_floor=0.01&seed=1&name=a",
+    "raw?shape=40&scheme=mamba_dt_bias&seed=1&name=a&dtype=float64&slice=7:33",
+    "raw?shape=3,16&scheme=s4d_log_decay&variant=real",
+    "raw?shape=3,16&scheme=s4d_frequency&variant=inv&dtype=float64",
+    "raw?shape=12,4&scheme=hippo_legs_a&parts=3&order=F",
+    "raw?shape=30&scheme=retnet_decays&variant=plain",
+    "raw?shape=30&scheme=retnet_decays&dtype=float64",
+    "raw?shape=40&scheme=lru_nu_log&r_min=0.9&r_max=0.999&seed=1&name=a&dtype=float64",
+    "raw?shape=40&scheme=lru_theta_log&max_phase=0.314&seed=1&name=a",
+    "raw?shape=40&scheme=lru_gamma_log&r_min=0.9&r_max=0.999&seed=1&name=a&dtype=float64",
+    "raw?shape=40&scheme=rg_lru_lambda&r_min=0.5&r_max=0.9&seed=1&name=a&dtype=float8_e4m3fn",
 )
 
 REQUESTS = (*DERIVED, *BY_HAND)

@@ -373,7 +373,7 @@ NAMED: tuple[Named, ...] = (
         lambda context: context.is_head and context.connects,
     ),
     Named(
-        "forget_gate",
+        "forget_gate_bias",
         "1 in the quarter of an LSTM's bias that belongs to the forget gate, 0 elsewhere",
         "LSTMs: they keep their state at the start",
         lambda context: context.layer == "bias",

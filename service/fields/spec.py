@@ -119,7 +119,9 @@ class Spec(BaseModel):
         examples=[2],
     )
     value: types.Number = Field(
-        default=None, description="The value of every element of a constant.", examples=[0.1]
+        default=None,
+        description="The value of the elements of a constant, or of a constant block.",
+        examples=[0.1],
     )
     seed: types.Seed = Field(
         default=None,

@@ -119,3 +119,62 @@ WANG_2022 = Reference(
     year=2022,
     where="arXiv:2203.00555",
 )
+JOZEFOWICZ_2015 = Reference(
+    title="An Empirical Exploration of Recurrent Network Architectures",
+    authors=("R. Jozefowicz", "W. Zaremba", "I. Sutskever"),
+    year=2015,
+    where="ICML 2015, PMLR 37",
+)
+TALLEC_2018 = Reference(
+    title="Can recurrent neural networks warp time?",
+    authors=("C. Tallec", "Y. Ollivier"),
+    year=2018,
+    where="ICLR 2018, arXiv:1804.11188",
+)
+GU_2020 = Reference(
+    title="HiPPO: Recurrent Memory with Optimal Polynomial Projections",
+    authors=("A. Gu", "T. Dao", "S. Ermon", "A. Rudra", "C. Ré"),
+    year=2020,
+    where="NeurIPS 2020, arXiv:2008.07669",
+)
+GU_2022 = Reference(
+    title="On the Parameterization and Initialization of Diagonal State Space Models",
+    authors=("A. Gu", "A. Gupta", "K. Goel", "C. Ré"),
+    year=2022,
+    where="NeurIPS 2022, arXiv:2206.11893",
+)
+GU_2023 = Reference(
+    title="Mamba: Linear-Time Sequence Modeling with Selective State Spaces",
+    authors=("A. Gu", "T. Dao"),
+    year=2023,
+    where="arXiv:2312.00752",
+)
+ORVIETO_2023 = Reference(
+    title="Resurrecting Recurrent Neural Networks for Long Sequences",
+    authors=(
+        *("A. Orvieto", "S. L. Smith", "A. Gu", "A. Fernando", "C. Gulcehre", "R. Pascanu"),
+        "S. De",
+    ),
+    year=2023,
+    where="ICML 2023, arXiv:2303.06349",
+)
+SUN_2023 = Reference(
+    title="Retentive Network: A Successor to Transformer for Large Language Models",
+    authors=("Y. Sun", "L. Dong", "S. Huang", "S. Ma", "Y. Xia", "J. Xue", "J. Wang", "F. Wei"),
+    year=2023,
+    where="arXiv:2307.08621",
+)
+DAO_2024 = Reference(
+    title="Transformers are SSMs: Generalized Models and Efficient Algorithms Through Structured "
+    "State Space Duality",
+    authors=("T. Dao", "A. Gu"),
+    year=2024,
+    where="ICML 2024, arXiv:2405.21060",
+)
+DE_2024 = Reference(
+    title="Griffin: Mixing Gated Linear Recurrences with Local Attention for Efficient Language "
+    "Models",
+    authors=("S. De", "S. L. Smith", "A. Fernando", "A. Botev", "G. Cristian-Muraru", "et al."),
+    year=2024,
+    where="arXiv:2402.19427",
+)

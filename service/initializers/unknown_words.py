@@ -173,11 +173,6 @@ NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
         "constant and add value=-4.59512, which is that for p = 0.01",
     ),
     NotIssued(
-        ("forgetgate", "forgetbias", "unitforgetbias", "lstmbias", "chrono"),
-        "an LSTM's bias of 1 for the forget gate and 0 for the others",
-        "zeros or ones, the latter for the quarter of the forget gate",
-    ),
-    NotIssued(
         ("cauchy", "exponential", "lognormal", "geometric", "bernoulli", "rademacher", "laplace"),
         "a distribution that Fanin does not have",
         "normal or uniform",

@@ -79,10 +79,11 @@ def test_a_forgotten_module_would_be_named(name: str) -> None:
 
 
 def test_zeros_and_ones_bring_their_value_along() -> None:
-    """No other scheme has a constant of its own."""
+    """No other scheme has a constant of its own, but a forget gate's block has."""
     assert {s.name: s.value for s in SCHEMES.values() if s.value is not None} == {
         "zeros": 0.0,
         "ones": 1.0,
+        "forget_gate_bias": 1.0,
     }
 
 

@@ -5,11 +5,15 @@ A new scheme stands in its family's module, and a new family in `_FAMILIES`.
 
 from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
+    gates,
     icnr,
     identity,
+    linear_recurrence,
+    mamba,
     orthogonal,
     plain,
     sparse,
+    state_space,
     truncated,
     variance_scaling,
 )
@@ -28,6 +32,10 @@ _FAMILIES = (
     orthogonal,
     sparse,
     icnr,
+    gates,
+    mamba,
+    state_space,
+    linear_recurrence,
     torch,
     keras,
 )
@@ -58,6 +66,16 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
     **dict.fromkeys(("torchnnlinear", "nnlinear"), "torch.linear"),
     **dict.fromkeys(("keraslayersdense", "layersdense"), "keras.dense"),
     **{"msranormal": "he_normal", "msrauniform": "he_uniform"},
+    **dict.fromkeys(("forgetgate", "forgetbias", "forgetgatebias"), "forget_gate_bias"),
+    **dict.fromkeys(("chronoinit", "chronoinitialization"), "chrono_bias"),
+    **dict.fromkeys(("mamba", "alog", "mambaa"), "mamba_a_log or mamba2_a_log"),
+    **dict.fromkeys(("dtbias", "mambadt"), "mamba_dt_bias"),
+    **dict.fromkeys(("dtproj", "mambadtproj"), "mamba_dt_projection"),
+    **dict.fromkeys(("s4d", "s4dlin", "s4dinv", "s4dreal"), "s4d_log_decay or s4d_frequency"),
+    **dict.fromkeys(("hippo", "legs"), "hippo_legs_a or hippo_legs_b"),
+    **dict.fromkeys(("lru", "nulog"), "lru_nu_log or lru_theta_log or lru_gamma_log"),
+    **dict.fromkeys(("rglru", "griffin"), "rg_lru_lambda"),
+    **dict.fromkeys(("retnet", "retention"), "retnet_decays"),
     "random": "normal or uniform",
 }
 
