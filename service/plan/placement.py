@@ -126,9 +126,21 @@ def resolve_slice(
         message = f"the shape has {len(shape)} axes, and the slice has items for {len(intervals)}"
         whole: Interval = (None, None)
         padded = (*intervals, *(whole for _ in shape))[: len(shape)]
-        hint = f"write {write_value('slice', padded)}" if shape else "leave slice out"
+        possible = [
+            each if _is_inside(each, n) else whole for each, n in zip(padded, shape, strict=True)
+        ]
+        hint = f"write {write_value('slice', possible)}" if shape else "leave slice out"
         raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
     return tuple(_resolved(intervals, axis, n) for axis, n in enumerate(shape))
+
+
+def _is_inside(interval: Interval, extent: int) -> bool:
+    """Whether an axis of this extent has the interval."""
+    try:
+        _resolved((interval,), 0, extent)
+    except ImpossibleError:
+        return False
+    return True
 
 
 def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[int, int]:
