@@ -99,7 +99,10 @@ def test_a_record_does_not_contradict_itself(name: str) -> None:
     assert ("gain" in scheme.fields) == (scheme.gain is not None)
     assert not scheme.distributions or scheme.distribution == scheme.distributions[0]
     truncates = "truncated_normal" in (scheme.distribution, *scheme.distributions)
-    assert ("bounds" in scheme.fields) == ("std_kind" in scheme.fields) == truncates
+    # The bounds of some presets are values, as in torch's trunc_normal_.
+    absolute = scheme.preset is not None and "low" in scheme.fields
+    assert ("bounds" in scheme.fields) == ("std_kind" in scheme.fields)
+    assert ("bounds" in scheme.fields) == (truncates and not absolute)
     assert (scheme.preset is not None) == ("." in scheme.name)
 
 
@@ -166,28 +169,34 @@ def test_other_revisions_do_not_exist_yet(revision: str) -> None:
     ("word", "meant"),
     [
         ("KaimingNormal", "he_normal"),
-        ("kaiming_normal_", "he_normal"),
+        ("kaiming_normal_", "torch.kaiming_normal"),
         ("HeNormal", "he_normal and add distribution=truncated_normal, as Keras draws it"),
         ("heNormal", "he_normal"),
-        ("kaiming_uniform_", "he_uniform"),
-        ("xavier_uniform_", "glorot_uniform"),
+        ("kaiming_uniform_", "torch.kaiming_uniform"),
+        ("xavier_uniform_", "torch.xavier_uniform"),
         ("XavierNormal", "glorot_normal"),
         ("GlorotUniform", "glorot_uniform"),
         ("LecunNormal", "lecun_normal and add distribution=truncated_normal, as Keras draws it"),
         ("VarianceScaling", "variance_scaling"),
         ("TruncatedNormal", "truncated_normal and add std_kind=parent, as Keras means stddev"),
-        ("trunc_normal_", "truncated_normal and add low=-2 and add high=2, where torch cuts it"),
-        ("normal_", "normal"),
+        ("trunc_normal_", "torch.trunc_normal"),
+        ("normal_", "torch.normal"),
         ("RandomNormal", "normal"),
         ("random_uniform", "uniform"),
-        ("constant_", "constant"),
+        ("constant_", "torch.constant"),
         ("zeros_init", "zeros"),
         ("Ones", "ones"),
         ("AUTO", "auto"),
         ("truncnorm", "truncated_normal"),
         ("randn", "normal"),
-        ("nn.init.xavier_uniform_", "glorot_uniform"),
-        ("torch.nn.init.kaiming_normal_(w, a=0.1)", "he_normal"),
+        ("nn.init.xavier_uniform_", "torch.xavier_uniform"),
+        ("torch.nn.init.kaiming_normal_(w, a=0.1)", "torch.kaiming_normal"),
+        ("torch.nn.init.kaiming_normal", "torch.kaiming_normal"),
+        ("nn.Linear(3, 8)", "torch.linear"),
+        ("torch.nn.ConvTranspose2d", "torch.conv_transpose2d"),
+        ("nn.LSTM", "torch.lstm"),
+        ("nn.MultiheadAttention", "torch.multihead_attention"),
+        ("nn.initializers.lecun_normal", "lecun_normal"),
         ("Initializer::KaimingUniform", "he_uniform"),
         ("glorot_uniform_initializer", "glorot_uniform"),
         ("HeNormalV2", "he_normal"),
@@ -199,7 +208,7 @@ def test_other_revisions_do_not_exist_yet(revision: str) -> None:
         ("jax.nn.initializers.lecun_normal", "lecun_normal and add distribution=truncated_normal"),
         (
             "tf.keras.initializers.GlorotNormal()",
-            "glorot_normal and add distribution=truncated_normal",
+            "glorot_normal and add distribution=truncated_normal, as Keras draws it",
         ),
         ("he", "he_normal or he_uniform"),
         ("kaiming", "he_normal or he_uniform"),

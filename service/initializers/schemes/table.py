@@ -60,7 +60,10 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
 _SUFFIXES = ("init", "initializer", "v2")
 
 _REPLACEMENTS = _FOREIGN | {
-    word + suffix: name for word, name in (_ACCEPTED | _FOREIGN).items() for suffix in _SUFFIXES
+    word + suffix: name
+    for word, name in (_ACCEPTED | _FOREIGN).items()
+    if "." not in name
+    for suffix in _SUFFIXES
 }
 """Squashed spellings of other frameworks, such as TensorFlow's `he_normal_initializer`."""
 
@@ -68,12 +71,21 @@ _TRUNCATING = ("keras", "jax", "flax")
 """In these frameworks the normal schemes with a fan are truncated at two standard deviations."""
 
 
+_PRESETS = {
+    (scheme.name.partition(".")[0], squash(scheme.name.partition(".")[2])): scheme.name
+    for scheme in SCHEMES.values()
+    if scheme.preset is not None
+}
+"""The presets by the prefix of their name and the squashed rest of it."""
+
+_MODULES = {prefix: prefix for prefix, _ in _PRESETS} | {"candlenn": "candle"}
+"""The prefix of the presets that a module's squashed name leads to."""
+
 _DIFFERENT_ELSEWHERE = {
     "LecunNormal": "lecun_normal and add distribution=truncated_normal, as Keras draws it",
     "GlorotNormal": "glorot_normal and add distribution=truncated_normal, as Keras draws it",
     "HeNormal": "he_normal and add distribution=truncated_normal, as Keras draws it",
     "TruncatedNormal": "truncated_normal and add std_kind=parent, as Keras means stddev",
-    "trunc_normal_": "truncated_normal and add low=-2 and add high=2, where torch cuts it",
 }
 """Spellings of one framework whose distribution differs from Fanin's scheme of that name."""
 
@@ -98,15 +110,38 @@ def find_scheme(name: str) -> Scheme:
     return scheme
 
 
+def _split(word: str) -> tuple[tuple[str, ...], str]:
+    """The squashed modules of a dotted word, and its last name without a call's arguments."""
+    *modules, bare = word.partition("(")[0].replace("::", ".").split(".")
+    return tuple(map(squash, modules)), bare
+
+
+def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
+    """The preset that a framework's own name means, or None.
+
+    The framework is the first module that names one. If none does, a name that ends in `_` and a
+    name in `nn` or `nn.init` are torch's, and one in `Initializer` is Burn's.
+    """
+    named = [_MODULES[module] for module in modules if module in _MODULES]
+    if not named and (bare.endswith("_") or modules in (("nn",), ("init",), ("nn", "init"))):
+        named = ["torch"]
+    if not named and modules == ("initializer",):
+        named = ["burn"]
+    return _PRESETS.get((named[0], squash(bare))) if named else None
+
+
 def _foreign(word: str) -> dict[str, str]:
     """The replacements for `word`. They depend on the framework that the word names.
 
     `jax.nn.initializers.he_normal` and Keras's `HeNormal` are truncated normals.
     """
-    bare = word.rpartition(".")[2]
+    modules, bare = _split(word)
+    preset = _preset_of(modules, bare)
+    if preset is not None:
+        return _REPLACEMENTS | {squash(word): preset, squash(bare): preset}
     if bare in _DIFFERENT_ELSEWHERE:
         return _REPLACEMENTS | {squash(bare): _DIFFERENT_ELSEWHERE[bare]}
-    if not set(word.casefold().split(".")) & set(_TRUNCATING):
+    if not set(modules) & set(_TRUNCATING):
         return _REPLACEMENTS
     return _REPLACEMENTS | {
         squash(name): f"{name} and add distribution=truncated_normal"
