@@ -11,7 +11,7 @@ from service.initializers.schemes import (
     truncated,
     variance_scaling,
 )
-from service.initializers.schemes.presets import keras, torch
+from service.initializers.schemes.presets import burn, candle, keras, mlx, paddle, timm, torch
 from service.initializers.schemes.record import Scheme
 from service.initializers.unknown_words import NOT_ISSUED_SCHEMES, squash, unknown_word
 
@@ -26,6 +26,11 @@ _FAMILIES = (
     orthogonal,
     torch,
     keras,
+    timm,
+    mlx,
+    burn,
+    candle,
+    paddle,
 )
 
 SCHEMES: dict[str, Scheme] = {

@@ -250,9 +250,28 @@ def inverse_root_law(n: int) -> Law:
     return uniform_within(math.sqrt(1.0 / n), math.sqrt(1.0 / n) * math.sqrt(1.0 / 3.0))
 
 
-def has_groups(weight: Weight, requested: Numbers) -> bool:
-    """Whether a request repeats a fault that only groups show."""
-    return (weight.groups or 1) > 1
+def without_groups(scheme: Scheme, peer: str) -> Scheme:
+    """`scheme` with fan_in times the groups, which the peer does not divide by.
+
+    The shape has the channels of one group. A request with fan_in does not repeat the fault.
+    """
+
+    def law(request: Request) -> Law:
+        groups, n = request.weight.groups or 1, request.fan_number
+        if request.requested.fan_in is not None or request.fan_in is None or n is None:
+            return scheme.law(request)
+        whole = request.fan_in * groups
+        number = float(whole) if request.numbers.mode == "fan_in" else n
+        return scheme.law(replace(request, fan_in=whole, fan_number=number))
+
+    def repeats_fault(weight: Weight, requested: Numbers) -> bool:
+        return (weight.groups or 1) > 1 and requested.fan_in is None
+
+    fault = (
+        f"{peer} does not divide fan_in by the groups, so the values are smaller by the square "
+        "root of their number: give fan_in if that is not meant"
+    )
+    return replace(scheme, law=law, fault=fault, repeats_fault=repeats_fault)
 
 
 def without_gain(weight: Weight, requested: Numbers) -> bool:
