@@ -17,7 +17,21 @@ from service.initializers.schemes import (
     truncated,
     variance_scaling,
 )
-from service.initializers.schemes.presets import keras, torch
+from service.initializers.schemes.presets import (
+    burn,
+    candle,
+    dl4j,
+    flax,
+    flux,
+    jax,
+    keras,
+    mlx,
+    paddle,
+    tf,
+    tfjs,
+    timm,
+    torch,
+)
 from service.initializers.schemes.record import Scheme
 from service.initializers.unknown_words import NOT_ISSUED_SCHEMES, squash, unknown_word
 
@@ -38,6 +52,17 @@ _FAMILIES = (
     linear_recurrence,
     torch,
     keras,
+    timm,
+    mlx,
+    burn,
+    candle,
+    paddle,
+    jax,
+    flax,
+    tf,
+    tfjs,
+    flux,
+    dl4j,
 )
 
 SCHEMES: dict[str, Scheme] = {
@@ -82,20 +107,34 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
 _SUFFIXES = ("init", "initializer", "v2")
 
 _REPLACEMENTS = _FOREIGN | {
-    word + suffix: name for word, name in (_ACCEPTED | _FOREIGN).items() for suffix in _SUFFIXES
+    word + suffix: name
+    for word, name in (_ACCEPTED | _FOREIGN).items()
+    if "." not in name
+    for suffix in _SUFFIXES
 }
 """Squashed spellings of other frameworks, such as TensorFlow's `he_normal_initializer`."""
 
-_TRUNCATING = ("keras", "jax", "flax")
-"""In these frameworks the normal schemes with a fan are truncated at two standard deviations."""
+_PRESETS = {
+    (scheme.name.partition(".")[0], squash(scheme.name.partition(".")[2])): scheme.name
+    for scheme in SCHEMES.values()
+    if scheme.preset is not None
+}
+"""The presets by the prefix of their name and the squashed rest of it."""
 
+_MODULES: dict[str, tuple[str, ...]] = {prefix: (prefix,) for prefix, _ in _PRESETS} | {
+    "candlenn": ("candle",),
+    **dict.fromkeys(("flax", "linen", "nnx"), ("flax", "jax")),
+    **dict.fromkeys(("tf", "tensorflow"), ("tf", "keras")),
+    **dict.fromkeys(("weightinit", "deeplearning4j"), ("dl4j",)),
+}
+"""The prefixes of the presets that a module's squashed name leads to, the likeliest first. Flax
+passes JAX's initializers on, and TensorFlow Keras's."""
 
 _DIFFERENT_ELSEWHERE = {
-    "LecunNormal": "lecun_normal and add distribution=truncated_normal, as Keras draws it",
-    "GlorotNormal": "glorot_normal and add distribution=truncated_normal, as Keras draws it",
-    "HeNormal": "he_normal and add distribution=truncated_normal, as Keras draws it",
-    "TruncatedNormal": "truncated_normal and add std_kind=parent, as Keras means stddev",
-    "trunc_normal_": "truncated_normal and add low=-2 and add high=2, where torch cuts it",
+    "LecunNormal": "keras.lecun_normal",
+    "GlorotNormal": "keras.glorot_normal",
+    "HeNormal": "keras.he_normal",
+    "TruncatedNormal": "keras.truncated_normal",
 }
 """Spellings of one framework whose distribution differs from Fanin's scheme of that name."""
 
@@ -120,17 +159,42 @@ def find_scheme(name: str) -> Scheme:
     return scheme
 
 
+def _split(word: str) -> tuple[tuple[str, ...], str]:
+    """The squashed modules of a dotted word, and its last name without a call's arguments."""
+    *modules, bare = word.partition("(")[0].replace("::", ".").split(".")
+    return tuple(map(squash, modules)), bare
+
+
+def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
+    """The preset that a framework's own name means, or None.
+
+    Every module that names a framework counts, the first one first. If none does, a name that ends
+    in `_` and a name in `nn` or `nn.init` are torch's, one in `Initializer` is Burn's, and one in
+    `initializers` is Keras's if it is a class, else JAX's. tf.initializers.heNormal is
+    TensorFlow.js's, by its capitals.
+    """
+    named = tuple(prefix for module in modules for prefix in _MODULES.get(module, ()))
+    if "tf" in named and bare[:1].islower() and bare != bare.lower():
+        named = ("tfjs",)
+    if not named and (bare.endswith("_") or modules in (("nn",), ("init",), ("nn", "init"))):
+        named = ("torch",)
+    if not named and modules == ("initializer",):
+        named = ("burn",)
+    if not named and modules[-1:] == ("initializers",):
+        named = ("keras",) if bare[:1].isupper() else ("jax",)
+    found = (_PRESETS.get((prefix, squash(bare))) for prefix in named)
+    return next((preset for preset in found if preset is not None), None)
+
+
 def _foreign(word: str) -> dict[str, str]:
     """The replacements for `word`. They depend on the framework that the word names.
 
     `jax.nn.initializers.he_normal` and Keras's `HeNormal` are truncated normals.
     """
-    bare = word.rpartition(".")[2]
+    modules, bare = _split(word)
+    preset = _preset_of(modules, bare)
+    if preset is not None:
+        return _REPLACEMENTS | {squash(word): preset, squash(bare): preset}
     if bare in _DIFFERENT_ELSEWHERE:
         return _REPLACEMENTS | {squash(bare): _DIFFERENT_ELSEWHERE[bare]}
-    if not set(word.casefold().split(".")) & set(_TRUNCATING):
-        return _REPLACEMENTS
-    return _REPLACEMENTS | {
-        squash(name): f"{name} and add distribution=truncated_normal"
-        for name in ("lecun_normal", "glorot_normal", "he_normal")
-    }
+    return _REPLACEMENTS
