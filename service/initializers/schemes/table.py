@@ -5,11 +5,19 @@ A new scheme stands in its family's module, and a new family in `_FAMILIES`.
 
 from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
+    branch_scalars,
+    classifier_bias,
+    depth,
     identity,
+    lora,
     orthogonal,
     plain,
+    router,
+    siren,
     truncated,
     variance_scaling,
+    width,
+    zero_hadamard,
 )
 from service.initializers.schemes.presets import keras, torch
 from service.initializers.schemes.record import Scheme
@@ -24,6 +32,14 @@ _FAMILIES = (
     variance_scaling,
     identity,
     orthogonal,
+    depth,
+    width,
+    siren,
+    branch_scalars,
+    zero_hadamard,
+    classifier_bias,
+    router,
+    lora,
     torch,
     keras,
 )
@@ -36,6 +52,8 @@ SCHEMES: dict[str, Scheme] = {
 _BY_WORD = SCHEMES | {alias: scheme for scheme in SCHEMES.values() for alias in scheme.aliases}
 
 _ACCEPTED = {squash(name): name for name in (AUTO, *SCHEMES)}
+
+_MUP = "mup_hidden or mup_output or mup_input"
 
 _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.aliases} | {
     **dict.fromkeys(("default", "best", "recommended"), AUTO),
@@ -51,6 +69,23 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
     **dict.fromkeys(("glorot", "xavier"), "glorot_normal or glorot_uniform"),
     **dict.fromkeys(("lecun", "selu"), "lecun_normal or lecun_uniform"),
     **dict.fromkeys(("ortho", "orthonormal", "qr"), "orthogonal"),
+    **dict.fromkeys(("sine", "sineinit"), "siren"),
+    "firstlayersineinit": "siren_first",
+    **dict.fromkeys(("gpt2", "scalednormal", "scaledinitmethodnormal"), "gpt2_residual"),
+    **dict.fromkeys(("megatron", "fullmegatron"), "olmo_megatron or gpt2_residual"),
+    **{"mitchell": "olmo_mitchell", "olmo": "olmo_mitchell or olmo_megatron"},
+    **{"deepnet": "deepnorm", "magneto": "sub_ln", "sublayernorm": "sub_ln"},
+    **{"smallinitinitmethod": "small_init", "wanginitmethod": "wang_init"},
+    **dict.fromkeys(("mup", "maximalupdate", "mutransfer"), _MUP),
+    **dict.fromkeys(("mureadout", "muoutput"), "mup_output"),
+    **dict.fromkeys(("zerogamma", "zeroinitresidual", "zeroresidual"), "zeros"),
+    **dict.fromkeys(("zerohead", "zeroconv", "zeromodule"), "zeros"),
+    **{"resweight": "rezero", "initvalues": "layer_scale", "layerscaleinitvalue": "layer_scale"},
+    **dict.fromkeys(("hadamard", "zeroinitonmatrix"), "zero_hadamard"),
+    **dict.fromkeys(("focal", "focalbias", "priorprob"), "prior_bias"),
+    **dict.fromkeys(("nlhb", "jaxnlhb"), "class_prior_bias"),
+    **dict.fromkeys(("router", "moerouter"), "switch_router"),
+    "lora": "lora_a or lora_b",
     **dict.fromkeys(("torchnnlinear", "nnlinear"), "torch.linear"),
     **dict.fromkeys(("keraslayersdense", "layersdense"), "keras.dense"),
     **{"msranormal": "he_normal", "msrauniform": "he_uniform"},
