@@ -1,7 +1,7 @@
 """ZerO: the identity, or a part of a Hadamard matrix where a layer has more outputs than inputs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 
@@ -164,21 +164,20 @@ def _statistics(kernels: Kernels, draw: IndexFunction, scale: float, above: int,
         return Law(draw, "deterministic", 0.0, None)
     counts = ((-scale, below), (0.0, size - above - below), (scale, above))
     levels = tuple((value, count / size) for value, count in counts if count)
-    mean = Fraction(above - below, size)
-    variance = Fraction(above + below, size) - mean * mean
+    balance = Fraction(above - below, size)
+    variance = Fraction(above + below, size) - balance * balance
     with localcontext(Context(prec=_DIGITS)):
         root = (Decimal(variance.numerator) / Decimal(variance.denominator)).sqrt()
         std = float(Decimal(scale) * root)
-    low, high = levels[0][0], levels[-1][0]
-    fitted = IndexFunction(draw.function, draw.numbers, low, high)
-    share = float(Fraction(scale) * mean)
-    return Law(fitted, "deterministic", share, std, low=low, high=high, levels=levels)
+    mean, low, high = float(Fraction(scale) * balance), levels[0][0], levels[-1][0]
+    draw = replace(draw, low=low, high=high)
+    return Law(draw, "deterministic", mean, std, low=low, high=high, levels=levels)
 
 
 SCHEMES = (
     Scheme(
         name="zero_hadamard",
-        summary="ZerO: no random word, and every singular value is 1.",
+        summary="ZerO: the identity, or a part of a Hadamard matrix, without a random word.",
         formula="w = I if O <= I, else 2^(-q/2) I* H_q I*, q = ceil(log2 O); in a kernel's centre",
         distribution="deterministic",
         fields=(),
