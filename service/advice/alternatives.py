@@ -366,7 +366,7 @@ NAMED: tuple[Named, ...] = (
         ),
     ),
     Named(
-        "class_prior_bias",
+        "prior_bias",
         "a bias of ln(p / (1 - p)) for a class of frequency p, -4.59512 at p = 0.01; for softmax "
         "ln p",
         "classes are rare or uneven: otherwise the first steps only learn the bias",

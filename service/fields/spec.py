@@ -239,7 +239,7 @@ class Spec(BaseModel):
         description="The probability that the biases of a classifier predict at first.",
         examples=[0.01],
     )
-    classes: types.Depth = Field(
+    classes: types.OptionalCount = Field(
         default=None, description="The number of classes of a classifier.", examples=[1000]
     )
     variant: types.Variant = Field(

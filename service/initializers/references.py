@@ -142,6 +142,100 @@ GU_2022 = Reference(
     authors=("A. Gu", "A. Gupta", "K. Goel", "C. Ré"),
     year=2022,
     where="NeurIPS 2022, arXiv:2206.11893",
+SITZMANN_2020 = Reference(
+    title="Implicit Neural Representations with Periodic Activation Functions",
+    authors=("V. Sitzmann", "J. N. P. Martel", "A. W. Bergman", "D. B. Lindell", "G. Wetzstein"),
+    year=2020,
+    where="NeurIPS 2020, arXiv:2006.09661",
+)
+ZHANG_2019 = Reference(
+    title="Fixup Initialization: Residual Learning Without Normalization",
+    authors=("H. Zhang", "Y. N. Dauphin", "T. Ma"),
+    year=2019,
+    where="ICLR 2019, arXiv:1901.09321",
+)
+SHOEYBI_2019 = Reference(
+    title="Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism",
+    authors=("M. Shoeybi", "M. Patwary", "R. Puri", "P. LeGresley", "J. Casper", "B. Catanzaro"),
+    year=2019,
+    where="arXiv:1909.08053",
+)
+NGUYEN_2019 = Reference(
+    title="Transformers without Tears: Improving the Normalization of Self-Attention",
+    authors=("T. Q. Nguyen", "J. Salazar"),
+    year=2019,
+    where="IWSLT 2019, arXiv:1910.05895",
+)
+HUANG_2020 = Reference(
+    title="Improving Transformer Optimization Through Better Initialization",
+    authors=("X. S. Huang", "F. Perez", "J. Ba", "M. Volkovs"),
+    year=2020,
+    where="ICML 2020, PMLR 119",
+)
+BACHLECHNER_2020 = Reference(
+    title="ReZero is All You Need: Fast Convergence at Large Depth",
+    authors=("T. Bachlechner", "B. P. Majumder", "H. H. Mao", "G. W. Cottrell", "J. McAuley"),
+    year=2020,
+    where="UAI 2021, arXiv:2003.04887",
+)
+DE_2020 = Reference(
+    title="Batch Normalization Biases Residual Blocks Towards the Identity Function in Deep "
+    "Networks",
+    authors=("S. De", "S. L. Smith"),
+    year=2020,
+    where="NeurIPS 2020, arXiv:2002.10444",
+)
+TOUVRON_2021 = Reference(
+    title="Going deeper with Image Transformers",
+    authors=("H. Touvron", "M. Cord", "A. Sablayrolles", "G. Synnaeve", "H. Jégou"),
+    year=2021,
+    where="ICCV 2021, arXiv:2103.17239",
+)
+FEDUS_2021 = Reference(
+    title="Switch Transformers: Scaling to Trillion Parameter Models with Simple and Efficient "
+    "Sparsity",
+    authors=("W. Fedus", "B. Zoph", "N. Shazeer"),
+    year=2021,
+    where="JMLR 23, arXiv:2101.03961",
+)
+HU_2021 = Reference(
+    title="LoRA: Low-Rank Adaptation of Large Language Models",
+    authors=(
+        *("E. J. Hu", "Y. Shen", "P. Wallis", "Z. Allen-Zhu", "Y. Li", "S. Wang", "L. Wang"),
+        "W. Chen",
+    ),
+    year=2021,
+    where="ICLR 2022, arXiv:2106.09685",
+)
+WANG_GPT_J_2021 = Reference(
+    title="GPT-J-6B: A 6 Billion Parameter Autoregressive Language Model",
+    authors=("B. Wang", "A. Komatsuzaki"),
+    year=2021,
+    where="github.com/kingoflolz/mesh-transformer-jax",
+)
+ZHAO_2021 = Reference(
+    title="ZerO Initialization: Initializing Neural Networks with only Zeros and Ones",
+    authors=("J. Zhao", "F. Schäfer", "A. Anandkumar"),
+    year=2021,
+    where="TMLR 2022, arXiv:2110.12661",
+)
+YANG_2022 = Reference(
+    title="Tensor Programs V: Tuning Large Neural Networks via Zero-Shot Hyperparameter Transfer",
+    authors=(
+        *("G. Yang", "E. J. Hu", "I. Babuschkin", "S. Sidor", "X. Liu", "D. Farhi", "N. Ryder"),
+        *("J. Pachocki", "W. Chen", "J. Gao"),
+    ),
+    year=2022,
+    where="NeurIPS 2021, arXiv:2203.03466",
+)
+WANG_FOUNDATION_2022 = Reference(
+    title="Foundation Transformers",
+    authors=(
+        *("H. Wang", "S. Ma", "S. Huang", "L. Dong", "W. Wang", "Z. Peng", "Y. Wu", "P. Bajaj"),
+        *("S. Singhal", "A. Benhaim", "B. Patra", "Z. Liu", "V. Chaudhary", "X. Song", "F. Wei"),
+    ),
+    year=2022,
+    where="ICML 2023 (as Magneto), arXiv:2210.06423",
 )
 GU_2023 = Reference(
     title="Mamba: Linear-Time Sequence Modeling with Selective State Spaces",
@@ -177,4 +271,17 @@ DE_2024 = Reference(
     authors=("S. De", "S. L. Smith", "A. Fernando", "A. Botev", "G. Cristian-Muraru", "et al."),
     year=2024,
     where="arXiv:2402.19427",
+    where="COLM 2024, arXiv:2312.00752",
+)
+YANG_SPECTRAL_2023 = Reference(
+    title="A Spectral Condition for Feature Learning",
+    authors=("G. Yang", "J. B. Simon", "J. Bernstein"),
+    year=2023,
+    where="arXiv:2310.17813",
+)
+GROENEVELD_2024 = Reference(
+    title="OLMo: Accelerating the Science of Language Models",
+    authors=("D. Groeneveld", "I. Beltagy", "P. Walsh", "A. Bhagia", "and others"),
+    year=2024,
+    where="ACL 2024, arXiv:2402.00838",
 )

@@ -86,7 +86,10 @@ def test_zeros_and_ones_bring_their_value_along() -> None:
 
 @pytest.mark.parametrize("name", list(SCHEMES))
 def test_a_record_does_not_contradict_itself(name: str) -> None:
-    """Words are the interface's; who has a fan has mode, gain and scale, and says so."""
+    """Words are the interface's; who has a gain and a fan takes both fans, mode and scale.
+
+    A scheme with a fan and without a gain takes at least the fans of its mode, and no mode.
+    """
     scheme = SCHEMES[name]
     assert set(scheme.fields) <= set(NUMBER_FIELDS)
     assert set(scheme.distributions) <= set(DISTRIBUTIONS)
@@ -95,7 +98,11 @@ def test_a_record_does_not_contradict_itself(name: str) -> None:
     assert (scheme.mode is None) == (not scheme.distributions)
     assert scheme.mode is None or scheme.mode in MODES
     fan_fields = {"fan_in", "fan_out", "mode", "scale", "distribution"}
-    assert fan_fields & set(scheme.fields) == (fan_fields if scheme.mode else set())
+    taken = fan_fields & set(scheme.fields)
+    if scheme.mode is not None and scheme.gain is None:
+        assert set(MODES[scheme.mode]) <= taken <= {"fan_in", "fan_out"}
+    else:
+        assert taken == (fan_fields if scheme.mode else set())
     assert ("gain" in scheme.fields) == (scheme.gain is not None)
     assert not scheme.distributions or scheme.distribution == scheme.distributions[0]
     truncates = "truncated_normal" in (scheme.distribution, *scheme.distributions)
