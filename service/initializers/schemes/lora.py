@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from service.initializers.references import HU_2021
 from service.initializers.schemes.plain import constant_law
-from service.initializers.schemes.presets.torch import ROOT_OF_A_THIRD
+from service.initializers.schemes.presets.following import ROOT_OF_A_THIRD
 from service.initializers.schemes.record import Scheme
 from service.initializers.schemes.variance_scaling import variance_scaling
 
