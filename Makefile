@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference vectors moments pins bench bench-check
+.PHONY: install run quick test test-all check format openapi reference vectors moments pins bench bench-check peers-more
 
 install: $(VENV)/tests-installed
 
@@ -47,6 +47,16 @@ moments: install
 
 pins:
 	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py
+
+# MLX and Paddle in an environment of their own, asked anew for what their presets are.
+peers-more: install
+	$(VENV_PYTHON) -m venv build/peers-more
+	build/peers-more/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r checks/peers-more.txt
+	build/peers-more/bin/python -m checks.write_peer_values mlx build/peers-more/values
+	build/peers-more/bin/python -m checks.write_peer_values paddle build/peers-more/values
+	FANIN_PEER_VALUES=build/peers-more/values $(VENV_PYTHON) -m pytest -q tests/peers \
+		-k "mlx or paddle"
 
 # Minutes, and worth nothing while the machine does something else. It runs until it is done.
 bench: $(VENV)/service-installed
