@@ -2,7 +2,8 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference vectors moments pins peers bench bench-check
+.PHONY: install run quick test test-all check format openapi reference vectors moments pins
+.PHONY: peers peers-more bench bench-check
 
 install: $(VENV)/tests-installed
 
@@ -51,6 +52,16 @@ pins:
 # Presets against Keras, JAX, Flax and TensorFlow.js, which it installs into build/ the first time.
 peers: install
 	$(VENV_PYTHON) -m pytest tests/peers $(ARGS)
+
+# MLX and Paddle in an environment of their own, asked anew for what their presets are.
+peers-more: install
+	$(VENV_PYTHON) -m venv build/peers-more
+	build/peers-more/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r checks/peers-more.txt
+	build/peers-more/bin/python -m checks.write_peer_values mlx build/peers-more/values
+	build/peers-more/bin/python -m checks.write_peer_values paddle build/peers-more/values
+	FANIN_PEER_VALUES=build/peers-more/values $(VENV_PYTHON) -m pytest -q tests/peers \
+		-k "mlx or paddle"
 
 # Minutes, and worth nothing while the machine does something else. It runs until it is done.
 bench: $(VENV)/service-installed

@@ -157,6 +157,24 @@ MORE = [
     ),
     *(f"shape=8,4&layer={word}" for word in ("attention", "separable_conv2d", "lstm", "deconv")),
     *(f"shape=8,4&layout={word}" for word in ("NCHW", "channels_last", "jax", "oi", "OX")),
+    "shape=10,4&scheme=torch.lstm",
+    "shape=4,10&layout=IO&scheme=torch.gru",
+    "shape=2&scheme=torch.gru.bias",
+    "shape=4,3&scheme=mlx.identity",
+    "shape=4&scheme=torch.linear.bias",
+    "shape=4,3&scheme=torch.bilinear",
+    "shape=8,8,4,3&scheme=paddle.bilinear",
+    "shape=8,8,200,200&scheme=paddle.bilinear",
+    "shape=12,4,3&layer=conv_transpose1d&scheme=burn.xavier_normal",
+    "shape=8,4&scheme=torch.uniform&low=2",
+    "shape=8,4&scheme=torch.trunc_normal&mean=100",
+    *(
+        f"shape=8,4&scheme={peer}.kaiming_normal&{said}"
+        for peer in ("torch", "candle", "paddle")
+        for said in ("activation=gelu", "activation=prelu", "activation=prelu&negative_slope=0.5")
+    ),
+    "shape=8,4&scheme=candle.kaiming_normal&activation=leaky_relu",
+    "shape=8,4&scheme=candle.kaiming_uniform&negative_slope=0.5",
     "shape=8,4&sed=1",
     "shape=8,4&stddev=1&scheme=normal",
     "shape=8&scheme=identity",
