@@ -106,3 +106,80 @@ WANG_2022 = Reference(
     year=2022,
     where="arXiv:2203.00555",
 )
+VASWANI_2017 = Reference(
+    title="Attention Is All You Need",
+    authors=(
+        *("A. Vaswani", "N. Shazeer", "N. Parmar", "J. Uszkoreit"),
+        *("L. Jones", "A. N. Gomez", "L. Kaiser", "I. Polosukhin"),
+    ),
+    year=2017,
+    where="NIPS 2017, arXiv:1706.03762",
+)
+ZAGORUYKO_2017 = Reference(
+    title="DiracNets: Training Very Deep Neural Networks Without Skip-Connections",
+    authors=("S. Zagoruyko", "N. Komodakis"),
+    year=2017,
+    where="arXiv:1706.00388",
+)
+LONG_2015 = Reference(
+    title="Fully Convolutional Networks for Semantic Segmentation",
+    authors=("J. Long", "E. Shelhamer", "T. Darrell"),
+    year=2015,
+    where="CVPR 2015, arXiv:1411.4038",
+)
+SU_2021 = Reference(
+    title="RoFormer: Enhanced Transformer with Rotary Position Embedding",
+    authors=("J. Su", "Y. Lu", "S. Pan", "A. Murtadha", "B. Wen", "Y. Liu"),
+    year=2021,
+    where="arXiv:2104.09864",
+)
+PRESS_2021 = Reference(
+    title="Train Short, Test Long: Attention with Linear Biases Enables Input Length Extrapolation",
+    authors=("O. Press", "N. A. Smith", "M. Lewis"),
+    year=2021,
+    where="ICLR 2022, arXiv:2108.12409",
+)
+CHEN_2021 = Reference(
+    title="An Empirical Study of Training Self-Supervised Vision Transformers",
+    authors=("X. Chen", "S. Xie", "K. He"),
+    year=2021,
+    where="ICCV 2021, arXiv:2104.02057",
+)
+AHMED_1974 = Reference(
+    title="Discrete Cosine Transform",
+    authors=("N. Ahmed", "T. Natarajan", "K. R. Rao"),
+    year=1974,
+    where="IEEE Transactions on Computers C-23(1)",
+)
+DAVIS_1980 = Reference(
+    title="Comparison of Parametric Representations for Monosyllabic Word Recognition in "
+    "Continuously Spoken Sentences",
+    authors=("S. B. Davis", "P. Mermelstein"),
+    year=1980,
+    where="IEEE Transactions on Acoustics, Speech, and Signal Processing 28(4)",
+)
+ALLEN_1977 = Reference(
+    title="A Unified Approach to Short-Time Fourier Analysis and Synthesis",
+    authors=("J. B. Allen", "L. R. Rabiner"),
+    year=1977,
+    where="Proceedings of the IEEE 65(11)",
+)
+PREWITT_1970 = Reference(
+    title="Object Enhancement and Extraction",
+    authors=("J. M. S. Prewitt",),
+    year=1970,
+    where="Picture Processing and Psychopictorics",
+)
+SOBEL_1968 = Reference(
+    title="A 3x3 Isotropic Gradient Operator for Image Processing",
+    authors=("I. Sobel", "G. Feldman"),
+    year=1968,
+    where="talk at the Stanford Artificial Intelligence Project",
+)
+DAUGMAN_1985 = Reference(
+    title="Uncertainty relation for resolution in space, spatial frequency, and orientation "
+    "optimized by two-dimensional visual cortical filters",
+    authors=("J. G. Daugman",),
+    year=1985,
+    where="Journal of the Optical Society of America A 2(7)",
+)

@@ -100,13 +100,7 @@ NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
         yet=True,
     ),
     NotIssued(
-        ("dirac", "convidentity"),
-        "1 in the middle of the kernel from each input to its own output, and 0 elsewhere",
-        "lecun_normal, which keeps the variance of its input but not the input",
-        yet=True,
-    ),
-    NotIssued(
-        ("bilinear", "upsampling", "icnr"),
+        ("icnr",),
         "the kernel of an upsampling, the same for each channel",
         "glorot_uniform, as for any other convolution",
         yet=True,
