@@ -116,12 +116,6 @@ NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
         "auto for the tensors that the model lacks",
     ),
     NotIssued(
-        ("knownfilters", "gabor", "sobel", "scharr", "laplacian", "edgedetector"),
-        "a filter known beforehand, such as an edge detector, written into the kernel",
-        "he_normal for the filters that are to be learned",
-        yet=True,
-    ),
-    NotIssued(
         ("lsuv", "layersequentialunitvariance", "datadependent"),
         "orthogonal weights divided by the std of their output on a batch of data",
         "variance_scaling, whose gain makes that std 1 for a normal input",
