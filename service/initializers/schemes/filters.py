@@ -48,6 +48,8 @@ LEAST_TAP, MOST_TAP = 1e-100, 1e100
 TWO_PI = 6.283185307179586
 """The float64 nearest to 2 pi."""
 
+NORMALISATIONS = ("none", "sum", "l1", "l2")
+
 VANISHING = 2.0**-40
 """A sum below this share of the sum of magnitudes consists of rounding errors."""
 
@@ -124,8 +126,12 @@ def _kernels(request: Request) -> Kernels:
 def _norm(kernel: list[float], normalise: str, scheme: str) -> float:
     """The number by which a kernel is divided. Sums are exact and rounded once.
 
-    Raises ImpossibleError (`scheme_field`) if that number is 0.
+    Raises ImpossibleError (`scheme_field`) if that number is 0, or means nothing for a filter.
     """
+    if normalise not in NORMALISATIONS:
+        message = f"{scheme} has no {normalise}"
+        problem = Problem("normalise", message, "write normalise=l1, or leave normalise out")
+        raise ImpossibleError("scheme_field", problem)
     magnitude = math.fsum(map(abs, kernel))
     total = math.fsum(kernel)
     if normalise == "sum" and abs(total) <= VANISHING * magnitude:
