@@ -29,12 +29,21 @@ def _entries(content: Any) -> dict[str, Any]:
     return content if isinstance(content, dict) else {"": content}
 
 
+def _in_order(old: Any, new: Any) -> Any:
+    """`new`, with the members that `old` has first and in its order."""
+    return old | new if isinstance(old, dict) and isinstance(new, dict) else new
+
+
 def write(path: Path, new: Document) -> None:
-    """Write `new` to `path`, or end the process if an entry there would change."""
+    """Write `new` to `path`, or end the process if an entry there would change.
+
+    The members of an object keep the order that they have in the file.
+    """
     if path.exists():
         old = json.loads(path.read_text(encoding="utf-8"))
         if faults := rewritten(old, new):
             sys.exit(f"{path.name} is frozen, and these would change: {', '.join(faults)}")
+        new = {section: _in_order(old.get(section), content) for section, content in new.items()}
     path.write_text(json.dumps(new, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
     lists = {name: found for name, found in new.items() if isinstance(found, list | dict)}
     print(f"{path.name}: {', '.join(f'{len(found)} {name}' for name, found in lists.items())}")

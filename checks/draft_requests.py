@@ -55,6 +55,11 @@ BY_HAND: tuple[str, ...] = (
     # presets in other layouts
     "npy?shape=5,12&scheme=torch.linear&layout=IO&seed=1&name=a",
     "npy?shape=12,5&scheme=keras.dense&layout=OI&seed=1&name=a",
+    # the variance gain; abs and seglu, whose exact gain is 1, are left out of a URL without a rule
+    "npy?shape=12,6&scheme=variance_scaling&activation=relu&gain_rule=variance&seed=1&name=a",
+    "raw?shape=12,6&scheme=variance_scaling&negative_slope=0.3&gain_rule=variance&seed=1&name=a",
+    "raw?shape=12,6&scheme=variance_scaling&activation=abs&gain_rule=variance&seed=1&name=a",
+    "raw?shape=12,6&scheme=variance_scaling&activation=seglu&gain_rule=backward&seed=1&name=a",
     # parts of different heights
     "npy?shape=12,5&scheme=glorot_uniform&parts=8,2,2&seed=1&name=a",
     "npy?shape=5,12&scheme=glorot_normal&layout=IO&parts=8,2,2&order=F&seed=1&name=a",

@@ -41,7 +41,7 @@ def tables() -> dict[str, Table | list[Any]]:
         "auto by layer": dict(_auto_by_layer()),
         "modes": {name: list(used) for name, used in MODES.items()},
         "distributions": list(DISTRIBUTIONS),
-        "gain rules": list(GAIN_RULES),
+        "gain rules": _frozen("gain_rule", GAIN_RULES),
         "std kinds": list(STD_KINDS),
         "orders": list(ORDERS),
         "formats": list(FORMATS),

@@ -1,13 +1,15 @@
 """The numbers of each activation, computed from the activation itself: `make moments`.
 
 `make moments NAME=gelu` prints the literals of one activation, ready to paste into its row of
-service/initializers/activations.py. `make moments` compares every row and fails on a difference.
+service/initializers/activations. `make moments` compares every row and fails on a difference.
 
 E g(z) for z ~ N(0, 1) is integrated with mpmath at 32 digits: Gauss-Legendre quadrature, 48 nodes
 on each unit interval of [-16, 16]. The tails beyond are below 1e-50 for every g that grows like a
-polynomial. A kink of f must be at an integer, so that f is analytic on each interval. Every number
-is computed a second time with 96 nodes. If the two differ by more than 1e-25, or if a float64
-midpoint is that near, the script raises ArithmeticError rather than print a number.
+polynomial, and below 1e-28 for e^(4 z). A kink or a jump of f must be at an integer, so that f is
+analytic on each interval; a `Halved` function may have one at a half. At a jump f has no
+derivative, and E f'^2 leaves the point out, as backpropagation does. Every number is computed a
+second time with 96 nodes. If the two differ by more than 1e-25, or if a float64 midpoint is that
+near, the script raises ArithmeticError rather than print a number.
 """
 
 import sys
@@ -38,9 +40,17 @@ mp.dps = DIGITS
 
 @dataclass(frozen=True, slots=True)
 class Gated:
-    """f(g) v, with independent g and v of unit variance; `gate` is the name of f."""
+    """f(g) h(v), with independent g and v of unit variance; the names of f and h."""
 
     gate: str
+    value: str = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class Halved:
+    """A function with a kink or a jump at a half: its quadrature has intervals of width 1/2."""
+
+    function: Function
 
 
 def _leaky(slope: float) -> Function:
@@ -64,36 +74,61 @@ _SELU_ALPHA = mp.mpf("1.6732632423543772848170429916717")
 _TWO_OVER_PI = 2 / mp.pi
 
 # The value of f at z, an mpf. Derivatives are taken by mpmath.
-FUNCTIONS: dict[str, Function | Gated] = {
+FUNCTIONS: dict[str, Function | Gated | Halved] = {
     "linear": lambda z: z,
+    "softmax": lambda z: z,
     "relu": lambda z: max(z, 0),
     "relu6": lambda z: _clipped(z, 0, 6),
     "leaky_relu": _leaky(0.01),
     "prelu": _leaky(0.25),
+    "rrelu": _leaky(11 / 48),
+    "abs": abs,
     "elu": lambda z: z if z > 0 else mp.expm1(z),
+    "celu": lambda z: z if z > 0 else mp.expm1(z),
     "selu": lambda z: _SELU_SCALE * (z if z > 0 else _SELU_ALPHA * mp.expm1(z)),
     "gelu": lambda z: z * mp.ncdf(z),
     "gelu_tanh": lambda z: (
         z * (1 + mp.tanh(mp.sqrt(_TWO_OVER_PI) * (z + mp.mpf("0.044715") * z**3))) / 2
     ),
+    "quick_gelu": lambda z: z * _sigmoid(mp.mpf("1.702") * z),
     "silu": lambda z: z * _sigmoid(z),
     "mish": lambda z: z * mp.tanh(_softplus(z)),
-    "tanh": mp.tanh,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-    "softsign": lambda z: z / (1 + abs(z)),
     "hardswish": lambda z: z * _clipped(z + 3, 0, 6) / 6,
-    "hardsigmoid": lambda z: _clipped(z + 3, 0, 6) / 6,
-    "sin": mp.sin,
+    "hard_mish": lambda z: z * _clipped(z + 2, 0, 2) / 2,
+    "softplus": _softplus,
+    "logsigmoid": lambda z: -_softplus(-z),
+    "squareplus": lambda z: (z + mp.sqrt(z * z + 4)) / 2,
+    "sparse_plus": lambda z: z if z > 1 else _clipped(z + 1, 0, 2) ** 2 / 4,
     "relu_squared": lambda z: max(z, 0) ** 2,
-    "hardtanh": lambda z: _clipped(z, -1, 1),
+    "thresholded_relu": lambda z: z if z > 1 else mp.mpf(0),
+    "tanhshrink": lambda z: z - mp.tanh(z),
+    "softshrink": Halved(lambda z: z - _clipped(2 * z, -1, 1) / 2),
+    "hardshrink": Halved(lambda z: z if abs(2 * z) > 1 else mp.mpf(0)),
+    "exp": mp.exp,
+    "square": lambda z: z * z,
+    "snake": lambda z: z + mp.sin(z) ** 2,
+    "lisht": lambda z: z * mp.tanh(z),
+    "logcosh": lambda z: _softplus(2 * z) - z - mp.ln(2),
+    "tanh": mp.tanh,
+    "lecun_tanh": lambda z: mp.mpf("1.7159") * mp.tanh(2 * z / 3),
     "erf": mp.erf,
-    "softmax": lambda z: z,
+    "atan": mp.atan,
+    "softsign": lambda z: z / (1 + abs(z)),
+    "hardtanh": lambda z: _clipped(z, -1, 1),
+    "sin": mp.sin,
+    "sigmoid": _sigmoid,
+    "hardsigmoid": lambda z: _clipped(z + 3, 0, 6) / 6,
+    "sparse_sigmoid": lambda z: _clipped(z + 1, 0, 2) / 2,
+    "cos": mp.cos,
+    "gaussian": lambda z: mp.exp(-z * z),
     "glu": Gated("sigmoid"),
     "reglu": Gated("relu"),
     "geglu": Gated("gelu"),
+    "geglu_tanh": Gated("gelu_tanh"),
     "swiglu": Gated("silu"),
+    "seglu": Gated("selu"),
     "bilinear": Gated("linear"),
+    "gtu": Gated("sigmoid", "tanh"),
 }
 
 
@@ -109,66 +144,69 @@ class Moments:
 
     def literals(self) -> dict[str, float]:
         """The members of `Activation` that follow: the nearest float64, or six decimals."""
+        variance = self.second_moment - self.mean**2
         return {
             "mean": nearest(self.mean),
             "second_moment": nearest(self.second_moment),
             "derivative_moment": nearest(self.derivative_moment),
             "gain": nearest(1 / mp.sqrt(self.second_moment)),
             "backward_gain": nearest(1 / mp.sqrt(self.derivative_moment)),
+            "variance_gain": nearest(1 / mp.sqrt(variance)),
             "variance_slope": round(float(self.variance_slope), DECIMALS),
             "spread": round(float(self.spread), DECIMALS),
         }
 
 
-def moments_of(function: Function | Gated) -> Moments:
+@cache
+def moments_of(function: Function | Gated | Halved) -> Moments:
     """The moments of an activation; raises ArithmeticError if the quadrature does not converge."""
     if isinstance(function, Gated):
-        return _gated(moments_of(_gate(function)))
-    coarse, fine = _integrals(function, 5), _integrals(function, 6)
+        return _gated(moments_of(FUNCTIONS[function.gate]), moments_of(FUNCTIONS[function.value]))
+    plain, width = (function.function, 0.5) if isinstance(function, Halved) else (function, 1.0)
+    coarse, fine = _integrals(plain, 5, width), _integrals(plain, 6, width)
     if any(abs(a - b) > NOISE * max(1, abs(b)) for a, b in zip(coarse, fine, strict=True)):
         raise ArithmeticError("the quadrature does not converge: is every kink at an integer?")
-    mean, second, derivative, product, fourth = coarse
-    return Moments(mean, second, derivative, product / second, fourth / second**2)
+    mean, second, derivative, weighted, fourth = coarse
+    # V(q) = E[f(sqrt(q) z)^2] / E[f^2] by the density of sqrt(q) z. Its derivative by q needs no
+    # derivative of f, so it is right for a function with jumps too.
+    return Moments(mean, second, derivative, (weighted / second - 1) / 2, fourth / second**2)
 
 
-def _gate(gated: Gated) -> Function:
-    function = FUNCTIONS[gated.gate]
-    assert not isinstance(function, Gated)
-    return function
+def _gated(gate: Moments, value: Moments) -> Moments:
+    """The moments of f(g) h(v), whose factors are independent.
 
-
-def _gated(gate: Moments) -> Moments:
-    """The moments of f(g) v: E v = 0, E v^2 = 1 and E v^4 = 3.
-
-    The derivatives by g and by v have second moments E f'^2 and E f^2. V(q) is q times that of f.
+    The derivatives by g and by v have second moments E f'^2 E h^2 and E f^2 E h'^2.
     """
     return Moments(
-        mean=mp.mpf(0),
-        second_moment=gate.second_moment,
-        derivative_moment=gate.second_moment + gate.derivative_moment,
-        variance_slope=1 + gate.variance_slope,
-        spread=3 * gate.spread,
+        mean=gate.mean * value.mean,
+        second_moment=gate.second_moment * value.second_moment,
+        derivative_moment=gate.derivative_moment * value.second_moment
+        + gate.second_moment * value.derivative_moment,
+        variance_slope=gate.variance_slope + value.variance_slope,
+        spread=gate.spread * value.spread,
     )
 
 
-def _integrals(f: Function, degree: int) -> list[Any]:
-    """E f, E f^2, E f'^2, E f f' z and E f^4."""
+def _integrals(f: Function, degree: int, width: float) -> list[Any]:
+    """E f, E f^2, E f'^2, E f^2 z^2 and E f^4."""
     rows = []
-    for z, weight in nodes(degree):
+    for z, weight in nodes(degree, width):
         value, derivative = f(z), mp.diff(f, z)
-        terms = (value, value**2, derivative**2, value * derivative * z, value**4)
+        terms = (value, value**2, derivative**2, (value * z) ** 2, value**4)
         rows.append([weight * term for term in terms])
     return [mp.fsum(column) for column in zip(*rows, strict=True)]
 
 
 @cache
-def nodes(degree: int) -> list[tuple[Any, Any]]:
+def nodes(degree: int, width: float = 1.0) -> list[tuple[Any, Any]]:
     """Points z and weights w with E g(z) = sum w g(z); w includes the normal density.
 
-    A degree of 5 has 48 points on each unit interval, and each further degree twice as many.
+    A degree of 5 has 48 points on each interval of this width, and each further degree twice as
+    many.
     """
     rule = GaussLegendre(mp).calc_nodes(degree, mp.prec)
-    points = [((2 * left + 1 + x) / 2, w / 2) for left in range(-16, 16) for x, w in rule]
+    lefts = [-16 + width * place for place in range(int(32 / width))]
+    points = [(left + width * (1 + x) / 2, width * w / 2) for left in lefts for x, w in rule]
     return [(z, w * mp.npdf(z)) for z, w in points]
 
 
@@ -195,7 +233,7 @@ def row_of(name: str) -> str:
     found = moments_of(FUNCTIONS[name]).literals()
     texts = (
         [_hex(found[member]) for member in ("mean", "second_moment", "derivative_moment")],
-        [_hex(found[member]) for member in ("gain", "backward_gain")],
+        [_hex(found[member]) for member in ("gain", "backward_gain", "variance_gain")],
         [repr(found[member]) for member in ("variance_slope", "spread")],
     )
     return "".join(f'        "{" ".join(numbers)}",\n' for numbers in texts)
@@ -222,7 +260,7 @@ def unmatched() -> Iterator[str]:
         if name not in FUNCTIONS:
             yield f"{name}: {_NO_FUNCTION}"
         if name not in ACTIVATIONS:
-            yield f"{name}: add its row to service/initializers/activations.py"
+            yield f"{name}: add its row to a module of service/initializers/activations"
 
 
 def main(names: list[str]) -> int:

@@ -15,13 +15,17 @@ from service.stream.address import Address, stream_of
 from service.stream.draws import (
     Constant,
     Draw,
+    Mapped,
     Normal,
     Orthogonal,
+    Repeated,
+    Sparse,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
     UniformBetween,
 )
+from service.stream.elementary import log
 from service.stream.fill import Filler, filler
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
@@ -43,6 +47,9 @@ DRAWS: dict[str, Draw] = {
         0.0, 1.0, 0.15865525393145707, 0.8399948480369128, 0.0013498980316300933, -1.0, 3.0
     ),
     "orthogonal": Orthogonal(gain=1.0, rows=40, columns=30, first=0, distance=1200),
+    "log of a uniform": Mapped(UniformBetween(1.0, 100.0), log, (), 0.0, 5.0),
+    "sparse": Sparse(Normal(0.0, 1.0), zeros=7, length=10, step=3),
+    "repeated": Repeated(Normal(0.0, 1.0), times=4, consecutive=True, outputs=12, inner=9),
 }
 LATTICES = {
     "run": Lattice(2**34 - 5, (20_001,), (1,)),

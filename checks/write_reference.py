@@ -1,8 +1,9 @@
 """Write docs/reference.md from the tables of the code: `make reference`.
 
 The fields, paths and headers are those of the OpenAPI document, the schemes, activations, layers
-and dtypes those that HTTP lists. The lists of drafts and of presets in docs/stream-v1-drafts.md are
-written too; people write the rest of that page. Tests compare the committed pages with the tables.
+and dtypes those that HTTP lists. The tables of drafts, of fields and of presets in
+docs/stream-v1-drafts.md are written too; people write the rest of that page. Tests compare the
+committed pages with the tables.
 """
 
 import ast
@@ -19,7 +20,7 @@ from service.api.problems import STATUS_REASONS, STATUSES
 from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
 from service.errors import UnreadableError
-from service.fields import FIELDS
+from service.fields import FIELDS, NUMBER_FIELDS, Spec
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES, Scheme
 from service.plan import drafts
@@ -85,7 +86,12 @@ def page(document: Mapping[str, Any]) -> str:
 def drafts_page(committed: str) -> str:
     """The page of drafts with its tables written anew; raises ValueError if a mark is missing."""
     page = committed
-    for name, text in (("list of drafts", _drafts()), ("table of presets", _presets())):
+    tables = {
+        "list of drafts": _drafts(),
+        "table of fields": _draft_fields(),
+        "table of presets": _presets(),
+    }
+    for name, text in tables.items():
         mark = _FROM.format(name)
         start = page.index(mark) + len(mark)
         end = page.index(_TO, start)
@@ -113,6 +119,18 @@ def _drafts() -> str:
         for draft in drafts.DRAFTS
     ]
     return table(("field", "draft", "number", "formula"), rows)
+
+
+def _draft_fields() -> str:
+    """The fields that no frozen scheme takes."""
+    frozen = {field for s in SCHEMES.values() if s.draft is None for field in s.fields}
+    rows = []
+    for field in NUMBER_FIELDS:
+        takers = [name for name, scheme in SCHEMES.items() if field in scheme.fields]
+        if field not in frozen:
+            meaning = Spec.model_fields[field].description or ""
+            rows.append((_code(field), meaning, _words(takers)))
+    return table(("field", "meaning", "taken by"), rows)
 
 
 def _presets() -> str:
@@ -236,7 +254,7 @@ def _auto(auto: Mapping[str, Any]) -> str:
 
 
 def _activations(activations: Records) -> str:
-    gains = ("gain", "backward_gain", "pytorch_gain", "slope")
+    gains = ("gain", "backward_gain", "variance_gain", "pytorch_gain", "slope")
     rows = [
         (
             _code(each["name"]),
@@ -247,7 +265,8 @@ def _activations(activations: Records) -> str:
         )
         for each in activations
     ]
-    head = ("activation", "formula", "gain", "backward", "pytorch", "slope", "also", "status")
+    words = ("gain", "backward", "variance", "pytorch", "slope")
+    head = ("activation", "formula", *words, "also", "status")
     return table(head, rows)
 
 

@@ -1,11 +1,12 @@
-"""What a scheme fills and cannot do without, found by asking the plan, so that no test lists it."""
+"""What a scheme fills and needs, by its example and by asking the plan."""
 
 from functools import cache
-from itertools import combinations
 
 from service.errors import FaninError
 from service.fields import parse_query
+from service.fields.types import VARIANTS
 from service.initializers.schemes import SCHEMES
+from service.initializers.schemes.record import EXAMPLE
 from service.plan import plan
 
 VALUES = {
@@ -23,13 +24,43 @@ VALUES = {
     "high": ("0.4",),
     "bounds": ("1.5", "-1,3"),
     "value": ("0.3",),
+    "depth": ("5", "12"),
+    "decoder_depth": ("7",),
+    "layer_index": ("3",),
+    "branches": ("3",),
+    "branch_layers": ("3", "4"),
+    "base_fan_in": ("48",),
+    "inner": ("normal", "he_uniform"),
+    "factor": ("2", "4", "3"),
+    "sparsity": ("0.3", "0.7"),
+    "omega": ("7",),
+    "base": ("500",),
+    "period": ("50",),
+    "gates": ("ifgo", "ogfi", "rzn", "zrh", "rnz"),
+    "dt_min": ("0.002",),
+    "dt_max": ("0.2",),
+    "dt_floor": ("0.01",),
+    "r_min": ("0.3",),
+    "r_max": ("0.95",),
+    "max_phase": ("1.5",),
+    "prior": ("0.2",),
+    "classes": ("11",),
+    "variant": VARIANTS,
+    "kernel": ("1,2,1", "1,2,1,2", "1,0,-1,2,0,-2,1,0,-1"),
+    "normalise": ("none", "sum", "l1", "l2"),
+    "channels": ("each", "all"),
+    "sigma": ("1.7",),
+    "wavelength": ("3.5",),
+    "aspect": ("0.8",),
+    "phase": ("0.4",),
+    "window": ("none", "hann", "hamming", "blackman", "bartlett"),
+    "periodic": ("true", "false"),
+    "scaling": ("none", "density", "spectrum"),
+    "sample_rate": ("8000", "22050"),
+    "low_frequency": ("60",),
+    "high_frequency": ("3000",),
 }
 """Values of each field that sets a number of a scheme."""
-
-_NEEDED = {field: values[0] for field, values in VALUES.items()} | {
-    **{"mean": "0.25", "std": "0.1", "low": "-0.1", "high": "0.3", "value": "0.5"},
-}
-"""A value of each field where a scheme needs it; none of VALUES where that can be avoided."""
 
 
 def accepted(query: str) -> bool:
@@ -41,20 +72,10 @@ def accepted(query: str) -> bool:
     return True
 
 
-SHAPES = ("12,12", "12", "12,4,3", "12,4,3,12", "12,4,3,3,12")
-"""One of each number of axes that a layer has, two axes first."""
-
-
-@cache
 def needed(name: str) -> str:
-    """The fewest of the scheme's fields, with values, without which it is refused everywhere."""
-    listed = SCHEMES[name].fields
-    for count in range(len(listed) + 1):
-        for fields in combinations(listed, count):
-            added = "".join(f"&{field}={_NEEDED[field]}" for field in fields)
-            if any(accepted(f"shape={shape}&seed=1&scheme={name}{added}") for shape in SHAPES):
-                return added
-    raise AssertionError(f"{name}: no request of {SHAPES} is accepted; add a shape that it fills")
+    """What the scheme's example has beside a shape, each field after an `&`."""
+    items = SCHEMES[name].example.split("&")
+    return "".join(f"&{item}" for item in items if not item.startswith("shape="))
 
 
 @cache
@@ -69,6 +90,6 @@ def filled(shape: str) -> list[str]:
 
 
 def smallest(name: str) -> str:
-    """A request for the scheme: the first of SHAPES that it fills, and what it needs."""
-    shape = next(shape for shape in SHAPES if fills(name, shape))
-    return f"shape={shape}&scheme={name}&seed=1{needed(name)}"
+    """A request for the scheme: its example, or a small matrix if it has the usual one."""
+    example = SCHEMES[name].example.replace(EXAMPLE, "shape=12,12")
+    return f"{example}&scheme={name}&seed=1"

@@ -27,7 +27,8 @@ QUADRATURE = (
 TABLE_TESTS = (
     "tests/initializers/test_schemes.py",
     "tests/initializers/test_activations.py::test_both_tables_have_the_same_activations",
-    f"{QUADRATURE}[quick_gelu]",
+    f"{QUADRATURE}[serf]",
+    "tests/initializers/test_framework_activations.py",
     "tests/initializers/test_auto.py",
     "tests/initializers/test_layers.py",
     "tests/initializers/test_unknown_words.py",
@@ -146,8 +147,8 @@ def test_what_was_added_is_issued(tree: Path) -> None:
             "shape=6,4&layout=IO&scheme=lecun_normal&distribution=truncated_normal",
         ),
         (
-            "shape=6,4&scheme=variance_scaling&activation=quick_gelu",
-            "shape=6,4&scheme=lecun_normal&gain=1.5394587622988314",
+            "shape=6,4&scheme=variance_scaling&activation=serf",
+            "shape=6,4&scheme=lecun_normal&gain=1.4122052511470504",
         ),
         (
             "shape=6,4,3,3&layer=conv2d&layout=paddle&scheme=he_normal",
@@ -162,7 +163,7 @@ def test_what_was_added_is_listed_as_a_draft(tree: Path) -> None:
     for listing, name in (
         ("schemes", "exchange"),
         ("schemes", "flax.dense"),
-        ("activations", "quick_gelu"),
+        ("activations", "serf"),
         ("dtypes", "float8_e3m4"),
     ):
         records = json.loads(run(tree, "service", listing, "--json"))[listing]

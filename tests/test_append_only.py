@@ -54,3 +54,11 @@ def test_a_file_grows_and_is_never_rewritten(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="is frozen, and these would change: list 2"):
         write(path, OLD)
     assert json.loads(path.read_text()) == grown
+
+
+def test_the_order_of_the_file_stays(tmp_path: Path) -> None:
+    """Members stand where they stood, and new ones behind them, whatever order the code has."""
+    path = tmp_path / "golden.json"
+    write(path, OLD)
+    write(path, OLD | {"table": {"c": 3, "b": [2], "a": 1}})
+    assert list(json.loads(path.read_text())["table"]) == ["a", "b", "c"]

@@ -95,7 +95,7 @@ def test_columns_are_aligned(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
         (["schemes", "he_normal"], "also kaiming_normal"),
         (["schemes", "he_normal"], "paper K. He, X. Zhang, S. Ren, J. Sun (2015): Delving Deep "),
         (["schemes", "zeros"], "options -"),
-        (["activations"], "tanh - glorot_uniform 1.59254 1.46741 1.66667 - tanh(z)"),
+        (["activations"], "tanh - glorot_uniform 1.59254 1.46741 1.59254 1.66667 - tanh(z)"),
         (["activations"], "silu swish variance_scaling 1.67653 "),
         (["layers"], "E independent copies: "),
         (["dtypes"], "bfloat16 2 8 bits 3.38953e+38 safetensors, raw, json"),

@@ -149,7 +149,7 @@ MORE = [
     *(f"shape=8,4&scheme={word}" for word in ("deepnorm", "keras.initializers.HeNormal", "mup")),
     *(f"shape=8,4&dtype={word}" for word in ("int8", "fp4", "complex64", "fp8", "float128")),
     *(f"shape=8,4&activation={word}" for row in NOT_ISSUED_ACTIVATIONS for word in row.words),
-    "shape=8,4&activation=celu",
+    "shape=8,4&activation=hard_tanh",
     *(
         f"shape=8,4&scheme=he_normal&{fan}=1e{power}"
         for fan in ("fan_in", "fan_out")

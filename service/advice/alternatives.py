@@ -153,7 +153,7 @@ def _edge_of_chaos(decision: Decision) -> Alternative | None:
 
 def _sigmoid_gradient(decision: Decision) -> Alternative | None:
     context = decision.context
-    if context.family != "sigmoid" or not context.connects:
+    if context.input_activation.name != "sigmoid" or not context.connects:
         return None
     what = "Glorot with gain 4, because the slope of sigmoid at 0 is 1/4"
     when = "a few sigmoid layers with small, centred inputs"

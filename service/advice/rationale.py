@@ -104,10 +104,12 @@ def _chaos(decision: Decision) -> str | None:
 
 def _stability(decision: Decision) -> str | None:
     context, slope = decision.context, decision.context.variance_slope
-    applies = context.family in ("smooth", "softplus", "gated", "selu") and not context.normalised
-    if not applies or decision.choice.gain_rule != "exact":
+    curved = context.family in ("smooth", "softplus", "even", "gated", "selu")
+    if not curved or context.normalised or decision.choice.gain_rule != "exact":
         return None
     verdict = "dies out, so deep stacks are stable"
+    if slope == 1:
+        verdict = "stays as it is"
     if slope > 1:
         verdict = "grows, so more than a few layers need a normalization"
     return f"Each layer multiplies a deviation of the variance from 1 by {slope:.4g}. It {verdict}."

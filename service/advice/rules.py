@@ -109,8 +109,8 @@ def _deep_norm(context: LayerContext) -> Choice:
 def _head(context: LayerContext) -> Choice:
     gain = context.forward_gain * HEAD_FACTOR
     reason = (
-        f"{context.input_activation.name} features have no upper bound, so the logits have none "
-        f"either. Where |logit| is large, {context.output_activation.name} is flat and its "
+        f"{context.input_activation.name} features are unbounded, and so are the logits. "
+        f"Where |logit| is large, {context.output_activation.name} is flat and its "
         f"gradient is nearly 0. So the gain is {HEAD_FACTOR:g} of the one that keeps the variance, "
         f"which makes the variance of the logits {HEAD_FACTOR**2:g}."
     )
@@ -158,10 +158,12 @@ def _odd(context: LayerContext) -> Choice:
 
 
 def _sigmoid(context: LayerContext) -> Choice:
+    activation = context.input_activation
     reason = (
-        f"{context.input_activation.name} is not centred, and its slope is at most 1/4, so no gain "
-        "keeps both activations and gradients. Glorot's weights on centred inputs are the best "
-        "compromise."
+        f"{activation.name} is not centred, and its derivatives are small: E[f'^2] = "
+        f"{activation.derivative_moment:.6g} and E[f^2] = {activation.second_moment:.6g}. So no "
+        "gain keeps both activations and gradients. Glorot's weights on centred inputs are the "
+        "best compromise."
     )
     cited = (papers.GLOROT_2010, papers.SCHOENHOLZ_2017)
     return _balanced(context, Choice("glorot", "uniform", reason, cited, 1.0, "one"))
@@ -221,7 +223,7 @@ RULES: tuple[Rule, ...] = (
     Rule(lambda context: context.family == "odd", _odd),
     Rule(lambda context: context.family == "sigmoid", _sigmoid),
     Rule(lambda context: context.family == "gated", _gated),
-    Rule(lambda context: context.family in ("smooth", "softplus"), _exact),
+    Rule(lambda context: context.family in ("smooth", "softplus", "even"), _exact),
     Rule(lambda context: True, _linear),
 )
 """In the order in which they are tried."""

@@ -7,7 +7,7 @@ activation has V'(1) as `variance_slope` and E[f^4] / E[f^2]^2 as `spread`.
 from service.initializers.activations import Activation, Family
 
 UNBOUNDED: frozenset[Family] = frozenset({"rectifier", "selu", "softplus", "smooth", "gated"})
-"""Families whose output has no upper bound.
+"""Families whose output is unbounded.
 
 `linear` is not among them: it stands for data or for normalised features.
 """

@@ -13,6 +13,10 @@ DEEP = 10
 _MOST_GROWTH = 4.0
 """With fewer, one is warned of that multiplies a deviation of the variance by more than this."""
 
+_LEAST_CRITICAL = 1 - 1e-6
+"""E[f'^2] / E[f^2] of an activation that can keep both variances. It is 1 for ReLU, but for
+rounding."""
+
 
 def warnings_of(decision: Decision) -> tuple[PlanWarning, ...]:
     """The warnings about a decision, then those of the recommended tensor's plan.
@@ -71,11 +75,12 @@ def _unstable_gain(decision: Decision) -> str | None:
 
 def _no_critical_point(decision: Decision) -> str | None:
     context = decision.context
-    applies = context.family in ("sigmoid", "softplus") and not context.is_head
-    if not applies or context.normalised or not context.connects:
+    if context.is_head or context.normalised or not context.connects:
         return None
     activation = context.input_activation
     factor = activation.derivative_moment / activation.second_moment
+    if factor > _LEAST_CRITICAL:
+        return None
     return (
         f"in a stack of {activation.name} layers, weights that keep the variance of activations "
         f"multiply that of gradients by {factor:.4g} a layer, and no bias changes this: use tanh "
@@ -89,7 +94,7 @@ def _saturating_head(decision: Decision) -> str | None:
         return None
     kept = context.forward_gain / (context.fan_in or 1) ** 0.5
     return (
-        f"{context.input_activation.name} features have no upper bound, and "
+        f"{context.input_activation.name} features are unbounded, and "
         f"{context.output_activation.name} saturates: std {kept:.6g}, which keeps the variance, "
         f"gives logits of variance 1 for features with E[x^2] = {context.second_moment:.6g}, and "
         f"more for larger features; scale down to {decision.std:.6g}, or to "

@@ -202,8 +202,8 @@ REASONS: dict[str, Reason] = {
     ),
     "slope_not_taken": Reason(
         "The activation has no negative slope",
-        "Only leaky_relu and prelu take negative_slope. Without an activation, negative_slope "
-        "means leaky_relu.",
+        "Only leaky_relu, prelu and rrelu take negative_slope. Without an activation, "
+        "negative_slope means leaky_relu.",
     ),
     "spec_too_long": Reason(
         "The canonical URL is too long",

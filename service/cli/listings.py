@@ -78,7 +78,8 @@ def _scheme_text(record: Scheme) -> str:
 
 def _activations() -> str:
     """Every activation with its gains, the slope that they hold for, and the scheme of `auto`."""
-    head = ("ACTIVATION", "ALSO", "AUTO", "GAIN", "BACKWARD", "PYTORCH", "SLOPE", "FORMULA")
+    gains = ("GAIN", "BACKWARD", "VARIANCE", "PYTORCH")
+    head = ("ACTIVATION", "ALSO", "AUTO", *gains, "SLOPE", "FORMULA")
     auto = listings.schemes()[AUTO]["activations"]
     return _columns(head, [_activation(each, auto[each.name]) for each in ACTIVATIONS.values()])
 
@@ -110,8 +111,8 @@ def _dtypes() -> str:
 
 
 def _activation(record: Activation, auto: str) -> tuple[str, ...]:
-    gains = (record.gain, record.backward_gain, record.pytorch_gain, record.slope)
-    numbers = (_ABSENT if gain is None else f"{gain:.6g}" for gain in gains)
+    gains = (record.gain, record.backward_gain, record.variance_gain, record.pytorch_gain)
+    numbers = (_ABSENT if number is None else f"{number:.6g}" for number in (*gains, record.slope))
     return record.name, _words(record.aliases), auto, *numbers, record.formula
 
 

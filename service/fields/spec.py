@@ -243,7 +243,7 @@ class Spec(BaseModel):
     variant: types.Variant = Field(
         default=None,
         description="Which of the scheme's published variants is meant.",
-        examples=["interleaved"],
+        examples=["crd"],
     )
     kernel: types.Kernel = Field(
         default=None,

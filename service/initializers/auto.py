@@ -2,7 +2,8 @@
 
 The layer decides for biases, scales and embeddings. The activation decides for all others: He for
 the ReLU family, LeCun for SELU, Glorot for linear and bounded activations, and variance scaling
-with the exact gain for the rest.
+with the exact gain for the rest. An activation that came after edition 1 adds its own entry and
+changes no other.
 """
 
 from service.errors import ImpossibleError, Problem

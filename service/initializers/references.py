@@ -13,6 +13,19 @@ class Reference:
     where: str
 
 
+MARTENS_2010 = Reference(
+    title="Deep learning via Hessian-free optimization",
+    authors=("J. Martens",),
+    year=2010,
+    where="ICML 2010",
+)
+AITKEN_2017 = Reference(
+    title="Checkerboard artifact free sub-pixel convolution: A note on sub-pixel convolution, "
+    "resize convolution and convolution resize",
+    authors=("A. Aitken", "C. Ledig", "L. Theis", "J. Caballero", "Z. Wang", "W. Shi"),
+    year=2017,
+    where="arXiv:1707.02937",
+)
 LECUN_1998 = Reference(
     title="Efficient BackProp",
     authors=("Y. LeCun", "L. Bottou", "G. B. Orr", "K.-R. Müller"),

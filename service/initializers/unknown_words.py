@@ -100,17 +100,6 @@ NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
         yet=True,
     ),
     NotIssued(
-        ("icnr",),
-        "the kernel of an upsampling, the same for each channel",
-        "glorot_uniform, as for any other convolution",
-        yet=True,
-    ),
-    NotIssued(
-        ("sparse",),
-        "normal values of which a fixed share of each column is set to 0",
-        "normal and add std=0.01, which is the same without the zeros",
-    ),
-    NotIssued(
         ("pretrained", "imagenet", "checkpoint"),
         "the weights of a trained model",
         "auto for the tensors that the model lacks",

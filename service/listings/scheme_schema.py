@@ -15,8 +15,10 @@ def scheme_schema(scheme: Scheme) -> dict[str, Any]:
     for field in NUMBER_FIELDS:
         if field not in scheme.fields:
             del taken[field]
-    if "distribution" in taken:
+    if "distribution" in taken and scheme.sub_kernel is None:
         taken["distribution"]["enum"] = list(scheme.distributions)
+    if "variant" in taken:
+        taken["variant"]["enum"] = list(scheme.variants)
     taken["scheme"]["enum"] = [scheme.name, f"{scheme.name}@1", *scheme.aliases]
     taken["format"] = {"type": "string", "enum": list(FORMATS), "default": "npy"}
     return {

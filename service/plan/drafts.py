@@ -45,6 +45,7 @@ DRAFTS: tuple[Draft, ...] = (
     *_named("activation", ACTIVATIONS),
     *_named("dtype", DTYPES),
     Draft("parts", "list", 1, lambda parts: isinstance(parts, tuple)),
+    Draft("gain_rule", "variance", 1, partial(eq, "variance")),
 )
 """All drafts: names of tables, and forms of a field's value."""
 

@@ -86,8 +86,11 @@ def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
     refuse_impossible(weight)
     scheme = scheme_of(spec, placement)
     requested = numbers_of(spec)
-    _refuse_fields(spec, scheme, requested)
     numbers = requested.over(scheme.defaults)
+    if scheme.sub_kernel is None:
+        _refuse_fields(spec, scheme, requested)
+    else:
+        _refuse_variant(scheme, requested)
     slope = activation.slope or 0.0 if spec.negative_slope is None else spec.negative_slope
     laws = []
     inner = _inner_law(spec, placement, scheme, numbers)
@@ -145,10 +148,8 @@ def _inner_law(spec: Spec, placement: Placement, scheme: Scheme, numbers: Number
     if scheme.sub_kernel is None or numbers.inner is None:
         return None
     shape = scheme.sub_kernel(spec.shape, placement.letters or "", numbers)
-    unused = {field: None for field in scheme.fields if field != "inner"}
-    smaller = spec.model_copy(
-        update=unused | {"scheme": numbers.inner, "shape": shape, "slice": None, "inner": None}
-    )
+    own = dict.fromkeys(("inner", "factor", "variant"))
+    smaller = spec.model_copy(update=own | {"scheme": numbers.inner, "shape": shape, "slice": None})
     laws = laws_of(smaller, place(smaller))
     if len(laws) > 1:
         message = f"{scheme.name} repeats the outputs of one block, and there are {len(laws)}"
@@ -199,8 +200,7 @@ def _refuse_fields(spec: Spec, scheme: Scheme, numbers: Numbers) -> None:
         raise ImpossibleError("scheme_field", *problems)
     if numbers.distribution is not None and distribution not in scheme.distributions:
         raise ImpossibleError("scheme_field", _no_distribution(distribution, scheme, called))
-    if numbers.variant is not None and numbers.variant not in scheme.variants:
-        raise ImpossibleError("scheme_field", _no_variant(numbers.variant, scheme, called))
+    _refuse_variant(scheme, numbers)
     idle = [field for field in present if field in _OF_TRUNCATION]
     if idle and distribution != "truncated_normal":
         raise ImpossibleError("scheme_field", *(_idle(field, distribution) for field in idle))
@@ -209,6 +209,13 @@ def _refuse_fields(spec: Spec, scheme: Scheme, numbers: Numbers) -> None:
             message = f"{one} and {other} set the same number"
             problem = Problem(other, message, f"leave {one} or {other} out")
             raise ImpossibleError("conflicting_fields", problem)
+
+
+def _refuse_variant(scheme: Scheme, numbers: Numbers) -> None:
+    if numbers.variant is not None and numbers.variant not in scheme.variants:
+        message = f"{scheme.name} has no variant {numbers.variant}"
+        hint = f"write variant={scheme.variants[0]}, or leave it out"
+        raise ImpossibleError("scheme_field", Problem("variant", message, hint))
 
 
 def _not_taken(field: str, scheme: Scheme, called: str) -> Problem:
@@ -239,11 +246,6 @@ def _no_distribution(distribution: str, scheme: Scheme, called: str) -> Problem:
     ]
     hint = f"write scheme={fitting[0]}, or leave distribution out: {has}" if fitting else has
     return Problem("distribution", f"{called} has no {distribution} distribution", hint)
-
-
-def _no_variant(variant: str, scheme: Scheme, called: str) -> Problem:
-    message = f"{called} has no variant {variant}"
-    return Problem("variant", message, f"write variant={scheme.variants[0]}, or leave it out")
 
 
 def _idle(field: str, distribution: str) -> Problem:

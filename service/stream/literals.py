@@ -14,14 +14,8 @@ PHILOX_ROUNDS = 10
 
 PURPOSE_VALUES = 0
 PURPOSE_LOW_WORDS = 1
-PURPOSE_MASKS = 2
-PURPOSE_LOW_MASKS = 3
 PURPOSE_SHIFT = 24
 """The purpose stands above the 24 high bits of the block number, so blocks stay below 2^56."""
-
-MASK_MULTIPLIERS = (0x9E3779B1, 0x85EBCA77)
-MASK_SHIFTS = (15, 13)
-"""The hash of the rounds that permute the places of a sparse unit."""
 
 THREE_QUARTERS = 0xC0000000
 """The first word w with (w + 1/2) 2^-32 above 3/4, from where the logarithm is taken of 1 - p."""

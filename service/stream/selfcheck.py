@@ -13,14 +13,17 @@ from service.stream.address import Address
 from service.stream.draws import (
     Constant,
     Draw,
+    Mapped,
     Normal,
     Orthogonal,
+    Sparse,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     TruncatedNormalBetween,
     UniformBetween,
 )
 from service.stream.edition import DIGEST
+from service.stream.elementary import log
 from service.stream.fill import filler
 from service.stream.lattice import Lattice
 
@@ -36,6 +39,8 @@ DRAWS: tuple[Draw, ...] = (
     SymmetricTruncatedNormal(0.5, 0.1, 0.4999997133484281, 2.866515719235352e-07, 0.0, 1.0),
     TruncatedNormalBetween(0.0, 1.0, 0.15865525393145705, 0.8399948480369128, 0.00135, -1.0, 3.0),
     Orthogonal(gain=1.0, rows=20, columns=35, first=0, distance=700),
+    Mapped(UniformBetween(1.0, 100.0), log, (), 0.0, 5.0),
+    Sparse(Normal(0.0, 1.0), zeros=9, length=10, step=3),
 )
 DTYPES_CHECKED = tuple(name for name, dtype in DTYPES.items() if dtype.draft is None)
 """The frozen dtypes. A draft has no kernel of its own, so the digest does not include it."""

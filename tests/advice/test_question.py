@@ -11,7 +11,7 @@ from service.advice import (
 from service.errors import UnreadableError
 from service.fields import FIELDS
 
-OWN = ("input_activation", "normalization", "depth", "residual", "position")
+OWN = ("input_activation", "normalization", "residual", "position")
 
 
 def test_a_question_is_a_spec_with_a_few_more_fields() -> None:
@@ -22,7 +22,7 @@ def test_a_question_is_a_spec_with_a_few_more_fields() -> None:
 def test_what_is_not_said_is_the_simplest_network() -> None:
     """A hidden layer without norms and residuals, of unknown depth."""
     question = parse_question_query(b"shape=8,4")
-    assert [getattr(question, name) for name in OWN] == [None, "none", None, "none", "hidden"]
+    assert [getattr(question, name) for name in OWN] == [None, "none", "none", "hidden"]
 
 
 def test_query_json_and_shell_say_the_same() -> None:

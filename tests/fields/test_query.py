@@ -87,5 +87,8 @@ def test_fields_are_written_in_the_documented_order() -> None:
     assert ",".join(FIELDS) == (
         "shape,layer,layout,groups,parts,stride,fan_in,fan_out,activation,negative_slope,scheme,"
         "mode,distribution,gain,gain_rule,scale,mean,std,std_kind,low,high,bounds,value,seed,name,"
-        "dtype,order,slice"
+        "dtype,order,slice,depth,decoder_depth,layer_index,branches,branch_layers,base_fan_in,"
+        "inner,factor,sparsity,omega,base,period,gates,dt_min,dt_max,dt_floor,r_min,r_max,"
+        "max_phase,prior,classes,variant,kernel,normalise,channels,sigma,wavelength,aspect,phase,"
+        "window,periodic,scaling,sample_rate,low_frequency,high_frequency"
     )

@@ -1,13 +1,17 @@
 """Gains by rule, and where a scheme's gain comes from."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
+from mpmath import mpf, pi, sqrt, workdps
 
 from service.errors import ImpossibleError, UnreadableError
 from service.fields import parse_query
+from service.initializers import gains
 from service.initializers.activations import ACTIVATIONS
-from service.initializers.gains import GAIN_RULES, gain_of, rectifier_gain
+from service.initializers.gains import GAIN_RULES, gain_of, rectifier_gain, rectifier_variance_gain
 from service.plan import plan
 
 PYTORCH = {
@@ -36,7 +40,7 @@ def test_the_rectifiers_gain_is_golden(slope: float, gain: str) -> None:
     assert rectifier_gain(slope) == float.fromhex(gain)
 
 
-@pytest.mark.parametrize("name", ["leaky_relu", "prelu"])
+@pytest.mark.parametrize("name", ["leaky_relu", "prelu", "rrelu"])
 @pytest.mark.parametrize("rule", ["exact", "backward"])
 def test_only_leaky_activations_look_at_the_slope(name: str, rule: str) -> None:
     """Their gain is that of leaky ReLU with the request's slope. Others ignore the slope."""
@@ -44,7 +48,7 @@ def test_only_leaky_activations_look_at_the_slope(name: str, rule: str) -> None:
     assert gain_of(ACTIVATIONS["relu"], rule, 0.5) == math.sqrt(2)
 
 
-@pytest.mark.parametrize("name", ["leaky_relu", "prelu"])
+@pytest.mark.parametrize("name", ["leaky_relu", "prelu", "rrelu"])
 def test_the_listed_gain_of_a_leaky_activation_is_that_of_its_slope(name: str) -> None:
     """The listed gain is the gain that reaches the issued bytes."""
     activation = ACTIVATIONS[name]
@@ -53,10 +57,49 @@ def test_the_listed_gain_of_a_leaky_activation_is_that_of_its_slope(name: str) -
     assert activation.backward_gain == gain_of(activation, "backward", activation.slope)
 
 
+@pytest.mark.parametrize("name", ["leaky_relu", "prelu", "rrelu"])
+def test_the_listed_variance_gain_is_that_of_the_slope(name: str) -> None:
+    """The formula in float64 gives the last bit of the listed gain."""
+    activation = ACTIVATIONS[name]
+    assert activation.slope is not None
+    assert activation.variance_gain == gain_of(activation, "variance", activation.slope)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.01, 0.2, 0.3, 1.0, -0.4, -1.0, 7.0, 1e150])
+def test_the_variance_gain_follows_the_slope(slope: float) -> None:
+    """sqrt(1 / Var f) in 40 digits: Var f = (1 + a^2) / 2 - (1 - a)^2 / (2 pi)."""
+    with workdps(40):
+        a = mpf(slope)
+        exact = 1 / sqrt((1 + a * a) / 2 - (1 - a) ** 2 / (2 * pi))
+        assert abs(rectifier_variance_gain(slope) / exact - 1) < 4e-16
+
+
+def test_the_variance_gain_of_known_slopes() -> None:
+    """ReLU's, that of the linear activation and that of the absolute value."""
+    for name, slope in (("relu", 0.0), ("linear", 1.0), ("abs", -1.0)):
+        assert rectifier_variance_gain(slope) == ACTIVATIONS[name].variance_gain
+
+
+def test_the_page_of_drafts_has_the_constants() -> None:
+    """A and B, with which another program gets the same bits."""
+    page = (Path(__file__).parents[2] / "docs" / "stream-v1-drafts.md").read_text(encoding="utf-8")
+    stated = re.findall(r"pi - 1\) =\s+(0x1\.[0-9a-f]+p[-+]\d+)", page)
+    used = [gains._TWO_PI_OVER_PI_LESS_1, gains._TWO_OVER_PI_LESS_1]
+    with workdps(40):
+        assert used == [float(2 * pi / (pi - 1)), float(2 / (pi - 1))]
+    assert [float.fromhex(number) for number in stated] == used
+
+
+def test_a_slope_beyond_float64_has_gain_0() -> None:
+    """As for the exact gain, a^2 overflows, and the plan refuses the gain."""
+    assert rectifier_variance_gain(1e200) == rectifier_gain(1e200) == 0.0
+    assert rectifier_variance_gain(-1e200) == 0.0
+
+
 def test_each_rule_is_its_own_number() -> None:
-    """Tanh has three gains: exact, backward, and PyTorch's 5/3."""
-    gains = [gain_of(ACTIVATIONS["tanh"], rule, 0.0) for rule in GAIN_RULES]
-    assert gains == [1.5925374197228315, 1.467413591630795, 5 / 3]
+    """Sigmoid has four gains: exact, backward, PyTorch's 1, and that of its variance."""
+    gains = [round(gain_of(ACTIVATIONS["sigmoid"], rule, 0.0), 6) for rule in GAIN_RULES]
+    assert gains == [1.846229, 4.722646, 1.0, 4.801313]
 
 
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
@@ -93,6 +136,8 @@ def test_an_unknown_rule_is_refused() -> None:
         ("variance_scaling", "linear", 1.0),
         ("variance_scaling", "leaky_relu&negative_slope=0.5", math.sqrt(1.6)),
         ("variance_scaling", "silu", 1.676532470331091),
+        ("variance_scaling", "relu&gain_rule=variance", (0.5 - 0.5 / math.pi) ** -0.5),
+        ("variance_scaling", "prelu&gain_rule=variance&negative_slope=1", 1.0),
     ],
 )
 def test_each_family_has_its_own_gain(scheme: str, activation: str, gain: float) -> None:

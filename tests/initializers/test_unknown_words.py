@@ -8,8 +8,13 @@ from service.advice.alternatives import NAMED
 from service.dtypes import DTYPES
 from service.errors import Problem, UnreadableError
 from service.fields import parse_words, types
-from service.initializers import activations, layers
-from service.initializers.activations import NOT_ISSUED_ACTIVATIONS, find_activation
+from service.initializers import layers
+from service.initializers.activations import (
+    ACTIVATIONS,
+    NOT_ISSUED_ACTIVATIONS,
+    find_activation,
+)
+from service.initializers.activations import table as activations
 from service.initializers.layers import find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme, table
 from service.initializers.unknown_words import (
@@ -158,10 +163,10 @@ def test_spellings_of_schemes_not_issued(word: str, what: str | None, instead: s
 
 
 REPLACED = [
-    ("activation", "softmax2d", "softmax"),
+    ("activation", "relu2", "relu_squared"),
     ("activation", "hard_swish", "hardswish"),
     ("activation", "hard_tanh", "hardtanh"),
-    ("activation", "celu", "elu"),
+    ("activation", "HardSiLU", "hardswish"),
     ("activation", "nn.ReLU()", "relu"),
     ("layer", "nn.EmbeddingBag", "embedding"),
     ("layer", "deconv", "conv_transpose2d"),
@@ -189,7 +194,7 @@ def test_other_frameworks_words_get_the_exact_one(field: str, word: str, meant: 
 
 REPLACEMENTS = {
     "scheme": (table._REPLACEMENTS, {AUTO, *SCHEMES}),
-    "activation": (activations._REPLACEMENTS, set(activations.ACTIVATIONS)),
+    "activation": (activations._REPLACEMENTS, set(ACTIVATIONS)),
     "layer": (layers._LAYER_REPLACEMENTS, set(layers.LAYERS)),
     "dtype": (types._DTYPES, set(DTYPES)),
     "distribution": (types._DISTRIBUTIONS, set(types.DISTRIBUTIONS)),

@@ -103,3 +103,23 @@ print(*run.inspect_asm().values(), *scatter.inspect_asm().values())
     code = assembler(source, tmp_path)
     assert len(code) > 10_000
     assert not FUSED.search(code)
+
+
+def test_the_elementary_functions_have_no_fused_multiply_add(tmp_path: Path) -> None:
+    """All of their kernels, which are full of double operations."""
+    source = """
+from service.stream import elementary
+from service.stream.kernels import elementary as kernels
+for function in elementary.exp, elementary.expm1, elementary.log, elementary.sin:
+    function(0.5)
+elementary.sin_turns(1, 7)
+for kernel in (
+    kernels.exponential, kernels.exponential_minus_one, kernels.logarithm, kernels.sine,
+    kernels.sine_of_turns,
+):
+    print(*kernel.inspect_asm().values())
+"""
+    code = assembler(source, tmp_path)
+    assert len(code) > 10_000
+    assert DOUBLE.search(code) or "fmul" in code
+    assert not FUSED.search(code)

@@ -18,7 +18,16 @@ from service.initializers.schemes import SCHEMES
 from service.plan import plan
 from service.stream import draws, edition, selfcheck
 from service.stream.address import Address
-from service.stream.draws import Constant, Draw, Elementwise, IndexFunction, Orthogonal
+from service.stream.draws import (
+    Constant,
+    Draw,
+    Elementwise,
+    IndexFunction,
+    Mapped,
+    Orthogonal,
+    Repeated,
+    Sparse,
+)
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
 from service.stream.reference.values import element_bytes
@@ -51,6 +60,7 @@ LISTS: dict[str, set[type]] = {
 
 _NO_WORDS = "it uses no words; tests/api/test_schemes_over_http.py compares it with NumPy"
 _WHOLE = "no function of the words of its element; tests/stream/test_orthogonal.py has its laws"
+_COMPOSED = "made from another draw; tests/stream/test_composed.py compares it with the reference"
 _NO_BOUNDS = "its values have ends of their own: tests/plan/test_extremes.py"
 
 NOT_IN: dict[str, dict[type, str]] = {
@@ -58,17 +68,26 @@ NOT_IN: dict[str, dict[type, str]] = {
         Constant: "all elements are one value, which has no law to be tested",
         IndexFunction: _NO_WORDS,
         Orthogonal: _WHOLE,
+        **dict.fromkeys((Mapped, Sparse, Repeated), _COMPOSED),
     },
     "selfcheck.DRAWS, before a worker is ready": {
         IndexFunction: "its functions are NumPy's + - * /, which no kernel computes",
+        Repeated: "it copies what another draw's kernel computes",
     },
     "stream_digests.DRAWS, other processors": {IndexFunction: _NO_WORDS},
-    "drawing.STRATEGIES, reference against kernels": {IndexFunction: _NO_WORDS, Orthogonal: _WHOLE},
+    "drawing.STRATEGIES, reference against kernels": {
+        IndexFunction: _NO_WORDS,
+        Orthogonal: _WHOLE,
+        **dict.fromkeys((Mapped, Sparse, Repeated), _COMPOSED),
+    },
     "test_casts.DRAWS, narrow dtypes against float32": {
         IndexFunction: _NO_WORDS,
         Orthogonal: _WHOLE,
+        **dict.fromkeys((Mapped, Sparse, Repeated), _COMPOSED),
     },
-    "test_bounds, the outermost values": {IndexFunction: _NO_BOUNDS, Orthogonal: _NO_BOUNDS},
+    "test_bounds, the outermost values": dict.fromkeys(
+        (IndexFunction, Orthogonal, Mapped, Sparse, Repeated), _NO_BOUNDS
+    ),
 }
 """The kinds that do not belong in a list, each with the reason."""
 

@@ -135,6 +135,7 @@ SCHEMES = (
         distribution="constant",
         fields=("value",),
         law=_constant,
+        example="shape=512,256&value=0.5",
     ),
     Scheme(
         name="uniform",
@@ -144,6 +145,7 @@ SCHEMES = (
         fields=("mean", "std", "low", "high"),
         law=_uniform,
         defaults=Numbers(mean=0.0),
+        example="shape=512,256&std=0.05",
     ),
     Scheme(
         name="normal",

@@ -12,6 +12,11 @@ from service.initializers.schemes import (
     positions,
     spectral,
     structured,
+    icnr,
+    identity,
+    orthogonal,
+    plain,
+    sparse,
     truncated,
     variance_scaling,
 )
@@ -32,6 +37,8 @@ _FAMILIES = (
     filters,
     spectral,
     orthogonal,
+    sparse,
+    icnr,
     torch,
     keras,
 )

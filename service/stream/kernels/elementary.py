@@ -26,7 +26,8 @@ S0, S1, S2, S3, S4, S5, S6 = elementary_literals.SIN
 C0, C1, C2, C3, C4, C5, C6 = elementary_literals.COS
 LOG_CENTRE, FRACTION, BIAS = np.int64(literals.LOG_CENTRE_64), np.int64(52), np.int64(1023)
 SUBNORMAL_SHIFT = np.int64(54)
-HALF, QUARTER, NEGATIVE = np.int64(1), np.int64(1), np.int64(2)
+ROUND_BITS = np.float64(ROUND).view(np.int64)
+ONE, ODD, NEGATIVE = np.int64(1), np.int64(1), np.int64(2)
 
 
 @inlined
@@ -56,22 +57,38 @@ def two_sum(a, b):
 
 
 @inlined
+def half_square(a):
+    """a a / 2 of a float64: an exact upper part and the rest."""
+    high, low = split(a)
+    return 0.5 * (high * high), 0.5 * ((a + high) * low)
+
+
+@inlined
 def power_of_two(n):
     """2^n as float64; n int64, -1022 ... 1023."""
     return float_of((n + BIAS) << FRACTION)
 
 
 @inlined
+def rounded(x):
+    """x rounded to an integer, ties to even, as int64 and as float64; |x| < 2^51."""
+    shifted = x + ROUND
+    # The integer stands in the last bits. A conversion would keep the loop from running in vectors.
+    return bits_of(shifted) - ROUND_BITS, shifted - ROUND
+
+
+@inlined
 def reduced(high, low):
     """k int64, r and rest float64 with exp(high + low) = 2^k (1 + (r + rest)), |r| <= 0.347."""
-    k = (high * ONE_OVER_LN_2 + ROUND) - ROUND
-    a = high - k * LN_2_HIGH
-    b = low - k * LN_2_LOW
+    k, whole = rounded(high * ONE_OVER_LN_2)
+    a = high - whole * LN_2_HIGH
+    b = low - whole * LN_2_LOW
     r = a + b
     c = (a - r) + b
     e = (((E9 * r + E8) * r + E7) * r + E6) * r + E5
     e = ((((e * r + E4) * r + E3) * r + E2) * r + E1) * r + E0
-    return np.int64(k), r, r * r * (e * r + 0.5) + c
+    half, half_low = half_square(r)
+    return k, r, half + (half_low + (r * r * (r * e) + c * (1.0 + r)))
 
 
 @compiled
@@ -80,14 +97,14 @@ def exponential(values, high, low):
     inside = True
     for i in range(values.size):
         p, q = two_product(values[i], high)
-        inside = inside and p <= EXP_HIGHEST
+        inside &= p <= EXP_HIGHEST
         q = q + values[i] * low
         far = p < EXP_LOWEST
         k, r, rest = reduced(EXP_LOWEST if far else p, 0.0 if far else q)
         s = 1.0 + r
         mantissa = s + (((1.0 - s) + r) + rest)
         # Two steps, because 2^k may be subnormal.
-        half = k >> HALF
+        half = k >> ONE
         values[i] = mantissa * power_of_two(half) * power_of_two(k - half)
     return inside
 
@@ -98,7 +115,7 @@ def exponential_minus_one(values):
     inside = True
     for i in range(values.size):
         x = values[i]
-        inside = inside and x <= EXP_HIGHEST
+        inside &= x <= EXP_HIGHEST
         k, r, rest = reduced(EXPM1_LOWEST if x < EXPM1_LOWEST else x, 0.0)
         scale = power_of_two(k)
         base, error = two_sum(scale, -1.0)
@@ -117,7 +134,7 @@ def logarithm(values, offset):
     inside = True
     for i in range(values.size):
         u, error = two_sum(values[i], offset)
-        inside = inside and 0.0 < u < INFINITY
+        inside &= (u > 0.0) & (u < INFINITY)
         c = error / u
         subnormal = u < SMALLEST_NORMAL
         bits = bits_of(u * TO_NORMAL if subnormal else u)
@@ -129,10 +146,9 @@ def logarithm(values, offset):
         r = (((R7 * z + R6) * z + R5) * z + R4) * z + R3
         r = ((r * z + R2) * z + R1) * z + R0
         curve = 0.5 * (s * (f * f + z * r))
-        f_high, f_low = split(f)
-        square, square_low = 0.5 * (f_high * f_high), 0.5 * ((f + f_high) * f_low)
-        bent = f - square
-        bent_low = ((f - bent) - square) - square_low
+        half, half_low = half_square(f)
+        bent = f - half
+        bent_low = ((f - bent) - half) - half_low
         whole = n * LN_2_HIGH
         y = whole + bent
         y_low = (whole - y) + bent
@@ -147,12 +163,10 @@ def sine_after_quarters(quarters, high, low):
     bent = (((((S6 * z + S5) * z + S4) * z + S3) * z + S2) * z + S1) * z + S0
     sine = high + (z * high * bent + low * (1.0 - 0.5 * z))
     curve = (((((C6 * z + C5) * z + C4) * z + C3) * z + C2) * z + C1) * z + C0
-    upper, lower = split(high)
-    half = 0.5 * (upper * upper)
-    half_low = 0.5 * ((high + upper) * lower)
+    half, half_low = half_square(high)
     w = 1.0 - half
     cosine = w + (((1.0 - w) - half) + (z * z * curve - (half_low + high * low)))
-    value = cosine if (quarters & QUARTER) != 0 else sine
+    value = cosine if (quarters & ODD) != 0 else sine
     return -value if (quarters & NEGATIVE) != 0 else value
 
 
@@ -165,15 +179,15 @@ def sine(values, quarters):
     inside = True
     for i in range(values.size):
         x = values[i]
-        inside = inside and -ANGLE_LIMIT <= x <= ANGLE_LIMIT
-        k = (x * TWO_OVER_PI + ROUND) - ROUND
-        rest = (x - k * PART_1) - k * PART_2
-        rest, error_3 = two_sum(rest, -(k * PART_3))
-        rest, error_4 = two_sum(rest, -(k * PART_4))
-        last = (error_3 + error_4) - k * PART_5
+        inside &= (x >= -ANGLE_LIMIT) & (x <= ANGLE_LIMIT)
+        k, whole = rounded(x * TWO_OVER_PI)
+        rest = (x - whole * PART_1) - whole * PART_2
+        rest, error_3 = two_sum(rest, -(whole * PART_3))
+        rest, error_4 = two_sum(rest, -(whole * PART_4))
+        last = (error_3 + error_4) - whole * PART_5
         high = rest + last
         low = (rest - high) + last
-        values[i] = sine_after_quarters(np.int64(k) + quarters, high, low)
+        values[i] = sine_after_quarters(k + quarters, high, low)
     return inside
 
 

@@ -6,17 +6,19 @@ in NumPy.
 
 import numpy as np
 
-from service.stream import literals
+from service.stream import literals, sparse_literals
 from service.stream.kernels.compiled import compiled, inlined
 from service.stream.kernels.words import block_words
 
-FIRST, SECOND = (np.uint64(m) for m in literals.MASK_MULTIPLIERS)
+FIRST, SECOND = (np.uint64(m) for m in sparse_literals.MASK_MULTIPLIERS)
 WORD = np.uint64(0xFFFFFFFF)
-SHIFTS = tuple(np.uint64(shift) for shift in literals.MASK_SHIFTS)
+SHIFTS = tuple(np.uint64(shift) for shift in sparse_literals.MASK_SHIFTS)
 PURPOSES = tuple(
     np.uint64(purpose << literals.PURPOSE_SHIFT)
-    for purpose in (literals.PURPOSE_MASKS, literals.PURPOSE_LOW_MASKS)
+    for purpose in (sparse_literals.PURPOSE_MASKS, sparse_literals.PURPOSE_LOW_MASKS)
 )
+KEY_MULTIPLIER = np.uint64(sparse_literals.KEY_MULTIPLIER)
+KEY_ADDED = np.uint64(sparse_literals.KEY_ADDED)
 LAST_BLOCK = np.uint64(2**56 - 1)
 
 
@@ -30,7 +32,7 @@ def mixed(half, key, width):
 
 @inlined
 def permuted(place, keys, width):
-    """One pass of the Feistel network over 2 width bits; uint64 arguments, keys shape (8,)."""
+    """One pass of the Feistel network over 2 width bits; uint64 arguments, keys shape (16,)."""
     low = (np.uint64(1) << width) - np.uint64(1)
     left, right = place >> width, place & low
     for key in keys:
@@ -45,7 +47,7 @@ def fill_mask(elements, zeros, length, step, width, address, out):
     elements int64, shape (n,); zeros, length, step int64; width uint64; address uint32, shape (4,),
     as `words.fill_words` takes it; out bool, shape (n,).
     """
-    keys = np.empty(8, np.uint64)
+    keys = np.empty(16, np.uint64)
     known = np.int64(-1)
     for i in range(elements.size):
         outer, inside = elements[i] // step, elements[i] % step
@@ -64,6 +66,8 @@ def fill_mask(elements, zeros, length, step, width, address, out):
                 )
                 keys[4 * half], keys[4 * half + 1] = w0 & WORD, w1 & WORD
                 keys[4 * half + 2], keys[4 * half + 3] = w2 & WORD, w3 & WORD
+            for later in range(8):
+                keys[8 + later] = (keys[later] * KEY_MULTIPLIER + KEY_ADDED) & WORD
         place = permuted(place, keys, width)
         while place >= np.uint64(length):
             place = permuted(place, keys, width)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from service.stream import literals
+from service.stream import sparse_literals
 from service.stream.address import Address
 from service.stream.draws import Elements, Sparse
 from service.stream.reference.arrays import WideWords
@@ -26,15 +26,21 @@ def mask(draw: Sparse, address: Address, elements: Elements) -> Mask:
 
 
 def _keys(address: Address, units: Elements) -> WideWords:
-    """The eight keys of each unit, shape (n, 8): words of purpose 2, then of purpose 3."""
+    """The keys of each unit, shape (n, 16): eight words, then eight that are made from them."""
     blocks = units.astype(np.uint64) & np.uint64(2**56 - 1)
-    purposes = (literals.PURPOSE_MASKS, literals.PURPOSE_LOW_MASKS)
+    purposes = (sparse_literals.PURPOSE_MASKS, sparse_literals.PURPOSE_LOW_MASKS)
     each = [words(address, blocks, purpose) for purpose in purposes]
-    return np.concatenate(each, axis=1).astype(np.uint64)
+    first = np.concatenate(each, axis=1).astype(np.uint64)
+    multiplier, added = (
+        np.uint64(sparse_literals.KEY_MULTIPLIER),
+        np.uint64(sparse_literals.KEY_ADDED),
+    )
+    later = (first * multiplier + added) & np.uint64(2**32 - 1)
+    return np.concatenate([first, later], axis=1)
 
 
 def _permuted(places: WideWords, keys: WideWords, width: int) -> WideWords:
-    """One pass of the Feistel network of eight rounds over numbers of 2 width bits."""
+    """One pass of the Feistel network of sixteen rounds over numbers of 2 width bits."""
     bits = np.uint64(width)
     left, right = places >> bits, places & np.uint64((1 << width) - 1)
     for key in keys.T:
@@ -44,8 +50,8 @@ def _permuted(places: WideWords, keys: WideWords, width: int) -> WideWords:
 
 def _mixed(half: WideWords, key: WideWords, width: int) -> WideWords:
     """The upper bits of a hash of 32 bits."""
-    first, second = (np.uint64(multiplier) for multiplier in literals.MASK_MULTIPLIERS)
-    above, below = (np.uint64(shift) for shift in literals.MASK_SHIFTS)
+    first, second = (np.uint64(multiplier) for multiplier in sparse_literals.MASK_MULTIPLIERS)
+    above, below = (np.uint64(shift) for shift in sparse_literals.MASK_SHIFTS)
     word = np.uint64(2**32 - 1)
     value = ((half ^ key) * first) & word
     value = ((value ^ (value >> above)) * second) & word

@@ -1,0 +1,83 @@
+"""Gated units: a function of one half of the input, times one of the other half."""
+
+from service.initializers.activations.record import activation
+
+# Each row: name, formula, "E f, E f^2, E f'^2", "gain, backward gain, variance gain",
+# "V'(1), spread".
+ACTIVATIONS = (
+    activation(
+        "glu",
+        "sigmoid(g) v",
+        "0x0.0p+0 0x1.2c6b8dd15ebdbp-2 0x1.5a551b0a77fafp-2",
+        "0x1.d8a26f172bc44p+0 0x1.b831773ff6931p+0 0x1.d8a26f172bc44p+0",
+        "1.106341 4.586699",
+        family="gated",
+        auto="variance_scaling",
+    ),
+    activation(
+        "reglu",
+        "relu(g) v",
+        "0x0.0p+0 0x1.0p-1 0x1.0p+0",
+        "0x1.6a09e667f3bcdp+0 0x1.0p+0 0x1.6a09e667f3bcdp+0",
+        "2.0 18.0",
+        family="gated",
+        auto="he_normal",
+    ),
+    activation(
+        "geglu",
+        "gelu(g) v",
+        "0x0.0p+0 0x1.b36d42a4c8c5cp-2 0x1.c31bea3206addp-1",
+        "0x1.889573745af35p+0 0x1.10bb156da142ep+0 0x1.889573745af35p+0",
+        "2.144063 21.646843",
+        family="gated",
+        auto="variance_scaling",
+    ),
+    activation(
+        "geglu_tanh",
+        "gelu_tanh(g) v",
+        "0x0.0p+0 0x1.b365faed687c4p-2 0x1.c313f2616463fp-1",
+        "0x1.8898bbaa56b66p+0 0x1.10bd7e12fff5ap+0 0x1.8898bbaa56b66p+0",
+        "2.144298 21.653503",
+        family="gated",
+        auto="variance_scaling",
+        draft=1,
+    ),
+    activation(
+        "swiglu",
+        "silu(g) v",
+        "0x0.0p+0 0x1.6c506af954eafp-2 0x1.7873b840029cbp-1",
+        "0x1.ad313b62c10e7p+0 0x1.2a8d5623de84dp+0 0x1.ad313b62c10e7p+0",
+        "2.172594 21.785239",
+        family="gated",
+        auto="variance_scaling",
+    ),
+    activation(
+        "seglu",
+        "selu(g) v",
+        "0x0.0p+0 0x1.0p+0 0x1.09295e8de790cp+1",
+        "0x1.0p+0 0x1.63bab30c9adb3p-1 0x1.0p+0",
+        "1.782648 7.509421",
+        family="gated",
+        auto="variance_scaling",
+        draft=1,
+    ),
+    activation(
+        "bilinear",
+        "g v; the gated unit without a nonlinearity, not bilinear interpolation",
+        "0x0.0p+0 0x1.0p+0 0x1.0p+1",
+        "0x1.0p+0 0x1.6a09e667f3bcdp-1 0x1.0p+0",
+        "2.0 9.0",
+        family="gated",
+        auto="variance_scaling",
+    ),
+    activation(
+        "gtu",
+        "tanh(v) sigmoid(g)",
+        "0x0.0p+0 0x1.d9d0e632ae28ep-4 0x1.3b3ce76571b96p-3",
+        "0x1.785814f221bb3p+1 0x1.4641006de3879p+1 0x1.785814f221bb3p+1",
+        "0.567412 2.487964",
+        family="gated",
+        auto="variance_scaling",
+        draft=1,
+    ),
+)

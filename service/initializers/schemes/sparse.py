@@ -1,0 +1,107 @@
+"""Sparse weights: an exact number of zeros among the inputs of each unit, and normal values."""
+
+import math
+from decimal import Context, Decimal, localcontext
+
+from service.errors import ImpossibleError, Problem
+from service.initializers.references import MARTENS_2010
+from service.initializers.schemes.record import (
+    Law,
+    Numbers,
+    Preset,
+    Request,
+    Scheme,
+    missing,
+    require_positive,
+)
+from service.spelling import shortest
+from service.stream.draws import Normal, Sparse
+
+_DIGITS = 60
+"""Decimal digits in which the std of the whole is computed."""
+
+
+def sparse_law(request: Request, length: int, step: int) -> Law:
+    """The law of ceil(sparsity length) zeros of each `length` elements, and N(0, std^2) elsewhere.
+
+    Elements of a unit are `step` element numbers apart. With a share s of zeros the std of all
+    values is std sqrt(1 - s).
+
+    Raises ImpossibleError: `scheme_needs` without sparsity, `out_of_range` unless 0 <= sparsity < 1
+    and at least one element of each unit is left.
+    """
+    sparsity, std = request.numbers.sparsity, request.numbers.std or 0.0
+    require_positive("std", std)
+    if sparsity is None:
+        raise missing(request.scheme, "sparsity")
+    zeros = math.ceil(sparsity * length) if 0 <= sparsity < 1 else length
+    if not 0 <= sparsity < 1 or 0 < length <= zeros:
+        raise ImpossibleError("out_of_range", _nothing_left(sparsity, length))
+    with localcontext(Context(prec=_DIGITS)):
+        kept = Decimal(length - zeros) / max(length, 1)
+        whole_std = float(Decimal(std) * kept.sqrt())
+    draw = Sparse(Normal(0.0, std), zeros, max(length, 1), step)
+    return Law(draw, "sparse_normal", 0.0, None if length == 0 else whole_std)
+
+
+def _nothing_left(sparsity: float, length: int) -> Problem:
+    if 0 <= sparsity < 1:
+        message = f"sparsity {shortest(sparsity)} makes all {length} values of a unit 0"
+        return Problem("sparsity", message, "write sparsity=0, or use scheme=zeros")
+    message = f"sparsity is {shortest(sparsity)}; it is a share, from 0 to below 1"
+    return Problem("sparsity", message, "write sparsity=0.5, or use scheme=zeros")
+
+
+def _law(request: Request) -> Law:
+    """Zeros among the inputs times kernel of each output, so that units have equal fan_in."""
+    letters = request.weight.letters
+    if "O" not in letters or not set(letters) & set("IDHW"):
+        raise _no_unit(request, "inputs")
+    return sparse_law(request, request.weight.count("IDHW"), 1)
+
+
+def _torch_law(request: Request) -> Law:
+    """Zeros among the outputs of each input, as torch.nn.init.sparse_ has them."""
+    if sorted(request.weight.letters) != ["I", "O"]:
+        raise _no_unit(request, "outputs")
+    return sparse_law(request, request.weight.count("O"), max(request.weight.count("I"), 1))
+
+
+def _no_unit(request: Request, what: str) -> ImpossibleError:
+    message = f"{request.scheme} counts zeros among {what}, and needs axes O and I"
+    hint = "write two extents, such as shape=64,64"
+    if len(request.shape) > 1:
+        hint = "write layout with an O and an I, or use scheme=normal"
+    return ImpossibleError("scheme_axes", Problem("layout", message, hint))
+
+
+_FORMULA = "ceil(sparsity n) of the n {} are 0, the others ~ N(0, std^2)"
+
+SCHEMES = (
+    Scheme(
+        name="sparse",
+        summary="Each unit has the same exact number of inputs that are not 0.",
+        formula=_FORMULA.format("inputs x kernel of each output"),
+        distribution="sparse_normal",
+        fields=("std", "sparsity"),
+        law=_law,
+        defaults=Numbers(std=0.01),
+        references=(MARTENS_2010,),
+        draft=1,
+        example="shape=512,256&sparsity=0.5",
+    ),
+    Scheme(
+        name="torch.sparse",
+        summary="As torch.nn.init.sparse_: zeros among the outputs of each input.",
+        formula=_FORMULA.format("outputs of each input"),
+        distribution="sparse_normal",
+        fields=("std", "sparsity"),
+        law=_torch_law,
+        defaults=Numbers(std=0.01),
+        references=(MARTENS_2010,),
+        preset=Preset("torch"),
+        draft=1,
+        example="shape=512,256&sparsity=0.5",
+        source="torch/nn/init.py sparse_, torch 2.14.1",
+    ),
+)
