@@ -6,17 +6,14 @@ A new scheme stands in its family's module, and a new family in `_FAMILIES`.
 from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
     filters,
-    identity,
-    orthogonal,
-    plain,
-    positions,
-    spectral,
-    structured,
     icnr,
     identity,
     orthogonal,
     plain,
+    positions,
     sparse,
+    spectral,
+    structured,
     truncated,
     variance_scaling,
 )
