@@ -159,7 +159,7 @@ def known_filters() -> Cases:
     cases.append(("shape=1,1,3,3&scheme=laplacian", "cv2.Laplacian of a spot", spread, 0.0))
     for size, sigma in ((3, 0.8), (5, 1.5), (11, 2.5)):
         line = cv2.getGaussianKernel(size, sigma, cv2.CV_64F)
-        request = f"shape=1,1,{size},{size}&scheme=gaussian_filter&sigma={sigma}"
+        request = f"shape=1,1,{size},{size}&scheme=gaussian_filter&normalise=sum&sigma={sigma}"
         call = f"cv2.getGaussianKernel, sigma={sigma}, by its transpose"
         cases.append((request, call, line @ line.T, DOUBLE))
     waves = ((3, 4, (2.0, 4.0, 0.5, 0.0)), (5, 3, (1.3, 3.0, 0.8, 0.7)))

@@ -77,9 +77,9 @@ def refuse_without_kernel(request: Request) -> None:
     """Raise ImpossibleError (`scheme_axes`) for a tensor without a kernel axis."""
     if not set(request.weight.letters) & set(KERNEL_LETTERS):
         message = f"{request.scheme} fills kernels of a convolution, and there is no kernel axis"
-        hint = "write four extents, such as shape=8,8,3,3, and leave layer and layout out"
+        hint = "write shape=8,8,3,3 and leave layer and layout out"
         if len(request.shape) == 3 and not request.weight.letters:
-            hint = "write layout with a W, such as layout=OIW, or give four extents"
+            hint = "write layout=OIW, or give 4 extents"
         raise ImpossibleError("scheme_axes", Problem("shape", message, hint))
 
 

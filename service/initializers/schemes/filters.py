@@ -113,8 +113,8 @@ def _kernels(request: Request) -> Kernels:
     kernels = kernels_of(request)
     if kernels.taps > MOST_TAPS:
         message = f"a filter has at most {MOST_TAPS} elements, and the kernel has {kernels.taps}"
-        hint = "write smaller extents of the kernel, such as 3,3"
-        raise ImpossibleError("too_large", Problem("shape", message, hint))
+        problem = Problem("shape", message, _of_threes(request, kernels.extents))
+        raise ImpossibleError("too_large", problem)
     outputs, inputs = kernels.group_outputs, max(kernels.group_inputs, 1)
     if request.numbers.channels == "each" and outputs % inputs != 0:
         message = f"{outputs} outputs do not divide among {inputs} inputs"
@@ -186,9 +186,18 @@ def _refuse_derivative(request: Request, extents: Extents, axis: str) -> None:
 
 def _of_threes(request: Request, extents: Extents) -> str:
     """The hint for a wrong extent of the kernel: the same shape with the extent 3."""
-    letters = request.weight.letters
-    axes = zip(letters, request.shape, strict=True)
-    shape = ",".join("3" if letter in extents else str(extent) for letter, extent in axes)
+    return _with_kernel(request, dict.fromkeys(extents, 3))
+
+
+def _in_a_row(request: Request, taps: int) -> str:
+    """The hint for a kernel of another size: the same shape with `taps` along one axis."""
+    *others, last = (letter for letter in "DHW" if letter in request.weight.letters)
+    return _with_kernel(request, {last: taps} | dict.fromkeys(others, 1))
+
+
+def _with_kernel(request: Request, extents: Extents) -> str:
+    axes = zip(request.weight.letters, request.shape, strict=True)
+    shape = ",".join(str(extents.get(letter, extent)) for letter, extent in axes)
     return f"write shape={shape}"
 
 
@@ -257,7 +266,7 @@ def _cross(request: Request, extents: Extents) -> list[float]:
 def _refuse_other_axes(request: Request, extents: Extents) -> None:
     if set(extents) != {"H", "W"}:
         message = f"{request.scheme} has the kernel axes H and W, and this one has {len(extents)}"
-        hint = "write four extents, such as shape=8,8,3,3, and leave layer and layout out"
+        hint = "write shape=8,8,3,3 and leave layer and layout out"
         raise wrong_shape(message, hint)
 
 
@@ -267,11 +276,11 @@ def _literal(request: Request, extents: Extents) -> list[float]:
         raise missing(request.scheme, "kernel")
     if len(kernel) != taps:
         message = f"kernel has {len(kernel)} values, and a kernel of this shape has {taps}"
-        problem = Problem("kernel", message, f"write {taps} values, row by row")
-        raise ImpossibleError("scheme_field", problem)
+        hint = f"give {taps} values row by row, or {_in_a_row(request, len(kernel))}"
+        raise ImpossibleError("conflicting_fields", Problem("kernel", message, hint))
     if any(tap != 0 and not LEAST_TAP <= abs(tap) <= MOST_TAP for tap in kernel):
         message = f"a value has a magnitude below {LEAST_TAP:g} or above {MOST_TAP:g}"
-        hint = "write the same filter in other units"
+        hint = f"write a magnitude from {LEAST_TAP:g} to {MOST_TAP:g}"
         raise ImpossibleError("out_of_range", Problem("kernel", message, hint))
     return list(kernel)
 
@@ -458,11 +467,11 @@ SCHEMES = (
     ),
     _filter(
         "gaussian_filter",
-        "A Gaussian that blurs a picture. The values add up to 1.",
-        "exp(-x^2/(2 sigma^2)) along each axis, x from the middle of the kernel; over the sum",
+        "A Gaussian that blurs a picture; with normalise=sum it keeps the brightness.",
+        "exp(-x^2/(2 sigma^2)) along each axis, x from the middle of the kernel",
         _gaussian,
         "sigma",
-        defaults=Numbers(normalise="sum", channels="all", sigma=1.0),
+        defaults=Numbers(normalise="none", channels="all", sigma=1.0),
         source="modules/imgproc/src/smooth.dispatch.cpp, getGaussianKernel, OpenCV 5.0.0",
     ),
     _filter(

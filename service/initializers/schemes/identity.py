@@ -152,7 +152,7 @@ def _refuse_axes(request: Request) -> None:
         hint = "write two extents, such as shape=64,64"
         if rank > 2:
             message = f"{request.scheme} passes inputs on to outputs, and there is no O axis"
-            hint = "write layout with an O, such as layout=OIW, or give two extents"
+            hint = "write layout=OIW, or give 2 extents"
         raise ImpossibleError("scheme_axes", Problem("shape", message, hint))
     if weight.parts != 1 and weight.letters.count("O") > 1:
         message = f"{request.scheme} has no parts where both axes are outputs"

@@ -13,6 +13,7 @@ from service.initializers.schemes.tables import (
     length_of,
     require_within,
     rows_and_columns,
+    with_extents,
     wrong_shape,
 )
 from service.stream.draws import Elements, Float64, IndexFunction
@@ -80,14 +81,14 @@ def _refuse_width(request: Request, rows: int, width: int) -> None:
     if width % parts != 0:
         nearest = max(width // parts, 1) * parts
         message = f"{variant} {scheme} need a width that {parts} divides, and it is {width}"
-        raise wrong_shape(message, f"write the extents {rows} and {nearest}")
+        raise wrong_shape(message, with_extents(request, rows, nearest))
     side = math.isqrt(rows)
     if parts == 4 and side * side != rows:
         message = f"the positions of a square grid are a square number, and they are {rows}"
-        raise wrong_shape(message, f"write the extents {side * side} and {width}")
+        raise wrong_shape(message, with_extents(request, side * side, width))
     if rows > MOST_POSITIONS:
         message = f"{scheme} counts up to {MOST_POSITIONS} positions, and there are {rows}"
-        raise wrong_shape(message, f"write the extents {MOST_POSITIONS} and {width}")
+        raise wrong_shape(message, with_extents(request, MOST_POSITIONS, width))
 
 
 def inverse_powers(elements: Elements, length: int, base: float) -> Float64:
@@ -137,7 +138,7 @@ SCHEMES = (
         access="index",
         draft=1,
         variants=tuple(PARTS),
-        example="shape=16,8&layer=embedding",
+        example="shape=16,8",
     ),
     Scheme(
         name="rotary_frequencies",

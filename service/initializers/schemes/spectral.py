@@ -10,7 +10,12 @@ from service.initializers.references import AHMED_1974, ALLEN_1977, DAVIS_1980
 from service.initializers.schemes.convolution import divided
 from service.initializers.schemes.laws import table_law
 from service.initializers.schemes.record import Law, Numbers, Request, Scheme
-from service.initializers.schemes.tables import require_within, rows_and_columns, wrong_shape
+from service.initializers.schemes.tables import (
+    require_within,
+    rows_and_columns,
+    with_extents,
+    wrong_shape,
+)
 from service.spelling import shortest
 from service.stream.draws import Elements, Float64, IndexFunction
 from service.stream.elementary import cos_turns, expm1, log, log1p, powers, sin_turns
@@ -119,12 +124,12 @@ def _frame(request: Request) -> tuple[int, int]:
     weight, scheme = request.weight, request.scheme
     if set(weight.letters) - {"I", "E"} != {"O", "W"} or weight.count("I") != 1:
         message = f"{scheme} fills the kernel of a 1-D convolution with one input"
-        hint = "write shape=129,1,256 and layout=OIW, and leave layer out"
+        hint = "write shape=129,1,256 and layout=OIW and leave layer out"
         raise wrong_shape(message, hint)
     frequencies, samples = weight.count("O"), weight.count("W")
     if frequencies < 2 or max(frequencies, samples) > MOST_EXTENT:
         message = f"{scheme} has 2 to {MOST_EXTENT} frequencies and up to {MOST_EXTENT} samples"
-        hint = "write shape=129,1,256 and layout=OIW, and leave layer out"
+        hint = "write shape=129,1,256 and layout=OIW and leave layer out"
         raise wrong_shape(message, hint)
     return frequencies, samples
 
@@ -195,10 +200,10 @@ def _dct(request: Request) -> Law:
     least = 2 if kind == 1 else 1
     if shorter > longer:
         message = f"{variant} of {longer} samples has no {shorter} frequencies"
-        raise wrong_shape(message, f"write the extents {longer} and {longer}")
+        raise wrong_shape(message, with_extents(request, longer, longer))
     if longer > MOST_EXTENT or 0 < longer < least:
         message = f"{variant} has {least} to {MOST_EXTENT} samples, and there are {longer}"
-        raise wrong_shape(message, f"write the extents {least} and {least}")
+        raise wrong_shape(message, with_extents(request, least, least))
     length = max(longer, least)
     scale = math.sqrt(2.0 / (length - 1 if kind == 1 else length))
     first, root = math.sqrt(1.0 / length), math.sqrt(0.5)
@@ -263,7 +268,7 @@ def _mel_filter_bank(request: Request) -> Law:
             f"{request.scheme} has up to {MOST_BANDS} bands and 2 to {MOST_EXTENT} bins, "
             f"and there are {bands} and {bins}"
         )
-        raise wrong_shape(message, "write the extents 80 and 201")
+        raise wrong_shape(message, with_extents(request, 80, 201))
     htk, area = numbers.variant == "htk", numbers.normalise == "area"
     start, stop = _mels(low, htk), _mels(high, htk)
     step = (stop - start) / (bands + 1)

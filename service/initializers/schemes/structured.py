@@ -93,12 +93,12 @@ def _refuse_not_diagonal(request: Request, kernels: Kernels) -> None:
     scheme, extents, weight = request.scheme, kernels.extents, request.weight
     if set(extents) != {"H", "W"} or extents["H"] != extents["W"]:
         message = f"{scheme} needs two kernel axes of the same extent"
-        hint = "write shape=3,3,4,4, and leave layer, layout and groups out"
+        hint = "write shape=3,3,4,4 and leave layer and layout and groups out"
         raise wrong_shape(message, hint)
     outputs, inputs = kernels.group_outputs, kernels.group_inputs
     if outputs != inputs:
         message = f"{scheme} has an output for each input, and there are {outputs} and {inputs}"
-        hint = "write shape=3,3,4,4, and leave layer, layout and groups out"
+        hint = "write shape=3,3,4,4 and leave layer and layout and groups out"
         single, groups = (outputs, inputs) if weight.transposed else (inputs, outputs)
         if single == 1 and weight.groups is None:
             hint = f"add groups={groups} for a kernel in each group"

@@ -29,6 +29,12 @@ def length_of(request: Request) -> int:
     return request.shape[0]
 
 
+def with_extents(request: Request, rows: int, columns: int) -> str:
+    """The hint to write other extents of the two axes in counting order."""
+    extents = dict(zip(canonical_axes(request.weight.letters), (rows, columns), strict=True))
+    return f"write shape={extents[0]},{extents[1]}"
+
+
 def wrong_shape(message: str, hint: str) -> ImpossibleError:
     """The error (`scheme_axes`) for a shape that the scheme cannot fill."""
     return ImpossibleError("scheme_axes", Problem("shape", message, hint))
