@@ -105,6 +105,26 @@ BY_HAND: tuple[str, ...] = (
     "raw?shape=40&scheme=lru_theta_log&max_phase=0.314&seed=1&name=a",
     "raw?shape=40&scheme=lru_gamma_log&r_min=0.9&r_max=0.999&seed=1&name=a&dtype=float64",
     "raw?shape=40&scheme=rg_lru_lambda&r_min=0.5&r_max=0.9&seed=1&name=a&dtype=float8_e4m3fn",
+    # structured kernels: groups, blocks, layouts, even kernels
+    "npy?shape=4,2,4,3&scheme=identity&groups=2&gain=0.1",
+    "npy?shape=6,2,1,3&scheme=identity&parts=2,3,1&order=F",
+    "npy?shape=3,4,5&scheme=identity&layout=EIO",
+    "npy?shape=2,3,4,6&scheme=dirac&layout=HWIO&dtype=float64",
+    "npy?shape=4,1,5,5&scheme=bilinear&groups=4",
+    # tables: the other variants and fields
+    "npy?shape=9,12&scheme=sinusoidal_positions&variant=halves&dtype=float64",
+    "npy?shape=9,12&scheme=sinusoidal_positions&variant=grid&base=500&dtype=float64",
+    "npy?shape=9,12&scheme=sinusoidal_positions&variant=mae&slice=3:,2:9",
+    "npy?shape=9,1,16&scheme=stft&layout=OIW&variant=imag&window=blackman&scaling=spectrum",
+    "npy?shape=8,1,5&scheme=stft&layout=WIO&window=bartlett&periodic=true&dtype=float64",
+    "npy?shape=5,8&scheme=dct&variant=type4&dtype=float64",
+    "npy?shape=5,5&scheme=dct&variant=type1",
+    "npy?shape=33,6&scheme=mel_filter_bank&layout=IO&variant=htk&normalise=none&sample_rate=8000",
+    # filters: channels, normalisation, variants
+    "npy?shape=4,2,3,5&scheme=sobel&variant=y&channels=each&normalise=l1",
+    "npy?shape=2,2,3,3,3&scheme=laplacian&variant=all",
+    "npy?shape=4,3,7,7&scheme=gabor&normalise=l2&phase=0.5&aspect=0.8&dtype=float64",
+    "npy?shape=5,2,3&scheme=literal&layout=WIO&kernel=1,-2,1,0.5,3&normalise=sum",
 )
 
 REQUESTS = (*DERIVED, *BY_HAND)

@@ -343,8 +343,9 @@ NAMED: tuple[Named, ...] = (
         _connects,
     ),
     Named(
-        "known_filters",
-        "a known filter, such as an edge detector or a Gabor filter, written into the kernel",
+        "gabor",
+        "Gabor filters, one direction for each output; other known filters, such as edge "
+        "detectors, are sobel, prewitt, laplacian and literal",
         "the task calls for a known filter, data are few, or a first layer is to stay fixed",
         lambda context: context.convolves,
         _default_fields,

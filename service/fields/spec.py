@@ -254,8 +254,8 @@ class Spec(BaseModel):
     )
     normalise: types.Normalise = Field(
         default=None,
-        description="What is made 1 by dividing a filter: the sum of its values or magnitudes, "
-        "or its Euclidean norm.",
+        description="What is made 1 by dividing a filter: the sum of its values (`sum`) or "
+        "magnitudes (`l1`), its Euclidean norm (`l2`), or the `area` of a band in Hz.",
         examples=["l1"],
     )
     channels: types.Channels = Field(

@@ -100,27 +100,9 @@ NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
         yet=True,
     ),
     NotIssued(
-        ("dirac", "convidentity"),
-        "1 in the middle of the kernel from each input to its own output, and 0 elsewhere",
-        "lecun_normal, which keeps the variance of its input but not the input",
-        yet=True,
-    ),
-    NotIssued(
-        ("bilinear", "upsampling"),
-        "the kernel of an upsampling, the same for each channel",
-        "glorot_uniform, as for any other convolution",
-        yet=True,
-    ),
-    NotIssued(
         ("pretrained", "imagenet", "checkpoint"),
         "the weights of a trained model",
         "auto for the tensors that the model lacks",
-    ),
-    NotIssued(
-        ("knownfilters", "gabor", "sobel", "scharr", "laplacian", "edgedetector"),
-        "a filter known beforehand, such as an edge detector, written into the kernel",
-        "he_normal for the filters that are to be learned",
-        yet=True,
     ),
     NotIssued(
         ("lsuv", "layersequentialunitvariance", "datadependent"),

@@ -156,4 +156,4 @@ def test_five_a_std_picked_by_hand_is_served_and_compared(address: Address, std:
     assert compared["after_depth"] == pytest.approx((144 * std**2) ** 20)
     served = ask(address, compared["weights_url"].replace(".npy", ".json"))
     assert json.loads(served.body)["std"] == std
-    assert alternatives(answer)["known_filters"]["when"]
+    assert alternatives(answer)["gabor"]["when"]
