@@ -25,9 +25,11 @@ _TABLES: dict[str, tuple[str, Mapping[str, Any]]] = {
 
 
 def _shape(record: Any) -> str:
-    """Two axes, or those of a preset's layer."""
+    """Two axes, or those of a preset's layer or of a scheme for convolutions."""
     preset: Preset | None = getattr(record, "preset", None)
     rank = 2 if preset is None else len(LAYERS[preset.layer].letters[preset.framework])
+    if record.name == "delta_orthogonal":
+        rank = 4
     return ",".join(["12", "5", "3", "2", "4"][:rank])
 
 
@@ -54,6 +56,12 @@ BY_HAND: tuple[str, ...] = (
     "raw?shape=2,6,5&scheme=orthogonal&layout=EOI&seed=1&name=a&slice=1:,2:5,:",
     "raw?shape=12,5&scheme=orthogonal&parts=3&seed=1&name=a",
     "raw?shape=12,5&scheme=orthogonal&parts=6,2,4&seed=1&name=a&dtype=float64",
+    "raw?shape=9,5&scheme=orthogonal&layer=embedding&layout=flux&seed=1&name=a",
+    # delta_orthogonal: kernels of one to three axes, an even kernel, copies, parts, slices
+    "raw?shape=5,3,4&scheme=delta_orthogonal&layer=conv1d&gain=1.5&seed=1&name=a&dtype=float64",
+    "raw?shape=3,2,4,8&scheme=delta_orthogonal&layout=HWIO&parts=2&seed=1&name=a",
+    "raw?shape=2,5,3,3&scheme=delta_orthogonal&layout=EOIW&seed=1&name=a&slice=:,1:4,:,1:",
+    "raw?shape=9,2,3,2,3&scheme=delta_orthogonal&parts=4,5&order=F&seed=1&name=a&dtype=bfloat16",
     # presets in other layouts
     "npy?shape=5,12&scheme=torch.linear&layout=IO&seed=1&name=a",
     "npy?shape=12,5&scheme=keras.dense&layout=OI&seed=1&name=a",

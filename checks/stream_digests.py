@@ -43,6 +43,13 @@ DRAWS: dict[str, Draw] = {
         0.0, 1.0, 0.15865525393145707, 0.8399948480369128, 0.0013498980316300933, -1.0, 3.0
     ),
     "orthogonal": Orthogonal(gain=1.0, rows=40, columns=30, first=0, distance=1200),
+    # Two panels, and in the last one a strip that is not full.
+    "orthogonal of two panels": Orthogonal(
+        gain=1.0, rows=75, columns=90, first=0, distance=75 * 90
+    ),
+    "orthogonal in a kernel": Orthogonal(
+        gain=1.0, rows=20, columns=17, first=0, distance=340, kernel=3, centre=1
+    ),
 }
 LATTICES = {
     "run": Lattice(2**34 - 5, (20_001,), (1,)),

@@ -189,7 +189,7 @@ REASONS: dict[str, Reason] = {
     "scheme_axes": Reason(
         "The scheme does not fit these axes",
         "identity fills two axes. orthogonal needs outputs for its rows, and inputs or a kernel "
-        "for its columns.",
+        "for its columns. delta_orthogonal needs outputs, at most as many inputs, and a kernel.",
     ),
     "scheme_field": Reason(
         "The scheme does not take the field",
@@ -216,7 +216,8 @@ REASONS: dict[str, Reason] = {
     ),
     "too_busy": Reason(
         "Every stream is in use",
-        "A process sends a limited number of large tensors at a time, so that each is fast enough.",
+        "A process sends a limited number of large tensors at a time, so that each is fast enough. "
+        "Orthogonal matrices that are computed at the same time have limited memory.",
     ),
     "too_large": Reason(
         "The tensor is too large",

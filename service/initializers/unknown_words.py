@@ -94,12 +94,6 @@ def _not_issued(
 
 NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
     NotIssued(
-        ("deltaorthogonal", "convdeltaorthogonal", "convolutionorthogonal"),
-        "an orthogonal matrix in the middle of a convolution's kernel and 0 around it",
-        "lecun_normal, which keeps the variance of a linear convolution as well",
-        yet=True,
-    ),
-    NotIssued(
         ("dirac", "convidentity"),
         "1 in the middle of the kernel from each input to its own output, and 0 elsewhere",
         "lecun_normal, which keeps the variance of its input but not the input",

@@ -51,6 +51,7 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
     **dict.fromkeys(("glorot", "xavier"), "glorot_normal or glorot_uniform"),
     **dict.fromkeys(("lecun", "selu"), "lecun_normal or lecun_uniform"),
     **dict.fromkeys(("ortho", "orthonormal", "qr"), "orthogonal"),
+    **dict.fromkeys(("convdeltaorthogonal", "convolutionorthogonal"), "delta_orthogonal"),
     **dict.fromkeys(("torchnnlinear", "nnlinear"), "torch.linear"),
     **dict.fromkeys(("keraslayersdense", "layersdense"), "keras.dense"),
     **{"msranormal": "he_normal", "msrauniform": "he_uniform"},
