@@ -12,6 +12,7 @@ from service.initializers.schemes import (
     variance_scaling,
 )
 from service.initializers.schemes.presets import burn, candle, keras, mlx, paddle, timm, torch
+from service.initializers.schemes.presets import flax, jax, keras, torch
 from service.initializers.schemes.record import Scheme
 from service.initializers.unknown_words import NOT_ISSUED_SCHEMES, squash, unknown_word
 
@@ -31,6 +32,8 @@ _FAMILIES = (
     burn,
     candle,
     paddle,
+    jax,
+    flax,
 )
 
 SCHEMES: dict[str, Scheme] = {
