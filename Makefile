@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference vectors moments pins bench bench-check peers-more
+.PHONY: install run quick test test-all check format openapi reference vectors moments pins peers bench bench-check peers-more
 
 install: $(VENV)/tests-installed
 
@@ -47,6 +47,10 @@ moments: install
 
 pins:
 	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py
+
+# Presets against Keras, JAX, Flax and TensorFlow.js, which it installs into build/ the first time.
+peers: install
+	$(VENV_PYTHON) -m pytest tests/peers $(ARGS)
 
 # MLX and Paddle in an environment of their own, asked anew for what their presets are.
 peers-more: install

@@ -1,4 +1,7 @@
-"""Write requirements.txt and requirements-dev.txt: pyproject's pins and their dependencies.
+"""Write the files of requirements: pyproject's pins and their dependencies.
+
+requirements.txt is the service's, requirements-dev.txt the tests'. requirements-peers.txt has the
+frameworks of `make peers`, whose pins may contradict the others.
 
 `make pins` runs it after a pin of pyproject.toml changes. It names no package index; pip's own
 settings do.
@@ -8,23 +11,35 @@ import subprocess
 import tempfile
 import tomllib
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Install both sets in a new environment, one after the other, and write the pins."""
+    """Install service and tests in a new environment, the peers in another, and write the pins."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     service: list[str] = project["dependencies"]
     tests: list[str] = project["optional-dependencies"]["test"]
-    with tempfile.TemporaryDirectory() as folder:
-        venv.create(folder, with_pip=True)
-        python = str(Path(folder, "bin", "python"))
+    peers: list[str] = project["optional-dependencies"]["peers"]
+    with _environment() as python:
         service = service + _brought_along(python, service)
         tests = tests + _brought_along(python, service + tests)
+    with _environment() as python:
+        peers = peers + _brought_along(python, peers)
     _write("requirements.txt", service)
     _write("requirements-dev.txt", tests, "-r requirements.txt")
+    _write("requirements-peers.txt", peers)
+
+
+@contextmanager
+def _environment() -> Iterator[str]:
+    """The Python of a new environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        yield str(Path(folder, "bin", "python"))
 
 
 def _brought_along(python: str, wanted: list[str]) -> list[str]:

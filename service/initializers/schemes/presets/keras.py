@@ -248,9 +248,7 @@ _LAYERS = (
     ),
     *_norm("layer_normalization", "LayerNormalization", "gamma beta"),
     *_norm("group_normalization", "GroupNormalization", "gamma beta"),
-    *_norm(
-        "batch_normalization", "BatchNormalization", "gamma beta moving_mean moving_variance"
-    ),
+    *_norm("batch_normalization", "BatchNormalization", "gamma beta moving_mean moving_variance"),
     *_norm("rms_normalization", "RMSNormalization", "scale"),
 )
 
