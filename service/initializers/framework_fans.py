@@ -66,9 +66,32 @@ def _paddle(shape: Shape, weight: Weight) -> tuple[float | None, float | None]:
     return fans.fan_in, fans.fan_out
 
 
+def _dl4j(shape: Shape, weight: Weight) -> tuple[float | None, float | None]:
+    """(in, out), (kernel..., in, multiplier), (in, out, kernel...) transposed, or (out, in,
+    kernel...).
+
+    fan_out is divided by the stride, also of a transposed layer. The fans of a recurrent weight
+    need the size of the other one. Sources: *ParamInitializer.java in
+    deeplearning4j-nn/src/main/java/org/deeplearning4j/nn/params, commits 07351c1, 026a1a5, 08dac0b.
+    """
+    if weight.layer == "recurrent":
+        return None, None
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    axes = len(shape) - 2
+    stride = math.prod(weight.stride * axes if len(weight.stride) == 1 else weight.stride)
+    if weight.depthwise:
+        kernel, inputs, outputs = math.prod(shape[:-2]), shape[-2], shape[-1]
+    else:
+        kernel = math.prod(shape[2:])
+        inputs, outputs = shape[:2] if weight.transposed else shape[1::-1]
+    return inputs * kernel, quotient(outputs * kernel, stride)
+
+
 _PRESET_RULES: dict[str, Callable[[Shape, Weight], tuple[float | None, float | None]]] = {
     "burn": _burn,
     "paddle": _paddle,
+    "dl4j": _dl4j,
 }
 """The rules of frameworks that only presets need. No warning compares the fans with them."""
 

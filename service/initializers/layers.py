@@ -124,6 +124,11 @@ LAYERS: dict[str, Layer] = {
 
 _LETTERS_OF_PRESETS: dict[str, dict[str, str]] = {
     "paddle": {name: layer.letters["torch"] for name, layer in LAYERS.items()} | {"dense": "IO"},
+    "dl4j": {
+        **{"dense": "IO", "recurrent": "IO", "embedding": "EO", "bias": "O", "scale": "O"},
+        **{"conv1d": "OIW", "conv2d": "OIHW", "conv3d": "OIDHW"},
+        **{"conv_transpose2d": "IOHW", "depthwise_conv2d": "HWEO"},
+    },
 }
 """The letters of frameworks that have presets and no column in the table.
 

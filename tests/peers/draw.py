@@ -7,7 +7,7 @@ stands behind # tells several arrays of one request apart.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from flax import linen, nnx
 
 Array = npt.NDArray[np.float32]
 Shape = tuple[int, ...]
+Place = tuple[int | None, ...]
 
 SEED = 20
 
@@ -81,7 +82,7 @@ def keras_initializers() -> Iterator[tuple[str, Any, Shape]]:
     yield "keras.identity&gain=0.5#tall", of.Identity(gain=0.5), (40, 24)
 
 
-def keras_layers() -> Iterator[tuple[str, Any, Shape, dict[str, str]]]:
+def keras_layers() -> Iterator[tuple[str, Any, Place, dict[str, str]]]:
     """The names begin with the second member: a layer, its input's shape, and its weights."""
     of = keras.layers
     inputs, outputs = MATRIX
@@ -255,12 +256,10 @@ def _matrix(kernel: Array) -> Array:
     return kernel.reshape(kernel.shape[0], -1)
 
 
-Draws = Callable[[], Iterator[tuple[str, Array]]]
-
-
 def main(path: str) -> None:
     """Write the arrays. A / in a name would be a folder, and there is none."""
-    np.savez(path, **dict(draws()))
+    arrays: dict[str, Any] = dict(draws())
+    np.savez(path, **arrays)
 
 
 if __name__ == "__main__":

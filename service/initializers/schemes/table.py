@@ -13,6 +13,7 @@ from service.initializers.schemes import (
 )
 from service.initializers.schemes.presets import burn, candle, keras, mlx, paddle, timm, torch
 from service.initializers.schemes.presets import flax, jax, keras, torch
+from service.initializers.schemes.presets import dl4j, flax, flux, jax, keras, tf, tfjs, torch
 from service.initializers.schemes.record import Scheme
 from service.initializers.unknown_words import NOT_ISSUED_SCHEMES, squash, unknown_word
 
@@ -34,6 +35,10 @@ _FAMILIES = (
     paddle,
     jax,
     flax,
+    tf,
+    tfjs,
+    flux,
+    dl4j,
 )
 
 SCHEMES: dict[str, Scheme] = {

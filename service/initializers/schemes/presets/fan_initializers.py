@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from service.initializers.fans import Weight
 from service.initializers.references import (
     GLOROT_2010,
     HE_2015,
@@ -82,7 +83,34 @@ def fan_initializer(
 
 def uncorrected(scheme: Scheme, fault: str) -> Scheme:
     """`scheme`, whose std is by default that of the parent."""
-    return replace(scheme, defaults=CUT_PARENT.over(scheme.defaults), fault=fault)
+    return replace(
+        scheme,
+        defaults=CUT_PARENT.over(scheme.defaults),
+        fault=fault,
+        repeats_fault=_keeps_parent,
+    )
+
+
+def _keeps_parent(weight: Weight, requested: Numbers) -> bool:
+    """Whether a request has a truncated normal with the parent's std."""
+    cut = requested.distribution in (None, "truncated_normal")
+    return cut and requested.std_kind != "corrected"
+
+
+def depthwise(scheme: Scheme, framework: str) -> Scheme:
+    """`scheme` for a depthwise kernel, of which the framework counts all inputs into fan_in."""
+    fault = (
+        f"{framework} counts all inputs into fan_in of a depthwise kernel, though each output has "
+        "one input (keras issue 11773), so the std is too small: give fan_in if that is not meant"
+    )
+    if scheme.fault is not None:
+        fault = f"{scheme.fault}. {fault}"
+    return replace(scheme, fault=fault, repeats_fault=_counts_all_inputs)
+
+
+def _counts_all_inputs(weight: Weight, requested: Numbers) -> bool:
+    """Whether fan_in is counted and an output has fewer inputs than the kernel's axis says."""
+    return requested.fan_in is None and weight.count("E") > 1
 
 
 def truncated_normal(peer: Peer, name: str, summary: str, std: float) -> Scheme:

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from service.errors import ImpossibleError, Problem
 from service.initializers.schemes.presets.following import Peer
 from service.initializers.schemes.record import Law, Numbers, Preset, Request, Scheme
@@ -30,7 +32,7 @@ def forget_gate_preset(peer: Peer, name: str, summary: str) -> Scheme:
 
 def second_quarter(elements: Elements, hidden: int) -> Float64:
     """1 for the elements hidden ... 2 hidden - 1, else 0."""
-    values: Float64 = ((hidden <= elements) & (elements < 2 * hidden)) * 1.0
+    values: Float64 = ((hidden <= elements) & (elements < 2 * hidden)) * np.float64(1.0)
     return values
 
 

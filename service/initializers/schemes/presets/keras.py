@@ -6,8 +6,8 @@ each times the product of the axes before them, whatever groups, parts and strid
 
 from dataclasses import replace
 
-from service.initializers.fans import Weight
 from service.initializers.schemes.presets.fan_initializers import (
+    depthwise,
     fan_initializer,
     fan_initializers,
     truncated_normal,
@@ -80,17 +80,10 @@ _INITIALIZERS = (
     ),
 )
 
-_DEPTHWISE_FAULT = (
-    "Keras counts all inputs into fan_in of a depthwise kernel, though each output has one input "
-    "(keras issue 11773), so the std is too small: use scheme=glorot_uniform if that is not meant"
-)
 
-
-def _glorot(
-    path: str, name: str, weight: str, layer: str, example: str = EXAMPLE, fault: str | None = None
-) -> Scheme:
+def _glorot(path: str, name: str, weight: str, layer: str, example: str = EXAMPLE) -> Scheme:
     """A weight that is GlorotUniform by default."""
-    made = fan_initializer(
+    return fan_initializer(
         _file(path),
         "glorot",
         "uniform",
@@ -99,12 +92,6 @@ def _glorot(
         layer=layer,
         example=example,
     )
-    return replace(made, fault=fault, repeats_fault=_counts_all_inputs)
-
-
-def _counts_all_inputs(weight: Weight, requested: Numbers) -> bool:
-    """Whether fan_in is counted and an output has fewer inputs than the kernel's axis says."""
-    return requested.fan_in is None and weight.count("E") > 1
 
 
 def _convolution(axes: int) -> tuple[Scheme, ...]:
@@ -139,24 +126,28 @@ def _depthwise(axes: int) -> tuple[Scheme, ...]:
     kernel, layer = "3," * axes, f"depthwise_conv{axes}d"
     base, separable = "convolutional/base_depthwise_conv.py", "convolutional/base_separable_conv.py"
     return (
-        _glorot(
-            base,
-            layer,
-            f"The kernel of keras.layers.DepthwiseConv{axes}D, inputs x multiplier",
-            layer,
-            f"shape={kernel}64,1",
-            _DEPTHWISE_FAULT,
+        depthwise(
+            _glorot(
+                base,
+                layer,
+                f"The kernel of keras.layers.DepthwiseConv{axes}D, inputs x multiplier",
+                layer,
+                f"shape={kernel}64,1",
+            ),
+            "Keras",
         ),
         _file(base).zeros(
             f"{layer}.bias", f"The bias of keras.layers.DepthwiseConv{axes}D: zeros."
         ),
-        _glorot(
-            separable,
-            f"separable_conv{axes}d.depthwise_kernel",
-            f"depthwise_kernel of keras.layers.SeparableConv{axes}D",
-            layer,
-            f"shape={kernel}64,1",
-            _DEPTHWISE_FAULT,
+        depthwise(
+            _glorot(
+                separable,
+                f"separable_conv{axes}d.depthwise_kernel",
+                f"depthwise_kernel of keras.layers.SeparableConv{axes}D",
+                layer,
+                f"shape={kernel}64,1",
+            ),
+            "Keras",
         ),
         _glorot(
             separable,
