@@ -98,7 +98,7 @@ def test_a_record_does_not_contradict_itself(name: str) -> None:
     assert not scheme.distributions or scheme.distribution == scheme.distributions[0]
     truncates = "truncated_normal" in (scheme.distribution, *scheme.distributions)
     # The bounds of some presets are values, as in torch's trunc_normal_.
-    absolute = scheme.preset is not None and "low" in scheme.fields
+    absolute = scheme.preset is not None and scheme.defaults.bounds is None
     assert ("bounds" in scheme.fields) == ("std_kind" in scheme.fields)
     assert ("bounds" in scheme.fields) == (truncates and not absolute)
     assert (scheme.preset is not None) == ("." in scheme.name)
@@ -168,15 +168,15 @@ def test_other_revisions_do_not_exist_yet(revision: str) -> None:
     [
         ("KaimingNormal", "he_normal"),
         ("kaiming_normal_", "torch.kaiming_normal"),
-        ("HeNormal", "he_normal and add distribution=truncated_normal, as Keras draws it"),
+        ("HeNormal", "keras.he_normal"),
         ("heNormal", "he_normal"),
         ("kaiming_uniform_", "torch.kaiming_uniform"),
         ("xavier_uniform_", "torch.xavier_uniform"),
         ("XavierNormal", "glorot_normal"),
         ("GlorotUniform", "glorot_uniform"),
-        ("LecunNormal", "lecun_normal and add distribution=truncated_normal, as Keras draws it"),
+        ("LecunNormal", "keras.lecun_normal"),
         ("VarianceScaling", "variance_scaling"),
-        ("TruncatedNormal", "truncated_normal and add std_kind=parent, as Keras means stddev"),
+        ("TruncatedNormal", "keras.truncated_normal"),
         ("trunc_normal_", "torch.trunc_normal"),
         ("normal_", "torch.normal"),
         ("RandomNormal", "normal"),
@@ -194,7 +194,7 @@ def test_other_revisions_do_not_exist_yet(revision: str) -> None:
         ("torch.nn.ConvTranspose2d", "torch.conv_transpose2d"),
         ("nn.LSTM", "torch.lstm"),
         ("nn.MultiheadAttention", "torch.multihead_attention"),
-        ("nn.initializers.lecun_normal", "lecun_normal"),
+        ("nn.initializers.lecun_normal()", "jax.lecun_normal"),
         ("Initializer::KaimingUniform", "burn.kaiming_uniform"),
         ("mlx.nn.init.he_normal", "mlx.he_normal"),
         ("paddle.nn.initializer.XavierNormal()", "paddle.xavier_normal"),
@@ -203,22 +203,27 @@ def test_other_revisions_do_not_exist_yet(revision: str) -> None:
         ("candle_nn::linear", "candle.linear"),
         ("glorot_uniform_initializer", "glorot_uniform"),
         ("HeNormalV2", "he_normal"),
-        ("keras.initializers.HeUniform", "he_uniform"),
-        (
-            "keras.initializers.HeNormal",
-            "he_normal and add distribution=truncated_normal, as Keras draws it",
-        ),
-        ("jax.nn.initializers.lecun_normal", "lecun_normal and add distribution=truncated_normal"),
-        (
-            "tf.keras.initializers.GlorotNormal()",
-            "glorot_normal and add distribution=truncated_normal, as Keras draws it",
-        ),
+        ("keras.initializers.HeUniform", "keras.he_uniform"),
+        ("keras.initializers.GlorotUniform()", "keras.glorot_uniform"),
+        ("keras.initializers.HeNormal", "keras.he_normal"),
+        ("initializers.Orthogonal(gain=2)", "keras.orthogonal"),
+        ("keras.layers.Conv2DTranspose", "keras.conv2d_transpose"),
+        ("jax.nn.initializers.lecun_normal", "jax.lecun_normal"),
+        ("jax.nn.initializers.uniform(0.1)", "jax.uniform"),
+        ("flax.linen.initializers.he_normal()", "jax.he_normal"),
+        ("flax.linen.Embed", "flax.embed"),
+        ("tf.keras.initializers.GlorotNormal()", "keras.glorot_normal"),
+        ("tf.initializers.HeNormal", "keras.he_normal"),
+        ("tf.initializers.heNormal({})", "tfjs.he_normal"),
+        ("tf.compat.v1.truncated_normal_initializer", "tf.truncated_normal_initializer"),
+        ("Flux.kaiming_normal", "flux.kaiming_normal"),
         ("he", "he_normal or he_uniform"),
         ("kaiming", "he_normal or he_uniform"),
         ("msra", "he_normal or he_uniform"),
         ("MSRAPrelu", "he_normal or he_uniform"),
         ("xavier", "glorot_normal or glorot_uniform"),
-        ("WeightInit.XAVIER", "glorot_normal or glorot_uniform"),
+        ("WeightInit.XAVIER", "dl4j.xavier"),
+        ("WeightInit.VAR_SCALING_UNIFORM_FAN_AVG", "dl4j.var_scaling_uniform_fan_avg"),
         ("glorot", "glorot_normal or glorot_uniform"),
         ("lecun", "lecun_normal or lecun_uniform"),
     ],

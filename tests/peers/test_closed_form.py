@@ -158,7 +158,8 @@ def flux_cases() -> dict[str, tuple[Shape, Draw]]:
         "flux.rnn_cell.wi": ((256, 128), flux_glorot),
         "flux.rnn_cell.wh": ((128, 128), flux_glorot),
     }
-    for suffix, shape in (("", MATRIX), ("#conv", CONV)):
+    shapes: dict[str, Shape] = {"": MATRIX, "#conv": CONV}
+    for suffix, shape in shapes.items():
         cases[f"flux.glorot_uniform{suffix}"] = shape, flux_glorot
         cases[f"flux.glorot_normal{suffix}"] = (
             shape,
@@ -172,8 +173,8 @@ def flux_cases() -> dict[str, tuple[Shape, Draw]]:
     cases["flux.lecun_normal"] = MATRIX, lambda shape: cut(shape, root(1.0, shape), -2.0, 2.0)
     # One input: the cut at 2 is one at two standard deviations, and it is not corrected.
     cases["flux.lecun_normal#narrow"] = (2000, 1), lambda shape: cut(shape, 1.0, -2.0, 2.0)
-    for axes in (1, 2, 3):
-        shape = {1: (3, 64, 128), 2: CONV, 3: (3, 3, 3, 16, 32)}[axes]
+    kernels: dict[int, Shape] = {1: (3, 64, 128), 2: CONV, 3: (3, 3, 3, 16, 32)}
+    for axes, shape in kernels.items():
         cases[f"flux.conv{axes}d"] = shape, flux_glorot
         cases[f"flux.conv_transpose{axes}d"] = shape, flux_glorot
     return cases

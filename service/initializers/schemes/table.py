@@ -80,10 +80,6 @@ _REPLACEMENTS = _FOREIGN | {
 }
 """Squashed spellings of other frameworks, such as TensorFlow's `he_normal_initializer`."""
 
-_TRUNCATING = ("keras", "jax", "flax")
-"""In these frameworks the normal schemes with a fan are truncated at two standard deviations."""
-
-
 _PRESETS = {
     (scheme.name.partition(".")[0], squash(scheme.name.partition(".")[2])): scheme.name
     for scheme in SCHEMES.values()
@@ -91,14 +87,20 @@ _PRESETS = {
 }
 """The presets by the prefix of their name and the squashed rest of it."""
 
-_MODULES = {prefix: prefix for prefix, _ in _PRESETS} | {"candlenn": "candle"}
-"""The prefix of the presets that a module's squashed name leads to."""
+_MODULES: dict[str, tuple[str, ...]] = {prefix: (prefix,) for prefix, _ in _PRESETS} | {
+    "candlenn": ("candle",),
+    **dict.fromkeys(("flax", "linen", "nnx"), ("flax", "jax")),
+    **dict.fromkeys(("tf", "tensorflow"), ("tf", "keras")),
+    **dict.fromkeys(("weightinit", "deeplearning4j"), ("dl4j",)),
+}
+"""The prefixes of the presets that a module's squashed name leads to, the likeliest first. Flax
+passes JAX's initializers on, and TensorFlow Keras's."""
 
 _DIFFERENT_ELSEWHERE = {
-    "LecunNormal": "lecun_normal and add distribution=truncated_normal, as Keras draws it",
-    "GlorotNormal": "glorot_normal and add distribution=truncated_normal, as Keras draws it",
-    "HeNormal": "he_normal and add distribution=truncated_normal, as Keras draws it",
-    "TruncatedNormal": "truncated_normal and add std_kind=parent, as Keras means stddev",
+    "LecunNormal": "keras.lecun_normal",
+    "GlorotNormal": "keras.glorot_normal",
+    "HeNormal": "keras.he_normal",
+    "TruncatedNormal": "keras.truncated_normal",
 }
 """Spellings of one framework whose distribution differs from Fanin's scheme of that name."""
 
@@ -132,15 +134,22 @@ def _split(word: str) -> tuple[tuple[str, ...], str]:
 def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
     """The preset that a framework's own name means, or None.
 
-    The framework is the first module that names one. If none does, a name that ends in `_` and a
-    name in `nn` or `nn.init` are torch's, and one in `Initializer` is Burn's.
+    Every module that names a framework counts, the first one first. If none does, a name that ends
+    in `_` and a name in `nn` or `nn.init` are torch's, one in `Initializer` is Burn's, and one in
+    `initializers` is Keras's if it is a class, else JAX's. tf.initializers.heNormal is
+    TensorFlow.js's, by its capitals.
     """
-    named = [_MODULES[module] for module in modules if module in _MODULES]
+    named = tuple(prefix for module in modules for prefix in _MODULES.get(module, ()))
+    if "tf" in named and bare[:1].islower() and bare != bare.lower():
+        named = ("tfjs",)
     if not named and (bare.endswith("_") or modules in (("nn",), ("init",), ("nn", "init"))):
-        named = ["torch"]
+        named = ("torch",)
     if not named and modules == ("initializer",):
-        named = ["burn"]
-    return _PRESETS.get((named[0], squash(bare))) if named else None
+        named = ("burn",)
+    if not named and modules[-1:] == ("initializers",):
+        named = ("keras",) if bare[:1].isupper() else ("jax",)
+    found = (_PRESETS.get((prefix, squash(bare))) for prefix in named)
+    return next((preset for preset in found if preset is not None), None)
 
 
 def _foreign(word: str) -> dict[str, str]:
@@ -154,9 +163,4 @@ def _foreign(word: str) -> dict[str, str]:
         return _REPLACEMENTS | {squash(word): preset, squash(bare): preset}
     if bare in _DIFFERENT_ELSEWHERE:
         return _REPLACEMENTS | {squash(bare): _DIFFERENT_ELSEWHERE[bare]}
-    if not set(modules) & set(_TRUNCATING):
-        return _REPLACEMENTS
-    return _REPLACEMENTS | {
-        squash(name): f"{name} and add distribution=truncated_normal"
-        for name in ("lecun_normal", "glorot_normal", "he_normal")
-    }
+    return _REPLACEMENTS
