@@ -11,9 +11,21 @@ from service.initializers.schemes import (
     truncated,
     variance_scaling,
 )
-from service.initializers.schemes.presets import burn, candle, keras, mlx, paddle, timm, torch
-from service.initializers.schemes.presets import flax, jax, keras, torch
-from service.initializers.schemes.presets import dl4j, flax, flux, jax, keras, tf, tfjs, torch
+from service.initializers.schemes.presets import (
+    burn,
+    candle,
+    dl4j,
+    flax,
+    flux,
+    jax,
+    keras,
+    mlx,
+    paddle,
+    tf,
+    tfjs,
+    timm,
+    torch,
+)
 from service.initializers.schemes.record import Scheme
 from service.initializers.unknown_words import NOT_ISSUED_SCHEMES, squash, unknown_word
 
