@@ -67,10 +67,10 @@ def _legacy(request: Request) -> Law:
     own = preset_letters("dl4j", weight.layer) if weight.layer else None
     if own is not None and sorted(own) == sorted(weight.letters):
         shape = tuple(weight.shape[weight.letters.index(letter)] for letter in own)
-    total = sum((1, *shape)[-2:] if len(shape) < 2 else shape[:2])
+    first, second = shape[:2] if len(shape) > 1 else (1, math.prod(shape))
     if 0 in shape:
         return replace(constant_law(0.0), distribution="normal", std=None)
-    return normal_law(0.0, math.sqrt(1.0 / total))
+    return normal_law(0.0, math.sqrt(1.0 / (first + second)))
 
 
 def _xavier_legacy() -> Scheme:
