@@ -150,7 +150,7 @@ def test_what_was_added_is_issued(tree: Path) -> None:
             "shape=6,4&scheme=lecun_normal&gain=1.5394587622988314",
         ),
         (
-            "shape=6,4,3,3&layer=conv2d&layout=paddle&scheme=he_normal",
+            "shape=6,4,3,3&layer=conv2d&layout=mxnet&scheme=he_normal",
             "shape=6,4,3,3&layout=OIHW&scheme=he_normal",
         ),
     ):
