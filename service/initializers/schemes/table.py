@@ -44,21 +44,6 @@ from service.initializers.schemes.presets import (
     timm,
     torch,
 )
-from service.initializers.schemes.presets import (
-    burn,
-    candle,
-    dl4j,
-    flax,
-    flux,
-    jax,
-    keras,
-    mlx,
-    paddle,
-    tf,
-    tfjs,
-    timm,
-    torch,
-)
 from service.initializers.schemes.record import Scheme
 from service.initializers.unknown_words import NOT_ISSUED_SCHEMES, squash, unknown_word
 
