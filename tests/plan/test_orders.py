@@ -18,11 +18,6 @@ from service.plan.tensor import Tensor, resolve
 from service.stream.draws import Constant, IndexFunction
 from tests.filling import accepted, filled, needed, smallest
 
-PRESETS = ("torch.linear", "keras.dense", "torch.xavier_uniform", "torch.eye")
-"""They stand for all presets, which place the draws of other schemes in the same way."""
-
-PLACED = [name for name, scheme in SCHEMES.items() if scheme.preset is None or name in PRESETS]
-
 LAYOUTS = {
     2: ("OI", "IO", "OH", "WO", "EO", "OO", "EI"),
     3: ("EOI", "OIE", "OOI", "IOO", "OIW", "WIO"),
@@ -104,14 +99,9 @@ def slices(draw: st.DrawFn, shape: tuple[int, ...]) -> dict[str, str]:
 @st.composite
 def pairs(draw: st.DrawFn, scheme: str) -> tuple[Spec, Spec]:
     """Two requests of a scheme that differ in order, layout and slice alone."""
-<<<<<<< HEAD
     rank = draw(st.sampled_from(RANKS[scheme]))
     extents = st.integers(1, 4) if rank < 4 else st.just(4)
     shape = tuple(draw(st.lists(extents, min_size=rank, max_size=rank)))
-=======
-    rank = 2 if scheme in (*PRESETS, "identity") else draw(st.sampled_from([2, 3]))
-    shape = tuple(draw(st.lists(st.integers(1, 4), min_size=rank, max_size=rank)))
->>>>>>> k/p1
     if draw(st.integers(0, 9)) == 0:
         shape = (*shape[:-1], 0)
     fields = {"shape": shape, "scheme": scheme, "seed": 3, **fields_of(scheme)}
@@ -144,27 +134,18 @@ def check(scheme: str, examples: int) -> None:
     compare()
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("scheme", REPRESENTATIVES)
-=======
-@pytest.mark.parametrize("scheme", PLACED)
->>>>>>> k/p1
 def test_one_url_is_one_file(scheme: str) -> None:
     """Two requests that only place their elements otherwise share a URL if they share the bytes."""
     check(scheme, 60)
 
 
-<<<<<<< HEAD
 SHAPES = [(3, 4), (4, 3), (4, 4), (1, 4), (4, 1), (1, 1), (0, 4)]
 
 FILLED = [(shape, scheme) for shape in SHAPES for scheme in filled(",".join(map(str, shape)))]
 
 
 @pytest.mark.parametrize(("shape", "scheme"), FILLED)
-=======
-@pytest.mark.parametrize("scheme", PLACED)
-@pytest.mark.parametrize("shape", [(3, 4), (4, 3), (4, 4), (1, 4), (4, 1), (1, 1), (0, 4)])
->>>>>>> k/p1
 def test_each_scheme_keeps_its_order(scheme: str, shape: tuple[int, ...]) -> None:
     """C and F of every scheme by itself, the whole and a slice of one row."""
     for part in ({}, {"slice": ":,0:1"}, {"slice": ":,1:"}):
