@@ -89,6 +89,25 @@ def filled(shape: str) -> list[str]:
     return [name for name in SCHEMES if fills(name, shape)]
 
 
+def _kind(name: str) -> tuple[object, ...]:
+    """What tells presets apart: framework, whether for a layer, number of axes, draw and access."""
+    scheme = SCHEMES[name]
+    if scheme.preset is None:
+        return (name,)
+    tensor = plan(parse_query(smallest(name).encode()), "raw", max_bytes=2**40).tensor
+    layered = scheme.preset.layer is not None
+    return name.partition(".")[0], layered, len(tensor.spec.shape), type(tensor.law.draw)
+
+
+@cache
+def distinct() -> tuple[str, ...]:
+    """All schemes that are no presets, and a preset of each kind, the first in the table.
+
+    Presets of a kind differ in numbers alone, which tests/peers compares with the peers.
+    """
+    return tuple({_kind(name): name for name in reversed(SCHEMES)}.values())[::-1]
+
+
 def smallest(name: str) -> str:
     """A request for the scheme: its example, or a small matrix if it has the usual one."""
     example = SCHEMES[name].example.replace(EXAMPLE, "shape=12,12")

@@ -11,7 +11,7 @@ from service.fields import NUMBER_FIELDS, parse_json
 from service.initializers.schemes import SCHEMES
 from service.listings.scheme_schema import scheme_schema
 from service.plan import plan
-from tests.filling import VALUES
+from tests.filling import VALUES, distinct
 
 
 def taken(body: dict[str, Any]) -> bool:
@@ -35,7 +35,7 @@ def test_a_schema_is_one_and_its_scheme_is_required(name: str) -> None:
     assert not fits({"scheme": name})
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", distinct())
 def test_a_schema_and_the_service_agree_on_every_field(name: str) -> None:
     """A field is in the schema if and only if the plan does not refuse it as not taken."""
     scheme = SCHEMES[name]

@@ -16,7 +16,7 @@ from service.plan import plan
 from service.plan.canonical import _kept_kind
 from service.plan.tensor import Tensor, resolve
 from service.stream.draws import Constant, IndexFunction
-from tests.filling import accepted, filled, needed, smallest
+from tests.filling import accepted, distinct, fills, needed, smallest
 
 LAYOUTS = {
     2: ("OI", "IO", "OH", "WO", "EO", "OO", "EI"),
@@ -142,7 +142,12 @@ def test_one_url_is_one_file(scheme: str) -> None:
 
 SHAPES = [(3, 4), (4, 3), (4, 4), (1, 4), (4, 1), (1, 1), (0, 4)]
 
-FILLED = [(shape, scheme) for shape in SHAPES for scheme in filled(",".join(map(str, shape)))]
+FILLED = [
+    (shape, scheme)
+    for shape in SHAPES
+    for scheme in distinct()
+    if fills(scheme, ",".join(map(str, shape)))
+]
 
 
 @pytest.mark.parametrize(("shape", "scheme"), FILLED)

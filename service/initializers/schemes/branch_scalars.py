@@ -61,7 +61,7 @@ SCHEMES = (
         law=_layer_scale,
         references=(TOUVRON_2021,),
         draft=1,
-        example="shape=384&depth=24",
+        example="shape=384&depth=12",
         source="facebookresearch/deit@0176669, cait_models.py",
     ),
 )
