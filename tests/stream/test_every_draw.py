@@ -98,7 +98,7 @@ def draft_kinds() -> set[type]:
     drawn: dict[bool, set[type]] = {True: set(), False: set()}
     for name, scheme in SCHEMES.items():
         asked = parse_query(smallest(name).encode())
-        law = plan(asked, "raw", max_bytes=2**20).tensor.law
+        law = plan(asked, "raw", max_bytes=2**30).tensor.law
         drawn[scheme.draft is not None].add(type(law.draw))
     return drawn[True] - drawn[False]
 
