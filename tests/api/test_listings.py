@@ -11,10 +11,11 @@ from service.api.problems import LISTING_PATHS, respond
 from service.api.reasons import REASONS
 from service.dtypes import DTYPES
 from service.errors import Listing, Problem
-from service.fields import FIELDS
+from service.fields import FIELDS, Spec, parse_query, write_value
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
+from service.plan import plan
 from tests.application import ask, serving
 from tests.server import Address
 
@@ -76,6 +77,60 @@ def test_a_scheme_tells_all_it_is_made_of(address: Address) -> None:
     assert record["references"][0]["year"] == 2015
     assert listed(address, "/schemes/kaiming_normal") == record
     assert listed(address, "/schemes/he_normal@1") == record
+
+
+def test_every_scheme_tells_what_its_record_holds(address: Address) -> None:
+    """Parameters with the meanings of the field table, access in words, source, fault and draft."""
+    for told in listed(address, "/schemes")["schemes"]:
+        scheme = SCHEMES[told["name"]]
+        assert [each["name"] for each in told["parameters"]] == list(scheme.fields)
+        for each in told["parameters"]:
+            assert each["meaning"] == Spec.model_fields[each["name"]].description
+        assert told["source"] == scheme.source
+        assert told["fault"] == scheme.fault
+        assert told["variants"] == list(scheme.variants)
+        assert told["draft"] == scheme.draft
+        assert (told["status"] == "draft") == (scheme.draft is not None)
+        assert ("matrix that is computed as a whole" in told["slicing"]) == (
+            scheme.access == "materialised"
+        )
+        assert told["example_url"].startswith(f"/v1/weights.npy?{scheme.example}&scheme=")
+
+
+def test_a_family_is_a_framework_or_a_kind(address: Address) -> None:
+    """A name with a dot begins with its framework."""
+    for told in listed(address, "/schemes")["schemes"]:
+        framework, dot, _ = told["name"].partition(".")
+        assert not dot or told["family"] == framework
+        assert told["preset"] is None or told["family"] == told["preset"]["framework"]
+    assert listed(address, "/schemes/he_normal")["family"] == "variance_scaling"
+
+
+def canonical(query: str) -> str:
+    """The canonical URL of a request."""
+    return plan(parse_query(query.encode()), "npy", max_bytes=2**40).url
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_default_of_a_parameter_is_what_a_request_without_it_gets(
+    address: Address, name: str
+) -> None:
+    """With the default written out, the canonical URL of the example is the same."""
+    told = listed(address, f"/schemes/{name}")
+    query = told["example_url"].partition("?")[2]
+    for each in told["parameters"]:
+        field, default = each["name"], each["default"]
+        if default is None or f"&{field}=" in query:
+            continue
+        cut = field in ("std_kind", "bounds") and "truncated_normal" in told["distributions"][1:]
+        base = f"{query}&distribution=truncated_normal" if cut else query
+        assert canonical(f"{base}&{field}={write_value(field, default)}") == canonical(base), field
+
+
+def test_another_default_would_be_another_url() -> None:
+    """Negative control of the test above."""
+    query = "shape=8,8&scheme=identity"
+    assert canonical(f"{query}&gain=1") == canonical(query) != canonical(f"{query}&gain=2")
 
 
 def test_auto_is_told_whole(address: Address) -> None:

@@ -37,6 +37,12 @@ SCHEMES: dict[str, Scheme] = {
 }
 """Every scheme by its name."""
 
+_MODULES = {
+    scheme.name: family.__name__.rpartition(".")[2]
+    for family in _FAMILIES
+    for scheme in family.SCHEMES
+}
+
 _BY_WORD = SCHEMES | {alias: scheme for scheme in SCHEMES.values() for alias in scheme.aliases}
 
 _ACCEPTED = {squash(name): name for name in (AUTO, *SCHEMES)}
@@ -80,6 +86,12 @@ _DIFFERENT_ELSEWHERE = {
     "trunc_normal_": "truncated_normal and add low=-2 and add high=2, where torch cuts it",
 }
 """Spellings of one framework whose distribution differs from Fanin's scheme of that name."""
+
+
+def family_of(name: str) -> str:
+    """The family of a scheme: its framework if it is named after one, else its module."""
+    framework, dot, _ = name.partition(".")
+    return framework if dot else _MODULES[name]
 
 
 def find_scheme(name: str) -> Scheme:
