@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference vectors moments pins bench bench-check
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins bench bench-check
 
 install: $(VENV)/tests-installed
 
@@ -36,6 +36,10 @@ openapi: install
 reference: install
 	$(VENV_PYTHON) -m checks.write_reference
 
+# The pictures of docs/schemes.md. Matplotlib has an environment of its own; only this needs it.
+gallery: build/gallery/installed
+	build/gallery/bin/python -m checks.write_gallery
+
 vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors
 	$(VENV_PYTHON) -m checks.write_frozen
@@ -66,4 +70,9 @@ $(VENV)/service-installed: requirements.txt checks/find_python.sh
 
 $(VENV)/tests-installed: $(VENV)/service-installed requirements-dev.txt
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+build/gallery/installed: requirements.txt requirements-docs.txt checks/find_python.sh
+	python=$$(sh checks/find_python.sh) && "$$python" -m venv --clear build/gallery
+	build/gallery/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
 	@touch $@

@@ -21,6 +21,7 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = PYPROJECT["project"]
 SERVICE: list[str] = PROJECT["dependencies"]
 TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
+DOCS: list[str] = PROJECT["optional-dependencies"]["docs"]
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
@@ -68,7 +69,13 @@ def test_an_index_would_be_noticed(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pin", [*SERVICE, *TESTS, *pins("requirements.txt"), *pins("requirements-dev.txt")]
+    "pin",
+    [
+        *(*SERVICE, *TESTS, *DOCS),
+        *pins("requirements.txt"),
+        *pins("requirements-dev.txt"),
+        *pins("requirements-docs.txt"),
+    ],
 )
 def test_every_pin_is_exact(pin: str) -> None:
     """One version each, and nothing but the registry says where it comes from."""
@@ -82,6 +89,7 @@ def test_the_pins_hold_what_pyproject_asks_for() -> None:
     """pyproject.toml and the requirements files never disagree."""
     assert set(SERVICE) <= set(pins("requirements.txt"))
     assert set(TESTS) <= set(pins("requirements-dev.txt"))
+    assert set(DOCS) <= set(pins("requirements-docs.txt"))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ _LETTER_MEANINGS = {
     "W": "kernel width",
 }
 
-_SLICING: dict[Access, str] = {
+SLICING: dict[Access, str] = {
     "elementwise": (
         "Each element is computed alone, from its own random words if it uses any. Any size is "
         "possible, and a slice costs only its own elements."
@@ -176,7 +176,7 @@ def _scheme(scheme: Scheme) -> dict[str, Any]:
         revisions=(1,),
         parameters=tuple(_parameter(scheme, field) for field in scheme.fields),
         variants=scheme.variants,
-        slicing=_SLICING[scheme.access],
+        slicing=SLICING[scheme.access],
         source=scheme.source,
         fault=scheme.fault,
         family=family_of(scheme.name),
