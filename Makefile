@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins bench bench-check
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins peers peers-more bench bench-check
 
 install: $(VENV)/tests-installed
 
@@ -36,9 +36,9 @@ openapi: install
 reference: install
 	$(VENV_PYTHON) -m checks.write_reference
 
-# The pictures of docs/schemes.md. Matplotlib has an environment of its own; only this needs it.
-gallery: build/gallery/installed
-	build/gallery/bin/python -m checks.write_gallery
+# The pictures of docs/schemes.md. Matplotlib has an environment of its own.
+gallery: build/gallery-venv/installed
+	build/gallery-venv/bin/python -m checks.write_gallery
 
 vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors
@@ -51,6 +51,20 @@ moments: install
 
 pins:
 	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py
+
+# Presets against Keras, JAX, Flax and TensorFlow.js, which it installs into build/ the first time.
+peers: install
+	$(VENV_PYTHON) -m pytest tests/peers $(ARGS)
+
+# MLX and Paddle in an environment of their own, asked anew for what their presets are.
+peers-more: install
+	$(VENV_PYTHON) -m venv build/peers-more
+	build/peers-more/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r checks/peers-more.txt
+	build/peers-more/bin/python -m checks.write_peer_values mlx build/peers-more/values
+	build/peers-more/bin/python -m checks.write_peer_values paddle build/peers-more/values
+	FANIN_PEER_VALUES=build/peers-more/values $(VENV_PYTHON) -m pytest -q tests/peers \
+		-k "mlx or paddle"
 
 # Minutes, and worth nothing while the machine does something else. It runs until it is done.
 bench: $(VENV)/service-installed
@@ -72,7 +86,8 @@ $(VENV)/tests-installed: $(VENV)/service-installed requirements-dev.txt
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-build/gallery/installed: requirements.txt requirements-docs.txt checks/find_python.sh
-	python=$$(sh checks/find_python.sh) && "$$python" -m venv --clear build/gallery
-	build/gallery/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+build/gallery-venv/installed: requirements.txt requirements-docs.txt checks/find_python.sh
+	python=$$(sh checks/find_python.sh) && "$$python" -m venv --clear build/gallery-venv
+	build/gallery-venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r requirements-docs.txt
 	@touch $@

@@ -22,7 +22,7 @@ from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
 from service.errors import UnreadableError
 from service.fields import FIELDS, NUMBER_FIELDS, Spec
-from service.initializers.layers import LAYERS
+from service.initializers.layers import preset_letters
 from service.initializers.schemes import SCHEMES, Scheme
 from service.plan import drafts
 from service.plan.warnings import WARNINGS
@@ -148,10 +148,10 @@ def preset_facts(scheme: Scheme) -> tuple[str, ...]:
     """Framework, layer, letters, distribution, mode and gain of a preset; - where it has none."""
     assert scheme.preset is not None
     framework, layer = scheme.preset.framework, scheme.preset.layer
-    letters = LAYERS[layer].letters[framework] if layer else "-"
+    letters = preset_letters(framework, layer) if layer else None
     gain = 1.0 if scheme.gain == "one" else scheme.gain
     told = gain.hex() if isinstance(gain, float) else gain or "-"
-    return framework, layer or "-", letters, scheme.distribution, scheme.mode or "-", told
+    return framework, layer or "-", letters or "-", scheme.distribution, scheme.mode or "-", told
 
 
 def _paths(paths: Mapping[str, Any]) -> str:

@@ -143,7 +143,7 @@ def test_what_was_added_is_issued(tree: Path) -> None:
     for new, known in (
         ("shape=4,6&scheme=fan_out_normal", "shape=4,6&scheme=lecun_normal&mode=fan_out"),
         (
-            "shape=6,4&scheme=flax.dense",
+            "shape=6,4&scheme=flax.mgu_cell.kernel",
             "shape=6,4&layout=IO&scheme=lecun_normal&distribution=truncated_normal",
         ),
         (
@@ -162,7 +162,7 @@ def test_what_was_added_is_listed_as_a_draft(tree: Path) -> None:
     """In the tables that the shell and HTTP print."""
     for listing, name in (
         ("schemes", "exchange"),
-        ("schemes", "flax.dense"),
+        ("schemes", "flax.mgu_cell.kernel"),
         ("activations", "serf"),
         ("dtypes", "float8_e3m4"),
     ):
@@ -181,7 +181,7 @@ def test_a_step_that_is_left_out_is_noticed(tree: Path) -> None:
     """Negative control: without its row in the table of schemes, exchange.py is named."""
     table = tree / "service" / "initializers" / "schemes" / "table.py"
     whole = table.read_text(encoding="utf-8")
-    table.write_text(whole.replace("    keras,\n    exchange,\n", "    keras,\n"))
+    table.write_text(whole.replace("_FAMILIES = (\n    exchange,\n", "_FAMILIES = (\n"))
     with pytest.raises(AssertionError, match=r"'exchange'"):
         run(tree, "pytest", "-q", "-p", "no:cacheprovider", TABLE_TESTS[0])
     table.write_text(whole, encoding="utf-8")

@@ -14,9 +14,11 @@ from service.errors import FaninError, Problem, UnreadableError
 from service.fields import FIELDS, parse_json, parse_query
 from service.initializers.activations import NOT_ISSUED_ACTIVATIONS
 from service.wire.formats import FORMATS
+from tests.api import test_filters_over_http as filter_refusals
 from tests.fields import test_json as field_json
 from tests.fields import test_refusals as field_refusals
 from tests.following import Request, followed, read_json
+from tests.initializers import test_structured as structured_refusals
 from tests.plan import test_refusals as plan_refusals
 from tests.reasons import modules, reasons_of
 
@@ -116,7 +118,9 @@ MORE = [
     "shape=8,4&name=__metadata__&scheme=zeros&format=safetensors",
     "shape=8,4&dtype=bfloat16&scheme=zeros&format=npy",
     "shape=8,4&order=F&scheme=normal&format=safetensors",
-    *(f"shape={shape}&scheme=identity" for shape in ("scalar", "8", "8,4,2", "8,4,3,3")),
+    *(f"shape={shape}&scheme=identity" for shape in ("scalar", "8", "8,4,2")),
+    *(query for query, _ in structured_refusals.REFUSED),
+    *(query for query, _, _ in filter_refusals.REFUSED),
     "shape=8,4&layout=OO&parts=2&scheme=identity",
     "shape=8,4&scheme=identity&gain=-1",
     *(
@@ -157,6 +161,24 @@ MORE = [
     ),
     *(f"shape=8,4&layer={word}" for word in ("attention", "separable_conv2d", "lstm", "deconv")),
     *(f"shape=8,4&layout={word}" for word in ("NCHW", "channels_last", "jax", "oi", "OX")),
+    "shape=10,4&scheme=torch.lstm",
+    "shape=4,10&layout=IO&scheme=torch.gru",
+    "shape=2&scheme=torch.gru.bias",
+    "shape=4,3&scheme=mlx.identity",
+    "shape=4&scheme=torch.linear.bias",
+    "shape=4,3&scheme=torch.bilinear",
+    "shape=8,8,4,3&scheme=paddle.bilinear",
+    "shape=8,8,200,200&scheme=paddle.bilinear",
+    "shape=12,4,3&layer=conv_transpose1d&scheme=burn.xavier_normal",
+    "shape=8,4&scheme=torch.uniform&low=2",
+    "shape=8,4&scheme=torch.trunc_normal&mean=100",
+    *(
+        f"shape=8,4&scheme={peer}.kaiming_normal&{said}"
+        for peer in ("torch", "candle", "paddle")
+        for said in ("activation=gelu", "activation=prelu", "activation=prelu&negative_slope=0.5")
+    ),
+    "shape=8,4&scheme=candle.kaiming_normal&activation=leaky_relu",
+    "shape=8,4&scheme=candle.kaiming_uniform&negative_slope=0.5",
     "shape=8,4&sed=1",
     "shape=8,4&stddev=1&scheme=normal",
     "shape=8&scheme=identity",

@@ -21,6 +21,7 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = PYPROJECT["project"]
 SERVICE: list[str] = PROJECT["dependencies"]
 TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
+PEERS: list[str] = PROJECT["optional-dependencies"]["peers"]
 DOCS: list[str] = PROJECT["optional-dependencies"]["docs"]
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
@@ -71,9 +72,10 @@ def test_an_index_would_be_noticed(address: str) -> None:
 @pytest.mark.parametrize(
     "pin",
     [
-        *(*SERVICE, *TESTS, *DOCS),
+        *(*SERVICE, *TESTS, *PEERS, *DOCS),
         *pins("requirements.txt"),
         *pins("requirements-dev.txt"),
+        *pins("requirements-peers.txt"),
         *pins("requirements-docs.txt"),
     ],
 )
@@ -89,6 +91,7 @@ def test_the_pins_hold_what_pyproject_asks_for() -> None:
     """pyproject.toml and the requirements files never disagree."""
     assert set(SERVICE) <= set(pins("requirements.txt"))
     assert set(TESTS) <= set(pins("requirements-dev.txt"))
+    assert set(PEERS) <= set(pins("requirements-peers.txt"))
     assert set(DOCS) <= set(pins("requirements-docs.txt"))
 
 

@@ -343,8 +343,9 @@ NAMED: tuple[Named, ...] = (
         _connects,
     ),
     Named(
-        "known_filters",
-        "a known filter, such as an edge detector or a Gabor filter, written into the kernel",
+        "gabor",
+        "Gabor filters, one direction for each output; other known filters, such as edge "
+        "detectors, are sobel, prewitt, laplacian and literal",
         "the task calls for a known filter, data are few, or a first layer is to stay fixed",
         lambda context: context.convolves,
         _default_fields,
@@ -366,14 +367,14 @@ NAMED: tuple[Named, ...] = (
         ),
     ),
     Named(
-        "class_prior_bias",
+        "prior_bias",
         "a bias of ln(p / (1 - p)) for a class of frequency p, -4.59512 at p = 0.01; for softmax "
         "ln p",
         "classes are rare or uneven: otherwise the first steps only learn the bias",
         lambda context: context.is_head and context.connects,
     ),
     Named(
-        "forget_gate",
+        "forget_gate_bias",
         "1 in the quarter of an LSTM's bias that belongs to the forget gate, 0 elsewhere",
         "LSTMs: they keep their state at the start",
         lambda context: context.layer == "bias",

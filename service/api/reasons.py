@@ -188,8 +188,8 @@ REASONS: dict[str, Reason] = {
     ),
     "scheme_axes": Reason(
         "The scheme does not fit these axes",
-        "identity fills two axes. orthogonal needs outputs for its rows, and inputs or a kernel "
-        "for its columns.",
+        "Some schemes fill only vectors, matrices or kernels of a convolution, or need extents "
+        "that fit together. The hint gives a shape or a layout.",
     ),
     "scheme_field": Reason(
         "The scheme does not take the field",

@@ -119,7 +119,9 @@ class Spec(BaseModel):
         examples=[2],
     )
     value: types.Number = Field(
-        default=None, description="The value of every element of a constant.", examples=[0.1]
+        default=None,
+        description="The value of the elements of a constant, or of a constant block.",
+        examples=[0.1],
     )
     seed: types.Seed = Field(
         default=None,
@@ -237,7 +239,7 @@ class Spec(BaseModel):
         description="The probability that the biases of a classifier predict at first.",
         examples=[0.01],
     )
-    classes: types.Depth = Field(
+    classes: types.OptionalCount = Field(
         default=None, description="The number of classes of a classifier.", examples=[1000]
     )
     variant: types.Variant = Field(
@@ -252,8 +254,8 @@ class Spec(BaseModel):
     )
     normalise: types.Normalise = Field(
         default=None,
-        description="What is made 1 by dividing a filter: the sum of its values or magnitudes, "
-        "or its Euclidean norm.",
+        description="What is made 1 by dividing a filter: the sum of its values (`sum`) or "
+        "magnitudes (`l1`), its Euclidean norm (`l2`), or the `area` of a band in Hz.",
         examples=["l1"],
     )
     channels: types.Channels = Field(

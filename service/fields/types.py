@@ -88,7 +88,7 @@ MOST_KERNEL_VALUES = 256
 MOST_GATES = 8
 
 VARIANTS = tuple(dict.fromkeys(variant for s in SCHEMES.values() for variant in s.variants))
-NORMALISATIONS = ("none", "sum", "l1", "l2")
+NORMALISATIONS = ("none", "sum", "l1", "l2", "area")
 CHANNELS = ("each", "all")
 WINDOWS = ("none", "hann", "hamming", "blackman", "bartlett")
 SCALINGS = ("none", "density", "spectrum")

@@ -117,7 +117,7 @@ def fans_of(weight: Weight, outputs: int | None = None) -> Fans | None:
     inputs, kernel = weight.count("I"), weight.count("DHW")
     if outputs is None:
         outputs = heights_of(weight)[0]
-    groups, stride = _groups(weight), math.prod(_stride(weight))
+    groups, stride = groups_of(weight), math.prod(_stride(weight))
     if weight.transposed:
         fan_in = quotient(inputs * kernel, groups * stride)
         return Fans(fan_in, quotient(outputs * kernel, 1))
@@ -200,7 +200,7 @@ def _refuse_not_depthwise(weight: Weight) -> None:
         raise ImpossibleError("not_depthwise", Problem("groups", message, "leave groups out"))
 
 
-def _groups(weight: Weight) -> int:
+def groups_of(weight: Weight) -> int:
     """The groups that the fan is divided by. It is 1 if the E axis already separates the groups."""
     if not weight.depthwise:
         return weight.groups or 1

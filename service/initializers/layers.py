@@ -122,6 +122,26 @@ LAYERS: dict[str, Layer] = {
 }
 
 
+_LETTERS_OF_PRESETS: dict[str, dict[str, str]] = {
+    "paddle": {name: layer.letters["torch"] for name, layer in LAYERS.items()} | {"dense": "IO"},
+    "dl4j": {
+        **{"dense": "IO", "recurrent": "IO", "embedding": "EO", "bias": "O", "scale": "O"},
+        **{"conv1d": "OIW", "conv2d": "OIHW", "conv3d": "OIDHW"},
+        **{"conv_transpose2d": "IOHW", "depthwise_conv2d": "HWEO"},
+    },
+}
+"""The letters of frameworks that have presets and no column in the table.
+
+They are drafts as long as the presets are, because the URL of a preset names it. `layout` does not
+take these frameworks.
+"""
+
+
+def preset_letters(framework: str, layer: str) -> str | None:
+    """The letters of the layer in the framework of a preset; None if it has no such layer."""
+    return LAYERS[layer].letters.get(framework) or _LETTERS_OF_PRESETS.get(framework, {}).get(layer)
+
+
 def find_layer(name: str) -> Layer:
     """The layer with this name.
 

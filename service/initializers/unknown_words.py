@@ -100,27 +100,9 @@ NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
         yet=True,
     ),
     NotIssued(
-        ("dirac", "convidentity"),
-        "1 in the middle of the kernel from each input to its own output, and 0 elsewhere",
-        "lecun_normal, which keeps the variance of its input but not the input",
-        yet=True,
-    ),
-    NotIssued(
-        ("bilinear", "upsampling"),
-        "the kernel of an upsampling, the same for each channel",
-        "glorot_uniform, as for any other convolution",
-        yet=True,
-    ),
-    NotIssued(
         ("pretrained", "imagenet", "checkpoint"),
         "the weights of a trained model",
         "auto for the tensors that the model lacks",
-    ),
-    NotIssued(
-        ("knownfilters", "gabor", "sobel", "scharr", "laplacian", "edgedetector"),
-        "a filter known beforehand, such as an edge detector, written into the kernel",
-        "he_normal for the filters that are to be learned",
-        yet=True,
     ),
     NotIssued(
         ("lsuv", "layersequentialunitvariance", "datadependent"),
@@ -128,54 +110,9 @@ NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
         "variance_scaling, whose gain makes that std 1 for a normal input",
     ),
     NotIssued(
-        ("fixup", "zeroresidual"),
-        "He's weights scaled down with the depth, and 0 in the last layer of each branch",
-        "he_normal or zeros, the latter for the last layer of a branch",
-    ),
-    NotIssued(
-        ("rezero", "skipinit", "zerogamma", "zeroinitresidual"),
-        "a learned factor for each residual branch, which begins at 0",
-        "zeros for that factor",
-    ),
-    NotIssued(
-        ("layerscale",),
-        "a learned factor for each channel of a residual branch, which begins near 0",
-        "constant and add value=1e-4",
-    ),
-    NotIssued(
-        ("deepnorm",),
-        "Glorot's weights scaled down with the depth, beside a scaled residual stream",
-        "glorot_normal and add gain=0.319472, which is (8 N)^(-1/4) for a decoder of N = 12 layers",
-    ),
-    NotIssued(
-        ("mup", "maximalupdate", "mutransfer"),
-        "a rule for widths, variances and learning rates together",
-        "lecun_normal or zeros, the latter for the output layer",
-    ),
-    NotIssued(
-        ("siren",),
-        "uniform weights for sines of frequency 30",
-        "he_uniform and add gain=0.0471405, which makes the limit sqrt(6 / fan_in) / 30",
-    ),
-    NotIssued(
-        ("smallinit",),
-        "normal weights of std sqrt(2 / (5 fan_in))",
-        "lecun_normal and add gain=0.632456, which is that",
-    ),
-    NotIssued(
         ("metainit", "gradinit"),
         "a search for each tensor's scale by the gradients on data",
         "variance_scaling, whose gain follows from the activation",
-    ),
-    NotIssued(
-        ("classpriorbias", "priorbias", "focalbias"),
-        "a bias of ln(p / (1 - p)) for a class of frequency p",
-        "constant and add value=-4.59512, which is that for p = 0.01",
-    ),
-    NotIssued(
-        ("forgetgate", "forgetbias", "unitforgetbias", "lstmbias", "chrono"),
-        "an LSTM's bias of 1 for the forget gate and 0 for the others",
-        "zeros or ones, the latter for the quarter of the forget gate",
     ),
     NotIssued(
         ("cauchy", "exponential", "lognormal", "geometric", "bernoulli", "rademacher", "laplace"),

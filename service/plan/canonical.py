@@ -13,7 +13,7 @@ from functools import lru_cache
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import DEFAULTS, FIELDS, Spec, write_query
 from service.fields.writing import changed_fields
-from service.plan.laws import activation_of
+from service.plan.laws import activation_of, usual_slope
 from service.plan.tensor import Tensor, head_of, resolve
 from service.plan.warnings import PlanWarning, warnings_of
 
@@ -113,7 +113,7 @@ def _normalised(tensor: Tensor) -> Spec:
     spec, placement = tensor.spec, tensor.placement
     heights = spec.parts if isinstance(spec.parts, tuple) else ()
     sloped = spec.negative_slope is not None
-    usual_slope = activation_of(spec).slope
+    slope = usual_slope(activation_of(spec), tensor.scheme)
     whole = all(
         interval == (0, extent)
         for interval, extent in zip(placement.intervals, spec.shape, strict=True)
@@ -123,7 +123,7 @@ def _normalised(tensor: Tensor) -> Spec:
             "scheme": tensor.scheme.name,
             "layout": placement.letters or None,
             "activation": activation_of(spec).name if sloped else spec.activation,
-            "negative_slope": None if spec.negative_slope == usual_slope else spec.negative_slope,
+            "negative_slope": None if spec.negative_slope == slope else spec.negative_slope,
             "parts": len(heights) if len(set(heights)) == 1 else spec.parts,
             "stride": spec.stride[:1] if len(set(spec.stride)) == 1 else spec.stride,
             "gain": spec.gain if spec.scale is None else tensor.law.gain,

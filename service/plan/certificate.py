@@ -193,8 +193,10 @@ def _rounded_whole(tensor: Tensor) -> Rounded | None:
     """The statistics of all blocks together after rounding, without the count of values."""
     each = [_rounded(block.law, tensor) for block in tensor.blocks]
     parts = [part for part in each if part is not None]
-    if len(parts) < len(each) or len(each) == 1:
+    if len(each) == 1:
         return each[0]
+    if len(parts) < len(each):
+        return None
     shares = _shares(tensor.blocks)
     mean, std = _mixed([(part.mean, part.std) for part in parts], shares)
     zeros = math.fsum(share * part.zeros for share, part in zip(shares, parts, strict=True))

@@ -15,7 +15,6 @@ from service.initializers.activations import ACTIVATIONS, Activation, find_activ
 from service.initializers.auto import resolve_auto
 from service.initializers.fans import (
     MODES,
-    Fans,
     Weight,
     fan_number,
     fans_of,
@@ -23,7 +22,7 @@ from service.initializers.fans import (
     missing_fan,
     refuse_impossible,
 )
-from service.initializers.framework_fans import framework_fans
+from service.initializers.framework_fans import preset_fans
 from service.initializers.layouts import THREE_AXIS_LAYOUTS, ThreeAxisLayout, three_axis_layouts
 from service.initializers.schemes import (
     AUTO,
@@ -85,13 +84,16 @@ def laws_of(spec: Spec, placement: Placement) -> tuple[BlockLaw, ...]:
     activation, weight = activation_of(spec), weight_of(spec, placement)
     refuse_impossible(weight)
     scheme = scheme_of(spec, placement)
+    if scheme.activation is not None and spec.activation is None and spec.negative_slope is None:
+        activation = ACTIVATIONS[scheme.activation]
     requested = numbers_of(spec)
     numbers = requested.over(scheme.defaults)
     if scheme.sub_kernel is None:
         _refuse_fields(spec, scheme, requested)
     else:
         _refuse_variant(scheme, requested)
-    slope = activation.slope or 0.0 if spec.negative_slope is None else spec.negative_slope
+    usual = usual_slope(activation, scheme) or 0.0
+    slope = usual if spec.negative_slope is None else spec.negative_slope
     laws = []
     inner = _inner_law(spec, placement, scheme, numbers)
     for block in _blocks(weight, scheme):
@@ -178,6 +180,13 @@ def activation_of(spec: Spec) -> Activation:
     return activation
 
 
+def usual_slope(activation: Activation, scheme: Scheme) -> float | None:
+    """The slope of a request without `negative_slope`; None if the activation takes none."""
+    if activation.takes_slope and scheme.negative_slope is not None:
+        return scheme.negative_slope
+    return activation.slope
+
+
 def weight_of(spec: Spec, placement: Placement) -> Weight:
     """The whole weight with the numbers of its layer, from which fans are counted."""
     return Weight(
@@ -262,18 +271,20 @@ def _fans(
     """
     if numbers.mode is None:
         return None, None, None
-    counted = _counted(scheme, weight, block)
-    fan_in = spec.fan_in or (counted.fan_in if counted else None)
-    fan_out = spec.fan_out or (counted.fan_out if counted else None)
+    counted_in, counted_out = _counted(spec, scheme, weight, block)
+    fan_in, fan_out = spec.fan_in or counted_in, spec.fan_out or counted_out
     number = _fan_number(spec, weight, numbers.mode, {"fan_in": fan_in, "fan_out": fan_out})
     return fan_in, fan_out, number
 
 
-def _counted(scheme: Scheme, weight: Weight, block: Block) -> Fans | None:
-    """The fans by the letters. Those of a preset are counted as its framework does."""
+def _counted(
+    spec: Spec, scheme: Scheme, weight: Weight, block: Block
+) -> tuple[float | None, float | None]:
+    """fan_in and fan_out by the letters. Those of a preset are counted as its framework does."""
     if scheme.preset is not None:
-        return framework_fans(scheme.preset.framework, weight)
-    return fans_of(weight, block.outputs)
+        return preset_fans(scheme.preset.framework, weight, spec.shape)
+    fans = fans_of(weight, block.outputs)
+    return (None, None) if fans is None else (fans.fan_in, fans.fan_out)
 
 
 def _fan_number(

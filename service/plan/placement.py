@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec, write_value
 from service.fields.axes import Interval
-from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS, LAYERS, default_layer
+from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS, default_layer, preset_letters
 from service.initializers.layouts import (
     LETTERS,
     canonical_axes,
@@ -73,10 +73,8 @@ def resolve_layer(spec: Spec) -> tuple[str | None, str | None]:
     layer = spec.layer or default_layer(rank)
     if layer is None:
         return None, None
-    framework = DEFAULT_FRAMEWORK if preset is None else preset.framework
-    if framework not in LAYERS[layer].letters:
-        framework = DEFAULT_FRAMEWORK
-    return layer, resolve_letters(spec.layout or framework, layer, rank)
+    layout = spec.layout or (preset and preset_letters(preset.framework, layer))
+    return layer, resolve_letters(layout or DEFAULT_FRAMEWORK, layer, rank)
 
 
 def _preset_letters(spec: Spec, framework: str, layer: str) -> str:
@@ -84,7 +82,8 @@ def _preset_letters(spec: Spec, framework: str, layer: str) -> str:
 
     Raises ImpossibleError (`preset_layer`) for another layer or for other axes.
     """
-    own = LAYERS[layer].letters[framework]
+    own = preset_letters(framework, layer)
+    assert own is not None, f"{framework} has no {layer}"
     if spec.layer not in (None, layer):
         message = f"{spec.scheme} is {framework}'s {layer}, and the layer is {spec.layer}"
         hint = f"leave layer out, or write layer={layer}"
@@ -92,7 +91,7 @@ def _preset_letters(spec: Spec, framework: str, layer: str) -> str:
     if len(spec.shape) != len(own):
         message = f"{spec.scheme} has the axes {own}, and the shape has {len(spec.shape)}"
         raise ImpossibleError("preset_layer", Problem("shape", message, f"give {len(own)} extents"))
-    letters = layout = spec.layout or framework
+    letters = layout = spec.layout or own
     if not set(layout) <= set(LETTERS):
         letters = resolve_letters(layout, layer, len(own))
     if sorted(own) != sorted(letters):
@@ -126,9 +125,21 @@ def resolve_slice(
         message = f"the shape has {len(shape)} axes, and the slice has items for {len(intervals)}"
         whole: Interval = (None, None)
         padded = (*intervals, *(whole for _ in shape))[: len(shape)]
-        hint = f"write {write_value('slice', padded)}" if shape else "leave slice out"
+        possible = [
+            each if _is_inside(each, n) else whole for each, n in zip(padded, shape, strict=True)
+        ]
+        hint = f"write {write_value('slice', possible)}" if shape else "leave slice out"
         raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
     return tuple(_resolved(intervals, axis, n) for axis, n in enumerate(shape))
+
+
+def _is_inside(interval: Interval, extent: int) -> bool:
+    """Whether an axis of this extent has the interval."""
+    try:
+        _resolved((interval,), 0, extent)
+    except ImpossibleError:
+        return False
+    return True
 
 
 def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[int, int]:

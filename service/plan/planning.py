@@ -13,7 +13,7 @@ from service.fields.axes import MOST_ELEMENTS
 from service.plan.canonical import canonical, canonical_url
 from service.plan.certificate import Facts, certificate_of, facts_of
 from service.plan.drafts import Draft, drafts_of
-from service.plan.rounded import SAME_STD, is_fine, rounded
+from service.plan.rounded import SAME_STD, is_fine, is_known, rounded
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning, name_warnings
 from service.wire.json_text import json_bytes
@@ -60,12 +60,18 @@ class Plan:
 
     @property
     def rounded_stds(self) -> tuple[float, ...] | None:
-        """The std of each block after rounding; None if no std changes by 0.1 % or more."""
+        """The std of each block after rounding; None if no std changes by 0.1 % or more.
+
+        A block whose std after rounding is not known has its std before rounding.
+        """
         laws = [block.law for block in self.tensor.blocks]
         if self.tensor.empty or all(is_fine(law, self.spec.dtype) for law in laws):
             return None
-        stds = tuple(rounded(law, self.spec.dtype).std for law in laws)
         asked = [law.std or 0.0 for law in laws]
+        stds = tuple(
+            rounded(law, self.spec.dtype).std if is_known(law) else std
+            for law, std in zip(laws, asked, strict=True)
+        )
         same = (abs(a - b) <= SAME_STD * b for a, b in zip(stds, asked, strict=True))
         return None if all(same) else stds
 

@@ -16,7 +16,7 @@ from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS
 from service.initializers.layouts import kernel_axes
 from service.initializers.likely_layout import described, likely_layout
 from service.initializers.schemes import AUTO, Law, Scheme
-from service.plan.laws import activation_of, std_with_letters, weight_of
+from service.plan.laws import activation_of, numbers_of, std_with_letters, weight_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
 from service.stream.draws import Sparse
@@ -189,7 +189,10 @@ def _multiplier_assumed(tensor: Tensor) -> str | None:
 
 
 def _std_is_parents(tensor: Tensor) -> str | None:
+    """A preset is left out: the request names it for the framework's own std."""
     spec, law = tensor.spec, tensor.law
+    if tensor.scheme.preset is not None:
+        return None
     cut = law.distribution == "truncated_normal" and spec.low is not None
     if not cut or spec.std_kind == "parent" or law.std is None or law.parent_std is None:
         return None
@@ -246,8 +249,11 @@ def _own_zeros(law: Law) -> float:
 
 
 def _fault_of_framework(tensor: Tensor) -> str | None:
-    """The known fault of a framework's initializer that its preset repeats."""
-    return tensor.scheme.fault
+    """The known fault of a framework's initializer, if the request makes its preset repeat it."""
+    spec, scheme = tensor.spec, tensor.scheme
+    if scheme.repeats_fault(weight_of(spec, tensor.placement), numbers_of(spec)):
+        return scheme.fault
+    return None
 
 
 _TABLE: dict[str, Callable[[Tensor], str | None]] = {

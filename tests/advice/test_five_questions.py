@@ -55,7 +55,7 @@ def test_one_a_sigmoid_head_on_relu_features_is_scaled_down(address: Address) ->
     (warning,) = answer["warnings"]
     assert "scale down to 0.03125, or to 0.5 / sqrt(512 E[x^2])" in warning["message"]
     assert "Var(y) = n Var(w) E[x^2] = 512 x 0.000976563 x 0.5 = 0.25" in answer["rationale"][1]
-    assert {"zeros", "class_prior_bias"} <= set(alternatives(answer))
+    assert {"zeros", "prior_bias"} <= set(alternatives(answer))
 
 
 def test_two_each_activation_has_its_scheme(address: Address) -> None:
@@ -156,4 +156,4 @@ def test_five_a_std_picked_by_hand_is_served_and_compared(address: Address, std:
     assert compared["after_depth"] == pytest.approx((144 * std**2) ** 20)
     served = ask(address, compared["weights_url"].replace(".npy", ".json"))
     assert json.loads(served.body)["std"] == std
-    assert alternatives(answer)["known_filters"]["when"]
+    assert alternatives(answer)["gabor"]["when"]

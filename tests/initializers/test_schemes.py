@@ -79,16 +79,17 @@ def test_a_forgotten_module_would_be_named(name: str) -> None:
 
 
 def test_zeros_and_ones_bring_their_value_along() -> None:
-    """No other scheme has a constant of its own."""
-    assert {s.name: s.value for s in SCHEMES.values() if s.value is not None} == {
-        "zeros": 0.0,
-        "ones": 1.0,
-    }
+    """No other scheme has a constant of its own, but a forget gate and presets of constants."""
+    values = {s.name: s.value for s in SCHEMES.values() if s.value is not None and not s.preset}
+    assert values == {"zeros": 0.0, "ones": 1.0, "forget_gate_bias": 1.0}
 
 
 @pytest.mark.parametrize("name", list(SCHEMES))
 def test_a_record_does_not_contradict_itself(name: str) -> None:
-    """Words are the interface's; who has a fan has mode, gain and scale, and says so."""
+    """Words are the interface's; who has a gain and a fan takes both fans, mode and scale.
+
+    A scheme with a fan and without a gain takes at least the fans of its mode, and no mode.
+    """
     scheme = SCHEMES[name]
     assert set(scheme.fields) <= set(NUMBER_FIELDS)
     assert set(scheme.distributions) <= set(DISTRIBUTIONS)
@@ -97,11 +98,18 @@ def test_a_record_does_not_contradict_itself(name: str) -> None:
     assert (scheme.mode is None) == (not scheme.distributions)
     assert scheme.mode is None or scheme.mode in MODES
     fan_fields = {"fan_in", "fan_out", "mode", "scale", "distribution"}
-    assert fan_fields & set(scheme.fields) == (fan_fields if scheme.mode else set())
+    taken = fan_fields & set(scheme.fields)
+    if scheme.mode is not None and scheme.gain is None:
+        assert set(MODES[scheme.mode]) <= taken <= {"fan_in", "fan_out"}
+    else:
+        assert taken == (fan_fields if scheme.mode else set())
     assert ("gain" in scheme.fields) == (scheme.gain is not None)
     assert not scheme.distributions or scheme.distribution == scheme.distributions[0]
     truncates = "truncated_normal" in (scheme.distribution, *scheme.distributions)
-    assert ("bounds" in scheme.fields) == ("std_kind" in scheme.fields) == truncates
+    # The bounds of some presets are values, as in torch's trunc_normal_.
+    absolute = scheme.preset is not None and scheme.defaults.bounds is None
+    assert ("bounds" in scheme.fields) == ("std_kind" in scheme.fields)
+    assert ("bounds" in scheme.fields) == (truncates and not absolute)
     assert (scheme.preset is not None) == ("." in scheme.name)
 
 
@@ -169,47 +177,63 @@ def test_other_revisions_do_not_exist_yet(revision: str) -> None:
     ("word", "meant"),
     [
         ("KaimingNormal", "he_normal"),
-        ("kaiming_normal_", "he_normal"),
-        ("HeNormal", "he_normal and add distribution=truncated_normal, as Keras draws it"),
+        ("kaiming_normal_", "torch.kaiming_normal"),
+        ("HeNormal", "keras.he_normal"),
         ("heNormal", "he_normal"),
-        ("kaiming_uniform_", "he_uniform"),
-        ("xavier_uniform_", "glorot_uniform"),
+        ("kaiming_uniform_", "torch.kaiming_uniform"),
+        ("xavier_uniform_", "torch.xavier_uniform"),
         ("XavierNormal", "glorot_normal"),
         ("GlorotUniform", "glorot_uniform"),
-        ("LecunNormal", "lecun_normal and add distribution=truncated_normal, as Keras draws it"),
+        ("LecunNormal", "keras.lecun_normal"),
         ("VarianceScaling", "variance_scaling"),
-        ("TruncatedNormal", "truncated_normal and add std_kind=parent, as Keras means stddev"),
-        ("trunc_normal_", "truncated_normal and add low=-2 and add high=2, where torch cuts it"),
-        ("normal_", "normal"),
+        ("TruncatedNormal", "keras.truncated_normal"),
+        ("trunc_normal_", "torch.trunc_normal"),
+        ("normal_", "torch.normal"),
         ("RandomNormal", "normal"),
         ("random_uniform", "uniform"),
-        ("constant_", "constant"),
+        ("constant_", "torch.constant"),
         ("zeros_init", "zeros"),
         ("Ones", "ones"),
         ("AUTO", "auto"),
         ("truncnorm", "truncated_normal"),
         ("randn", "normal"),
-        ("nn.init.xavier_uniform_", "glorot_uniform"),
-        ("torch.nn.init.kaiming_normal_(w, a=0.1)", "he_normal"),
-        ("Initializer::KaimingUniform", "he_uniform"),
+        ("nn.init.xavier_uniform_", "torch.xavier_uniform"),
+        ("torch.nn.init.kaiming_normal_(w, a=0.1)", "torch.kaiming_normal"),
+        ("torch.nn.init.kaiming_normal", "torch.kaiming_normal"),
+        ("nn.Linear(3, 8)", "torch.linear"),
+        ("torch.nn.ConvTranspose2d", "torch.conv_transpose2d"),
+        ("nn.LSTM", "torch.lstm"),
+        ("nn.MultiheadAttention", "torch.multihead_attention"),
+        ("nn.initializers.lecun_normal()", "jax.lecun_normal"),
+        ("Initializer::KaimingUniform", "burn.kaiming_uniform"),
+        ("mlx.nn.init.he_normal", "mlx.he_normal"),
+        ("paddle.nn.initializer.XavierNormal()", "paddle.xavier_normal"),
+        ("paddle.nn.Conv2DTranspose", "paddle.conv2d_transpose"),
+        ("timm.layers.trunc_normal_tf_", "timm.trunc_normal_tf"),
+        ("candle_nn::linear", "candle.linear"),
         ("glorot_uniform_initializer", "glorot_uniform"),
         ("HeNormalV2", "he_normal"),
-        ("keras.initializers.HeUniform", "he_uniform"),
-        (
-            "keras.initializers.HeNormal",
-            "he_normal and add distribution=truncated_normal, as Keras draws it",
-        ),
-        ("jax.nn.initializers.lecun_normal", "lecun_normal and add distribution=truncated_normal"),
-        (
-            "tf.keras.initializers.GlorotNormal()",
-            "glorot_normal and add distribution=truncated_normal",
-        ),
+        ("keras.initializers.HeUniform", "keras.he_uniform"),
+        ("keras.initializers.GlorotUniform()", "keras.glorot_uniform"),
+        ("keras.initializers.HeNormal", "keras.he_normal"),
+        ("initializers.Orthogonal(gain=2)", "keras.orthogonal"),
+        ("keras.layers.Conv2DTranspose", "keras.conv2d_transpose"),
+        ("jax.nn.initializers.lecun_normal", "jax.lecun_normal"),
+        ("jax.nn.initializers.uniform(0.1)", "jax.uniform"),
+        ("flax.linen.initializers.he_normal()", "jax.he_normal"),
+        ("flax.linen.Embed", "flax.embed"),
+        ("tf.keras.initializers.GlorotNormal()", "keras.glorot_normal"),
+        ("tf.initializers.HeNormal", "keras.he_normal"),
+        ("tf.initializers.heNormal({})", "tfjs.he_normal"),
+        ("tf.compat.v1.truncated_normal_initializer", "tf.truncated_normal_initializer"),
+        ("Flux.kaiming_normal", "flux.kaiming_normal"),
         ("he", "he_normal or he_uniform"),
         ("kaiming", "he_normal or he_uniform"),
         ("msra", "he_normal or he_uniform"),
         ("MSRAPrelu", "he_normal or he_uniform"),
         ("xavier", "glorot_normal or glorot_uniform"),
-        ("WeightInit.XAVIER", "glorot_normal or glorot_uniform"),
+        ("WeightInit.XAVIER", "dl4j.xavier"),
+        ("WeightInit.VAR_SCALING_UNIFORM_FAN_AVG", "dl4j.var_scaling_uniform_fan_avg"),
         ("glorot", "glorot_normal or glorot_uniform"),
         ("lecun", "lecun_normal or lecun_uniform"),
     ],

@@ -147,8 +147,6 @@ SPELLINGS = [
     ("keras.initializers.OrthogonalRegularizer", None, ""),
     ("lsuv", "divided by the std", "variance_scaling"),
     ("delta_orthogonal", "in the middle of a convolution's kernel", "lecun_normal"),
-    ("known_filters", "edge detector", "he_normal"),
-    ("mup", "widths", "lecun_normal or zeros"),
 ]
 
 

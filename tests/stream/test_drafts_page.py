@@ -82,7 +82,9 @@ def examples(page: str) -> list[tuple[str, list[list[float]]]]:
 
 def without_example(page: str) -> list[str]:
     """The draft index functions without an example, written by hand, on the page."""
-    shown = {scheme for query, _ in examples(page) for scheme in re.findall(r"scheme=(\w+)", query)}
+    shown = {
+        scheme for query, _ in examples(page) for scheme in re.findall(r"scheme=([\w.]+)", query)
+    }
     drafted = [s for s in SCHEMES.values() if s.access == "index" and s.draft is not None]
     return [scheme.name for scheme in drafted if scheme.name not in shown]
 

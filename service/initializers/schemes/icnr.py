@@ -1,6 +1,7 @@
 """ICNR: a convolution before a sub-pixel shuffle whose upsampling is nearest-neighbour at first."""
 
 from dataclasses import replace
+from math import prod
 
 from service.errors import ImpossibleError, Problem
 from service.initializers.references import AITKEN_2017
@@ -38,7 +39,7 @@ def sub_kernel(shape: tuple[int, ...], letters: str, numbers: Numbers) -> tuple[
 def copies(letters: str, numbers: Numbers) -> int | None:
     """factor^k, the pixels that replace one; None without a kernel axis."""
     kernel_axes = sum(letter in "DHW" for letter in letters)
-    return int((numbers.factor or 1) ** kernel_axes) if kernel_axes else None
+    return prod([numbers.factor or 1] * kernel_axes) if kernel_axes else None
 
 
 def _law(request: Request) -> Law:

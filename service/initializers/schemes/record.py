@@ -179,7 +179,12 @@ class Scheme:
     of the tensor that the scheme in the field `inner` fills, from shape, letters and numbers.
     `example` is a request that shows the scheme: a shape and the fields it needs. `source` is the
     file of a peer that the scheme follows, with its release or commit. `fault` is the message of
-    the warning about a known fault of the peer, which the scheme repeats.
+    the warning about a known fault of the peer, which the scheme repeats. `repeats_fault` says
+    whether a request with this weight and these requested numbers does.
+
+    `activation` is the one of a request without activation and slope, if it is not `linear`.
+    `negative_slope` is the slope of an activation that takes one, in a request without it, if it
+    is not the activation's own.
     """
 
     name: str
@@ -202,6 +207,9 @@ class Scheme:
     example: str = EXAMPLE
     source: str | None = None
     fault: str | None = None
+    repeats_fault: Callable[[Weight, Numbers], bool] = lambda weight, requested: True
+    activation: str | None = None
+    negative_slope: float | None = None
 
     @property
     def mode(self) -> str | None:

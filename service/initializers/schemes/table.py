@@ -5,15 +5,45 @@ A new scheme stands in its family's module, and a new family in `_FAMILIES`.
 
 from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
+    branch_scalars,
+    classifier_bias,
+    depth,
+    filters,
+    gates,
     icnr,
     identity,
+    linear_recurrence,
+    lora,
+    mamba,
     orthogonal,
     plain,
+    positions,
+    router,
+    siren,
     sparse,
+    spectral,
+    state_space,
+    structured,
     truncated,
     variance_scaling,
+    width,
+    zero_hadamard,
 )
-from service.initializers.schemes.presets import keras, torch
+from service.initializers.schemes.presets import (
+    burn,
+    candle,
+    dl4j,
+    flax,
+    flux,
+    jax,
+    keras,
+    mlx,
+    paddle,
+    tf,
+    tfjs,
+    timm,
+    torch,
+)
 from service.initializers.schemes.record import Scheme
 from service.initializers.unknown_words import NOT_ISSUED_SCHEMES, squash, unknown_word
 
@@ -25,11 +55,38 @@ _FAMILIES = (
     truncated,
     variance_scaling,
     identity,
+    structured,
+    positions,
+    filters,
+    spectral,
     orthogonal,
     sparse,
     icnr,
+    gates,
+    mamba,
+    state_space,
+    linear_recurrence,
+    depth,
+    width,
+    siren,
+    branch_scalars,
+    zero_hadamard,
+    classifier_bias,
+    router,
+    lora,
     torch,
     keras,
+    timm,
+    mlx,
+    burn,
+    candle,
+    paddle,
+    jax,
+    flax,
+    tf,
+    tfjs,
+    flux,
+    dl4j,
 )
 
 SCHEMES: dict[str, Scheme] = {
@@ -37,7 +94,7 @@ SCHEMES: dict[str, Scheme] = {
 }
 """Every scheme by its name."""
 
-_MODULES = {
+_FAMILY_OF = {
     scheme.name: family.__name__.rpartition(".")[2]
     for family in _FAMILIES
     for scheme in family.SCHEMES
@@ -47,13 +104,16 @@ _BY_WORD = SCHEMES | {alias: scheme for scheme in SCHEMES.values() for alias in 
 
 _ACCEPTED = {squash(name): name for name in (AUTO, *SCHEMES)}
 
+_MUP = "mup_hidden or mup_output or mup_input"
+
 _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.aliases} | {
     **dict.fromkeys(("default", "best", "recommended"), AUTO),
     **dict.fromkeys(("zero", "zeroslike"), "zeros"),
     **dict.fromkeys(("one", "oneslike"), "ones"),
     **dict.fromkeys(("const", "fill", "full", "value"), "constant"),
     **dict.fromkeys(("rand", "randomuniform", "unif", "flat"), "uniform"),
-    **dict.fromkeys(("randn", "gaussian", "gauss", "randomnormal", "standardnormal"), "normal"),
+    **dict.fromkeys(("randn", "randomnormal", "standardnormal"), "normal"),
+    **dict.fromkeys(("gaussian", "gauss"), "normal or gaussian_filter"),
     **dict.fromkeys(("truncnormal", "truncnormaltf", "truncnorm", "truncated"), "truncated_normal"),
     **dict.fromkeys(("truncatedrandomnormal", "truncatedgaussian"), "truncated_normal"),
     **dict.fromkeys(("varscaling", "scaling"), "variance_scaling"),
@@ -61,29 +121,86 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
     **dict.fromkeys(("glorot", "xavier"), "glorot_normal or glorot_uniform"),
     **dict.fromkeys(("lecun", "selu"), "lecun_normal or lecun_uniform"),
     **dict.fromkeys(("ortho", "orthonormal", "qr"), "orthogonal"),
+    **dict.fromkeys(("sine", "sineinit"), "siren"),
+    "firstlayersineinit": "siren_first",
+    **dict.fromkeys(("gpt2", "scalednormal", "scaledinitmethodnormal"), "gpt2_residual"),
+    **dict.fromkeys(("megatron", "fullmegatron"), "olmo_megatron or gpt2_residual"),
+    **{"mitchell": "olmo_mitchell", "olmo": "olmo_mitchell or olmo_megatron"},
+    **{"deepnet": "deepnorm", "magneto": "sub_ln", "sublayernorm": "sub_ln"},
+    **{"smallinitinitmethod": "small_init", "wanginitmethod": "wang_init"},
+    **dict.fromkeys(("mup", "maximalupdate", "mutransfer"), _MUP),
+    **dict.fromkeys(("mureadout", "muoutput"), "mup_output"),
+    **dict.fromkeys(("zerogamma", "zeroinitresidual", "zeroresidual"), "zeros"),
+    **dict.fromkeys(("zerohead", "zeroconv", "zeromodule"), "zeros"),
+    **{"resweight": "rezero", "initvalues": "layer_scale", "layerscaleinitvalue": "layer_scale"},
+    **dict.fromkeys(("hadamard", "zeroinitonmatrix"), "zero_hadamard"),
+    **dict.fromkeys(("focal", "focalbias", "priorprob"), "prior_bias"),
+    **dict.fromkeys(("nlhb", "jaxnlhb"), "class_prior_bias"),
+    **dict.fromkeys(("router", "moerouter"), "switch_router"),
+    "lora": "lora_a or lora_b",
+    **dict.fromkeys(("convidentity", "diracdelta", "diracinit"), "dirac"),
+    **dict.fromkeys(("upsampling", "bilinearfiller", "bilinearupsampling"), "bilinear"),
+    **dict.fromkeys(("tril", "causal", "attentionmask", "mask"), "causal_mask"),
+    **dict.fromkeys(("sinusoidal", "sincos", "sinusoid"), "sinusoidal_positions"),
+    **dict.fromkeys(("positionalencoding", "positionalembedding"), "sinusoidal_positions"),
+    **dict.fromkeys(("rope", "rotary", "invfreq", "rotaryembedding"), "rotary_frequencies"),
+    "alibi": "alibi_slopes",
+    **dict.fromkeys(("gaussianblur", "gaussiankernel", "blur"), "gaussian_filter"),
+    **dict.fromkeys(("boxfilter", "mean", "meanfilter"), "box"),
+    **dict.fromkeys(("x", "xfilter", "saltire"), "cross"),
+    **dict.fromkeys(("edge", "edges", "edgedetector", "edgedetection"), "sobel or laplacian"),
+    **dict.fromkeys(("filter", "kernel", "knownfilters"), "literal"),
+    **dict.fromkeys(("gaborbank", "gaborfilter", "gaborfilterbank"), "gabor"),
+    **dict.fromkeys(("fourier", "dft", "spectrogram", "shorttimefouriertransform"), "stft"),
+    **dict.fromkeys(("mel", "melscale", "melbank", "melscalefbanks"), "mel_filter_bank"),
+    "scharr": "sobel or literal",
     **dict.fromkeys(("torchnnlinear", "nnlinear"), "torch.linear"),
     **dict.fromkeys(("keraslayersdense", "layersdense"), "keras.dense"),
     **{"msranormal": "he_normal", "msrauniform": "he_uniform"},
+    **dict.fromkeys(("forgetgate", "forgetbias", "forgetgatebias"), "forget_gate_bias"),
+    **dict.fromkeys(("chronoinit", "chronoinitialization"), "chrono_bias"),
+    **dict.fromkeys(("mamba", "alog", "mambaa"), "mamba_a_log or mamba2_a_log"),
+    **dict.fromkeys(("dtbias", "mambadt"), "mamba_dt_bias"),
+    **dict.fromkeys(("dtproj", "mambadtproj"), "mamba_dt_projection"),
+    **dict.fromkeys(("s4d", "s4dlin", "s4dinv", "s4dreal"), "s4d_log_decay or s4d_frequency"),
+    **dict.fromkeys(("hippo", "legs"), "hippo_legs_a or hippo_legs_b"),
+    **dict.fromkeys(("lru", "nulog"), "lru_nu_log or lru_theta_log or lru_gamma_log"),
+    **dict.fromkeys(("rglru", "griffin"), "rg_lru_lambda"),
+    **dict.fromkeys(("retnet", "retention"), "retnet_decays"),
     "random": "normal or uniform",
 }
 
 _SUFFIXES = ("init", "initializer", "v2")
 
 _REPLACEMENTS = _FOREIGN | {
-    word + suffix: name for word, name in (_ACCEPTED | _FOREIGN).items() for suffix in _SUFFIXES
+    word + suffix: name
+    for word, name in (_ACCEPTED | _FOREIGN).items()
+    if "." not in name
+    for suffix in _SUFFIXES
 }
 """Squashed spellings of other frameworks, such as TensorFlow's `he_normal_initializer`."""
 
-_TRUNCATING = ("keras", "jax", "flax")
-"""In these frameworks the normal schemes with a fan are truncated at two standard deviations."""
+_PRESETS = {
+    (scheme.name.partition(".")[0], squash(scheme.name.partition(".")[2])): scheme.name
+    for scheme in SCHEMES.values()
+    if scheme.preset is not None
+}
+"""The presets by the prefix of their name and the squashed rest of it."""
 
+_MODULES: dict[str, tuple[str, ...]] = {prefix: (prefix,) for prefix, _ in _PRESETS} | {
+    "candlenn": ("candle",),
+    **dict.fromkeys(("flax", "linen", "nnx"), ("flax", "jax")),
+    **dict.fromkeys(("tf", "tensorflow"), ("tf", "keras")),
+    **dict.fromkeys(("weightinit", "deeplearning4j"), ("dl4j",)),
+}
+"""The prefixes of the presets that a module's squashed name leads to, the likeliest first. Flax
+passes JAX's initializers on, and TensorFlow Keras's."""
 
 _DIFFERENT_ELSEWHERE = {
-    "LecunNormal": "lecun_normal and add distribution=truncated_normal, as Keras draws it",
-    "GlorotNormal": "glorot_normal and add distribution=truncated_normal, as Keras draws it",
-    "HeNormal": "he_normal and add distribution=truncated_normal, as Keras draws it",
-    "TruncatedNormal": "truncated_normal and add std_kind=parent, as Keras means stddev",
-    "trunc_normal_": "truncated_normal and add low=-2 and add high=2, where torch cuts it",
+    "LecunNormal": "keras.lecun_normal",
+    "GlorotNormal": "keras.glorot_normal",
+    "HeNormal": "keras.he_normal",
+    "TruncatedNormal": "keras.truncated_normal",
 }
 """Spellings of one framework whose distribution differs from Fanin's scheme of that name."""
 
@@ -91,7 +208,7 @@ _DIFFERENT_ELSEWHERE = {
 def family_of(name: str) -> str:
     """The family of a scheme: its framework if it is named after one, else its module."""
     framework, dot, _ = name.partition(".")
-    return framework if dot else _MODULES[name]
+    return framework if dot else _FAMILY_OF[name]
 
 
 def find_scheme(name: str) -> Scheme:
@@ -114,17 +231,42 @@ def find_scheme(name: str) -> Scheme:
     return scheme
 
 
+def _split(word: str) -> tuple[tuple[str, ...], str]:
+    """The squashed modules of a dotted word, and its last name without a call's arguments."""
+    *modules, bare = word.partition("(")[0].replace("::", ".").split(".")
+    return tuple(map(squash, modules)), bare
+
+
+def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
+    """The preset that a framework's own name means, or None.
+
+    Every module that names a framework counts, the first one first. If none does, a name that ends
+    in `_` and a name in `nn` or `nn.init` are torch's, one in `Initializer` is Burn's, and one in
+    `initializers` is Keras's if it is a class, else JAX's. tf.initializers.heNormal is
+    TensorFlow.js's, by its capitals.
+    """
+    named = tuple(prefix for module in modules for prefix in _MODULES.get(module, ()))
+    if "tf" in named and bare[:1].islower() and bare != bare.lower():
+        named = ("tfjs",)
+    if not named and (bare.endswith("_") or modules in (("nn",), ("init",), ("nn", "init"))):
+        named = ("torch",)
+    if not named and modules == ("initializer",):
+        named = ("burn",)
+    if not named and modules[-1:] == ("initializers",):
+        named = ("keras",) if bare[:1].isupper() else ("jax",)
+    found = (_PRESETS.get((prefix, squash(bare))) for prefix in named)
+    return next((preset for preset in found if preset is not None), None)
+
+
 def _foreign(word: str) -> dict[str, str]:
     """The replacements for `word`. They depend on the framework that the word names.
 
     `jax.nn.initializers.he_normal` and Keras's `HeNormal` are truncated normals.
     """
-    bare = word.rpartition(".")[2]
+    modules, bare = _split(word)
+    preset = _preset_of(modules, bare)
+    if preset is not None:
+        return _REPLACEMENTS | {squash(word): preset, squash(bare): preset}
     if bare in _DIFFERENT_ELSEWHERE:
         return _REPLACEMENTS | {squash(bare): _DIFFERENT_ELSEWHERE[bare]}
-    if not set(word.casefold().split(".")) & set(_TRUNCATING):
-        return _REPLACEMENTS
-    return _REPLACEMENTS | {
-        squash(name): f"{name} and add distribution=truncated_normal"
-        for name in ("lecun_normal", "glorot_normal", "he_normal")
-    }
+    return _REPLACEMENTS

@@ -65,7 +65,8 @@ def _truncated_normal(request: Request) -> Law:
         leave = f"leave {' and '.join(fields)} out and " if fields else ""
         hint = f"{leave}use scheme=uniform"
         raise ImpossibleError("nothing_between", Problem("std", message, hint))
-    return _law_between(mean, std, bounds, low, high, "low")
+    given = request.requested.low is not None or request.requested.high is not None
+    return _law_between(mean, std, bounds, low, high, "low" if given else "mean")
 
 
 def _std_hint(low: float, high: float) -> str:
@@ -104,7 +105,8 @@ def _law_between(
 
 
 def _cut(a: float, b: float, field: str) -> truncation.Between:
-    """The normal between a and b. `field` is the request field that set the bounds.
+    """The normal between a and b. `field` is the request field that set the bounds, or `mean` if
+    the bounds are a preset's.
 
     Raises ImpossibleError (`nothing_between`) if the probability between them is below 2^-950.
     """
@@ -116,6 +118,8 @@ def _cut(a: float, b: float, field: str) -> truncation.Between:
     hint = "write -2,2, or other bounds nearer 0"
     if field == "low":
         hint = "move low and high towards the mean, or leave low and high out"
+    if field == "mean":
+        hint = "leave mean out, or add low=... and high=..."
     raise ImpossibleError("nothing_between", Problem(field, message, hint))
 
 

@@ -1,0 +1,62 @@
+"""Environments with real peers in build/: made at their first use, and again for other pins."""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PINS = ROOT / "requirements-peers.txt"
+PACKAGES = ROOT / "tests" / "peers" / "tfjs" / "package.json"
+
+
+def peers_python() -> Path:
+    """The Python of build/peers-venv, which has Keras, JAX and Flax.
+
+    If they cannot be installed, the test is skipped on a desk and fails under CI=true.
+    """
+    home = ROOT / "build" / "peers-venv"
+    python, mark = home / "bin" / "python", home / "requirements.txt"
+    if not _is(mark, PINS):
+        venv.create(home, clear=True, with_pip=True)
+        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(PINS)], ROOT)
+        shutil.copy(PINS, mark)
+    return python
+
+
+def tfjs_folder() -> Path:
+    """build/peers-tfjs, in which Node finds TensorFlow.js. It may skip or fail as above."""
+    home = ROOT / "build" / "peers-tfjs"
+    mark = home / "installed.json"
+    if not _is(mark, PACKAGES):
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        shutil.copy(PACKAGES, home)
+        _run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"], home)
+        shutil.copy(PACKAGES, mark)
+    return home
+
+
+def draw(command: list[str], folder: Path = ROOT) -> None:
+    """Run a script that draws, with the test's own failure if it fails."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def _is(mark: Path, pins: Path) -> bool:
+    """Whether the environment was made from these pins."""
+    return mark.exists() and mark.read_bytes() == pins.read_bytes()
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    if done.returncode == 0:
+        return
+    reason = f"not installed on Python {sys.version_info[:2]}: {done.stderr[-500:]}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)

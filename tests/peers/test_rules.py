@@ -1,0 +1,120 @@
+"""What presets of the frameworks from Keras to Deeplearning4j refuse and warn about."""
+
+import numpy as np
+import pytest
+
+from service.errors import ImpossibleError
+from service.fields import parse_query
+from service.plan import plan
+from tests.following import Request, followed
+from tests.peers.comparison import issued
+
+FAULT = "fault_of_framework"
+
+
+def codes(query: str) -> set[str]:
+    """The codes of the warnings of a request."""
+    made = plan(parse_query(f"{query}&seed=1&name=a".encode()), "raw", max_bytes=2**30)
+    return {warning.code for warning in made.warnings}
+
+
+@pytest.mark.parametrize(
+    ("repeats", "does_not"),
+    [
+        ("shape=3,3,64,1&scheme=keras.depthwise_conv2d", "&fan_in=9"),
+        ("shape=3,3,64,1&scheme=tfjs.separable_conv2d.depthwise_kernel", "&fan_in=9"),
+        ("shape=64,32&scheme=tfjs.glorot_normal", "&std_kind=corrected"),
+        ("shape=64,32&scheme=tfjs.variance_scaling", "&distribution=uniform"),
+        ("shape=64,32&scheme=dl4j.lecun_uniform", "&gain=1"),
+    ],
+)
+def test_a_fault_is_told_where_it_is_repeated(repeats: str, does_not: str) -> None:
+    """The same request with the field that mends it has no such warning."""
+    assert FAULT in codes(repeats)
+    assert FAULT not in codes(repeats + does_not)
+
+
+def test_a_bound_of_zero_is_told() -> None:
+    """TensorFlow.js takes 0 for a missing bound, and other bounds as they are."""
+    assert FAULT in codes("shape=64,32&scheme=tfjs.random_uniform&low=0")
+    assert FAULT not in codes("shape=64,32&scheme=tfjs.random_uniform")
+    assert FAULT not in codes("shape=64,32&scheme=tfjs.random_uniform&low=-1&high=1")
+
+
+def test_a_kernel_of_one_input_has_no_depthwise_fault() -> None:
+    """Keras then counts the one input that there is."""
+    assert FAULT not in codes("shape=3,3,1,8&scheme=keras.depthwise_conv2d")
+
+
+REFUSED = [
+    ({"shape": "3,3,8,4", "layer": "conv_transpose2d", "scheme": "keras.orthogonal"}, "shape"),
+    ({"shape": "3,3,8,4", "layer": "depthwise_conv2d", "scheme": "keras.orthogonal"}, "shape"),
+    ({"shape": "8", "scheme": "keras.orthogonal"}, "layout"),
+    ({"shape": "8,4,2", "scheme": "keras.identity"}, "shape"),
+    ({"shape": "10", "scheme": "keras.lstm.bias"}, "shape"),
+    ({"shape": "8,4", "scheme": "jax.uniform", "high": "-1"}, "high"),
+    ({"shape": "8,4", "scheme": "jax.uniform", "high": "0"}, "high"),
+    ({"shape": "8,4", "scheme": "jax.constant"}, "value"),
+    ({"shape": "8,4", "scheme": "keras.random_uniform", "low": "1"}, "low"),
+    ({"shape": "8,4", "scheme": "flux.sparse_init", "sparsity": "-1"}, "sparsity"),
+    ({"shape": "8,4,2", "scheme": "flux.sparse_init", "sparsity": "0.5"}, "shape"),
+    ({"shape": "8,4", "layer": "recurrent", "scheme": "dl4j.xavier"}, "fan_in"),
+]
+
+
+@pytest.mark.parametrize(("fields", "field"), REFUSED)
+def test_a_refusal_names_its_field_and_its_hint_helps(fields: dict[str, str], field: str) -> None:
+    """No request that a hint leads to is refused for the same reason."""
+    request = Request(fields)
+    error = request.refusal()
+    assert isinstance(error, ImpossibleError)
+    problem = error.problems[0]
+    assert problem.field == field
+    ways = followed(problem, request)
+    assert ways, problem.hint
+    for way in ways:
+        again = way.refusal()
+        assert again is None or again.problems[0].field != problem.field, (problem, way, again)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "shape"),
+    [
+        ("keras.lstm.recurrent_kernel", (16, 64)),
+        ("keras.lstm.kernel", (16, 64)),
+        ("keras.identity", (16, 64)),
+        ("flux.lstm_cell.wi", (64, 16)),
+        ("jax.glorot_normal", (16, 64)),
+    ],
+)
+def test_parts_make_no_difference(scheme: str, shape: tuple[int, ...]) -> None:
+    """These frameworks do not see that a weight is fused."""
+    assert np.array_equal(issued(shape, scheme)[1], issued(shape, f"{scheme}&parts=4")[1])
+
+
+def test_the_gates_of_flax_have_matrices_of_their_own() -> None:
+    """Four kernels of one gate each, written as one tensor."""
+    _, fused = issued((16, 64), "flax.lstm_cell.recurrent_kernel&parts=4")
+    for gate in np.split(fused, 4, axis=1):
+        assert np.allclose(gate.T @ gate, np.eye(16), atol=1e-6)
+    _, one = issued((16, 64), "flax.lstm_cell.recurrent_kernel")
+    assert not np.allclose(one[:, :16].T @ one[:, :16], np.eye(16), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "own", "other", "axes"),
+    [
+        ("keras.conv2d_transpose", (3, 3, 8, 4), "IOHW", (3, 2, 0, 1)),
+        ("keras.orthogonal&layer=conv2d", (3, 3, 4, 8), "OIHW", (3, 2, 0, 1)),
+        ("flux.conv2d", (3, 5, 4, 8), "OIHW", (3, 2, 1, 0)),
+        ("flux.embedding", (4, 8), "EO", (1, 0)),
+    ],
+)
+def test_a_layout_permutes_the_array(
+    scheme: str, own: tuple[int, ...], other: str, axes: tuple[int, ...]
+) -> None:
+    """The values belong to the axes' letters, so another order of the axes is a transpose."""
+    shape = tuple(own[axis] for axis in axes)
+    _, here = issued(own, scheme)
+    _, there = issued(shape, f"{scheme}&layout={other}")
+    assert np.array_equal(here.transpose(axes), there)
