@@ -73,6 +73,7 @@ def _histogram(axes: Axes, picture: Picture) -> None:
     axes.set_yticks([])
     axes.tick_params(width=0.5, length=2, pad=1.5)
     axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_formatter("{x:.3g}")
 
 
 def _curve(axes: Axes, picture: Picture) -> None:

@@ -90,19 +90,20 @@ def agreement(colours: Colours, picture: Picture) -> float:
     height, width = red.shape
     if picture.kind == "matrix":
         rows, columns = picture.values.shape
-        down = ((np.arange(height) + 0.5) * rows / height).astype(int)
-        across = ((np.arange(width) + 0.5) * columns / width).astype(int)
-        return correlation(red - blue, picture.values[np.ix_(down, across)])
+        # The frame covers the outermost pixels.
+        down = ((np.arange(2, height - 2) + 0.5) * rows / height).astype(int)
+        across = ((np.arange(2, width - 2) + 0.5) * columns / width).astype(int)
+        return correlation((red - blue)[2:-2, 2:-2], picture.values[np.ix_(down, across)])
     painted = blue - red > 60
     if picture.kind == "histogram":
         counts, _ = picture.counts()
         return correlation(painted.sum(axis=0), np.repeat(counts, width // counts.size))
-    places = (np.arange(width) + 0.5) / width * 1.04 - 0.02
-    # Columns beside the first and the last point are empty.
-    seen = [(column, painted[:, column].nonzero()[0]) for column in range(width)]
-    kept = [(column, -found.mean()) for column, found in seen if found.size]
-    numbers = [round(float(places[column]) * (picture.values.size - 1)) for column, _ in kept]
-    return correlation([place for _, place in kept], picture.values[numbers])
+    # The curve begins and ends 1/52 of the width from the frame.
+    shares = np.clip((np.arange(width) + 0.5) / width * 1.04 - 0.02, 0, 1)
+    numbers = np.rint(shares * (picture.values.size - 1)).astype(int)
+    drawn = painted.any(axis=0)
+    heights = [-painted[:, column].nonzero()[0].mean() for column in drawn.nonzero()[0]]
+    return correlation(heights, picture.values[numbers[drawn]])
 
 
 def correlation(seen: npt.ArrayLike, values: npt.ArrayLike) -> float:
@@ -119,16 +120,16 @@ def test_the_pixels_show_the_values(name: str) -> None:
     """Heights of bars, colours of cells and places of a curve follow the values.
 
     The correlation is not 1, because the lines at the mean and the bounds hide bars, colours are
-    few, and a curve has a width.
+    few, cells end between pixels, and a curve has a width.
     """
-    assert agreement(colours_of(name), pictures.picture_of(name)) > 0.8
+    assert agreement(colours_of(name), pictures.picture_of(name)) > 0.7
 
 
 def test_pixels_of_other_values_would_be_noticed() -> None:
     """Negative control: other matrices of the same shape, and another distribution."""
     for one, other in [("identity", "orthogonal"), ("orthogonal", "identity")]:
         assert agreement(colours_of(one), pictures.picture_of(other)) < 0.3
-    assert agreement(colours_of("sparse"), pictures.picture_of("he_normal")) < 0.8
+    assert agreement(colours_of("sparse"), pictures.picture_of("he_normal")) < 0.7
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="only `make gallery` installs it")

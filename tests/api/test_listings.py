@@ -190,7 +190,7 @@ def test_dtypes_tell_which_formats_carry_them(address: Address) -> None:
     ("path", "hint"),
     [
         ("/schemes/auto", "name the scheme that it chooses; /schemes lists all"),
-        ("/schemes/HeNormal", "write he_normal and add distribution=truncated_normal"),
+        ("/schemes/HeNormal", "write keras.he_normal; /schemes lists all"),
         ("/schemes/he_norml", "the nearest are he_normal, "),
         ("/schemes/he_normal@2", "write he_normal or he_normal@1"),
         ("/problems/unknwon_word", "the nearest are unknown_word, "),
