@@ -102,8 +102,9 @@ def agreement(colours: Colours, picture: Picture) -> float:
     shares = np.clip((np.arange(width) + 0.5) / width * 1.04 - 0.02, 0, 1)
     numbers = np.rint(shares * (picture.values.size - 1)).astype(int)
     drawn = painted.any(axis=0)
-    heights = [-painted[:, column].nonzero()[0].mean() for column in drawn.nonzero()[0]]
-    return correlation(heights, picture.values[numbers[drawn]])
+    rows = np.arange(height)[:, np.newaxis]
+    depths = (painted * rows).sum(axis=0)[drawn] / painted.sum(axis=0)[drawn]
+    return correlation(-depths, picture.values[numbers[drawn]])
 
 
 def correlation(seen: npt.ArrayLike, values: npt.ArrayLike) -> float:
