@@ -34,6 +34,8 @@ Each picture shows the example, or a smaller matrix. There are three kinds:
 
 {access}
 
+The families of schemes, then the frameworks:
+
 """
 
 Record = Mapping[str, Any]
