@@ -72,6 +72,30 @@ _KERNELS = (
     Goal("order-uniform", "`order=F` of a dense layer, uniform", "canonical", 0.5, guarded=True),
 )
 
+_ORTHOGONAL = (
+    Goal(
+        "orthogonal-512",
+        "`orthogonal` 512x512, one core, in process",
+        "`torch.nn.init.orthogonal_`",
+        0.7,
+        Sense.COSTS,
+    ),
+    Goal(
+        "orthogonal-2048",
+        "`orthogonal` 2048x2048, one core, in process",
+        "`torch.nn.init.orthogonal_`",
+        0.7,
+        Sense.COSTS,
+    ),
+    Goal(
+        "orthogonal-slice",
+        "the first 128 rows of `orthogonal` 4096x4096",
+        "all of it",
+        0.15,
+        Sense.COSTS,
+    ),
+)
+
 _BULK = (
     Goal("stream-nginx", _STREAM, _NGINX, 1.0, hard=0.8),
     Goal("stream-nginx-one-core", f"{_STREAM}, server on one core", _NGINX, 1.0, hard=0.8),
@@ -116,4 +140,6 @@ _FOOTPRINT = (
     ),
 )
 
-GOALS: dict[str, Goal] = {goal.key: goal for goal in (*_KERNELS, *_BULK, *_SMALL, *_FOOTPRINT)}
+GOALS: dict[str, Goal] = {
+    goal.key: goal for goal in (*_KERNELS, *_ORTHOGONAL, *_BULK, *_SMALL, *_FOOTPRINT)
+}

@@ -79,3 +79,25 @@ def against_canonical() -> Iterator[Contest]:
         for key, (draw, altered, plain) in _ALTERED.items():
             ours = partial(fanin.time, "chunks", query(draw, altered))
             yield Contest(key, ours, partial(canonical.time, "chunks", query(draw, plain)))
+
+
+def orthogonal_matrices() -> Iterator[Contest]:
+    """One core each, float32, normals included. No matrix is kept from one turn to the next."""
+    with (
+        Worker(PYTHON, "fanin", SERVER_CORE) as fanin,
+        Worker(PEERS_PYTHON, "torch_init", SERVER_CORE) as torch,
+    ):
+        for extent in (512, 2048):
+            ours = partial(fanin.time, "matrix", _orthogonal(extent))
+            theirs = partial(torch.time, "orthogonal_", extent, extent)
+            yield Contest(f"orthogonal-{extent}", ours, theirs)
+    with (
+        Worker(PYTHON, "fanin", SERVER_CORE) as part,
+        Worker(PYTHON, "fanin", SERVER_CORE) as whole,
+    ):
+        ours = partial(part.time, "matrix", f"{_orthogonal(EXTENT)}&slice=:128,:")
+        yield Contest("orthogonal-slice", ours, partial(whole.time, "matrix", _orthogonal(EXTENT)))
+
+
+def _orthogonal(extent: int) -> str:
+    return f"shape={extent},{extent}&scheme=orthogonal&seed=1&name=bench"

@@ -12,6 +12,7 @@ SECTIONS: dict[str, Section] = {
     "numpy": kernels.against_numpy,
     "threads": kernels.against_one_core,
     "canonical": kernels.against_canonical,
+    "orthogonal": kernels.orthogonal_matrices,
     "nginx": streams.against_nginx,
     "ceiling": streams.against_ceiling,
     "torch": streams.against_torch,

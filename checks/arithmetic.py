@@ -58,13 +58,17 @@ EXACT_NAMES: dict[str, dict[str, str]] = {
         "bits": "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift",
     },
     "numba": {
-        "compiling": "config.CACHE_DIR config.CACHE_LOCATOR_CLASSES njit",
+        "compiling": """config.CACHE_DIR config.CACHE_LOCATOR_CLASSES core.registry.cpu_target
+            njit""",
         "keeping what is compiled": """core.caching.FunctionCache
             core.caching.UserProvidedCacheLocator""",
         "bits": "extending.intrinsic",
         "arrays as they are": "np.arrayobj.make_array",
         "types": """boolean float32 float64 int8 int16 int32 int64 intp types uint8 uint16 uint32
             uint64 uintp void""",
+    },
+    "llvmlite": {
+        "LLVM's types; its instructions are methods, read by tests/stream/test_assembler.py": "ir",
     },
 }
 

@@ -73,6 +73,12 @@ BY_HAND: tuple[str, ...] = (
     "raw?shape=4,6,2,2&scheme=zero_hadamard&layer=conv_transpose2d&groups=2&order=F",
     "raw?shape=14,4&scheme=zero_hadamard&parts=8,4,2&dtype=float64&slice=3:11,1:",
     "raw?shape=2,6,3&scheme=zero_hadamard&layout=EOI&dtype=bfloat16",
+    "raw?shape=9,5&scheme=orthogonal&layer=embedding&layout=flux&seed=1&name=a",
+    # delta_orthogonal: kernels of one to three axes, an even kernel, copies, parts, slices
+    "raw?shape=5,3,4&scheme=delta_orthogonal&layer=conv1d&gain=1.5&seed=1&name=a&dtype=float64",
+    "raw?shape=3,2,4,8&scheme=delta_orthogonal&layout=HWIO&parts=2&seed=1&name=a",
+    "raw?shape=2,5,3,3&scheme=delta_orthogonal&layout=EOIW&seed=1&name=a&slice=:,1:4,:,1:",
+    "raw?shape=9,2,3,2,3&scheme=delta_orthogonal&parts=4,5&order=F&seed=1&name=a&dtype=bfloat16",
     # presets in other layouts
     "npy?shape=5,12&scheme=torch.linear&layout=IO&seed=1&name=a",
     "npy?shape=12,5&scheme=keras.dense&layout=OI&seed=1&name=a",

@@ -27,8 +27,9 @@ class TensorBody:
     """The head and the values of a planned tensor: `length` bytes in `chunk_count` chunks.
 
     A chunk takes at most `chunk_bytes` of memory. `materialised` says that a chunk may take
-    seconds, because whole matrices are computed for it. The plan must have a seed if it needs one
-    (`Plan.needs_seed`).
+    seconds, because whole matrices are computed for it. Such a tensor is one chunk: in permuted
+    layouts each part of it needs all columns of its matrices. The plan must have a seed if it needs
+    one (`Plan.needs_seed`).
     """
 
     def __init__(self, plan: Plan, largest_chunk: int = CHUNK_BYTES) -> None:
@@ -40,7 +41,9 @@ class TensorBody:
         self._size = self._filler.lattice.size
         self.materialised = self._filler.source.materialised
         itemsize = self._filler.itemsize
-        self._elements = elements_of_a_chunk(self._filler.lattice, itemsize, largest_chunk)
+        self._elements = max(self._size, 1)
+        if not self.materialised:
+            self._elements = elements_of_a_chunk(self._filler.lattice, itemsize, largest_chunk)
         self.chunk_count = -(-self._size // self._elements) or min(1, self.length)
         self.chunk_bytes = min(self.length, self._head.size + self._elements * itemsize)
 
@@ -52,7 +55,7 @@ class TensorBody:
         """Compute chunk `index`, from 0, in `memory`. Return the part of `memory` that it fills.
 
         The first chunk begins with the head. Several threads may compute chunks of one body at
-        once, each in its own memory.
+        once, each in its own memory. Raises StoppedError soon after `stop`, if it would take long.
         """
         head = self._head.size if index == 0 else 0
         memory[:head] = self._head[:head]
@@ -61,6 +64,10 @@ class TensorBody:
         end = head + (stop - start) * self._filler.itemsize
         self._filler.fill(start, stop, memory[head:end])
         return memory.data[:end]
+
+    def stop(self) -> None:
+        """Make a chunk that takes long end soon: nobody wants its bytes any more."""
+        self._filler.source.stop()
 
     def chunks(self) -> Iterator[memoryview]:
         """Yield all chunks in order. A chunk is valid until the next one is requested."""

@@ -48,3 +48,7 @@ class ImpossibleError(FaninError):
 
 class UnavailableError(FaninError):
     """The request is valid, but this process cannot serve it at the moment."""
+
+
+class StoppedError(Exception):
+    """A computation ended early, because its result is no longer wanted."""

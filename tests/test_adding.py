@@ -151,7 +151,7 @@ def test_what_was_added_is_issued(tree: Path) -> None:
             "shape=6,4&scheme=lecun_normal&gain=1.4122052511470504",
         ),
         (
-            "shape=6,4,3,3&layer=conv2d&layout=paddle&scheme=he_normal",
+            "shape=6,4,3,3&layer=conv2d&layout=mxnet&scheme=he_normal",
             "shape=6,4,3,3&layout=OIHW&scheme=he_normal",
         ),
     ):

@@ -125,10 +125,16 @@ MORE = [
     "shape=8,4&scheme=identity&gain=-1",
     *(
         f"shape={shape}&scheme=orthogonal"
-        for shape in ("scalar", "8", "8,4,2", "8,4&layer=embedding")
+        for shape in ("scalar", "8", "8,4,2", "8,4&layer=embedding&parts=2")
     ),
-    "shape=4096,4096&scheme=orthogonal",
+    "shape=8192,8193&scheme=orthogonal",
+    "shape=2097152,1&scheme=orthogonal",
     "shape=8192,1,1&layout=EOI&scheme=orthogonal",
+    *(
+        f"shape={shape}&scheme=delta_orthogonal"
+        for shape in ("scalar", "8", "8,4", "8,4,2", "4,8,3,3", "8,4&layer=embedding")
+    ),
+    "shape=4096,4096,3,3&scheme=delta_orthogonal",
     *(
         f"shape={asked}&scheme={scheme}"
         for asked in (

@@ -1,5 +1,6 @@
 """Fanin's side of the kernel lines: whole arrays, chunks as the service makes them, threads."""
 
+import itertools
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,8 @@ from bench.worker import Fill, Prepare
 from service.chunks import CHUNK_BYTES, TensorBody, tensor_filler
 from service.fields import parse_query
 from service.plan import Plan, plan
-from service.stream.fill import Filler
+from service.stream.address import Address
+from service.stream.fill import Filler, filler
 
 
 def array(query: str) -> Fill:
@@ -43,9 +45,29 @@ def threads(count: str, query: str) -> Fill:
     return lambda: list(pool.map(share, range(workers)))
 
 
+def matrix(query: str) -> Fill:
+    """Fill an array that was there before, with another seed each time: matrices are kept."""
+    planned, _ = _prepared(query)
+    tensor, seeds = planned.tensor, itertools.count(1)
+    out = np.empty(tensor.length, np.uint8)
+
+    def fill() -> None:
+        address = Address(next(seeds), 0)
+        lattice = tensor.placement.lattice
+        made = filler(tensor.law.draw, tensor.spec.dtype, address, lattice)
+        made.fill(0, lattice.size, out)
+
+    return fill
+
+
 def _prepared(query: str) -> tuple[Plan, Filler]:
     planned = plan(parse_query(query.encode()), "raw", max_bytes=2**44)
     return planned, tensor_filler(planned.tensor)
 
 
-CASES: Mapping[str, Prepare] = {"array": array, "chunks": chunks, "threads": threads}
+CASES: Mapping[str, Prepare] = {
+    "array": array,
+    "chunks": chunks,
+    "matrix": matrix,
+    "threads": threads,
+}

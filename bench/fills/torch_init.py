@@ -21,5 +21,6 @@ def _fill(name: str) -> Prepare:
 
 
 CASES: Mapping[str, Prepare] = {
-    name: _fill(name) for name in ("kaiming_normal_", "kaiming_uniform_", "trunc_normal_")
+    name: _fill(name)
+    for name in ("kaiming_normal_", "kaiming_uniform_", "trunc_normal_", "orthogonal_")
 }

@@ -216,7 +216,8 @@ REASONS: dict[str, Reason] = {
     ),
     "too_busy": Reason(
         "Every stream is in use",
-        "A process sends a limited number of large tensors at a time, so that each is fast enough.",
+        "A process sends a limited number of large tensors at a time, so that each is fast enough. "
+        "Orthogonal matrices that are computed at the same time have limited memory.",
     ),
     "too_large": Reason(
         "The tensor is too large",

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from starlette.types import Receive, Scope, Send
 
-from service.errors import Problem, UnavailableError
+from service.errors import Problem, StoppedError, UnavailableError
 
 INLINE_BYTES = 64 * 1024
 """Bodies up to this size are computed on the event loop. Handing them to a thread takes longer."""
@@ -28,6 +28,10 @@ AHEAD = 1
 
 LARGE_BODIES = 4
 """The most bodies in flight that have larger chunks: a limit on memory where cores are many."""
+
+MATRIX_BYTES = 512 * 2**20
+"""The most memory of the materialised bodies in flight. Each is computed and kept as a whole: a
+matrix of 8,192 x 8,192 takes 256 MiB in float32, and 512 MiB in float64."""
 
 NICENESS = 2
 """The niceness of the threads that compute chunks.
@@ -44,7 +48,8 @@ Memory = npt.NDArray[np.uint8]
 class Body(Protocol):
     """`length` bytes in `chunk_count` chunks. Computing a chunk needs `chunk_bytes` of memory.
 
-    `materialised`: a chunk may take seconds, because whole matrices are computed for it.
+    `materialised`: a chunk may take seconds, because whole matrices are computed for it. After
+    `stop`, which any thread may call, such a chunk raises StoppedError soon.
     """
 
     @property
@@ -58,6 +63,9 @@ class Body(Protocol):
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
         """Compute a chunk in `memory`, in any thread, and return the part that holds its bytes."""
+
+    def stop(self) -> None:
+        """Make a chunk that takes long end soon: nobody wants its bytes any more."""
 
     def in_larger_chunks(self) -> "Body":
         """The same bytes in larger chunks, if these save time; else the body itself."""
@@ -86,6 +94,7 @@ class StreamPool:
         ]
         self._matrix_thread = ThreadPoolExecutor(1, "matrices", _be_nice)
         self._bodies = [0] * threads
+        self._matrix_bytes = 0
 
     @property
     def roomy(self) -> bool:
@@ -98,23 +107,24 @@ class StreamPool:
         return sum(self._bodies) <= min(len(self._threads), LARGE_BODIES)
 
     @contextmanager
-    def slot(self) -> Iterator[Slot]:
-        """Hold a place while the block runs; raises UnavailableError `too_busy` if all are held."""
+    def slot(self, matrix_bytes: int = 0) -> Iterator[Slot]:
+        """Hold a place while the block runs. `matrix_bytes` is the memory of a materialised body.
+
+        Raises UnavailableError `too_busy` if all places are held, or if the materialised bodies in
+        flight leave no memory for another one. One alone is never too large.
+        """
         if sum(self._bodies) >= self._max_streams:
-            raise UnavailableError(
-                "too_busy",
-                Problem(
-                    "",
-                    f"all {self._max_streams} streams of this process are in use",
-                    "try again after the seconds in Retry-After, or ask another replica",
-                ),
-            )
+            raise _too_busy(f"all {self._max_streams} streams of this process are in use")
+        if matrix_bytes and self._matrix_bytes and self._matrix_bytes + matrix_bytes > MATRIX_BYTES:
+            raise _too_busy("the matrices in flight take all memory that is set aside for them")
         slot = Slot(self._emptiest())
         self._bodies[slot.thread] += 1
+        self._matrix_bytes += matrix_bytes
         try:
             yield slot
         finally:
             self._bodies[slot.thread] -= 1
+            self._matrix_bytes -= matrix_bytes
 
     def submit(self, slot: Slot, body: Body, index: int, memory: Memory) -> Future[memoryview]:
         """Compute a chunk in `memory`, in the slot's thread or in that of the matrices.
@@ -159,7 +169,7 @@ class TensorResponse:
             memory = np.empty(self.body.chunk_bytes, np.uint8)
             await self._send_whole(self.body.chunk(0, memory), send)
         else:
-            with self.pool.slot() as slot:
+            with self.pool.slot(self.body.chunk_bytes if self.body.materialised else 0) as slot:
                 body = self.body.in_larger_chunks() if self.pool.spacious else self.body
                 await self._start(send)
                 await send_body(ReadAhead(body, self.pool, slot), body.length, receive, send)
@@ -177,6 +187,11 @@ class TensorResponse:
     async def _send_whole(self, content: bytes | memoryview, send: Send) -> None:
         await self._start(send)
         await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+def _too_busy(message: str) -> UnavailableError:
+    hint = "try again after the seconds in Retry-After, or ask another replica"
+    return UnavailableError("too_busy", Problem("", message, hint))
 
 
 def _be_nice() -> None:
@@ -204,7 +219,8 @@ class ReadAhead:
     async def next(self) -> memoryview:
         """The next chunk; raises RuntimeError if there is none, and whatever the body raises.
 
-        Raises CancelledError if `close` is called before a thread has begun the chunk.
+        After `close` it raises CancelledError if no thread has begun the chunk, and StoppedError
+        if a thread has, and the chunk takes long.
         """
         while len(self._given) > 1:
             self._free.append(self._given.popleft())
@@ -226,9 +242,10 @@ class ReadAhead:
         self._begun += 1
 
     def close(self) -> None:
-        """Cancel the chunks that no thread has begun."""
+        """Cancel the chunks that no thread has begun, and stop one that takes long."""
         for _, made in self._making:
             made.cancel()
+        self._body.stop()
 
 
 async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send) -> None:
@@ -241,7 +258,8 @@ async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send
     does with a write buffer limit of 0, which `ProblemProtocol` sets.
     """
     async with _departure(receive) as departure:
-        # A client may leave while its chunk waits for a thread, behind matrices of other clients.
+        # A client may leave while its chunk waits for a thread, behind matrices of other clients,
+        # or while its own matrix is computed, which ends early then.
         departure.add_done_callback(lambda _: chunks.close())
         try:
             # uvicorn's send() does not raise after the client has disconnected.
@@ -252,7 +270,7 @@ async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send
                     length -= len(piece)
                     more = length > 0
                     await send({"type": "http.response.body", "body": piece, "more_body": more})
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, StoppedError):
             if not departure.done():
                 raise
         finally:

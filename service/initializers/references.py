@@ -95,6 +95,13 @@ LIN_2017 = Reference(
     year=2017,
     where="ICCV 2017, arXiv:1708.02002",
 )
+XIAO_2018 = Reference(
+    title="Dynamical Isometry and a Mean Field Theory of CNNs: How to Train 10,000-Layer Vanilla "
+    "Convolutional Neural Networks",
+    authors=("L. Xiao", "Y. Bahri", "J. Sohl-Dickstein", "S. S. Schoenholz", "J. Pennington"),
+    year=2018,
+    where="ICML 2018, arXiv:1806.05393",
+)
 HANIN_2019 = Reference(
     title="Products of Many Large Random Matrices and Gradients in Deep Neural Networks",
     authors=("B. Hanin", "M. Nica"),

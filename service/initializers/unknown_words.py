@@ -94,12 +94,6 @@ def _not_issued(
 
 NOT_ISSUED_SCHEMES: tuple[NotIssued, ...] = (
     NotIssued(
-        ("deltaorthogonal", "convdeltaorthogonal", "convolutionorthogonal"),
-        "an orthogonal matrix in the middle of a convolution's kernel and 0 around it",
-        "lecun_normal, which keeps the variance of a linear convolution as well",
-        yet=True,
-    ),
-    NotIssued(
         ("pretrained", "imagenet", "checkpoint"),
         "the weights of a trained model",
         "auto for the tensors that the model lacks",

@@ -92,11 +92,14 @@ class Rounded:
 def is_known(law: Law) -> bool:
     """Whether `rounded` has a result.
 
-    For an index function and for a function of a draw, the law must list the values.
+    For an index function and for a function of a draw, the law must list the values. There is none
+    for an orthogonal matrix in the middle of a kernel: most of its elements are 0.
     """
     draw = law.draw
     if isinstance(draw, Repeated | Sparse):
         draw = draw.draw
+    if isinstance(draw, Orthogonal):
+        return draw.kernel == 1
     return law.levels is not None or not isinstance(draw, IndexFunction | Mapped)
 
 

@@ -121,7 +121,10 @@ class Orthogonal:
     """gain Q, where Q is a `rows` x `columns` matrix from the Haar measure. Each copy has its own.
 
     The rows or the columns of Q, the fewer ones, are orthonormal. Row r and column k of copy c have
-    element number first + c distance + r columns + k.
+    element number first + c distance + r columns + k. `distance` is a multiple of `columns`.
+
+    With `kernel` above 1, each entry is the element `centre` of so many, and the others are 0. The
+    element numbers above then count entries.
     """
 
     uses_words: ClassVar[bool] = True
@@ -132,6 +135,8 @@ class Orthogonal:
     columns: int
     first: int
     distance: int
+    kernel: int = 1
+    centre: int = 0
 
 
 Elementwise = (

@@ -41,5 +41,9 @@ class Filler:
 
 
 def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler:
-    """The filler of a tensor with this draw, dtype, address of random words and lattice."""
-    return Filler(source(draw, dtype, address), lattice.merged())
+    """The filler of a tensor with this draw, dtype, address of random words and lattice.
+
+    The axes of a materialised tensor stay apart: they tell rows from columns.
+    """
+    made = source(draw, dtype, address)
+    return Filler(made, lattice if made.materialised else lattice.merged())

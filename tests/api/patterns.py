@@ -59,6 +59,9 @@ class PatternBody:
         self.threads.add(threading.get_ident())
         return memory.data[:size]
 
+    def stop(self) -> None:
+        """Nothing: chunks are quick, and those that are not end on their own."""
+
     def in_larger_chunks(self) -> "PatternBody":
         return self
 

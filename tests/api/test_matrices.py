@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Any
 
 import pytest
 
-from service.stream.draws import Float64
-from service.stream.sources import materialised
-from service.stream.sources.materialised import KEPT_BYTES, Matrices, orthogonal
+from service.api import streaming
+from service.stream.kernels import orthogonal as kernels
+from service.stream.sources import materialised, matrices
+from service.stream.sources.matrices import KEPT_BYTES, PANEL, Matrices
 from tests import server
-from tests.application import ask, ready
+from tests.application import ask, problem, ready
 from tests.server import Address
 
-HELD = "/v1/weights.raw?shape=40,40&scheme=orthogonal&seed=1"
+HELD = "/v1/weights.raw?shape=200,200&scheme=orthogonal&seed=1"
 NEXT = "/v1/weights.raw?shape=41,41&scheme=orthogonal&seed=1"
 OTHERS = [
     "/v1/weights.raw?shape=5&scheme=normal&seed=1",
@@ -29,21 +31,21 @@ OTHERS = [
 
 @dataclass
 class Watched:
-    """Notes each matrix that is computed; that of HELD waits until `go`."""
+    """Notes the shape of each panel's matrix, m x n; the panels of HELD wait until `go`."""
 
-    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    shapes: list[tuple[int, int]] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
     begun: Event = field(default_factory=Event)
     go: Event = field(default_factory=Event)
 
-    def compute(self, z: Float64) -> Float64:
-        """`orthogonal`, watched."""
-        self.shapes.append(z.shape)
+    def fill_panel(self, packed: Any, m: int, n: int, *others: Any) -> None:
+        """The kernel, watched."""
+        self.shapes.append((m, n))
         self.threads.add(threading.current_thread().name)
-        if z.shape == (40, 40):
+        if (m, n) == (200, 200):
             self.begun.set()
             self.go.wait(20)
-        return orthogonal(z)
+        kernels.fill_panel(packed, m, n, *others)
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +59,16 @@ def watched(address: Address, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch
     """Nothing is kept before, and nobody waits after."""
     watched = Watched()
     monkeypatch.setattr(materialised, "MATRICES", Matrices(KEPT_BYTES))
-    monkeypatch.setattr(materialised, "orthogonal", watched.compute)
+    monkeypatch.setattr(matrices, "fill_panel", watched.fill_panel)
     yield watched
     watched.go.set()
 
 
 def test_a_matrix_is_computed_in_its_own_thread(address: Address, watched: Watched) -> None:
     """Neither on the event loop nor in a thread of the streams, however small the body is."""
-    for query in ("shape=3,3", "shape=300,300", "shape=8,4&parts=3,5", "shape=300,9&slice=:1,:1"):
+    for query in ("shape=3,3", "shape=60,300", "shape=8,4&parts=3,5", "shape=300,9&slice=:1,:1"):
         assert ask(address, f"/v1/weights.raw?{query}&scheme=orthogonal&seed=1").status == 200
-    assert len(watched.shapes) == 5
+    assert watched.shapes == [(3, 3), (300, 60), (4, 3), (5, 4), (300, 9)]
     assert watched.threads == {"matrices_0"}
 
 
@@ -82,14 +84,24 @@ def test_head_and_304_compute_nothing(address: Address, watched: Watched, form: 
     assert watched.shapes == []
 
 
-def test_parallel_slices_compute_their_matrix_once(address: Address, watched: Watched) -> None:
-    """Eight clients with a slice each, whose parts make the whole."""
+def test_parallel_slices_compute_their_matrix_once(
+    address: Address, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight clients with a slice each, whose parts make the whole: each reflector is made once."""
+    blocks = []
+
+    def prepare(packed: Any, m: int, n: int, block: int, *others: Any) -> None:
+        blocks.append(block)
+        kernels.prepare(packed, m, n, block, *others)
+
+    monkeypatch.setattr(matrices, "prepare", prepare)
     target = "/v1/weights.raw?shape=160,120&scheme=orthogonal&seed=1"
     slices = [f"{target}&slice={start}:{start + 20},:" for start in range(0, 160, 20)]
     with ThreadPoolExecutor(8) as clients:
         parts = list(clients.map(lambda each: ask(address, each).body, slices))
+    assert blocks == list(range(8))
+    assert watched.shapes == [(160, 120)] * 2
     assert b"".join(parts) == ask(address, target).body
-    assert watched.shapes == [(160, 120)]
 
 
 def test_other_streams_flow_while_a_matrix_is_computed(address: Address, watched: Watched) -> None:
@@ -117,4 +129,38 @@ def test_a_client_who_leaves_before_its_turn_is_not_computed(
         time.sleep(0.3)
         watched.go.set()
         assert held.result(20).status == staying.result(20).status == 200
-    assert watched.shapes == [(40, 40), (42, 42)]
+    assert watched.shapes == [(200, 200)] * 4 + [(42, 42)]
+
+
+def test_a_client_who_leaves_ends_the_work(address: Address, watched: Watched) -> None:
+    """Of four panels only the one that is being computed is finished; then the thread is free.
+
+    Negative control: the same request of a client who stays computes all four.
+    """
+    leaving = server.ask(address, HELD)
+    assert watched.begun.wait(10)
+    leaving.close()
+    time.sleep(0.3)
+    watched.go.set()
+    assert ask(address, NEXT).status == 200
+    assert watched.shapes == [(200, 200), (41, 41)]
+    assert ask(address, HELD).status == 200
+    assert watched.shapes[2:] == [(200, 200)] * -(-200 // PANEL)
+
+
+def test_matrices_in_flight_have_bounded_memory(
+    address: Address, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One alone is never too large. A second one is refused for now, and other tensors are not."""
+    monkeypatch.setattr(streaming, "MATRIX_BYTES", 100_000)
+    with ThreadPoolExecutor(1) as client:
+        held = client.submit(ask, address, HELD)
+        assert watched.begun.wait(10)
+        refused = ask(address, NEXT)
+        assert refused.status == 503
+        assert refused.headers["retry-after"]
+        assert problem(refused)["reason"] == "too_busy"
+        assert ask(address, OTHERS[1]).status == 200
+        watched.go.set()
+        assert held.result(20).status == 200
+    assert ask(address, NEXT).status == 200

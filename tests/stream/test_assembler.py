@@ -123,3 +123,22 @@ for kernel in (
     assert len(code) > 10_000
     assert DOUBLE.search(code) or "fmul" in code
     assert not FUSED.search(code)
+
+
+def test_the_tiles_of_a_matrix_have_no_fused_multiply_add(tmp_path: Path) -> None:
+    """Each step of an orthogonal matrix is a multiplication and then an addition, in vectors."""
+    source = """
+import numpy as np
+from service.stream.kernels import orthogonal as kernels
+m, n = 40, 37
+packed, signs = np.ones(kernels.packed_size(m, n)), np.empty(n)
+scales, products = np.empty(n), np.empty(n * kernels.BLOCK)
+for block in range(3):
+    kernels.prepare(packed, m, n, block, signs, scales, products)
+kernels.fill_panel(packed, m, n, scales, products, 0, np.empty(3 * m * kernels.STRIP))
+for kernel in (kernels.prepare, kernels.fill_panel, kernels.project, kernels.subtract):
+    print(*kernel.inspect_asm().values())
+"""
+    code = assembler(source, tmp_path)
+    assert re.search(r"mulpd|fmul\s+v\d+\.2d", code)
+    assert not FUSED.search(code)

@@ -2,7 +2,8 @@
 
 The definitions stand there and on the pages of docs/drafts, one for each family.
 
-`identity` and `orthogonal` are written here once more, in plain Python and from the page alone.
+`identity`, `orthogonal` and `delta_orthogonal` are written here once more, in plain Python and from
+the page alone.
 """
 
 import json
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -153,6 +155,14 @@ def orthogonal(
     return w
 
 
+def delta(shape: tuple[int, ...], matrices: Array, *centre: int) -> Array:
+    """The section "delta_orthogonal": matrices at the centre of the kernel, whose axes are last."""
+    w = np.zeros(shape)
+    at_centre: tuple[Any, ...] = (..., *centre)
+    w[at_centre] = matrices
+    return w
+
+
 def standard_normals(base: int, rows: int, columns: int) -> Matrix:
     """Step 1: section 5 of stream-v1.md, of which the vectors are the proof."""
     numbers = np.arange(base, base + rows * columns)
@@ -244,13 +254,35 @@ CASES: dict[str, Callable[[], npt.NDArray[np.generic]]] = {
     "raw?shape=12,5&scheme=orthogonal&parts=6,2,4&seed=1&name=a&dtype=float64": (
         lambda: orthogonal(1, 12, 5, parts=(6, 2, 4))
     ),
+    "raw?shape=9,5&scheme=orthogonal&layer=embedding&layout=flux&seed=1&name=a": (
+        # The axes are O and E, and the matrix has the rows E and the columns O.
+        lambda: single(orthogonal(1, 5, 9))[0].T
+    ),
+    "raw?shape=5,3,4&scheme=delta_orthogonal&layer=conv1d&gain=1.5&seed=1&name=a&dtype=float64": (
+        lambda: delta((5, 3, 4), orthogonal(1, 5, 3, 1.5)[0], 1)
+    ),
+    "raw?shape=3,2,4,8&scheme=delta_orthogonal&layout=HWIO&parts=2&seed=1&name=a": (
+        lambda: single(delta((8, 4, 3, 2), orthogonal(1, 8, 4, parts=2)[0], 1, 0)).transpose(
+            2, 3, 1, 0
+        )
+    ),
+    "raw?shape=2,5,3,3&scheme=delta_orthogonal&layout=EOIW&seed=1&name=a&slice=:,1:4,:,1:": (
+        lambda: single(delta((2, 5, 3, 3), orthogonal(2, 5, 3), 1))[:, 1:4, :, 1:]
+    ),
+    "raw?shape=9,2,3,2,3&scheme=delta_orthogonal&parts=4,5&order=F&seed=1&name=a&dtype=bfloat16": (
+        lambda: (
+            single(delta((9, 2, 3, 2, 3), orthogonal(1, 9, 2, parts=(4, 5))[0], 1, 0, 1))
+            .astype(ml_dtypes.bfloat16)
+            .transpose()
+        )
+    ),
 }
-"""Every request of the golden file in raw form whose scheme is one of the two."""
+"""Every request of the golden file in raw form whose scheme is one of the three."""
 
 
 def test_every_raw_request_has_its_case() -> None:
-    """A further request of the two schemes is a case here, too."""
-    schemes = ("scheme=identity", "scheme=orthogonal")
+    """A further request of the three schemes is a case here, too."""
+    schemes = ("scheme=identity", "scheme=orthogonal", "scheme=delta_orthogonal")
     asked = {each for each in DIGESTS if each.startswith("raw") and any(s in each for s in schemes)}
     assert asked == set(CASES)
 

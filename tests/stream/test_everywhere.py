@@ -82,6 +82,17 @@ def test_a_processor_without_vector_extensions_gives_the_same_bits() -> None:
 
 @pytest.mark.slow
 @pytest.mark.ci
+@pytest.mark.skipif(
+    "avx2" not in Path("/proc/cpuinfo").read_text(encoding="ascii").split(),
+    reason="needs a processor that runs code for Haswell",
+)
+def test_a_processor_without_avx_512_gives_the_same_bits() -> None:
+    """Compiled for Haswell, for which the tiles of a matrix have another shape."""
+    assert digests(NUMBA_CPU_NAME="haswell") == native()
+
+
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.needs("qemu-aarch64-static", "apt-get")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="emulates Arm on x86-64")
 def test_an_arm_processor_gives_the_same_bits() -> None:

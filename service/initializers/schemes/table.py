@@ -154,6 +154,7 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
     **dict.fromkeys(("fourier", "dft", "spectrogram", "shorttimefouriertransform"), "stft"),
     **dict.fromkeys(("mel", "melscale", "melbank", "melscalefbanks"), "mel_filter_bank"),
     "scharr": "sobel or literal",
+    **dict.fromkeys(("convdeltaorthogonal", "convolutionorthogonal"), "delta_orthogonal"),
     **dict.fromkeys(("torchnnlinear", "nnlinear"), "torch.linear"),
     **dict.fromkeys(("keraslayersdense", "layersdense"), "keras.dense"),
     **{"msranormal": "he_normal", "msrauniform": "he_uniform"},

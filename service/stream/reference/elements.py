@@ -1,5 +1,7 @@
 """Any element numbers of any draw to bytes: the reference of all sources."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from service.stream.address import Address
@@ -54,6 +56,11 @@ def values_of(draw: Draw, dtype: str, address: Address, elements: Elements) -> F
 
 
 def _orthogonal(draw: Orthogonal, address: Address, elements: Elements) -> Float64:
+    if draw.kernel > 1:
+        entries = elements // draw.kernel
+        matrix = replace(draw, kernel=1, centre=0)
+        central = elements % draw.kernel == draw.centre
+        return np.where(central, _orthogonal(matrix, address, entries), 0.0)
     copies = (elements - draw.first) // draw.distance
     places = (elements - draw.first) % draw.distance
     values = np.empty(elements.shape, np.float64)

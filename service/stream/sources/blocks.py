@@ -34,6 +34,11 @@ class BlockSource:
         """Whether the source of a block is materialised."""
         return any(each.materialised for each in self.sources)
 
+    def stop(self) -> None:
+        """Stop the source of each block."""
+        for each in self.sources:
+            each.stop()
+
     def fill(self, box: Lattice, out: Bytes) -> None:
         """Write the elements of a box."""
         array = out.reshape(*box.extents, self.itemsize)

@@ -44,6 +44,9 @@ class ElementwiseSource:
         """Bytes of an element."""
         return self.parameters.itemsize
 
+    def stop(self) -> None:
+        """Nothing: a fill does not take long."""
+
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
         if box.strides != (1,):

@@ -30,6 +30,9 @@ class IndexSource:
         """Bytes of an element."""
         return PRECISIONS[self.dtype].itemsize
 
+    def stop(self) -> None:
+        """Nothing: a fill does not take long."""
+
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
         for elements, part in element_pieces(box, self.itemsize, out):

@@ -38,6 +38,9 @@ class MappedSource:
         """Bytes of an element."""
         return PRECISIONS[self.dtype].itemsize
 
+    def stop(self) -> None:
+        """Nothing: a fill does not take long."""
+
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
         for piece, part in pieces(box, self.itemsize, out):

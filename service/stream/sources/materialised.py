@@ -1,86 +1,66 @@
-"""Materialised draws: the whole matrix is computed before its first element is known.
+"""Materialised draws: an element is an entry of a matrix that is computed as a whole.
 
-A tensor has at most MOST_ELEMENTS elements in at most MOST_MATRICES matrices. A matrix is computed
-once, and kept while memory allows, so that slices of it, other dtypes, layouts and gains do not
-compute it again.
+Of an orthogonal matrix the columns of Q that a box needs are computed, a panel at a time, and each
+panel is encoded into the answer before the next one is computed. Columns of Q are the rows of a
+matrix that is at least as wide as tall, and the columns of a taller one.
 """
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Event
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from service.stream.address import Address
-from service.stream.draws import Elements, Float64, Normal, Orthogonal
-from service.stream.kernels.orthogonal import BLOCK, PANEL, fill_panel, prepare
+from service.stream.draws import Elements, Float64, Orthogonal
+from service.stream.kernels.orthogonal import STRIP, place32, place64
 from service.stream.kernels.rounding import encode
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
-from service.stream.sources.elementwise import ElementwiseSource
 from service.stream.sources.index import element_pieces
+from service.stream.sources.matrices import MATRICES, Matrix
 
-MOST_ELEMENTS = 2**22
-"""The most elements of a materialised tensor with all its copies: 2,048 x 2,048, which takes a few
-seconds on one core.
+MOST_ELEMENTS = 2**26
+"""The most elements of a materialised tensor with all its copies: 8,192 x 8,192.
 
-All matrices of a tensor fit into KEPT_BYTES, so none is computed twice within one answer. While
-one is computed, it takes 24 bytes for each element, 8 of which are kept.
+Its time and its memory are limited so. A matrix of m x n elements, n <= m, takes 8 (m n - n^2 / 2)
+bytes for its reflectors: 256 MiB for 8,192 x 8,192, and at most 512 MiB.
 """
+
+MOST_SIDE = 2**20
+"""The most outputs, and the most inputs times kernel: a panel of 16 columns takes 128 MiB then."""
 
 MOST_MATRICES = 2**12
 """The most matrices of a materialised tensor: copies times parts. Each takes at least 0.1 ms."""
 
-KEPT_BYTES = 64 * 2**20
-"""The memory limit of the cache: two of the largest matrices."""
-
-ENTRY_BYTES = 1024
-"""The memory that a matrix in the cache takes beside its elements, rounded up."""
-
-Key = tuple[int, ...]
+Bytes = npt.NDArray[np.uint8]
 
 
-class Matrices:
-    """A cache of matrices that discards the least recently used ones.
+class Axis(NamedTuple):
+    """An axis of a box: its extent, and the distances between neighbours.
 
-    Only one matrix is computed at a time. Other threads wait, so parallel requests for slices
-    compute a matrix once.
+    `stride` is in element numbers, and `step` in elements of the bytes that are written.
     """
 
-    def __init__(self, kept_bytes: int) -> None:
-        self._kept_bytes = kept_bytes
-        self._kept: OrderedDict[Key, Float64] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def get(self, key: Key, compute: Callable[[], Float64]) -> Float64:
-        """The matrix of `key`. `compute` makes it if the cache does not have it."""
-        with self._lock:
-            matrix = self._kept.get(key)
-            if matrix is None:
-                matrix = compute()
-                self._keep(key, matrix)
-            else:
-                self._kept.move_to_end(key)
-            return matrix
-
-    def _keep(self, key: Key, matrix: Float64) -> None:
-        """Keep a matrix as the most recently used one, and drop others while there are too many."""
-        self._kept[key] = matrix
-        self._bytes += _size(matrix)
-        while self._bytes > self._kept_bytes:
-            self._bytes -= _size(self._kept.popitem(last=False)[1])
+    extent: int
+    stride: int
+    step: int
 
 
-def _size(matrix: Float64) -> int:
-    return int(matrix.nbytes) + ENTRY_BYTES
+class Side(NamedTuple):
+    """Numbers along one side of a matrix: `first`, and those along some axes from it."""
+
+    first: int
+    axes: list[Axis]
 
 
-MATRICES = Matrices(KEPT_BYTES)
-"""The cache of this process."""
+class Positions(NamedTuple):
+    """The numbers of a side, and where each of them is in the bytes, in elements."""
+
+    numbers: Elements
+    places: Elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,66 +72,215 @@ class MaterialisedSource:
     draw: Orthogonal
     dtype: str
     address: Address
+    _stopped: Event = field(default_factory=Event, compare=False, repr=False)
 
     @property
     def itemsize(self) -> int:
         """Bytes of an element."""
         return PRECISIONS[self.dtype].itemsize
 
-    def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
-        """Write the elements of a box. Computes the matrices that contain them."""
-        for elements, part in element_pieces(box, self.itemsize, out):
-            encode(self._values(elements), self.dtype, part)
+    def stop(self) -> None:
+        """Make a `fill` that runs raise StoppedError soon, and every later one."""
+        self._stopped.set()
 
-    def _values(self, elements: Elements) -> Float64:
-        """gain Q[row, column] of element numbers.
+    def fill(self, box: Lattice, out: Bytes) -> None:
+        """Write the elements of a box. Computes the panels that contain them.
+
+        Raises StoppedError soon after `stop`.
+        """
+        if box.size == 0:
+            return
+        if self.draw.kernel > 1:
+            out[:] = 0
+        for part, place in self._parts(box):
+            if not self._fill_grid(part, place, out):
+                self._fill_elements(part, out[place * self.itemsize :])
+
+    def _parts(self, box: Lattice) -> Iterator[tuple[Lattice, int]]:
+        """A run of elements in parts of whole and cut lines, any other box as it is.
+
+        Each part comes with its place in the bytes, in elements.
+        """
+        draw = self.draw
+        if box.merged().strides != (1,) or draw.kernel > 1:
+            yield box, 0
+            return
+        start = box.offset - draw.first
+        lines = -(-(start + box.size) // draw.columns)
+        place = 0
+        whole = Lattice(draw.first, (lines, draw.columns), (draw.columns, 1))
+        for part in whole.boxes(start, start + box.size):
+            yield part, place
+            place += part.size
+
+    def _fill_grid(self, box: Lattice, place: int, out: Bytes) -> bool:
+        """Write a box in which every line has the same columns, from element `place` of `out` on.
+
+        A line is a row of a matrix: line l is row l % pitch of copy l // pitch. Returns False, and
+        writes nothing, if the box is not of this kind.
+        """
+        draw = self.draw
+        split = _split(box.offset - draw.first * draw.kernel, _axes(box), draw.kernel)
+        if split is None:
+            return False
+        entries, kernel = split
+        split = _split(entries.first, entries.axes, draw.columns)
+        if split is None:
+            return False
+        lines, columns = split
+        middle = _positions(kernel)
+        for centre in middle.places[middle.numbers == draw.centre].tolist():
+            self._fill_lines(lines, _positions(columns), place + centre, out)
+        return True
+
+    def _fill_lines(self, side: Side, columns: Positions, place: int, out: Bytes) -> None:
+        """Write these columns of all lines of a side."""
+        whole = [axis for axis in side.axes if axis.stride % self._pitch == 0]
+        lines = _positions(Side(side.first, [a for a in side.axes if a.stride % self._pitch]))
+        for skipped, beyond in zip(*_positions(Side(0, whole)), strict=True):
+            copies, rows = _divided(lines.numbers + skipped, self._pitch)
+            for copy, chosen in _groups(copies):
+                places = lines.places[chosen] + (place + beyond)
+                self._fill_matrix(copy, Positions(rows[chosen], places), columns, out)
+
+    def _fill_matrix(self, copy: int, rows: Positions, columns: Positions, out: Bytes) -> None:
+        """Write rows x columns of a matrix, panel by panel."""
+        matrix = self._matrix(copy)
+        along, across = (columns, rows) if self._tall else (rows, columns)
+        entries = Positions(across.numbers * STRIP, across.places)
+        whole = across.numbers.size == matrix.m
+        for panel, starts, chosen in self._panels(matrix, along.numbers, whole):
+            signs = matrix.signs[along.numbers[chosen]]
+            self._write(panel, Positions(starts, along.places[chosen]), signs, entries, out)
+
+    def _panels(
+        self, matrix: Matrix, columns: Elements, whole: bool
+    ) -> Iterator[tuple[Float64, Elements, Elements]]:
+        """The panels with these columns of Q: each panel, where the columns begin, and which.
+
+        A panel is valid until the next one. Whoever takes `whole` columns takes them once. Whoever
+        takes a part of each is likely to come for the other parts, so the panel is kept.
+        """
+        memory = matrix.new_panel()
+        for number, chosen in _groups(columns // matrix.width):
+            kept = None if whole else matrix.kept(number, self._stopped)
+            panel = matrix.fill(number, memory, self._stopped) if kept is None else kept
+            strips, lanes = _divided(columns[chosen] - number * matrix.width, STRIP)
+            yield panel, strips * (matrix.m * STRIP) + lanes, chosen
+
+    def _write(
+        self, panel: Float64, columns: Positions, signs: Float64, entries: Positions, out: Bytes
+    ) -> None:
+        """Encode entries of some columns of a panel to their places."""
+        gain = np.float64(self.draw.gain)
+        if self.dtype in ("float32", "float64"):
+            kernel = place64 if self.dtype == "float64" else place32
+            starts, targets, rows, row_targets = (
+                each.view(np.uint64) for each in (*columns, *entries)
+            )
+            kernel(panel, starts, signs, gain, rows, targets, row_targets, out)
+            return
+        values = panel[columns.numbers[:, np.newaxis] + entries.numbers]
+        encoded = self._encoded(values * signs[:, np.newaxis])
+        patterns = out.view(f"u{self.itemsize}")
+        places = columns.places[:, np.newaxis] + entries.places
+        patterns[places] = encoded.view(patterns.dtype).reshape(places.shape)
+
+    def _fill_elements(self, box: Lattice, out: Bytes) -> None:
+        """Write a box of any strides, each element by its number."""
+        for elements, part in element_pieces(box, self.itemsize, out):
+            part[:] = self._encoded(self._entries(elements))
+
+    def _entries(self, elements: Elements) -> Float64:
+        """Q[row, column] of element numbers, or 0 beside the centre of a kernel."""
+        draw = self.draw
+        numbers = elements - draw.first * draw.kernel
+        values = np.zeros(elements.shape, np.float64)
+        central = np.flatnonzero(numbers % draw.kernel == draw.centre)
+        lines, columns = _divided(numbers[central] // draw.kernel, draw.columns)
+        copies, rows = _divided(lines, self._pitch)
+        along, across = (columns, rows) if self._tall else (rows, columns)
+        for copy, of_copy in _groups(copies):
+            matrix = self._matrix(copy)
+            for panel, starts, of_panel in self._panels(matrix, along[of_copy], whole=False):
+                chosen = of_copy[of_panel]
+                entries = panel[starts + across[chosen] * STRIP]
+                values[central[chosen]] = entries * matrix.signs[along[chosen]]
+        return values
+
+    def _encoded(self, entries: Float64) -> Bytes:
+        """Entries of Q times gain as bytes.
 
         An entry may pass 1 by a rounding error, as that of a 1 x 1 matrix does. It is clamped.
         """
-        draw = self.draw
-        copies = (elements - draw.first) // draw.distance
-        places = (elements - draw.first) % draw.distance
-        values = np.empty(elements.shape, np.float64)
-        if copies[0] == copies[-1] and (copies == copies[0]).all():
-            values[...] = self._matrix(int(copies[0])).reshape(-1)[places]
-        else:
-            by_copy = np.argsort(copies, kind="stable")
-            ranked = copies[by_copy]
-            for chosen in np.split(by_copy, np.flatnonzero(ranked[1:] != ranked[:-1]) + 1):
-                matrix = self._matrix(int(copies[chosen[0]]))
-                values[chosen] = matrix.reshape(-1)[places[chosen]]
-        return np.clip(values, -1.0, 1.0) * np.float64(draw.gain)
+        values = np.clip(entries, -1.0, 1.0) * np.float64(self.draw.gain)
+        out = np.empty(values.size * self.itemsize, np.uint8)
+        encode(values.reshape(-1), self.dtype, out)
+        return out
 
-    def _matrix(self, copy: int) -> Float64:
+    @property
+    def _tall(self) -> bool:
+        """Whether columns of Q are columns of the matrix."""
+        return self.draw.rows > self.draw.columns
+
+    @property
+    def _pitch(self) -> int:
+        """The lines from one copy to the next."""
+        return self.draw.distance // self.draw.columns
+
+    def _matrix(self, copy: int) -> Matrix:
         draw, address = self.draw, self.address
         first = draw.first + copy * draw.distance
         key = (address.seed, address.stream, first, draw.rows, draw.columns)
-        return MATRICES.get(key, lambda: orthogonal(normals(draw, address, first)))
+        return MATRICES.get(key, lambda: Matrix(draw.rows, draw.columns, first, address))
 
 
-def normals(draw: Orthogonal, address: Address, first: int) -> Float64:
-    """The float64 standard normals of elements first, first + 1, ..., shape (rows, columns)."""
-    count = draw.rows * draw.columns
-    out = np.empty(8 * count, np.uint8)
-    standard = ElementwiseSource.of(Normal(0.0, 1.0), "float64", address)
-    standard.fill(Lattice(first, (count,), (1,)), out)
-    return out.view(np.float64).reshape(draw.rows, draw.columns)
+def _axes(box: Lattice) -> list[Axis]:
+    """The axes of a box that is written in its own order, without those of extent 1."""
+    axes, step = list[Axis](), 1
+    for extent, stride in zip(box.extents[::-1], box.strides[::-1], strict=True):
+        if extent > 1:
+            axes.append(Axis(extent, stride, step))
+        step *= extent
+    return axes
 
 
-def orthogonal(z: Float64) -> Float64:
-    """The orthogonal factor Q of a matrix of independent normals, of the same shape.
+def _split(offset: int, axes: list[Axis], radix: int) -> tuple[Side, Side] | None:
+    """Divide numbers by `radix`: the sides of the quotients and of the remainders.
 
-    The rows or the columns of Q, the fewer ones, are orthonormal.
+    None if this does not divide the axes, because a remainder would pass the radix.
     """
-    tall = z.shape[0] > z.shape[1]
-    reflectors = np.ascontiguousarray(z.T) if tall else z
-    n, m = reflectors.shape
-    signs, scales = np.empty(n, np.float64), np.empty(n, np.float64)
-    products = np.zeros((n, BLOCK), np.float64)
-    prepare(reflectors, signs, scales, products)
-    q = np.empty((m, n), np.float64)
-    for first in range(0, n, PANEL):
-        panel = np.empty((m, min(PANEL, n - first)), np.float64)
-        fill_panel(reflectors, signs, scales, products, first, panel)
-        q[:, first : first + PANEL] = panel
-    return q if tall else np.ascontiguousarray(q.T)
+    quotient, remainder = divmod(offset, radix)
+    high = [axis._replace(stride=axis.stride // radix) for axis in axes if axis.stride % radix == 0]
+    low = [axis for axis in axes if axis.stride % radix]
+    last = remainder
+    for axis in low:
+        last += (axis.extent - 1) * axis.stride
+    if last >= radix:
+        return None
+    return Side(quotient, high), Side(remainder, low)
+
+
+def _positions(side: Side) -> Positions:
+    """All positions of a side."""
+    numbers, places = np.full(1, side.first, np.int64), np.zeros(1, np.int64)
+    for extent, stride, step in side.axes:
+        along = np.arange(extent, dtype=np.int64)[:, np.newaxis]
+        numbers = (numbers + along * stride).reshape(-1)
+        places = (places + along * step).reshape(-1)
+    return Positions(numbers, places)
+
+
+def _divided(numbers: Elements, divisor: int) -> tuple[Elements, Elements]:
+    """Quotient and remainder; NumPy's own remainder takes several times as long."""
+    quotients = numbers // divisor
+    return quotients, numbers - quotients * divisor
+
+
+def _groups(keys: Elements) -> Iterator[tuple[int, Elements]]:
+    """Each different key with the places where it stands, in order."""
+    order = np.argsort(keys, kind="stable")
+    ranked = keys[order]
+    for chosen in np.split(order, np.flatnonzero(ranked[1:] != ranked[:-1]) + 1):
+        if chosen.size:
+            yield int(keys[chosen[0]]), chosen

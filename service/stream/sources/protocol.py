@@ -23,5 +23,9 @@ class Source(Protocol):
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of `box` to `out`, in the box's order: box.size itemsize bytes.
 
-        Several threads may fill at once, each its own `out`.
+        Several threads may fill at once, each its own `out`. Raises StoppedError soon after
+        `stop`, if it would take long.
         """
+
+    def stop(self) -> None:
+        """Make every `fill` that takes long end soon: its bytes are no longer wanted."""

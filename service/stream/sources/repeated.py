@@ -30,6 +30,10 @@ class RepeatedSource:
         """Whether the smaller draw is materialised."""
         return self.values.materialised
 
+    def stop(self) -> None:
+        """Stop the smaller draw."""
+        self.values.stop()
+
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
         for piece, part in pieces(box, self.itemsize, out):

@@ -34,6 +34,9 @@ class SparseSource:
         """Bytes of an element."""
         return self.values.itemsize
 
+    def stop(self) -> None:
+        """Nothing: a fill does not take long."""
+
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
         for piece, part in pieces(box, self.itemsize, out):

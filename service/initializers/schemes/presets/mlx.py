@@ -15,7 +15,8 @@ _COMMIT = "commit 846d176"
 
 _INIT = Peer("mlx", "mlx", f"python/mlx/nn/init.py, {_COMMIT}")
 _LAYERS = Peer("mlx", "mlx", f"python/mlx/nn/layers/linear.py, {_COMMIT}")
-# Since release 0.32 the fan_in of a grouped convolution is divided by the groups (issue 4536).
+# Release 0.32.4 divides the fan_in of a grouped convolution by the groups. Issue 4536 reported that
+# MLX did not.
 _CONV = Peer("mlx", "mlx", "python/mlx/nn/layers/convolution.py, release 0.32.4")
 _TRANSPOSED = Peer("mlx", "mlx", f"python/mlx/nn/layers/convolution_transpose.py, {_COMMIT}")
 _EMBEDDING = Peer("mlx", "mlx", f"python/mlx/nn/layers/embedding.py, {_COMMIT}")
