@@ -18,7 +18,7 @@ from service.listings.scheme_schema import scheme_schema
 from service.plan import plan
 from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
-from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES
+from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES, MOST_SIDE
 from service.wire.formats import FORMATS
 
 _LETTER_MEANINGS = {
@@ -41,8 +41,10 @@ SLICING: dict[Access, str] = {
     ),
     "materialised": (
         "Each element is an entry of a matrix that is computed as a whole. A tensor has at most "
-        f"{MOST_ELEMENTS:,} elements in at most {MOST_MATRICES:,} matrices, also if only a slice "
-        "is requested. A slice costs at most the matrices that it is part of."
+        f"{MOST_ELEMENTS:,} elements in at most {MOST_MATRICES:,} matrices, whose sides are at most "
+        f"{MOST_SIDE:,}, also if only a slice is requested. A slice costs at most the matrices that "
+        "it is part of. A slice of the first outputs costs less if a matrix has no more outputs "
+        "than inputs."
     ),
 }
 """The size of a tensor and the cost of a slice, for each kind of access."""

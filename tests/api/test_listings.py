@@ -10,7 +10,7 @@ import pytest
 from service.api.problems import LISTING_PATHS, respond
 from service.api.reasons import REASONS
 from service.dtypes import DTYPES
-from service.errors import Listing, Problem
+from service.errors import ImpossibleError, Listing, Problem
 from service.fields import FIELDS, Spec, parse_query, write_value
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
@@ -95,6 +95,24 @@ def test_every_scheme_tells_what_its_record_holds(address: Address) -> None:
             scheme.access == "materialised"
         )
         assert told["example_url"].startswith(f"/v1/weights.npy?{scheme.example}&scheme=")
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_large", "limit"),
+    [
+        ("8192,8192", "8192,8193", "67,108,864 elements"),
+        ("1048576,2", "1048577,2", "sides are at most 1,048,576"),
+    ],
+)
+def test_the_limits_of_materialised_schemes_are_those_told(
+    address: Address, fits: str, too_large: str, limit: str
+) -> None:
+    """The plan accepts the largest tensor of the sentence and refuses a larger one."""
+    assert limit in listed(address, "/schemes/orthogonal")["slicing"]
+    assert canonical(f"shape={fits}&scheme=orthogonal&seed=1")
+    with pytest.raises(ImpossibleError) as refused:
+        canonical(f"shape={too_large}&scheme=orthogonal&seed=1")
+    assert refused.value.reason == "too_large"
 
 
 def test_a_family_is_a_framework_or_a_kind(address: Address) -> None:
