@@ -41,10 +41,10 @@ SLICING: dict[Access, str] = {
     ),
     "materialised": (
         "Each element is an entry of a matrix that is computed as a whole. A tensor has at most "
-        f"{MOST_ELEMENTS:,} elements in at most {MOST_MATRICES:,} matrices, whose sides are at most "
-        f"{MOST_SIDE:,}, also if only a slice is requested. A slice costs at most the matrices that "
-        "it is part of. A slice of the first outputs costs less if a matrix has no more outputs "
-        "than inputs."
+        f"{MOST_ELEMENTS:,} elements in at most {MOST_MATRICES:,} matrices, whose sides are at "
+        f"most {MOST_SIDE:,}, also if only a slice is requested. A slice costs at most the "
+        "matrices that it is part of. A slice of the first outputs costs less if a matrix has no "
+        "more outputs than inputs."
     ),
 }
 """The size of a tensor and the cost of a slice, for each kind of access."""
