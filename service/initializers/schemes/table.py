@@ -94,6 +94,12 @@ SCHEMES: dict[str, Scheme] = {
 }
 """Every scheme by its name."""
 
+_FAMILY_OF = {
+    scheme.name: family.__name__.rpartition(".")[2]
+    for family in _FAMILIES
+    for scheme in family.SCHEMES
+}
+
 _BY_WORD = SCHEMES | {alias: scheme for scheme in SCHEMES.values() for alias in scheme.aliases}
 
 _ACCEPTED = {squash(name): name for name in (AUTO, *SCHEMES)}
@@ -198,6 +204,12 @@ _DIFFERENT_ELSEWHERE = {
     "TruncatedNormal": "keras.truncated_normal",
 }
 """Spellings of one framework whose distribution differs from Fanin's scheme of that name."""
+
+
+def family_of(name: str) -> str:
+    """The family of a scheme: its framework if it is named after one, else its module."""
+    framework, dot, _ = name.partition(".")
+    return framework if dot else _FAMILY_OF[name]
 
 
 def find_scheme(name: str) -> Scheme:
