@@ -27,7 +27,7 @@ LIMITS = (0.0270633, 0.0342327, 0.0342327)
 FAN_SCHEMES = [
     name
     for name, scheme in SCHEMES.items()
-    if "mode" in scheme.fields and scheme.preset is None and not needed(name)
+    if "mode" in scheme.fields and not scheme.preset and not scheme.sub_kernel and not needed(name)
 ]
 
 

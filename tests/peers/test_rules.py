@@ -9,7 +9,7 @@ from service.plan import plan
 from tests.following import Request, followed
 from tests.peers.comparison import issued
 
-FAULT = "fault_of_framework"
+FAULT = "framework_fault"
 
 
 def codes(query: str) -> set[str]:

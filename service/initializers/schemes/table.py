@@ -212,8 +212,10 @@ def family_of(name: str) -> str:
     return framework if dot else _FAMILY_OF[name]
 
 
-def find_scheme(name: str) -> Scheme:
+def find_scheme(name: str, also: tuple[str, ...] = (AUTO,)) -> Scheme:
     """The scheme with this name or alias, with or without `@1`.
+
+    `also` are other words that the field takes, which may be nearer to a misspelt one.
 
     Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
     `not_issued` for a scheme of `NOT_ISSUED_SCHEMES`, `unknown_revision` for a revision other
@@ -221,8 +223,10 @@ def find_scheme(name: str) -> Scheme:
     """
     word, at, revision = name.partition("@")
     if word not in _BY_WORD:
+        foreign = _foreign(word).items()
+        replacements = {key: name for key, name in foreign if name != AUTO or AUTO in also}
         raise unknown_word(
-            "scheme", word, (AUTO, *_BY_WORD), _foreign(word), "schemes", NOT_ISSUED_SCHEMES
+            "scheme", word, (*also, *_BY_WORD), replacements, "schemes", NOT_ISSUED_SCHEMES
         )
     scheme = _BY_WORD[word]
     if at and revision != "1":
