@@ -21,7 +21,7 @@ from service.api.problems import STATUS_REASONS, STATUSES
 from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
 from service.errors import UnreadableError
-from service.fields import FIELDS, NUMBER_FIELDS, Spec
+from service.fields import FIELDS, Spec
 from service.initializers.layers import preset_letters
 from service.initializers.schemes import SCHEMES, Scheme
 from service.plan import drafts
@@ -124,13 +124,10 @@ def _drafts() -> str:
 
 def _draft_fields() -> str:
     """The fields that no frozen scheme takes."""
-    frozen = {field for s in SCHEMES.values() if s.draft is None for field in s.fields}
     rows = []
-    for field in NUMBER_FIELDS:
+    for field in drafts.FIELDS:
         takers = [name for name, scheme in SCHEMES.items() if field in scheme.fields]
-        if field not in frozen:
-            meaning = Spec.model_fields[field].description or ""
-            rows.append((_code(field), meaning, _words(takers)))
+        rows.append((_code(field), Spec.model_fields[field].description or "", _words(takers)))
     return table(("field", "meaning", "taken by"), rows)
 
 
