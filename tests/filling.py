@@ -90,13 +90,13 @@ def filled(shape: str) -> list[str]:
 
 
 def _kind(name: str) -> tuple[object, ...]:
-    """What tells presets apart: framework, whether for a layer, number of axes, draw and access."""
+    """What tells presets apart: whether for a layer, number of axes, and draw."""
     scheme = SCHEMES[name]
     if scheme.preset is None:
         return (name,)
     tensor = plan(parse_query(smallest(name).encode()), "raw", max_bytes=2**40).tensor
     layered = scheme.preset.layer is not None
-    return name.partition(".")[0], layered, len(tensor.spec.shape), type(tensor.law.draw)
+    return layered, len(tensor.spec.shape), type(tensor.law.draw)
 
 
 @cache
