@@ -4,31 +4,27 @@ Flux's conv flips the kernel: it is a true convolution. The kernels of other fra
 flipped. For a random kernel this makes no difference, and `Flux.CrossCor` does not flip.
 """
 
-import math
 from dataclasses import replace
 
-from service.errors import ImpossibleError, Problem
-from service.initializers.layouts import canonical_axes
 from service.initializers.references import GLOROT_2010, HE_2015, KLAMBAUER_2017, LECUN_1998
 from service.initializers.schemes import truncated
+from service.initializers.schemes.convolution import kernels_of
+from service.initializers.schemes.identity import centred_law
 from service.initializers.schemes.presets.fan_initializers import ROOT_2
 from service.initializers.schemes.presets.following import Peer
 from service.initializers.schemes.presets.positions import (
-    as_matrix,
     identity_preset,
     orthogonal_preset,
+    sparse_preset,
 )
 from service.initializers.schemes.record import (
     EXAMPLE,
     Law,
     Numbers,
-    Preset,
     Request,
     Scheme,
-    missing,
     require_positive,
 )
-from service.stream.draws import Normal, Sparse
 
 _RELEASE = "release 0.16.11, commit 3f2f828"
 
@@ -88,31 +84,31 @@ def _lecun_normal() -> Scheme:
     )
 
 
-def _sparse(request: Request) -> Law:
-    """Of each column of rows x columns, a share is 0 and the rest is N(0, std^2).
+def _identity_init() -> Scheme:
+    """A matrix, or the kernels of a convolution. Flux does not see groups.
 
-    Raises ImpossibleError: `scheme_needs` without a sparsity, `scheme_axes` unless the tensor has
-    two axes, `out_of_range` for a sparsity below 0.
+    The centre of a kernel of k elements is its element number cld(k, 2) from 1, which is
+    (k - 1) // 2 from 0.
     """
-    numbers, weight = request.numbers, as_matrix(request).weight
-    if numbers.sparsity is None:
-        raise missing(request.scheme, "sparsity")
-    if len(request.shape) != 2 or "O" not in request.weight.letters:
-        message = f"{request.scheme} fills a matrix, and the shape has {len(request.shape)} axes"
-        hint = "write two extents, such as shape=64,64"
-        raise ImpossibleError("scheme_axes", Problem("shape", message, hint))
-    if numbers.sparsity < 0:
-        message = "sparsity is a share of the values; it must not be below 0"
-        raise ImpossibleError("out_of_range", Problem("sparsity", message, "write 0.9"))
-    std = numbers.std or 0.0
-    require_positive("std", std)
-    outputs = canonical_axes(request.weight.letters).index(request.weight.letters.index("O"))
-    rows, columns = weight.count("O"), weight.count("I")
-    length, step = (rows, columns) if outputs == 0 else (columns, 1)
-    zeros = math.ceil(min(1.0, numbers.sparsity) * length)
-    draw = Sparse(Normal(0.0, std), zeros, max(length, 1), max(step, 1))
-    share = zeros / max(length, 1)
-    return Law(draw, "sparse", 0.0, std * math.sqrt(1.0 - share))
+    made = identity_preset(
+        _UTILS,
+        "identity_init",
+        "Flux.identity_init: gain on the diagonal, in a convolution at the kernel's centre.",
+    )
+    of_matrix = made.law
+
+    def law(request: Request) -> Law:
+        weight = request.weight
+        if len(request.shape) <= 2 or "O" not in weight.letters:
+            return of_matrix(request)
+        gain = request.numbers.gain or 0.0
+        require_positive("gain", gain)
+        seen = replace(weight, layer=None, groups=None, parts=1)
+        kernels = kernels_of(replace(request, weight=seen))
+        return centred_law(kernels, gain, kernels.pairs, kernels.size, later=False)
+
+    formula = "w[o, i] = gain if o = i, else 0; in a convolution at the kernel's (k - 1) // 2"
+    return replace(made, formula=formula, law=law)
 
 
 def _glorot(peer: Peer, name: str, weight: str, layer: str, example: str = EXAMPLE) -> Scheme:
@@ -172,23 +168,13 @@ _FUNCTIONS = (
         "orthogonal",
         "Flux.orthogonal: one matrix, with the last axis as its columns.",
     ),
-    identity_preset(
+    _identity_init(),
+    sparse_preset(
         _UTILS,
-        "identity_init",
-        "Flux.identity_init of a matrix: 1 on the diagonal, times gain.",
-    ),
-    Scheme(
-        name="flux.sparse_init",
-        summary="Flux.sparse_init: of each column a share is 0, and the rest is normal.",
-        formula="ceil(sparsity rows) zeros in each column of rows x columns, else w ~ N(0, std^2)",
-        distribution="sparse",
-        fields=("std", "sparsity"),
-        law=_sparse,
+        "sparse_init",
+        "Flux.sparse_init: as many zeros in each column, else normal with std 0.01.",
+        "column",
         defaults=Numbers(std=0.01),
-        preset=Preset("flux"),
-        draft=1,
-        example=f"{EXAMPLE}&sparsity=0.9",
-        source=_UTILS.source,
     ),
 )
 

@@ -6,6 +6,7 @@ each times the product of the axes before them, whatever groups, parts and strid
 
 from dataclasses import replace
 
+from service.initializers.schemes import spectral
 from service.initializers.schemes.presets.fan_initializers import (
     depthwise,
     fan_initializer,
@@ -29,6 +30,20 @@ def _file(path: str) -> Peer:
 
 def _called(scheme: str, distribution: str) -> str:
     return f"keras.initializers.{scheme.capitalize()}{distribution.capitalize()}"
+
+
+def _stft() -> Scheme:
+    """The kernel of a Conv1D, whose letters are WIO."""
+    stft = next(scheme for scheme in spectral.SCHEMES if scheme.name == "stft")
+    return replace(
+        _CONSTANT.named(
+            stft,
+            "stft",
+            "keras.initializers.STFT: side is variant, by default real.",
+            "conv1d",
+        ),
+        example="shape=256,1,129",
+    )
 
 
 _INITIALIZERS = (
@@ -78,6 +93,7 @@ _INITIALIZERS = (
     identity_preset(
         _CONSTANT, "identity", "keras.initializers.Identity: the identity matrix, square or not."
     ),
+    _stft(),
 )
 
 
