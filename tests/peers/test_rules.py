@@ -1,5 +1,7 @@
 """What presets of the frameworks from Keras to Deeplearning4j refuse and warn about."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,15 @@ from service.errors import ImpossibleError
 from service.fields import parse_query
 from service.plan import plan
 from tests.following import Request, followed
-from tests.peers.comparison import issued
+from tests.peers.comparison import Array, asked, issued
 
 FAULT = "fault_of_framework"
+
+
+def values(shape: tuple[int, ...], scheme: str) -> Array:
+    """The tensor of a scheme, with fields behind its name."""
+    (tensor,) = issued(asked(shape, scheme))[1]
+    return cast(Array, tensor)
 
 
 def codes(query: str) -> set[str]:
@@ -89,15 +97,15 @@ def test_a_refusal_names_its_field_and_its_hint_helps(fields: dict[str, str], fi
 )
 def test_parts_make_no_difference(scheme: str, shape: tuple[int, ...]) -> None:
     """These frameworks do not see that a weight is fused."""
-    assert np.array_equal(issued(shape, scheme)[1], issued(shape, f"{scheme}&parts=4")[1])
+    assert np.array_equal(values(shape, scheme), values(shape, f"{scheme}&parts=4"))
 
 
 def test_the_gates_of_flax_have_matrices_of_their_own() -> None:
     """Four kernels of one gate each, written as one tensor."""
-    _, fused = issued((16, 64), "flax.lstm_cell.recurrent_kernel&parts=4")
+    fused = values((16, 64), "flax.lstm_cell.recurrent_kernel&parts=4")
     for gate in np.split(fused, 4, axis=1):
         assert np.allclose(gate.T @ gate, np.eye(16), atol=1e-6)
-    _, one = issued((16, 64), "flax.lstm_cell.recurrent_kernel")
+    one = values((16, 64), "flax.lstm_cell.recurrent_kernel")
     assert not np.allclose(one[:, :16].T @ one[:, :16], np.eye(16), atol=0.1)
 
 
@@ -115,6 +123,5 @@ def test_a_layout_permutes_the_array(
 ) -> None:
     """The values belong to the axes' letters, so another order of the axes is a transpose."""
     shape = tuple(own[axis] for axis in axes)
-    _, here = issued(own, scheme)
-    _, there = issued(shape, f"{scheme}&layout={other}")
-    assert np.array_equal(here.transpose(axes), there)
+    there = values(shape, f"{scheme}&layout={other}")
+    assert np.array_equal(values(own, scheme).transpose(axes), there)

@@ -41,10 +41,9 @@ def sparse_law(request: Request, length: int, step: int) -> Law:
     if not 0 <= sparsity < 1 or 0 < length <= zeros:
         raise ImpossibleError("out_of_range", _nothing_left(sparsity, length))
     with localcontext(Context(prec=_DIGITS)):
-        kept = Decimal(length - zeros) / max(length, 1)
-        whole_mean = float(Decimal(mean) * kept)
-        square = Decimal(std) ** 2 + (1 - kept) * Decimal(mean) ** 2
-        whole_std = float((kept * square).sqrt())
+        kept, m, s = Decimal(length - zeros) / max(length, 1), Decimal(mean), Decimal(std)
+        whole_mean = float(kept * m)
+        whole_std = float((kept * (s * s + (1 - kept) * m * m)).sqrt())
     draw = Sparse(Normal(mean, std), zeros, max(length, 1), max(step, 1))
     return Law(draw, "sparse_normal", whole_mean, None if length == 0 else whole_std)
 
