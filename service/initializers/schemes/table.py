@@ -3,6 +3,8 @@
 A new scheme stands in its family's module, and a new family in `_FAMILIES`.
 """
 
+import re
+
 from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
     branch_scalars,
@@ -182,6 +184,31 @@ _PRESETS = {
 }
 """The presets by the prefix of their name and the squashed rest of it."""
 
+
+_DIMENSIONS = re.compile("[123]d$")
+"""The end of a squashed layer's name that tells its dimensions."""
+
+
+def _by_layer() -> dict[tuple[str, str], str]:
+    """The presets of each layer that has several, by their prefix and the layer's squashed name.
+
+    The name is the layer's own, and that without its dimensions: torch.nn.BatchNorm2d is in
+    torch.batch_norm, and flax.linen.Conv in flax.conv1d.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, scheme in SCHEMES.items():
+        prefix, _, rest = name.partition(".")
+        layer = squash(rest.partition(".")[0])
+        if scheme.preset is not None:
+            found.setdefault((prefix, layer), []).append(name)
+            whole = _DIMENSIONS.sub("", layer)
+            if whole != layer and "." not in rest:
+                found.setdefault((prefix, whole), []).append(name)
+    return {layer: " or ".join(names) for layer, names in found.items() if len(names) > 1}
+
+
+_MEMBERS = _by_layer()
+
 _MODULES: dict[str, tuple[str, ...]] = {prefix: (prefix,) for prefix, _ in _PRESETS} | {
     "candlenn": ("candle",),
     **dict.fromkeys(("flax", "linen", "nnx"), ("flax", "jax")),
@@ -227,7 +254,7 @@ def _split(word: str) -> tuple[tuple[str, ...], str]:
 
 
 def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
-    """The preset that a framework's own name means, or None.
+    """The preset or presets that a framework's own name means, or None.
 
     Every module that names a framework counts, the first one first. If none does, a name that ends
     in `_` and a name in `nn` or `nn.init` are torch's, one in `Initializer` is Burn's, and one in
@@ -243,8 +270,16 @@ def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
         named = ("burn",)
     if not named and modules[-1:] == ("initializers",):
         named = ("keras",) if bare[:1].isupper() else ("jax",)
-    found = (_PRESETS.get((prefix, squash(bare))) for prefix in named)
-    return next((preset for preset in found if preset is not None), None)
+    layer = squash(bare)
+    for prefix in named:
+        for table, word in (
+            (_PRESETS, layer),
+            (_MEMBERS, layer),
+            (_MEMBERS, _DIMENSIONS.sub("", layer)),
+        ):
+            if (prefix, word) in table:
+                return table[prefix, word]
+    return None
 
 
 def _foreign(word: str) -> dict[str, str]:

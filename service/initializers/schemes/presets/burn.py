@@ -105,7 +105,7 @@ SCHEMES = (
     orthogonal_preset(
         _INIT,
         "orthogonal",
-        "Burn's Orthogonal: one matrix, with the first axis as its rows. Burn has no default gain.",
+        "Burn's Orthogonal: one matrix, with the first axis as its rows; gain is 1 unless given.",
         outputs="first",
     ),
     _modules("linear").inverse_root(

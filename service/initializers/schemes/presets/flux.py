@@ -115,7 +115,7 @@ def _glorot(peer: Peer, name: str, weight: str, layer: str, example: str = EXAMP
     """A weight that is glorot_uniform by default."""
     return peer.scaled(
         name,
-        f"{weight} by default, glorot_uniform.",
+        f"{weight}: glorot_uniform by default.",
         f"{_LIMIT}, {_AVERAGE}",
         gain="one",
         mode="fan_avg",
@@ -172,7 +172,7 @@ _FUNCTIONS = (
     sparse_preset(
         _UTILS,
         "sparse_init",
-        "Flux.sparse_init: as many zeros in each column, else normal with std 0.01.",
+        "Flux.sparse_init: the same number of zeros in each column, else normal.",
         "column",
         defaults=Numbers(std=0.01),
     ),
@@ -186,14 +186,14 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
         _glorot(
             _CONV,
             f"conv{axes}d",
-            f"The weight of Flux.Conv with {axes} kernel axes, which Flux flips,",
+            f"The weight of Flux.Conv for {axes}-D data, which Flux flips",
             f"conv{axes}d",
             f"shape={kernel}32,64",
         ),
         _glorot(
             _CONV,
             f"conv_transpose{axes}d",
-            f"The weight of Flux.ConvTranspose with {axes} kernel axes, ... x out x in,",
+            f"The weight of Flux.ConvTranspose for {axes}-D data, kernel x out x in",
             f"conv_transpose{axes}d",
             f"shape={kernel}64,32",
         ),
@@ -207,14 +207,14 @@ def _cell(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
         _glorot(
             _RECURRENT,
             f"{name}.wi",
-            f"Wi of Flux.{title}, all gates as one matrix,",
+            f"Wi of Flux.{title}, all gates as one matrix",
             "recurrent",
             f"shape={gates * units},128",
         ),
         _glorot(
             _RECURRENT,
             f"{name}.wh",
-            f"Wh of Flux.{title}, all gates as one matrix,",
+            f"Wh of Flux.{title}, all gates as one matrix",
             "recurrent",
             f"shape={gates * units},{units}",
         ),
@@ -230,7 +230,7 @@ _LAYERS = (
     _BASIC.following(
         "normal",
         "embedding",
-        "The weight of Flux.Embedding by default, features x words: standard normal.",
+        "The weight of Flux.Embedding, features x words: standard normal by default.",
         fields=(),
         layer="embedding",
         example="shape=64,1000",

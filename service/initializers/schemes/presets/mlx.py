@@ -128,7 +128,7 @@ SCHEMES = (
     sparse_preset(
         _INIT_OF_RELEASE,
         "sparse",
-        "mlx.nn.init.sparse: as many zeros in each row, else normal with std 1.",
+        "mlx.nn.init.sparse: the same number of zeros in each row, else normal.",
         "row",
         fields=("mean", "std", "sparsity"),
         defaults=Numbers(mean=0.0, std=1.0),
@@ -151,7 +151,10 @@ SCHEMES = (
         for name, gates in (("lstm", 4), ("gru", 3), ("rnn", 1))
         for bias, layer in (("", "recurrent"), (".bias", "bias"))
     ),
-    _RNN.recurrent("gru.bhn", 1, "bias"),
+    replace(
+        _RNN.recurrent("gru.bhn", 1, "bias"),
+        summary="bhn of mlx.nn.GRU, the second bias of its last gate.",
+    ),
     *(
         scheme
         for name, title in (

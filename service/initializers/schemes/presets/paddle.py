@@ -167,7 +167,7 @@ SCHEMES = (
     dirac_preset(
         _initializer("dirac"),
         "dirac",
-        "paddle.nn.initializer.Dirac: a convolution that passes its input on, by groups.",
+        "paddle.nn.initializer.Dirac: the convolution passes on the input of each group.",
     ),
     replace(
         _initializer("bilinear").named(

@@ -122,12 +122,12 @@ _FUNCTIONS = (
         outputs="first",
     ),
     dirac_preset(
-        _INIT, "dirac", "torch.nn.init.dirac_: a convolution that passes its input on, by groups."
+        _INIT, "dirac", "torch.nn.init.dirac_: the convolution passes on the input of each group."
     ),
     sparse_preset(
         _INIT,
         "sparse",
-        "torch.nn.init.sparse_: as many zeros in each column, else normal with std 0.01.",
+        "torch.nn.init.sparse_: the same number of zeros in each column, else normal.",
         "column",
         defaults=Numbers(std=0.01),
     ),
@@ -226,6 +226,7 @@ _LAYERS = (
         "multihead_attention.out_proj",
         "out_proj.weight of torch.nn.MultiheadAttention: that of torch.nn.Linear.",
         "dense",
+        "shape=256,256",
     ),
     _ATTENTION.zeros(
         "multihead_attention.bias",
@@ -237,7 +238,7 @@ _LAYERS = (
             (_NORM, "layer_norm", "LayerNorm"),
             (_NORM, "group_norm", "GroupNorm"),
             (_BATCH_NORM, "batch_norm", "BatchNorm1d, 2d and 3d"),
-            (_INSTANCE_NORM, "instance_norm", "InstanceNorm1d, 2d and 3d with affine"),
+            (_INSTANCE_NORM, "instance_norm", "InstanceNorm1d, 2d and 3d with affine=True"),
         )
         for scheme in (
             peer.ones(f"{name}.weight", f"The weight of torch.nn.{title}: ones."),
