@@ -2,8 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference vectors moments pins
-.PHONY: peers peers-more bench bench-check
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins peers peers-more bench bench-check
 
 install: $(VENV)/tests-installed
 
@@ -36,6 +35,10 @@ openapi: install
 
 reference: install
 	$(VENV_PYTHON) -m checks.write_reference
+
+# The pictures of docs/schemes.md. Matplotlib has an environment of its own.
+gallery: build/gallery-venv/installed
+	build/gallery-venv/bin/python -m checks.write_gallery
 
 vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors
@@ -81,4 +84,10 @@ $(VENV)/service-installed: requirements.txt checks/find_python.sh
 
 $(VENV)/tests-installed: $(VENV)/service-installed requirements-dev.txt
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+build/gallery-venv/installed: requirements.txt requirements-docs.txt checks/find_python.sh
+	python=$$(sh checks/find_python.sh) && "$$python" -m venv --clear build/gallery-venv
+	build/gallery-venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r requirements-docs.txt
 	@touch $@

@@ -16,6 +16,7 @@ from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, default_layer
 from service.initializers.layouts import LETTERS, REPEATABLE, layer_of_letters
 from service.initializers.schemes import SCHEMES, find_scheme
+from service.plan import drafts
 from service.plan.drafts import is_draft
 from service.stream import literals
 from service.stream.precision import NARROW, PRECISIONS
@@ -54,7 +55,7 @@ def tables() -> dict[str, Table | list[Any]]:
         "fields": [
             {"field": name, "default": _default(value)}
             for name, value in DEFAULTS.items()
-            if not is_draft(name, name)
+            if name not in drafts.FIELDS
         ],
     }
 

@@ -1,7 +1,8 @@
 """Write the files of requirements: pyproject's pins and their dependencies.
 
 requirements.txt is the service's, requirements-dev.txt the tests'. requirements-peers.txt has the
-frameworks of `make peers`, whose pins may contradict the others.
+frameworks of `make peers`, whose pins may contradict the others, and requirements-docs.txt what
+`make gallery` needs.
 
 `make pins` runs it after a pin of pyproject.toml changes. It names no package index; pip's own
 settings do.
@@ -19,19 +20,23 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Install service and tests in a new environment, the peers in another, and write the pins."""
+    """Install each set in a new environment, the tests with the service, and write the pins."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     service: list[str] = project["dependencies"]
     tests: list[str] = project["optional-dependencies"]["test"]
     peers: list[str] = project["optional-dependencies"]["peers"]
+    docs: list[str] = project["optional-dependencies"]["docs"]
     with _environment() as python:
         service = service + _brought_along(python, service)
         tests = tests + _brought_along(python, service + tests)
     with _environment() as python:
         peers = peers + _brought_along(python, peers)
+    with _environment() as python:
+        docs = docs + _brought_along(python, service + docs)
     _write("requirements.txt", service)
     _write("requirements-dev.txt", tests, "-r requirements.txt")
     _write("requirements-peers.txt", peers)
+    _write("requirements-docs.txt", docs, "-r requirements.txt")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 The fields, paths and headers are those of the OpenAPI document, the schemes, activations, layers
 and dtypes those that HTTP lists. The tables of drafts, of fields and of presets in
 docs/stream-v1-drafts.md are written too; people write the rest of that page. Tests compare the
-committed pages with the tables.
+committed pages with the tables. `checks/schemes_page.py` has the page of schemes.
 """
 
 import ast
@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from checks import schemes_page
 from service import listings
 from service.advice.warnings import WARNINGS as ADVICE_WARNINGS
 from service.api.app import create_app
@@ -20,7 +21,7 @@ from service.api.problems import STATUS_REASONS, STATUSES
 from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
 from service.errors import UnreadableError
-from service.fields import FIELDS, NUMBER_FIELDS, Spec
+from service.fields import FIELDS, Spec
 from service.initializers.layers import preset_letters
 from service.initializers.schemes import SCHEMES, Scheme
 from service.plan import drafts
@@ -123,13 +124,10 @@ def _drafts() -> str:
 
 def _draft_fields() -> str:
     """The fields that no frozen scheme takes."""
-    frozen = {field for s in SCHEMES.values() if s.draft is None for field in s.fields}
     rows = []
-    for field in NUMBER_FIELDS:
+    for field in drafts.FIELDS:
         takers = [name for name, scheme in SCHEMES.items() if field in scheme.fields]
-        if field not in frozen:
-            meaning = Spec.model_fields[field].description or ""
-            rows.append((_code(field), meaning, _words(takers)))
+        rows.append((_code(field), Spec.model_fields[field].description or "", _words(takers)))
     return table(("field", "meaning", "taken by"), rows)
 
 
@@ -235,7 +233,10 @@ def _schemes(schemes: Records) -> str:
         for each in schemes
     ]
     head = ("scheme", "what", "formula", "mode", "takes", "also", "access", "status", "papers")
-    return "`/schemes` has the full references.\n\n" + table(head, rows)
+    return (
+        "[schemes.md](schemes.md) has a section and a picture of each scheme, and `/schemes` the "
+        "same facts as JSON.\n\n" + table(head, rows)
+    )
 
 
 def _auto(auto: Mapping[str, Any]) -> str:
@@ -394,3 +395,4 @@ def _anchor(title: str) -> str:
 if __name__ == "__main__":
     PATH.write_text(page(create_app(Settings()).openapi()), encoding="utf-8")
     DRAFTS_PATH.write_text(drafts_page(DRAFTS_PATH.read_text("utf-8")), encoding="utf-8")
+    schemes_page.PATH.write_text(schemes_page.page(), encoding="utf-8")

@@ -15,6 +15,7 @@ LONG = (
     "tests/api/test_blocks_over_http.py",
     "tests/api/test_filters_over_http.py",
     "tests/api/test_protocol.py::test_a_refused_client_cannot_stay",
+    "tests/api/test_scheme_examples.py",
     "tests/api/test_schemes_over_http.py",
     "tests/api/test_streaming.py",
     "tests/api/test_weights.py::test_url_json_and_shell_give_the_reference_bytes",
@@ -35,6 +36,7 @@ LONG = (
     "tests/plan/test_canonical.py::test_the_canonical_spec_means_what_the_given_one_meant",
     "tests/plan/test_canonical.py::test_the_canonical_url_leads_to_itself_and_to_the_same_bytes",
     "tests/plan/test_extremes.py::test_in_float64_they_are_right_to_the_last_places",
+    "tests/plan/test_every_request.py",
     "tests/plan/test_fields.py::test_a_number_is_used",
     "tests/plan/test_fields.py::test_a_number_that_is_not_listed_is_refused",
     "tests/plan/test_fields.py::test_every_scheme_takes_what_describes_the_layer",
@@ -64,6 +66,8 @@ LONG = (
     "tests/test_hints.py::test_no_hint_leads_back_to_its_own_refusal",
     "tests/test_install.py",
     "tests/test_readme.py",
+    "tests/test_schemes_page.py::test_a_picture_is_of_what_its_scheme_gives_today",
+    "tests/test_schemes_page.py::test_the_pixels_show_the_values",
     "tests/test_serving.py",
 )
 """The beginnings of test ids: a file, or one test in it with all its parameters."""

@@ -105,7 +105,7 @@ def test_a_drawn_seed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["--shape", "4x3"], ["shape: "]),
         (
             ["--shape", "4,3", "--scheme", "HeNormal"],
-            ["scheme: 'HeNormal' is not known (write he_"],
+            ["scheme: 'HeNormal' is not known (write keras.he_"],
         ),
         (["--shape", "4,3", "--seed", ""], ["seed: nothing is given"]),
         (["--shape", "4,3", "--sead", "1"], ["sead: 'sead' is not known (the nearest are "]),

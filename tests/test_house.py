@@ -22,6 +22,7 @@ PROJECT: dict[str, Any] = PYPROJECT["project"]
 SERVICE: list[str] = PROJECT["dependencies"]
 TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
 PEERS: list[str] = PROJECT["optional-dependencies"]["peers"]
+DOCS: list[str] = PROJECT["optional-dependencies"]["docs"]
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
@@ -71,10 +72,11 @@ def test_an_index_would_be_noticed(address: str) -> None:
 @pytest.mark.parametrize(
     "pin",
     [
-        *(*SERVICE, *TESTS, *PEERS),
+        *(*SERVICE, *TESTS, *PEERS, *DOCS),
         *pins("requirements.txt"),
         *pins("requirements-dev.txt"),
         *pins("requirements-peers.txt"),
+        *pins("requirements-docs.txt"),
     ],
 )
 def test_every_pin_is_exact(pin: str) -> None:
@@ -90,6 +92,7 @@ def test_the_pins_hold_what_pyproject_asks_for() -> None:
     assert set(SERVICE) <= set(pins("requirements.txt"))
     assert set(TESTS) <= set(pins("requirements-dev.txt"))
     assert set(PEERS) <= set(pins("requirements-peers.txt"))
+    assert set(DOCS) <= set(pins("requirements-docs.txt"))
 
 
 @pytest.mark.parametrize(

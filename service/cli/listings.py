@@ -1,6 +1,6 @@
 """The commands `schemes`, `activations`, `layers` and `dtypes`, which print tables."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,11 @@ from service.cli.parser import REFUSED, LineParser, complain_of
 from service.cli.report import cited
 from service.dtypes import DTYPES
 from service.errors import FaninError
+from service.fields import write_value
 from service.initializers.activations import ACTIVATIONS, Activation
 from service.initializers.layers import FRAMEWORKS, LAYERS
-from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
+from service.initializers.references import Reference
+from service.initializers.schemes import AUTO, SCHEMES
 from service.stream.precision import PRECISIONS
 from service.wire.formats import FORMATS
 from service.wire.json_text import json_bytes
@@ -45,7 +47,7 @@ def print_listing(name: str, arguments: list[str]) -> int:
 def _print_scheme(name: str, *, as_json: bool) -> int:
     try:
         record = listings.scheme(name)
-        content = json_bytes(record) if as_json else _scheme_text(find_scheme(name)).encode()
+        content = json_bytes(record) if as_json else _scheme_text(record).encode()
     except FaninError as error:
         complain_of(error.problems)
         return REFUSED
@@ -62,18 +64,33 @@ def _schemes() -> str:
     return f"{_columns(head, rows)}\n{_auto()}"
 
 
-def _scheme_text(record: Scheme) -> str:
-    """One scheme with its formula, options and papers."""
-    facts = {
-        "formula": record.formula,
-        "also": _words(record.aliases),
-        "mode": record.mode or _ABSENT,
-        "distribution": _words(record.distributions or (record.distribution,)),
-        "options": _words(_options(record)),
-    }
-    rows = [*facts.items()]
-    rows += [("paper", cited(paper)) for paper in record.references]
-    return f"{record.name}: {record.summary}\n\n{_columns((), rows)}"
+def _scheme_text(record: Mapping[str, Any]) -> str:
+    """One scheme of the listing: its formula, options with defaults, papers and an example."""
+    draft, fault = record["draft"], record["fault"]
+    rows = [
+        ("formula", record["formula"]),
+        ("family", record["family"]),
+        ("also", _words(record["aliases"])),
+        ("status", record["status"] if draft is None else f"draft {draft}"),
+        ("mode", record["mode"] or _ABSENT),
+        ("distribution", _words(record["distributions"] or (record["distribution"],))),
+        *([("variant", _words(record["variants"]))] if record["variants"] else []),
+        ("slices", record["slicing"]),
+        *([("source", record["source"])] if record["source"] else []),
+        *([("fault", fault)] if fault else []),
+        *(("paper", cited(Reference(**paper))) for paper in record["references"]),
+        ("example", record["example_url"]),
+    ]
+    options = [_option(each) for each in record["parameters"]]
+    rows += [] if options else [("options", _ABSENT)]
+    table = _columns(("OPTION", "DEFAULT", "MEANING"), options) if options else ""
+    return f"{record['name']}: {record['summary']}\n\n{_columns((), rows)}\n{table}".rstrip() + "\n"
+
+
+def _option(parameter: Mapping[str, Any]) -> tuple[str, ...]:
+    name, default = parameter["name"], parameter["default"]
+    told = _ABSENT if default is None else write_value(name, default)
+    return f"--{name.replace('_', '-')}", told, parameter["meaning"]
 
 
 def _activations() -> str:
@@ -114,10 +131,6 @@ def _activation(record: Activation, auto: str) -> tuple[str, ...]:
     gains = (record.gain, record.backward_gain, record.variance_gain, record.pytorch_gain)
     numbers = (_ABSENT if number is None else f"{number:.6g}" for number in (*gains, record.slope))
     return record.name, _words(record.aliases), auto, *numbers, record.formula
-
-
-def _options(record: Scheme) -> Iterable[str]:
-    return (f"--{field.replace('_', '-')}" for field in record.fields)
 
 
 def _auto() -> str:

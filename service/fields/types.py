@@ -245,7 +245,7 @@ Variant = Annotated[
 ]
 Inner = Annotated[
     str | None,
-    BeforeValidator(record_reader(lambda word: find_scheme(word).name)),
+    BeforeValidator(record_reader(lambda word: find_scheme(word, also=()).name)),
     one_of(SCHEMES),
 ]
 Normalise = Annotated[

@@ -1,20 +1,24 @@
 """The listings as JSON objects. HTTP and the command line return the same ones."""
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from service.dtypes import DTYPES
 from service.errors import Problem, UnreadableError
+from service.fields import Spec, parse_query
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.auto import resolve_auto
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.layouts import LETTERS
 from service.initializers.references import Reference
-from service.initializers.schemes import AUTO, SCHEMES, Scheme, find_scheme
+from service.initializers.schemes import AUTO, SCHEMES, Scheme, family_of, find_scheme
 from service.initializers.schemes.record import Access, Preset
 from service.listings.scheme_schema import scheme_schema
+from service.plan import plan
 from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
+from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES, MOST_SIDE
 from service.wire.formats import FORMATS
 
 _LETTER_MEANINGS = {
@@ -26,6 +30,38 @@ _LETTER_MEANINGS = {
     "W": "kernel width",
 }
 
+SLICING: dict[Access, str] = {
+    "elementwise": (
+        "Each element is computed alone, from its own random words if it uses any. Any size is "
+        "possible, and a slice costs only its own elements."
+    ),
+    "index": (
+        "Each element is computed alone, from its position. Any size is possible, and a slice "
+        "costs only its own elements."
+    ),
+    "materialised": (
+        "Each element is an entry of a matrix that is computed as a whole. A tensor has at most "
+        f"{MOST_ELEMENTS:,} elements in at most {MOST_MATRICES:,} matrices, whose sides are at "
+        f"most {MOST_SIDE:,}, also if only a slice is requested. A slice costs at most the "
+        "matrices that it is part of. A slice of the first outputs costs less if a matrix has no "
+        "more outputs than inputs."
+    ),
+}
+"""The size of a tensor and the cost of a slice, for each kind of access."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A field that a scheme takes beside those that describe the layer and select the tensor.
+
+    `default` is its value if the request has none. It is null if that depends on the request, such
+    as a fan that is counted or the gain of an activation, or if there is none.
+    """
+
+    name: str
+    meaning: str
+    default: Any
+
 
 @dataclass(frozen=True, slots=True)
 class ListedScheme:
@@ -35,6 +71,12 @@ class ListedScheme:
     its own random words (`elementwise`), from its position alone (`index`), or as an entry of a
     matrix that is computed whole (`materialised`). `preset` is the framework and the layer whose
     default the scheme is.
+
+    `parameters` are the `fields` with their meanings and defaults. `variants` are the values of the
+    field `variant`. `slicing` says how large a tensor may be and what a slice costs. `source` is
+    the file of a peer that the scheme follows, with its release or commit. `fault` is a known fault
+    of the peer, which the scheme repeats. `family` groups schemes: a framework, or a kind. `draft`
+    is the edition of a draft's bytes; null if they are frozen. `example_url` shows the scheme.
     """
 
     name: str
@@ -52,6 +94,14 @@ class ListedScheme:
     defaults: dict[str, Any]
     preset: Preset | None
     revisions: tuple[int, ...]
+    parameters: tuple[Parameter, ...]
+    variants: tuple[str, ...]
+    slicing: str
+    source: str | None
+    fault: str | None
+    family: str
+    draft: int | None
+    example_url: str
 
 
 def schemes() -> dict[str, Any]:
@@ -126,8 +176,42 @@ def _scheme(scheme: Scheme) -> dict[str, Any]:
         defaults=scheme.defaults.present(),
         preset=scheme.preset,
         revisions=(1,),
+        parameters=tuple(_parameter(scheme, field) for field in scheme.fields),
+        variants=scheme.variants,
+        slicing=SLICING[scheme.access],
+        source=scheme.source,
+        fault=scheme.fault,
+        family=family_of(scheme.name),
+        draft=scheme.draft,
+        example_url=_example_url(scheme.name, scheme.example),
     )
     return asdict(listed) | {"status": status_of("scheme", scheme.name)}
+
+
+def _parameter(scheme: Scheme, field: str) -> Parameter:
+    default = getattr(scheme.defaults, field)
+    if field == "gain" and default is None:
+        default = _default_gain(scheme)
+    return Parameter(field, Spec.model_fields[field].description or "", default)
+
+
+def _default_gain(scheme: Scheme) -> float | None:
+    """The gain without a request for another one; None if the slope or the activation decides."""
+    if scheme.gain == "one":
+        return 1.0
+    return scheme.gain if isinstance(scheme.gain, float) else None
+
+
+@cache
+def _example_url(name: str, example: str) -> str:
+    """The path-absolute URL of the example, with seed and name if random words are used.
+
+    The URL is kept because the plan of a large table takes milliseconds.
+    """
+    query = f"{example}&scheme={name}"
+    planned = plan(parse_query(query.encode()), "npy", max_bytes=2**40)
+    address = "&seed=1&name=w" if planned.needs_seed else ""
+    return f"/v1/weights.npy?{query}{address}"
 
 
 def _auto() -> dict[str, Any]:

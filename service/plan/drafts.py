@@ -13,7 +13,7 @@ from typing import Any
 from service.dtypes import DTYPES
 from service.fields import Spec
 from service.initializers.activations import ACTIVATIONS
-from service.initializers.schemes import SCHEMES
+from service.initializers.schemes import NUMBER_FIELDS, SCHEMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,14 @@ DRAFTS: tuple[Draft, ...] = (
     Draft("gain_rule", "variance", 1, partial(eq, "variance")),
 )
 """All drafts: names of tables, and forms of a field's value."""
+
+
+FIELDS: tuple[str, ...] = tuple(
+    field
+    for field in NUMBER_FIELDS
+    if not any(field in scheme.fields for scheme in SCHEMES.values() if scheme.draft is None)
+)
+"""The fields that only drafts take."""
 
 
 def drafts_of(spec: Spec) -> tuple[Draft, ...]:

@@ -248,7 +248,7 @@ def _own_zeros(law: Law) -> float:
     return next((share for value, share in law.levels or () if value == 0), 0.0)
 
 
-def _fault_of_framework(tensor: Tensor) -> str | None:
+def _framework_fault(tensor: Tensor) -> str | None:
     """The known fault of a framework's initializer, if the request makes its preset repeat it."""
     spec, scheme = tensor.spec, tensor.scheme
     if scheme.repeats_fault(weight_of(spec, tensor.placement), numbers_of(spec)):
@@ -264,7 +264,7 @@ _TABLE: dict[str, Callable[[Tensor], str | None]] = {
     "multiplier_assumed": _multiplier_assumed,
     "std_is_parents": _std_is_parents,
     "rounded": _rounded,
-    "fault_of_framework": _fault_of_framework,
+    "framework_fault": _framework_fault,
 }
 """The function of each code: the message for a tensor, or None without a warning."""
 

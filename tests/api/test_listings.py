@@ -10,11 +10,12 @@ import pytest
 from service.api.problems import LISTING_PATHS, respond
 from service.api.reasons import REASONS
 from service.dtypes import DTYPES
-from service.errors import Listing, Problem
-from service.fields import FIELDS
+from service.errors import ImpossibleError, Listing, Problem
+from service.fields import FIELDS, Spec, parse_query, write_value
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
+from service.plan import plan
 from tests.application import ask, serving
 from tests.server import Address
 
@@ -78,6 +79,78 @@ def test_a_scheme_tells_all_it_is_made_of(address: Address) -> None:
     assert listed(address, "/schemes/he_normal@1") == record
 
 
+def test_every_scheme_tells_what_its_record_holds(address: Address) -> None:
+    """Parameters with the meanings of the field table, access in words, source, fault and draft."""
+    for told in listed(address, "/schemes")["schemes"]:
+        scheme = SCHEMES[told["name"]]
+        assert [each["name"] for each in told["parameters"]] == list(scheme.fields)
+        for each in told["parameters"]:
+            assert each["meaning"] == Spec.model_fields[each["name"]].description
+        assert told["source"] == scheme.source
+        assert told["fault"] == scheme.fault
+        assert told["variants"] == list(scheme.variants)
+        assert told["draft"] == scheme.draft
+        assert (told["status"] == "draft") == (scheme.draft is not None)
+        assert ("matrix that is computed as a whole" in told["slicing"]) == (
+            scheme.access == "materialised"
+        )
+        assert told["example_url"].startswith(f"/v1/weights.npy?{scheme.example}&scheme=")
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_large", "limit"),
+    [
+        ("8192,8192", "8192,8193", "67,108,864 elements"),
+        ("1048576,2", "1048577,2", "sides are at most 1,048,576"),
+    ],
+)
+def test_the_limits_of_materialised_schemes_are_those_told(
+    address: Address, fits: str, too_large: str, limit: str
+) -> None:
+    """The plan accepts the largest tensor of the sentence and refuses a larger one."""
+    assert limit in listed(address, "/schemes/orthogonal")["slicing"]
+    assert canonical(f"shape={fits}&scheme=orthogonal&seed=1")
+    with pytest.raises(ImpossibleError) as refused:
+        canonical(f"shape={too_large}&scheme=orthogonal&seed=1")
+    assert refused.value.reason == "too_large"
+
+
+def test_a_family_is_a_framework_or_a_kind(address: Address) -> None:
+    """A name with a dot begins with its framework."""
+    for told in listed(address, "/schemes")["schemes"]:
+        framework, dot, _ = told["name"].partition(".")
+        assert not dot or told["family"] == framework
+        assert told["preset"] is None or dot
+    assert listed(address, "/schemes/he_normal")["family"] == "variance_scaling"
+
+
+def canonical(query: str) -> str:
+    """The canonical URL of a request."""
+    return plan(parse_query(query.encode()), "npy", max_bytes=2**40).url
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_default_of_a_parameter_is_what_a_request_without_it_gets(
+    address: Address, name: str
+) -> None:
+    """With the default written out, the canonical URL of the example is the same."""
+    told = listed(address, f"/schemes/{name}")
+    query = told["example_url"].partition("?")[2]
+    for each in told["parameters"]:
+        field, default = each["name"], each["default"]
+        if default is None or f"&{field}=" in query:
+            continue
+        cut = field in ("std_kind", "bounds") and "truncated_normal" in told["distributions"][1:]
+        base = f"{query}&distribution=truncated_normal" if cut else query
+        assert canonical(f"{base}&{field}={write_value(field, default)}") == canonical(base), field
+
+
+def test_another_default_would_be_another_url() -> None:
+    """Negative control of the test above."""
+    query = "shape=8,8&scheme=identity"
+    assert canonical(f"{query}&gain=1") == canonical(query) != canonical(f"{query}&gain=2")
+
+
 def test_auto_is_told_whole(address: Address) -> None:
     """Edition 1: by layer where that decides, else by activation."""
     auto = listed(address, "/schemes")["auto"]
@@ -135,7 +208,7 @@ def test_dtypes_tell_which_formats_carry_them(address: Address) -> None:
     ("path", "hint"),
     [
         ("/schemes/auto", "name the scheme that it chooses; /schemes lists all"),
-        ("/schemes/HeNormal", "write he_normal and add distribution=truncated_normal"),
+        ("/schemes/HeNormal", "write keras.he_normal; /schemes lists all"),
         ("/schemes/he_norml", "the nearest are he_normal, "),
         ("/schemes/he_normal@2", "write he_normal or he_normal@1"),
         ("/problems/unknwon_word", "the nearest are unknown_word, "),

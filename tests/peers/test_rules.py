@@ -11,7 +11,7 @@ from service.plan import plan
 from tests.following import Request, followed
 from tests.peers.comparison import Array, asked, issued
 
-FAULT = "fault_of_framework"
+FAULT = "framework_fault"
 
 
 def values(shape: tuple[int, ...], scheme: str) -> Array:

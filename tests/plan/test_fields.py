@@ -66,7 +66,7 @@ def base(scheme: str, context: str) -> str:
     if context == BARE:
         return f"{kept.split('&')[0]}&scheme={scheme}&seed=1&name=a"
     if "low=" in context:
-        kept = without_field(kept, "std")
+        kept = without_field(without_field(kept, "std"), "mean")
     if planned(f"{kept}&activation=gelu") is not None:
         kept += "&activation=gelu"
     for item in context.split("&")[1:]:

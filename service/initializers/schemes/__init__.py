@@ -1,7 +1,7 @@
 """Schemes, the initializers. Each is one record with its law, in the module of its family."""
 
 from service.initializers.schemes.record import NUMBER_FIELDS, Law, Numbers, Request, Scheme
-from service.initializers.schemes.table import AUTO, SCHEMES, find_scheme
+from service.initializers.schemes.table import AUTO, SCHEMES, family_of, find_scheme
 
 __all__ = [
     "AUTO",
@@ -11,5 +11,6 @@ __all__ = [
     "Numbers",
     "Request",
     "Scheme",
+    "family_of",
     "find_scheme",
 ]

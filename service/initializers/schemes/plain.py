@@ -145,7 +145,7 @@ SCHEMES = (
         fields=("mean", "std", "low", "high"),
         law=_uniform,
         defaults=Numbers(mean=0.0),
-        example="shape=512,256&std=0.05",
+        example="shape=512,256&mean=0.1&std=0.05",
     ),
     Scheme(
         name="normal",

@@ -96,6 +96,12 @@ SCHEMES: dict[str, Scheme] = {
 }
 """Every scheme by its name."""
 
+_FAMILY_OF = {
+    scheme.name: family.__name__.rpartition(".")[2]
+    for family in _FAMILIES
+    for scheme in family.SCHEMES
+}
+
 _BY_WORD = SCHEMES | {alias: scheme for scheme in SCHEMES.values() for alias in scheme.aliases}
 
 _ACCEPTED = {squash(name): name for name in (AUTO, *SCHEMES)}
@@ -227,8 +233,16 @@ _DIFFERENT_ELSEWHERE = {
 """Spellings of one framework whose distribution differs from Fanin's scheme of that name."""
 
 
-def find_scheme(name: str) -> Scheme:
+def family_of(name: str) -> str:
+    """The family of a scheme: its framework if it is named after one, else its module."""
+    framework, dot, _ = name.partition(".")
+    return framework if dot else _FAMILY_OF[name]
+
+
+def find_scheme(name: str, also: tuple[str, ...] = (AUTO,)) -> Scheme:
     """The scheme with this name or alias, with or without `@1`.
+
+    `also` are other words that the field takes, which may be nearer to a misspelt one.
 
     Raises UnreadableError: `unknown_word` with the right spelling or the nearest ones,
     `not_issued` for a scheme of `NOT_ISSUED_SCHEMES`, `unknown_revision` for a revision other
@@ -236,8 +250,10 @@ def find_scheme(name: str) -> Scheme:
     """
     word, at, revision = name.partition("@")
     if word not in _BY_WORD:
+        foreign = _foreign(word).items()
+        replacements = {key: name for key, name in foreign if name != AUTO or AUTO in also}
         raise unknown_word(
-            "scheme", word, (AUTO, *_BY_WORD), _foreign(word), "schemes", NOT_ISSUED_SCHEMES
+            "scheme", word, (*also, *_BY_WORD), replacements, "schemes", NOT_ISSUED_SCHEMES
         )
     scheme = _BY_WORD[word]
     if at and revision != "1":
