@@ -3,8 +3,6 @@
 A new scheme stands in its family's module, and a new family in `_FAMILIES`.
 """
 
-import re
-
 from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
     branch_scalars,
@@ -191,8 +189,9 @@ _PRESETS = {
 """The presets by the prefix of their name and the squashed rest of it."""
 
 
-_DIMENSIONS = re.compile("[123]d$")
-"""The end of a squashed layer's name that tells its dimensions."""
+def _without_dimensions(layer: str) -> str:
+    """A layer's squashed name without the dimensions at its end, as in conv2d."""
+    return layer[:-2] if layer.endswith(("1d", "2d", "3d")) else layer
 
 
 def _by_layer() -> dict[tuple[str, str], str]:
@@ -207,7 +206,7 @@ def _by_layer() -> dict[tuple[str, str], str]:
         layer = squash(rest.partition(".")[0])
         if scheme.preset is not None:
             found.setdefault((prefix, layer), []).append(name)
-            whole = _DIMENSIONS.sub("", layer)
+            whole = _without_dimensions(layer)
             if whole != layer and "." not in rest:
                 found.setdefault((prefix, whole), []).append(name)
     return {layer: " or ".join(names) for layer, names in found.items() if len(names) > 1}
@@ -291,7 +290,7 @@ def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
         for table, word in (
             (_PRESETS, layer),
             (_MEMBERS, layer),
-            (_MEMBERS, _DIMENSIONS.sub("", layer)),
+            (_MEMBERS, _without_dimensions(layer)),
         ):
             if (prefix, word) in table:
                 return table[prefix, word]
