@@ -52,6 +52,16 @@ BY_HAND: tuple[str, ...] = (
     "raw?shape=2,6,5&scheme=orthogonal&layout=EOI&seed=1&name=a&slice=1:,2:5,:",
     "raw?shape=12,5&scheme=orthogonal&parts=3&seed=1&name=a",
     "raw?shape=12,5&scheme=orthogonal&parts=6,2,4&seed=1&name=a&dtype=float64",
+    # presets that read a tensor by the positions of its axes: kernels, stacks, layouts, slices
+    "raw?shape=8,4,3,3&scheme=torch.orthogonal&gain=2&seed=1&name=a&dtype=float64",
+    "raw?shape=3,3,4,8&scheme=paddle.orthogonal&layout=HWIO&seed=1&name=a",
+    "raw?shape=6,2,5&scheme=burn.orthogonal&seed=1&name=a&slice=2:5,:,1:",
+    "raw?shape=3,4,8&scheme=jax.delta_orthogonal&layer=conv1d&seed=1&name=a&order=F",
+    "raw?shape=12,5&scheme=torch.sparse&layout=IO&sparsity=0.4&seed=1&name=a",
+    "raw?shape=12,5&scheme=mlx.sparse&sparsity=0.4&mean=3&std=0.5&seed=1&name=a&dtype=float64",
+    "raw?shape=12,5&scheme=flux.sparse_init&layer=embedding&sparsity=0.4&seed=1&name=a",
+    "raw?shape=6,2,4&scheme=torch.dirac&layer=conv1d&groups=3",
+    "raw?shape=4,2,3,2&scheme=flux.identity_init&gain=0.1&dtype=float64",
     # depth and width: sides, bases, layouts, parts, slices, dtypes
     "raw?shape=12,5&scheme=gpt2_residual&depth=12&branches=1&std=0.1&seed=1&name=a&dtype=float64",
     "raw?shape=5,12&scheme=wang_init&layout=IO&depth=12&parts=8,4&seed=1&name=a",

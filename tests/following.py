@@ -22,7 +22,7 @@ SAMPLES = {
     **dict.fromkeys(("groups", "parts", "stride"), "1"),
     **dict.fromkeys(("fan_in", "fan_out"), "16"),
     **{"low": "-1e3", "high": "1e3", "value": "0.5", "gain": "1.5", "scheme": "normal"},
-    **{"depth": "12", "base_fan_in": "64", "std": "0.02", "classes": "10"},
+    **{"depth": "12", "base_fan_in": "64", "std": "0.02", "classes": "10", "sparsity": "0.5"},
 }
 """What somebody would give for a field that a hint only names, or gives as `low=...`."""
 

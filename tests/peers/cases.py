@@ -52,6 +52,34 @@ def _torch_functions() -> Iterator[Case]:
     yield Case("shape=5,3&scheme=torch.zeros", _filled("zeros_", (5, 3)))
     yield Case("shape=5,3&scheme=torch.eye", _filled("eye_", (5, 3)))
     yield Case("shape=6,3&scheme=torch.eye&parts=2", _filled("eye_", (6, 3)))
+    for shape in ((32, 20), (20, 32), (16, 2, 3, 3), (4, 12, 3), (2, 3, 2, 3, 4)):
+        query = f"shape={','.join(map(str, shape))}&scheme=torch.orthogonal"
+        yield Case(query, _filled("orthogonal_", shape))
+    yield Case(
+        "shape=16,2,3,3&scheme=torch.orthogonal&gain=1.5",
+        _filled("orthogonal_", (16, 2, 3, 3), 1.5),
+    )
+    for shape, groups in (
+        ((4, 2, 3, 3), 1),
+        ((6, 2, 4), 3),
+        ((16, 2, 3, 3), 2),
+        ((2, 3, 2, 3, 4), 1),
+    ):
+        query = f"shape={','.join(map(str, shape))}&scheme=torch.dirac&groups={groups}"
+        query += "&layer=conv1d" if len(shape) == 3 else ""
+        yield Case(query, _filled("dirac_", shape, groups))
+    yield Case("shape=6,4,5&scheme=torch.dirac", _filled("dirac_", (6, 4, 5)))
+    yield Case(
+        "shape=6,2,4,3&scheme=torch.dirac&groups=3&layer=conv_transpose2d",
+        _filled("dirac_", (6, 2, 4, 3), 3),
+    )
+    for shape, sparsity in (((40, 20), 0.33), ((20, 40), 0.1)):
+        query = f"shape={','.join(map(str, shape))}&scheme=torch.sparse&sparsity={sparsity}"
+        yield Case(query, _filled("sparse_", shape, sparsity))
+    yield Case(
+        "shape=40,20&scheme=torch.sparse&sparsity=0.33&std=2&layer=embedding",
+        _filled("sparse_", (40, 20), 0.33, 2.0),
+    )
     for name in ("xavier_uniform", "xavier_normal"):
         yield Case(f"shape=40,26&scheme=torch.{name}", _filled(f"{name}_", matrix))
         yield Case(
@@ -153,6 +181,11 @@ def _torch_layers() -> Iterator[Case]:
         yield Case(f"shape=6&scheme=torch.{name}.weight", _member(layer, "weight", *numbers))
         if layer != "RMSNorm":
             yield Case(f"shape=6&scheme=torch.{name}.bias", _member(layer, "bias", *numbers))
+    for member in ("weight", "bias"):
+        yield Case(
+            f"shape=6&scheme=torch.instance_norm.{member}",
+            _member("InstanceNorm2d", member, 6, affine=True),
+        )
 
 
 def _timm(function: str, *numbers: Any, **options: Any) -> Make:
@@ -212,6 +245,13 @@ def _mlx_cases() -> Iterator[Case]:
             f"shape=16,3,3,8&scheme=mlx.{name}&mode=fan_out&gain=2",
             _mlx_filled(name, kernel, mode="fan_out", gain=2.0),
         )
+    yield Case("shape=32,20&scheme=mlx.orthogonal", _mlx_filled("orthogonal", (32, 20)))
+    yield Case("shape=20,32&scheme=mlx.orthogonal&gain=2", _mlx_filled("orthogonal", (20, 32), 2.0))
+    yield Case("shape=40,20&scheme=mlx.sparse&sparsity=0.33", _mlx_filled("sparse", (40, 20), 0.33))
+    yield Case(
+        "shape=20,40&scheme=mlx.sparse&sparsity=0.1&mean=3&std=0.5",
+        _mlx_filled("sparse", (20, 40), 0.1, 3.0, 0.5),
+    )
     yield Case("shape=40,26&scheme=mlx.linear", _member("Linear", "weight", 26, 40))
     yield Case("shape=1000&fan_in=9&scheme=mlx.linear.bias", _member("Linear", "bias", 9, 1000))
     for axes, letters in ((1, "9"), (2, "3,3"), (3, "3,3,1")):
@@ -306,6 +346,17 @@ def _paddle_cases() -> Iterator[Case]:
             f"shape=40,26&scheme={scheme}&negative_slope=1.5",
             _paddle_filled(name, matrix, nonlinearity="leaky_relu", negative_slope=1.5),
         )
+    for shape in ((32, 20), (20, 32), (16, 2, 3, 3), (4, 12, 3)):
+        query = f"shape={','.join(map(str, shape))}&scheme=paddle.orthogonal"
+        yield Case(query, _paddle_filled("Orthogonal", shape))
+    yield Case(
+        "shape=32,20&scheme=paddle.orthogonal&gain=1.5",
+        _paddle_filled("Orthogonal", (32, 20), gain=1.5),
+    )
+    for kernels, groups in (((4, 2, 3, 3), 1), ((6, 2, 4), 3), ((2, 3, 2, 3, 4), 1)):
+        query = f"shape={','.join(map(str, kernels))}&scheme=paddle.dirac&groups={groups}"
+        query += "&layer=conv1d" if len(kernels) == 3 else ""
+        yield Case(query, _paddle_filled("Dirac", kernels, groups=groups))
     for size in (1, 2, 3, 4, 5, 7):
         yield Case(
             f"shape=3,2,{size},{size}&scheme=paddle.bilinear",
@@ -344,6 +395,10 @@ def _paddle_cases() -> Iterator[Case]:
     ):
         yield Case(f"shape=6&scheme=paddle.{name}.weight", _member(layer, "weight", *numbers))
         yield Case(f"shape=6&scheme=paddle.{name}.bias", _member(layer, "bias", *numbers))
+    for member in ("scale", "bias"):
+        yield Case(
+            f"shape=6&scheme=paddle.instance_norm.{member}", _member("InstanceNorm2D", member, 6)
+        )
 
 
 CASES: dict[str, tuple[Case, ...]] = {

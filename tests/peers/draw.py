@@ -78,6 +78,12 @@ def keras_initializers() -> Iterator[tuple[str, Any, Shape]]:
     yield "keras.orthogonal", of.Orthogonal(seed=SEED), MATRIX
     yield "keras.orthogonal&gain=1.5#tall", of.Orthogonal(gain=1.5, seed=SEED), MATRIX[::-1]
     yield "keras.orthogonal#conv", of.Orthogonal(seed=SEED), (3, 3, 32, 64)
+    frame = (16, 1, 9)
+    yield "keras.stft", of.STFT(), frame
+    yield "keras.stft&variant=imag&window=hamming", of.STFT("imag", "hamming"), frame
+    spectrum = of.STFT(scaling="spectrum", periodic=True)
+    yield "keras.stft&scaling=spectrum&periodic=true", spectrum, frame
+    yield "keras.stft&window=none", of.STFT("real", None), frame
     yield "keras.identity", of.Identity(), (24, 40)
     yield "keras.identity&gain=0.5#tall", of.Identity(gain=0.5), (40, 24)
 
@@ -168,6 +174,12 @@ def jax_initializers() -> Iterator[tuple[str, Any, Shape]]:
     yield "jax.orthogonal", of.orthogonal(), MATRIX
     yield "jax.orthogonal&gain=1.5#tall", of.orthogonal(1.5), MATRIX[::-1]
     yield "jax.orthogonal#conv", of.orthogonal(), (3, 3, 32, 64)
+    yield "jax.orthogonal#experts", of.orthogonal(), (5, 24, 40)
+    for kernel in ((3,), (4, 3), (2, 3, 4)):
+        layer = f"&layer=conv{len(kernel)}d"
+        yield f"jax.delta_orthogonal{layer}", of.delta_orthogonal(), (*kernel, 32, 64)
+    yield "jax.delta_orthogonal", of.delta_orthogonal(), (3, 3, 64, 64)
+    yield "jax.delta_orthogonal&gain=1.5#wide", of.delta_orthogonal(1.5), (3, 3, 1, 64)
 
 
 def flax_modules() -> Iterator[tuple[str, Any, Shape, dict[str, str]]]:

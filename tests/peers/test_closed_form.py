@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from service.initializers.schemes import SCHEMES
-from tests.peers.comparison import Array, differences, issued
+from tests.peers.comparison import Array, asked, differences, issued
 
 Shape = tuple[int, ...]
 Draw = Callable[[Shape], Array]
@@ -65,6 +65,15 @@ def flux_glorot(shape: Shape) -> Array:
     """(rand - 1/2) sqrt(24 / (fan_in + fan_out))."""
     width = math.sqrt(24.0 / sum(flux_fans(shape)))
     return uniform(shape, -width / 2.0, width / 2.0)
+
+
+def flux_identity(shape: Shape) -> Array:
+    """weights[cld(d, 2)..., i, i] = 1, where Julia counts from 1."""
+    weights = np.zeros(shape, np.float32)
+    centre = tuple(-(-extent // 2) - 1 for extent in shape[:-2])
+    for i in range(min(shape[-2:])):
+        weights[(*centre, i, i)] = 1.0
+    return weights
 
 
 def dl4j(*fans: float) -> dict[str, Draw]:
@@ -147,6 +156,10 @@ def flux_cases() -> dict[str, tuple[Shape, Draw]]:
             (40, 24),
             lambda shape: 2.0 * np.eye(*shape, dtype=np.float32),
         ),
+        "flux.identity_init#odd": ((3, 3, 2, 3), flux_identity),
+        "flux.identity_init#even": ((4, 3, 3, 2), flux_identity),
+        "flux.identity_init&layer=conv_transpose2d&groups=2": ((2, 3, 2, 4), flux_identity),
+        "flux.identity_init&layer=conv1d": ((4, 2, 2), flux_identity),
         "flux.orthogonal": (MATRIX, orthogonal),
         "flux.orthogonal#conv": ((3, 3, 16, 32), orthogonal),
         "flux.embedding": ((64, 500), lambda shape: normal(shape, 1.0)),
@@ -208,16 +221,16 @@ apart."""
 def test_a_preset_draws_what_the_formula_draws(name: str) -> None:
     """Same mean, std, bounds, kurtosis and distribution; equal values where none is random."""
     shape, drawn = CASES[name]
-    assert differences(drawn(shape), name.partition("#")[0]) == []
+    assert differences(drawn(shape), asked(shape, name.partition("#")[0])) == []
 
 
 def test_sparse_init_has_its_zeros_in_columns() -> None:
     """As many in each column as Flux has, and the rest is normal."""
     for shape, layer in ((MATRIX, "dense"), ((64, 500), "embedding")):
-        theirs = sparse(shape, 0.77)
-        law, ours = issued(shape, f"flux.sparse_init&sparsity=0.77&layer={layer}")
-        assert np.array_equal((ours == 0).sum(axis=0), (theirs == 0).sum(axis=0))
-        assert differences(theirs, f"flux.sparse_init&sparsity=0.77&layer={layer}") == []
+        theirs, query = sparse(shape, 0.77), asked(shape, "flux.sparse_init&sparsity=0.77")
+        law, ours = issued(f"{query}&layer={layer}")
+        assert np.array_equal((ours[0] == 0).sum(axis=0), (theirs == 0).sum(axis=0))
+        assert differences(theirs, f"{query}&layer={layer}") == []
         assert law.std == pytest.approx(0.01 * math.sqrt(1 - math.ceil(0.77 * shape[0]) / shape[0]))
 
 
@@ -239,7 +252,7 @@ def test_biases_and_scales_of_flux_are_zeros_and_ones(name: str) -> None:
     scheme = SCHEMES[name]
     if scheme.preset is not None and scheme.preset.layer in ("bias", "scale"):
         value = 1.0 if name.endswith(".scale") else 0.0
-        assert differences(np.full((64,), value, np.float32), name) == []
+        assert differences(np.full((64,), value, np.float32), asked((64,), name)) == []
 
 
 @pytest.mark.parametrize(
@@ -251,6 +264,7 @@ def test_biases_and_scales_of_flux_are_zeros_and_ones(name: str) -> None:
         ("dl4j.xavier&layer=conv_transpose2d&stride=2#transposed", "dl4j.xavier&stride=2"),
         ("dl4j.xavier_legacy&stride=2,3#conv", "dl4j.xavier&stride=2,3"),
         ("flux.lecun_normal#narrow", "lecun_normal&layout=OI"),
+        ("flux.identity_init#even", "identity&layout=WHIO"),
         ("flux.kaiming_normal", "keras.he_normal&layout=OI"),
         ("flux.kaiming_normal#conv", "flux.kaiming_normal&mode=fan_out"),
         ("flux.lstm_cell.wi", "flux.lstm_cell.wi&fan_out=64"),
@@ -261,4 +275,4 @@ def test_biases_and_scales_of_flux_are_zeros_and_ones(name: str) -> None:
 def test_a_wrong_preset_would_be_found(name: str, wrong: str) -> None:
     """Negative control: another gain, fan, stride or cut."""
     shape, drawn = CASES[name]
-    assert differences(drawn(shape), wrong) != []
+    assert differences(drawn(shape), asked(shape, wrong)) != []

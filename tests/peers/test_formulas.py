@@ -1,9 +1,8 @@
 """Presets of Burn and candle, which no wheel brings, against the formulas of their source.
 
-Burn is read at commit 2c06be3: kaiming_std and xavier_std of
-crates/burn-core/src/module/initializer.rs, with the fans that each layer in
-crates/burn-nn/src/modules passes. candle is read at commit 2a13b0f: Init and FanInOut of
-candle-nn/src/init.rs, and the layers in candle-nn/src.
+Burn: kaiming_std and xavier_std of crates/burn-core/src/module/initializer.rs, with the fans that
+each layer in crates/burn-nn/src/modules passes. candle: Init and FanInOut of candle-nn/src/init.rs,
+and the layers in candle-nn/src. `source` of each preset has the commit that was read.
 """
 
 from math import sqrt
@@ -89,9 +88,12 @@ BURN: list[tuple[str, Told]] = [
     ),
     *(
         (f"shape=6&scheme=burn.{norm}_norm.{member}", ("constant", value))
-        for norm in ("layer", "group", "batch")
+        for norm in ("layer", "group", "batch", "instance")
         for member, value in (("gamma", 1.0), ("beta", 0.0))
     ),
+    ("shape=6&scheme=burn.rms_norm.gamma", ("constant", 1.0)),
+    # Entries of a matrix with orthonormal columns of 64 elements.
+    ("shape=64,10&scheme=burn.orthogonal&gain=2", ("orthogonal", 2 / 8)),
 ]
 
 CANDLE: list[tuple[str, Told]] = [
@@ -131,7 +133,7 @@ CANDLE: list[tuple[str, Told]] = [
     *((f"shape=48&scheme=candle.{name}.bias", ("constant", 0.0)) for name in ("lstm", "gru")),
     *(
         (f"shape=6&scheme=candle.{norm}_norm.{member}", ("constant", value))
-        for norm in ("layer", "batch")
+        for norm in ("layer", "group", "batch")
         for member, value in (("weight", 1.0), ("bias", 0.0))
     ),
     ("shape=6&scheme=candle.rms_norm.weight", ("constant", 1.0)),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.initializers.schemes import SCHEMES
-from tests.peers.comparison import Array, differences
+from tests.peers.comparison import Array, asked, differences
 from tests.peers.environment import draw, peers_python
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci]
@@ -41,7 +41,7 @@ def test_every_preset_is_drawn(drawn: Drawn) -> None:
 def test_a_preset_draws_what_its_peer_draws(drawn: Drawn, framework: str) -> None:
     """Same mean, std, bounds, kurtosis and distribution; equal values where none is random."""
     found = {
-        name: differences(array, scheme_of(name))
+        name: differences(array, asked(array.shape, scheme_of(name)))
         for name, array in drawn.items()
         if name.startswith(f"{framework}.")
     }
@@ -69,6 +69,9 @@ def test_a_preset_draws_what_its_peer_draws(drawn: Drawn, framework: str) -> Non
         ("jax.normal", "jax.normal&std=0.0102"),
         ("jax.orthogonal", "jax.orthogonal&gain=1.001"),
         ("jax.orthogonal", "jax.lecun_normal"),
+        ("jax.delta_orthogonal", "flux.identity_init"),
+        ("jax.delta_orthogonal", "jax.delta_orthogonal&gain=1.001"),
+        ("keras.stft&variant=imag&window=hamming", "keras.stft&variant=imag"),
         ("flax.dense", "flax.dense&std_kind=parent"),
         ("flax.embed", "normal&std=1"),
         ("flax.conv_transpose2d", "lecun_normal&layout=HWOI&distribution=truncated_normal"),
@@ -76,4 +79,4 @@ def test_a_preset_draws_what_its_peer_draws(drawn: Drawn, framework: str) -> Non
 )
 def test_a_wrong_preset_would_be_found(drawn: Drawn, name: str, wrong: str) -> None:
     """Negative control: a wrong gain, fan, cut, bound or matrix differs, most by little."""
-    assert differences(drawn[name], wrong) != []
+    assert differences(drawn[name], asked(drawn[name].shape, wrong)) != []

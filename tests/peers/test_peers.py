@@ -1,8 +1,9 @@
-"""Presets against what their frameworks make: torch, timm, MLX and Paddle.
+"""Presets against what their frameworks made: torch, timm, MLX and Paddle.
 
 tests/peers/data has values that `checks/write_peer_values.py` wrote, with the versions. With the
 environment variable FANIN_PEER_VALUES, a directory, the values there are compared instead. `make
-peers-more` writes those of MLX and Paddle anew. Where torch is installed it is asked, too.
+peers-more` writes those of MLX and Paddle anew. Where `make bench` has installed torch, it is asked
+anew, too.
 """
 
 import hashlib
@@ -16,13 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.chunks import TensorBody
-from service.fields import parse_query
 from service.initializers.schemes import SCHEMES
-from service.initializers.schemes.record import Law
-from service.plan import plan
-from tests.peers.cases import CASES, Case
-from tests.peers.two_samples import LEAST_TAIL, Values, faults, outside, short_of
+from tests.peers.cases import CASES
+from tests.peers.comparison import Array, differences, issued
+from tests.peers.environment import ROOT, draw
 
 COMMITTED = Path(__file__).parent / "data"
 
@@ -35,39 +33,19 @@ WRITTEN = [(peer, number) for peer in CASES for number in range(len(CASES[peer])
 
 
 @cache
-def written(peer: str) -> tuple[dict[str, Any], list[Values]]:
-    """What the peer has made: the head of its file, and the values of each case."""
-    about = json.loads((DATA / f"{peer}.json").read_text(encoding="utf-8"))
-    with np.load(DATA / f"{peer}.npz") as arrays:
-        return about, [arrays[str(n)].astype(np.float64) for n in range(len(arrays.files))]
+def written(peer: str, folder: Path = DATA) -> tuple[dict[str, Any], list[Array]]:
+    """What the peer has made: the head of its file, and the values of each case.
 
-
-@cache
-def ours(query: str, names: int = OURS) -> tuple[Law, Values]:
-    """The law of a request, and the float32 values of so many tensors, one after the other."""
-    plans = [
-        plan(parse_query(f"{query}&seed=7&name=w{n}".encode()), "raw", max_bytes=2**30)
-        for n in range(names)
+    Values that are the whole tensor have the shape of the request.
+    """
+    about = json.loads((folder / f"{peer}.json").read_text(encoding="utf-8"))
+    with np.load(folder / f"{peer}.npz") as arrays:
+        values = [arrays[str(n)] for n in range(len(arrays.files))]
+    shapes = (shape_of(case.query) for case in CASES[peer])
+    return about, [
+        each.reshape(shape) if each.size == math.prod(shape) else each
+        for each, shape in zip(values, shapes, strict=True)
     ]
-    bodies = (b"".join(map(bytes, TensorBody(each).chunks())) for each in plans)
-    values = np.concatenate([np.frombuffer(body, "<f4") for body in bodies])
-    return plans[0].tensor.law, values.astype(np.float64)
-
-
-def differences(query: str, theirs: Values) -> list[str]:
-    """What tells a peer's values from those of a request."""
-    law, values = ours(query)
-    if law.distribution in ("constant", "deterministic"):
-        return [] if np.array_equal(ours(query, 1)[1][: theirs.size], theirs) else ["values"]
-    assert law.std is not None
-    found = faults(values, theirs)
-    if law.low is not None and law.high is not None:
-        found += outside(theirs, law.low, law.high)
-        found += short_of(theirs, law.low, law.high) if law.distribution == "uniform" else []
-    if law.distribution == "normal" and theirs.size >= 1000:
-        tail = np.abs(theirs - (law.mean or 0.0)).max() / law.std
-        found += ["tail"] if tail < LEAST_TAIL else []
-    return found
 
 
 def case_name(peer: str, number: int) -> str:
@@ -83,7 +61,7 @@ def test_a_preset_is_what_its_peer_makes(peer: str, number: int) -> None:
     about, values = written(peer)
     case = CASES[peer][number]
     assert about["cases"][number]["query"] == case.query, "write the values anew"
-    assert differences(case.query, values[number]) == []
+    assert differences(values[number], case.query, OURS) == []
 
 
 def shape_of(query: str) -> list[int]:
@@ -126,9 +104,9 @@ RANDOM = [
 @pytest.mark.parametrize("factor", [0.8, 1.25])
 def test_a_wrong_gain_would_be_seen(peer: str, number: int, factor: float) -> None:
     """Negative control: the peer's values, a fifth narrower or a quarter wider."""
-    query, (_, values) = CASES[peer][number].query, written(peer)
-    middle = ours(query)[0].mean or 0.0
-    assert differences(query, middle + (values[number] - middle) * factor) != []
+    query, theirs = CASES[peer][number].query, written(peer)[1][number]
+    middle = issued(query, OURS)[0].mean or 0.0
+    assert differences(middle + (theirs - middle) * factor, query, OURS) != []
 
 
 @pytest.mark.parametrize(
@@ -141,23 +119,34 @@ def test_a_wrong_gain_would_be_seen(peer: str, number: int, factor: float) -> No
         ("shape=16,8,3,3&scheme=paddle.conv2d&groups=4", "&fan_in=72"),
         ("shape=40,26&scheme=mlx.he_normal", "&gain=1.4142135623730951"),
         ("shape=40,26&scheme=torch.kaiming_normal&negative_slope=1.5", "&mode=fan_out"),
+        ("shape=16,2,3,3&scheme=torch.orthogonal&gain=1.5", "&layout=IOHW"),
+        ("shape=40,20&scheme=torch.sparse&sparsity=0.33", "&layout=IO"),
+        ("shape=40,20&scheme=mlx.sparse&sparsity=0.33", "&mean=0.2"),
     ],
 )
 def test_a_preset_with_another_number_is_not_its_peer(query: str, wrong: str) -> None:
     """Negative control: a wrong gain, slope, mode or fan."""
     peer = query.partition("scheme=")[2].partition(".")[0]
     number = next(n for n, case in enumerate(CASES[peer]) if case.query == query)
-    assert differences(query, written(peer)[1][number]) == []
-    assert differences(query + wrong, written(peer)[1][number]) != []
+    theirs = written(peer)[1][number]
+    assert differences(theirs, query, OURS) == []
+    assert differences(theirs, query + wrong, OURS) != []
 
 
-@pytest.mark.parametrize("case", CASES["torch"], ids=[case.query for case in CASES["torch"]])
-def test_the_torch_that_is_installed_makes_the_same(case: Case) -> None:
+TORCH = ROOT / "build" / "bench-venv" / "bin" / "python"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TORCH.exists(), reason="make bench installs torch")
+def test_the_torch_that_is_installed_makes_the_same(tmp_path: Path) -> None:
     """The same comparison with fresh values."""
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(20261127)
-    values = case.make(torch).detach().numpy().reshape(-1)[:1024].astype(np.float64)
-    assert differences(case.query, values) == []
+    draw([str(TORCH), "-m", "checks.write_peer_values", "torch", str(tmp_path)])
+    _, values = written("torch", tmp_path)
+    found = {
+        case.query: differences(each, case.query, OURS)
+        for case, each in zip(CASES["torch"], values, strict=True)
+    }
+    assert {query: each for query, each in found.items() if each} == {}
 
 
 PARITY: dict[str, str] = {
@@ -200,4 +189,4 @@ def test_a_whole_tensor_of_torch_is_one_of_its_preset(name: str) -> None:
         tensor = arrays[case.replace("/", "|")]
     assert hashlib.sha256(tensor.tobytes()).hexdigest() == listed["sha256"]
     assert list(tensor.shape) == shape_of(PARITY[name])
-    assert differences(PARITY[name], tensor.reshape(-1).astype(np.float64)) == []
+    assert differences(tensor, PARITY[name], OURS) == []

@@ -1,5 +1,7 @@
 """What presets of the frameworks from Keras to Deeplearning4j refuse and warn about."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,15 @@ from service.errors import ImpossibleError
 from service.fields import parse_query
 from service.plan import plan
 from tests.following import Request, followed
-from tests.peers.comparison import issued
+from tests.peers.comparison import Array, asked, issued
 
 FAULT = "framework_fault"
+
+
+def values(shape: tuple[int, ...], scheme: str) -> Array:
+    """The tensor of a scheme, with fields behind its name."""
+    (tensor,) = issued(asked(shape, scheme))[1]
+    return cast(Array, tensor)
 
 
 def codes(query: str) -> set[str]:
@@ -58,6 +66,13 @@ REFUSED = [
     ({"shape": "8,4", "scheme": "keras.random_uniform", "low": "1"}, "low"),
     ({"shape": "8,4", "scheme": "flux.sparse_init", "sparsity": "-1"}, "sparsity"),
     ({"shape": "8,4,2", "scheme": "flux.sparse_init", "sparsity": "0.5"}, "shape"),
+    ({"shape": "8,4", "scheme": "torch.sparse"}, "sparsity"),
+    ({"shape": "8,4", "scheme": "mlx.sparse", "sparsity": "1"}, "sparsity"),
+    ({"shape": "8,4,3,3", "scheme": "mlx.orthogonal"}, "shape"),
+    ({"shape": "8,4,3,3", "layer": "conv_transpose2d", "scheme": "torch.orthogonal"}, "shape"),
+    ({"shape": "8,4", "scheme": "torch.dirac"}, "shape"),
+    ({"shape": "3,3,8,4", "scheme": "jax.delta_orthogonal"}, "shape"),
+    ({"shape": "8,4,2", "scheme": "flux.identity_init"}, "shape"),
     ({"shape": "8,4", "layer": "recurrent", "scheme": "dl4j.xavier"}, "fan_in"),
 ]
 
@@ -85,19 +100,24 @@ def test_a_refusal_names_its_field_and_its_hint_helps(fields: dict[str, str], fi
         ("keras.identity", (16, 64)),
         ("flux.lstm_cell.wi", (64, 16)),
         ("jax.glorot_normal", (16, 64)),
+        ("jax.delta_orthogonal", (3, 3, 16, 64)),
+        ("torch.orthogonal", (64, 4, 3, 3)),
+        ("torch.dirac", (64, 16, 3, 3)),
+        ("torch.sparse&sparsity=0.5", (64, 16)),
+        ("flux.identity_init", (3, 3, 16, 64)),
     ],
 )
 def test_parts_make_no_difference(scheme: str, shape: tuple[int, ...]) -> None:
     """These frameworks do not see that a weight is fused."""
-    assert np.array_equal(issued(shape, scheme)[1], issued(shape, f"{scheme}&parts=4")[1])
+    assert np.array_equal(values(shape, scheme), values(shape, f"{scheme}&parts=4"))
 
 
 def test_the_gates_of_flax_have_matrices_of_their_own() -> None:
     """Four kernels of one gate each, written as one tensor."""
-    _, fused = issued((16, 64), "flax.lstm_cell.recurrent_kernel&parts=4")
+    fused = values((16, 64), "flax.lstm_cell.recurrent_kernel&parts=4")
     for gate in np.split(fused, 4, axis=1):
         assert np.allclose(gate.T @ gate, np.eye(16), atol=1e-6)
-    _, one = issued((16, 64), "flax.lstm_cell.recurrent_kernel")
+    one = values((16, 64), "flax.lstm_cell.recurrent_kernel")
     assert not np.allclose(one[:, :16].T @ one[:, :16], np.eye(16), atol=0.1)
 
 
@@ -108,6 +128,10 @@ def test_the_gates_of_flax_have_matrices_of_their_own() -> None:
         ("keras.orthogonal&layer=conv2d", (3, 3, 4, 8), "OIHW", (3, 2, 0, 1)),
         ("flux.conv2d", (3, 5, 4, 8), "OIHW", (3, 2, 1, 0)),
         ("flux.embedding", (4, 8), "EO", (1, 0)),
+        ("torch.orthogonal", (8, 4, 3, 3), "HWIO", (2, 3, 1, 0)),
+        ("torch.sparse&sparsity=0.5", (8, 4), "IO", (1, 0)),
+        ("mlx.sparse&sparsity=0.5", (8, 4), "IO", (1, 0)),
+        ("flux.identity_init", (4, 4, 2, 3), "OIHW", (3, 2, 1, 0)),
     ],
 )
 def test_a_layout_permutes_the_array(
@@ -115,6 +139,21 @@ def test_a_layout_permutes_the_array(
 ) -> None:
     """The values belong to the axes' letters, so another order of the axes is a transpose."""
     shape = tuple(own[axis] for axis in axes)
-    _, here = issued(own, scheme)
-    _, there = issued(shape, f"{scheme}&layout={other}")
-    assert np.array_equal(here.transpose(axes), there)
+    there = values(shape, f"{scheme}&layout={other}")
+    assert np.array_equal(values(own, scheme).transpose(axes), there)
+
+
+def test_keras_has_the_stft_of_the_scheme() -> None:
+    """Under Keras's letters."""
+    fields = "&variant=imag&window=hamming&periodic=true"
+    theirs = values((16, 1, 9), f"keras.stft{fields}")
+    assert np.array_equal(theirs, values((16, 1, 9), f"stft&layout=WIO{fields}"))
+
+
+@pytest.mark.parametrize("scheme", ["torch.orthogonal", "paddle.orthogonal", "burn.orthogonal"])
+def test_the_rows_of_a_stack_are_its_first_axis(scheme: str) -> None:
+    """Three axes have no letters. torch's rows are the first one, and Keras's columns the last."""
+    rows = values((6, 2, 5), scheme).reshape(6, 10)
+    assert np.allclose(rows @ rows.T, np.eye(6), atol=1e-6)
+    columns = values((2, 5, 6), "keras.orthogonal").reshape(10, 6)
+    assert np.allclose(columns.T @ columns, np.eye(6), atol=1e-6)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.initializers.schemes import SCHEMES
-from tests.peers.comparison import Array, differences
+from tests.peers.comparison import Array, asked, differences
 from tests.peers.environment import draw, tfjs_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("node", "npm")]
@@ -40,7 +40,10 @@ def test_every_preset_is_drawn(drawn: Drawn) -> None:
 
 def test_a_preset_draws_what_tensorflow_js_draws(drawn: Drawn) -> None:
     """Same mean, std, bounds, kurtosis and distribution; equal values where none is random."""
-    found = {name: differences(array, name.partition("#")[0]) for name, array in drawn.items()}
+    found = {
+        name: differences(array, asked(array.shape, name.partition("#")[0]))
+        for name, array in drawn.items()
+    }
     assert {name: each for name, each in found.items() if each} == {}
 
 
@@ -57,4 +60,4 @@ def test_a_preset_draws_what_tensorflow_js_draws(drawn: Drawn) -> None:
 )
 def test_a_wrong_preset_would_be_found(drawn: Drawn, name: str, wrong: str) -> None:
     """Negative control: a cut with another std, another bound, another fan, other matrices."""
-    assert differences(drawn[name], wrong) != []
+    assert differences(drawn[name], asked(drawn[name].shape, wrong)) != []

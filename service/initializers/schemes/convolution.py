@@ -110,11 +110,14 @@ def divided(numbers: Elements, divisor: int) -> tuple[Elements, Elements]:
     return quotients, numbers - quotients * divisor
 
 
-def centre_of(extents: dict[str, int]) -> int:
-    """The place of the kernel's centre, k // 2 along each axis of k elements."""
+def centre_of(extents: dict[str, int], *, later: bool = True) -> int:
+    """The place of the kernel's centre along each axis.
+
+    An even number k of elements has two: the later one is k // 2, the other one (k - 1) // 2.
+    """
     place = 0
     for extent in extents.values():
-        place = place * extent + extent // 2
+        place = place * extent + (extent if later else max(extent - 1, 0)) // 2
     return place
 
 

@@ -138,9 +138,12 @@ def _law_of_kernels(request: Request, gain: float) -> Law:
     return centred_law(kernels, gain, counted.pairs, counted.size)
 
 
-def centred_law(kernels: Kernels, gain: float, pairs: int, size: int) -> Law:
-    """The law of `gain` at the centre of `pairs` kernels, and 0 elsewhere, of `size` elements."""
-    numbers = (*kernels.numbers, centre_of(kernels.extents), gain)
+def centred_law(kernels: Kernels, gain: float, pairs: int, size: int, *, later: bool = True) -> Law:
+    """The law of `gain` at the centre of `pairs` kernels, and 0 elsewhere, of `size` elements.
+
+    Of two centres it is the later one, or the other one.
+    """
+    numbers = (*kernels.numbers, centre_of(kernels.extents, later=later), gain)
     low = gain if pairs == size else 0.0
     return spread_law(IndexFunction(centred, numbers, low, gain), gain, pairs, size)
 

@@ -8,7 +8,6 @@ from service.initializers.references import MARTENS_2010
 from service.initializers.schemes.record import (
     Law,
     Numbers,
-    Preset,
     Request,
     Scheme,
     missing,
@@ -20,17 +19,21 @@ from service.stream.draws import Normal, Sparse
 _DIGITS = 60
 """Decimal digits in which the std of the whole is computed."""
 
+_ALL_ZEROS = "leave sparsity out and use scheme=zeros"
+
 
 def sparse_law(request: Request, length: int, step: int) -> Law:
-    """The law of ceil(sparsity length) zeros of each `length` elements, and N(0, std^2) elsewhere.
+    """The law of ceil(sparsity length) zeros of each `length` elements, else N(mean, std^2).
 
-    Elements of a unit are `step` element numbers apart. With a share s of zeros the std of all
-    values is std sqrt(1 - s).
+    Elements of a unit are `step` element numbers apart. With a share s of zeros the mean of all
+    values is (1 - s) mean, and their std is sqrt((1 - s) (std^2 + s mean^2)). `mean` is 0 for
+    schemes that do not take it.
 
     Raises ImpossibleError: `scheme_needs` without sparsity, `out_of_range` unless 0 <= sparsity < 1
     and at least one element of each unit is left.
     """
     sparsity, std = request.numbers.sparsity, request.numbers.std or 0.0
+    mean = request.numbers.mean or 0.0
     require_positive("std", std)
     if sparsity is None:
         raise missing(request.scheme, "sparsity")
@@ -38,50 +41,45 @@ def sparse_law(request: Request, length: int, step: int) -> Law:
     if not 0 <= sparsity < 1 or 0 < length <= zeros:
         raise ImpossibleError("out_of_range", _nothing_left(sparsity, length))
     with localcontext(Context(prec=_DIGITS)):
-        kept = Decimal(length - zeros) / max(length, 1)
-        whole_std = float(Decimal(std) * kept.sqrt())
-    draw = Sparse(Normal(0.0, std), zeros, max(length, 1), step)
-    return Law(draw, "sparse_normal", 0.0, None if length == 0 else whole_std)
+        kept, m, s = Decimal(length - zeros) / max(length, 1), Decimal(mean), Decimal(std)
+        whole_mean = float(kept * m)
+        whole_std = float((kept * (s * s + (1 - kept) * m * m)).sqrt())
+    draw = Sparse(Normal(mean, std), zeros, max(length, 1), max(step, 1))
+    return Law(draw, "sparse_normal", whole_mean, None if length == 0 else whole_std)
 
 
 def _nothing_left(sparsity: float, length: int) -> Problem:
     if 0 <= sparsity < 1:
         message = f"sparsity {shortest(sparsity)} makes all {length} values of a unit 0"
-        return Problem("sparsity", message, "write sparsity=0, or use scheme=zeros")
+        return Problem("sparsity", message, f"write sparsity=0, or {_ALL_ZEROS}")
     message = f"sparsity is {shortest(sparsity)}; it is a share, from 0 to below 1"
-    return Problem("sparsity", message, "write sparsity=0.5, or use scheme=zeros")
+    return Problem("sparsity", message, f"write sparsity=0.5, or {_ALL_ZEROS}")
 
 
 def _law(request: Request) -> Law:
     """Zeros among the inputs times kernel of each output, so that units have equal fan_in."""
     letters = request.weight.letters
     if "O" not in letters or not set(letters) & set("IDHW"):
-        raise _no_unit(request, "inputs")
+        raise _no_unit(request)
     return sparse_law(request, request.weight.count("IDHW"), 1)
 
 
-def _torch_law(request: Request) -> Law:
-    """Zeros among the outputs of each input, as torch.nn.init.sparse_ has them."""
-    if sorted(request.weight.letters) != ["I", "O"]:
-        raise _no_unit(request, "outputs")
-    return sparse_law(request, request.weight.count("O"), max(request.weight.count("I"), 1))
-
-
-def _no_unit(request: Request, what: str) -> ImpossibleError:
-    message = f"{request.scheme} counts zeros among {what}, and needs axes O and I"
+def _no_unit(request: Request) -> ImpossibleError:
+    message = f"{request.scheme} counts zeros among inputs, and needs axes O and I"
     hint = "write two extents, such as shape=64,64"
     if len(request.shape) > 1:
         hint = "write layout with an O and an I, or use scheme=normal"
     return ImpossibleError("scheme_axes", Problem("layout", message, hint))
 
 
-_FORMULA = "ceil(sparsity n) of the n {} are 0, the others ~ N(0, std^2)"
-
 SCHEMES = (
     Scheme(
         name="sparse",
         summary="Each unit has the same exact number of inputs that are not 0.",
-        formula=_FORMULA.format("inputs x kernel of each output"),
+        formula=(
+            "ceil(sparsity n) of the n inputs x kernel of each output are 0, the others "
+            "~ N(0, std^2)"
+        ),
         distribution="sparse_normal",
         fields=("std", "sparsity"),
         law=_law,
@@ -89,19 +87,5 @@ SCHEMES = (
         references=(MARTENS_2010,),
         draft=1,
         example="shape=512,256&sparsity=0.5",
-    ),
-    Scheme(
-        name="torch.sparse",
-        summary="As torch.nn.init.sparse_: zeros among the outputs of each input.",
-        formula=_FORMULA.format("outputs of each input"),
-        distribution="sparse_normal",
-        fields=("std", "sparsity"),
-        law=_torch_law,
-        defaults=Numbers(std=0.01),
-        references=(MARTENS_2010,),
-        preset=Preset("torch"),
-        draft=1,
-        example="shape=512,256&sparsity=0.5",
-        source="torch/nn/init.py sparse_, torch 2.14.1",
     ),
 )

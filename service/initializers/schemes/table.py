@@ -188,6 +188,32 @@ _PRESETS = {
 }
 """The presets by the prefix of their name and the squashed rest of it."""
 
+
+def _without_dimensions(layer: str) -> str:
+    """A layer's squashed name without the dimensions at its end, as in conv2d."""
+    return layer[:-2] if layer.endswith(("1d", "2d", "3d")) else layer
+
+
+def _by_layer() -> dict[tuple[str, str], str]:
+    """The presets of each layer that has several, by their prefix and the layer's squashed name.
+
+    The name is the layer's own, and that without its dimensions: torch.nn.BatchNorm2d is in
+    torch.batch_norm, and flax.linen.Conv in flax.conv1d.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, scheme in SCHEMES.items():
+        prefix, _, rest = name.partition(".")
+        layer = squash(rest.partition(".")[0])
+        if scheme.preset is not None:
+            found.setdefault((prefix, layer), []).append(name)
+            whole = _without_dimensions(layer)
+            if whole != layer and "." not in rest:
+                found.setdefault((prefix, whole), []).append(name)
+    return {layer: " or ".join(names) for layer, names in found.items() if len(names) > 1}
+
+
+_MEMBERS = _by_layer()
+
 _MODULES: dict[str, tuple[str, ...]] = {prefix: (prefix,) for prefix, _ in _PRESETS} | {
     "candlenn": ("candle",),
     **dict.fromkeys(("flax", "linen", "nnx"), ("flax", "jax")),
@@ -243,7 +269,7 @@ def _split(word: str) -> tuple[tuple[str, ...], str]:
 
 
 def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
-    """The preset that a framework's own name means, or None.
+    """The preset or presets that a framework's own name means, or None.
 
     Every module that names a framework counts, the first one first. If none does, a name that ends
     in `_` and a name in `nn` or `nn.init` are torch's, one in `Initializer` is Burn's, and one in
@@ -259,8 +285,16 @@ def _preset_of(modules: tuple[str, ...], bare: str) -> str | None:
         named = ("burn",)
     if not named and modules[-1:] == ("initializers",):
         named = ("keras",) if bare[:1].isupper() else ("jax",)
-    found = (_PRESETS.get((prefix, squash(bare))) for prefix in named)
-    return next((preset for preset in found if preset is not None), None)
+    layer = squash(bare)
+    for prefix in named:
+        for table, word in (
+            (_PRESETS, layer),
+            (_MEMBERS, layer),
+            (_MEMBERS, _without_dimensions(layer)),
+        ):
+            if (prefix, word) in table:
+                return table[prefix, word]
+    return None
 
 
 def _foreign(word: str) -> dict[str, str]:

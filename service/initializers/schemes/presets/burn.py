@@ -6,16 +6,17 @@ divides both by the groups. A transposed one passes out / groups x kernel as fan
 
 from service.initializers.references import HE_2015
 from service.initializers.schemes.presets.following import ROOT_OF_A_THIRD, Peer
+from service.initializers.schemes.presets.positions import orthogonal_preset
 from service.initializers.schemes.record import Numbers, Scheme
 
-_COMMIT = "commit 2c06be3"
+_COMMIT = "2c06be3"
 
-_INIT = Peer("burn", "burn", f"crates/burn-core/src/module/initializer.rs, {_COMMIT}")
+_INIT = Peer("burn", "burn", f"crates/burn-core/src/module/initializer.rs, commit {_COMMIT}")
 
 
-def _modules(file: str) -> Peer:
+def _modules(file: str, commit: str = _COMMIT) -> Peer:
     """A file of Burn's layers."""
-    return Peer("burn", "burn", f"crates/burn-nn/src/modules/{file}.rs, {_COMMIT}")
+    return Peer("burn", "burn", f"crates/burn-nn/src/modules/{file}.rs, commit {commit}")
 
 
 def _kaiming(name: str, distribution: str) -> Scheme:
@@ -53,10 +54,10 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
     )
 
 
-def _gates(name: str) -> tuple[Scheme, ...]:
+def _gates(name: str, commit: str) -> tuple[Scheme, ...]:
     """A gate of a recurrent layer: two linear layers of its own, with their biases."""
     return tuple(
-        _modules(f"rnn/{name}").scaled(
+        _modules(f"rnn/{name}", commit).scaled(
             f"{name}{bias}",
             f"{what} of one gate of Burn's {name.title()}: XavierNormal. fan_out is d_hidden.",
             "std = gain sqrt(1/n), n = (fan_in + fan_out) / 2, gain = 1",
@@ -101,6 +102,12 @@ SCHEMES = (
     _kaiming("kaiming_normal", "normal"),
     _INIT.glorot("xavier_uniform", "Burn's XavierUniform: uniform.", "uniform"),
     _INIT.glorot("xavier_normal", "Burn's XavierNormal: normal, not cut.", "normal"),
+    orthogonal_preset(
+        _INIT,
+        "orthogonal",
+        "Burn's Orthogonal: one matrix, with the first axis as its rows; gain is 1 unless given.",
+        outputs="first",
+    ),
     _modules("linear").inverse_root(
         "linear", "The weight of Burn's Linear in its row layout, d_input x d_output.", "dense"
     ),
@@ -108,25 +115,27 @@ SCHEMES = (
         "linear.bias", "The bias of Burn's Linear; fan_in is d_input.", "bias"
     ),
     *(scheme for axes in (1, 2, 3) for scheme in _convolution(axes)),
-    _modules("embedding").following(
+    _modules("embedding", "4ca81e1").following(
         "normal",
         "embedding",
         "The weight of Burn's Embedding: standard normal.",
         fields=(),
         layer="embedding",
     ),
-    *_gates("lstm"),
-    *_gates("gru"),
+    *_gates("lstm", "e32796c"),
+    *_gates("gru", "069cb65"),
     *(
         scheme
-        for file, name, title in (
-            ("layer", "layer_norm", "LayerNorm"),
-            ("group", "group_norm", "GroupNorm"),
-            ("batch", "batch_norm", "BatchNorm"),
+        for peer, name, title in (
+            (_modules("norm/layer", "259537b"), "layer_norm", "LayerNorm"),
+            (_modules("norm/group", "2ab3bbd"), "group_norm", "GroupNorm"),
+            (_modules("norm/batch", "0d7c893"), "batch_norm", "BatchNorm"),
+            (_modules("norm/instance", "2ffa453"), "instance_norm", "InstanceNorm"),
         )
         for scheme in (
-            _modules(f"norm/{file}").ones(f"{name}.gamma", f"gamma of Burn's {title}: ones."),
-            _modules(f"norm/{file}").zeros(f"{name}.beta", f"beta of Burn's {title}: zeros."),
+            peer.ones(f"{name}.gamma", f"gamma of Burn's {title}: ones."),
+            peer.zeros(f"{name}.beta", f"beta of Burn's {title}: zeros."),
         )
     ),
+    _modules("norm/rms", "23157b6").ones("rms_norm.gamma", "gamma of Burn's RmsNorm: ones."),
 )

@@ -15,9 +15,10 @@ _INIT = Peer("candle", "candle", f"candle-nn/src/init.rs, {_COMMIT}")
 _LINEAR = Peer("candle", "candle", f"candle-nn/src/linear.rs, {_COMMIT}")
 _CONV = Peer("candle", "candle", f"candle-nn/src/conv.rs, {_COMMIT}")
 _EMBEDDING = Peer("candle", "candle", f"candle-nn/src/embedding.rs, {_COMMIT}")
-_RNN = Peer("candle", "candle", f"candle-nn/src/rnn.rs, {_COMMIT}")
-_LAYER_NORM = Peer("candle", "candle", f"candle-nn/src/layer_norm.rs, {_COMMIT}")
-_BATCH_NORM = Peer("candle", "candle", f"candle-nn/src/batch_norm.rs, {_COMMIT}")
+_RNN = Peer("candle", "candle", "candle-nn/src/rnn.rs, commit 8e87733")
+_LAYER_NORM = Peer("candle", "candle", "candle-nn/src/layer_norm.rs, commit d737a3e")
+_GROUP_NORM = Peer("candle", "candle", "candle-nn/src/group_norm.rs, commit 1808309")
+_BATCH_NORM = Peer("candle", "candle", "candle-nn/src/batch_norm.rs, commit 11c7e7b")
 
 _ACTIVATIONS = ("linear", "relu", "selu", "tanh", "sigmoid")
 """The variants of NonLinearity but for ExplicitGain, which is `gain`."""
@@ -142,7 +143,11 @@ SCHEMES = (
     ),
     *(
         scheme
-        for peer, name in ((_LAYER_NORM, "layer_norm"), (_BATCH_NORM, "batch_norm"))
+        for peer, name in (
+            (_LAYER_NORM, "layer_norm"),
+            (_GROUP_NORM, "group_norm"),
+            (_BATCH_NORM, "batch_norm"),
+        )
         for scheme in (
             peer.ones(f"{name}.weight", f"The weight of candle's {name}: ones."),
             peer.zeros(f"{name}.bias", f"The bias of candle's {name}: zeros."),

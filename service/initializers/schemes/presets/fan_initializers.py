@@ -42,10 +42,19 @@ def fan_initializers(
     `call` returns what the framework calls a scheme of a distribution. With a `fault`, which is
     then the warning's message, the std of the normals is that of the parent.
     """
+    corrected = "corrected" if fault is None else "not corrected"
+    told = {"normal": f"normal, cut at 2 std of the parent, {corrected}", "uniform": "uniform"}
     return tuple(
-        fan_initializer(peer, name, distribution, f"{name}_{distribution}", call, fault=fault)
+        fan_initializer(
+            peer,
+            name,
+            distribution,
+            f"{name}_{distribution}",
+            f"{call(name, distribution)}: {told[distribution]}.",
+            fault=fault,
+        )
         for name in _STDS
-        for distribution in ("normal", "uniform")
+        for distribution in told
     )
 
 
@@ -54,7 +63,7 @@ def fan_initializer(
     scheme: str,
     distribution: str,
     name: str,
-    call: Callable[[str, str], str],
+    summary: str,
     *,
     layer: str | None = None,
     example: str | None = None,
@@ -62,13 +71,11 @@ def fan_initializer(
 ) -> Scheme:
     """One of them, as an initializer of any layer or as the default of one."""
     gain, mode, n, gain_text, references = _STDS[scheme]
-    called = call(scheme, distribution)
     std = "std" if fault is None else "parent's std"
-    cut = "cut at 2 std of the parent" + (", corrected" if fault is None else ", not corrected")
     normal = distribution == "normal"
     made = peer.scaled(
         name,
-        f"{called}: normal, {cut}." if normal else f"{called}: uniform.",
+        summary,
         f"{std if normal else 'limit'} = gain sqrt({1 if normal else 3}/n), n = {n}, "
         f"gain = {gain_text}",
         gain=gain,

@@ -30,7 +30,7 @@ def _lecun(peer: Peer, name: str, weight: str, layer: str, example: str = EXAMPL
         "lecun",
         "normal",
         name,
-        lambda scheme, distribution: f"{weight} by default, lecun_normal",
+        f"{weight}: lecun_normal by default.",
         layer=layer,
         example=example,
     )
@@ -43,14 +43,14 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
         _lecun(
             _LINEAR,
             f"conv{axes}d",
-            f"The kernel of flax.linen.Conv with {axes} kernel axes",
+            f"The kernel of flax.linen.Conv for {axes}-D data",
             f"conv{axes}d",
             f"shape={kernel}32,64",
         ),
         _lecun(
             _LINEAR,
             f"conv_transpose{axes}d",
-            f"The kernel of flax.linen.ConvTranspose with {axes} kernel axes, ... x in x out",
+            f"The kernel of flax.linen.ConvTranspose for {axes}-D data, kernel x in x out",
             f"conv_transpose{axes}d",
             f"shape={kernel}32,64",
         ),
@@ -69,7 +69,7 @@ def _embedding() -> Scheme:
     made = _LINEAR.following(
         "normal",
         "embed",
-        "The embedding of flax.linen.Embed by default: normal with variance 1/features.",
+        "The embedding of flax.linen.Embed: normal with variance 1/features by default.",
         fields=(),
         layer="embedding",
         defaults=Numbers(),
@@ -84,7 +84,7 @@ def _cell(name: str, title: str) -> tuple[Scheme, ...]:
     recurrent = _RECURRENT.named(
         orthogonal.SCHEMES[0],
         f"{name}.recurrent_kernel",
-        f"The recurrent kernel of {gate}flax.linen.{title} by default: orthogonal.",
+        f"The recurrent kernel of {gate}flax.linen.{title}: orthogonal by default.",
         "recurrent",
     )
     return (

@@ -4,31 +4,27 @@ Flux's conv flips the kernel: it is a true convolution. The kernels of other fra
 flipped. For a random kernel this makes no difference, and `Flux.CrossCor` does not flip.
 """
 
-import math
 from dataclasses import replace
 
-from service.errors import ImpossibleError, Problem
-from service.initializers.layouts import canonical_axes
 from service.initializers.references import GLOROT_2010, HE_2015, KLAMBAUER_2017, LECUN_1998
 from service.initializers.schemes import truncated
+from service.initializers.schemes.convolution import kernels_of
+from service.initializers.schemes.identity import centred_law
 from service.initializers.schemes.presets.fan_initializers import ROOT_2
 from service.initializers.schemes.presets.following import Peer
 from service.initializers.schemes.presets.positions import (
-    as_matrix,
     identity_preset,
     orthogonal_preset,
+    sparse_preset,
 )
 from service.initializers.schemes.record import (
     EXAMPLE,
     Law,
     Numbers,
-    Preset,
     Request,
     Scheme,
-    missing,
     require_positive,
 )
-from service.stream.draws import Normal, Sparse
 
 _RELEASE = "release 0.16.11, commit 3f2f828"
 
@@ -88,38 +84,38 @@ def _lecun_normal() -> Scheme:
     )
 
 
-def _sparse(request: Request) -> Law:
-    """Of each column of rows x columns, a share is 0 and the rest is N(0, std^2).
+def _identity_init() -> Scheme:
+    """A matrix, or the kernels of a convolution. Flux does not see groups.
 
-    Raises ImpossibleError: `scheme_needs` without a sparsity, `scheme_axes` unless the tensor has
-    two axes, `out_of_range` for a sparsity below 0.
+    The centre of a kernel of k elements is its element number cld(k, 2) from 1, which is
+    (k - 1) // 2 from 0.
     """
-    numbers, weight = request.numbers, as_matrix(request).weight
-    if numbers.sparsity is None:
-        raise missing(request.scheme, "sparsity")
-    if len(request.shape) != 2 or "O" not in request.weight.letters:
-        message = f"{request.scheme} fills a matrix, and the shape has {len(request.shape)} axes"
-        hint = "write two extents, such as shape=64,64"
-        raise ImpossibleError("scheme_axes", Problem("shape", message, hint))
-    if numbers.sparsity < 0:
-        message = "sparsity is a share of the values; it must not be below 0"
-        raise ImpossibleError("out_of_range", Problem("sparsity", message, "write 0.9"))
-    std = numbers.std or 0.0
-    require_positive("std", std)
-    outputs = canonical_axes(request.weight.letters).index(request.weight.letters.index("O"))
-    rows, columns = weight.count("O"), weight.count("I")
-    length, step = (rows, columns) if outputs == 0 else (columns, 1)
-    zeros = math.ceil(min(1.0, numbers.sparsity) * length)
-    draw = Sparse(Normal(0.0, std), zeros, max(length, 1), max(step, 1))
-    share = zeros / max(length, 1)
-    return Law(draw, "sparse", 0.0, std * math.sqrt(1.0 - share))
+    made = identity_preset(
+        _UTILS,
+        "identity_init",
+        "Flux.identity_init: gain on the diagonal, in a convolution at the kernel's centre.",
+    )
+    of_matrix = made.law
+
+    def law(request: Request) -> Law:
+        weight = request.weight
+        if len(request.shape) <= 2 or "O" not in weight.letters:
+            return of_matrix(request)
+        gain = request.numbers.gain or 0.0
+        require_positive("gain", gain)
+        seen = replace(weight, layer=None, groups=None, parts=1)
+        kernels = kernels_of(replace(request, weight=seen))
+        return centred_law(kernels, gain, kernels.pairs, kernels.size, later=False)
+
+    formula = "w[o, i] = gain if o = i, else 0; in a convolution at the kernel's (k - 1) // 2"
+    return replace(made, formula=formula, law=law)
 
 
 def _glorot(peer: Peer, name: str, weight: str, layer: str, example: str = EXAMPLE) -> Scheme:
     """A weight that is glorot_uniform by default."""
     return peer.scaled(
         name,
-        f"{weight} by default, glorot_uniform.",
+        f"{weight}: glorot_uniform by default.",
         f"{_LIMIT}, {_AVERAGE}",
         gain="one",
         mode="fan_avg",
@@ -172,23 +168,13 @@ _FUNCTIONS = (
         "orthogonal",
         "Flux.orthogonal: one matrix, with the last axis as its columns.",
     ),
-    identity_preset(
+    _identity_init(),
+    sparse_preset(
         _UTILS,
-        "identity_init",
-        "Flux.identity_init of a matrix: 1 on the diagonal, times gain.",
-    ),
-    Scheme(
-        name="flux.sparse_init",
-        summary="Flux.sparse_init: of each column a share is 0, and the rest is normal.",
-        formula="ceil(sparsity rows) zeros in each column of rows x columns, else w ~ N(0, std^2)",
-        distribution="sparse",
-        fields=("std", "sparsity"),
-        law=_sparse,
+        "sparse_init",
+        "Flux.sparse_init: the same number of zeros in each column, else normal.",
+        "column",
         defaults=Numbers(std=0.01),
-        preset=Preset("flux"),
-        draft=1,
-        example=f"{EXAMPLE}&sparsity=0.9",
-        source=_UTILS.source,
     ),
 )
 
@@ -200,14 +186,14 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
         _glorot(
             _CONV,
             f"conv{axes}d",
-            f"The weight of Flux.Conv with {axes} kernel axes, which Flux flips,",
+            f"The weight of Flux.Conv for {axes}-D data, which Flux flips",
             f"conv{axes}d",
             f"shape={kernel}32,64",
         ),
         _glorot(
             _CONV,
             f"conv_transpose{axes}d",
-            f"The weight of Flux.ConvTranspose with {axes} kernel axes, ... x out x in,",
+            f"The weight of Flux.ConvTranspose for {axes}-D data, kernel x out x in",
             f"conv_transpose{axes}d",
             f"shape={kernel}64,32",
         ),
@@ -221,14 +207,14 @@ def _cell(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
         _glorot(
             _RECURRENT,
             f"{name}.wi",
-            f"Wi of Flux.{title}, all gates as one matrix,",
+            f"Wi of Flux.{title}, all gates as one matrix",
             "recurrent",
             f"shape={gates * units},128",
         ),
         _glorot(
             _RECURRENT,
             f"{name}.wh",
-            f"Wh of Flux.{title}, all gates as one matrix,",
+            f"Wh of Flux.{title}, all gates as one matrix",
             "recurrent",
             f"shape={gates * units},{units}",
         ),
@@ -244,7 +230,7 @@ _LAYERS = (
     _BASIC.following(
         "normal",
         "embedding",
-        "The weight of Flux.Embedding by default, features x words: standard normal.",
+        "The weight of Flux.Embedding, features x words: standard normal by default.",
         fields=(),
         layer="embedding",
         example="shape=64,1000",

@@ -23,7 +23,7 @@ BIAS_EXAMPLE = "shape=512&fan_in=256"
 """A bias does not know the inputs of its layer."""
 
 EXAMPLES: dict[str | None, str] = {
-    **{None: EXAMPLE, "dense": EXAMPLE, "embedding": EXAMPLE},
+    **{None: EXAMPLE, "dense": EXAMPLE, "embedding": "shape=1000,64"},
     **{"bias": "shape=512", "scale": "shape=512", "recurrent": "shape=512,64"},
 }
 """A natural shape for a layer whose letters do not depend on the framework in rank and order."""
@@ -187,14 +187,16 @@ class Peer:
     def recurrent(self, name: str, gates: int, layer: str) -> Scheme:
         """U(-1/sqrt(hidden), 1/sqrt(hidden)). The outputs are `gates` gates of `hidden` units."""
         weight = "weights" if layer == "recurrent" else "biases"
-        title, _, _ = name.partition(".")
+        cell, _, _ = name.partition(".")
+        title = "SimpleRNN" if cell == "simple_rnn" else cell.upper()
         rows = "hidden" if gates == 1 else f"{gates} hidden"
+        fused = "" if gates == 1 else f", {gates} gates fused along O"
         scheme = _FOLLOWED["uniform"]
         return replace(
             self.named(
                 scheme,
                 name,
-                f"The {weight} of {self.prefix}'s {title.upper()}, all gates fused along O.",
+                f"The {weight} of {self.prefix}.nn.{title}{fused}.",
                 layer,
             ),
             formula=f"limit = 1/sqrt(hidden), outputs = {rows}",

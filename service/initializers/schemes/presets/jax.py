@@ -10,7 +10,10 @@ from dataclasses import replace
 from service.initializers.schemes.plain import uniform_between
 from service.initializers.schemes.presets.fan_initializers import fan_initializers, truncated_normal
 from service.initializers.schemes.presets.following import Peer
-from service.initializers.schemes.presets.positions import orthogonal_preset
+from service.initializers.schemes.presets.positions import (
+    delta_orthogonal_preset,
+    orthogonal_preset,
+)
 from service.initializers.schemes.record import (
     EXAMPLE,
     Law,
@@ -87,5 +90,11 @@ SCHEMES = (
         _JAX,
         "orthogonal",
         "jax.nn.initializers.orthogonal: one matrix, with the last axis as its columns.",
+    ),
+    delta_orthogonal_preset(
+        _JAX,
+        "delta_orthogonal",
+        "jax.nn.initializers.delta_orthogonal: an orthogonal matrix in the middle of a kernel.",
+        "shape=3,3,128,256",
     ),
 )

@@ -6,6 +6,7 @@ each times the product of the axes before them, whatever groups, parts and strid
 
 from dataclasses import replace
 
+from service.initializers.schemes import spectral
 from service.initializers.schemes.presets.fan_initializers import (
     depthwise,
     fan_initializer,
@@ -29,6 +30,20 @@ def _file(path: str) -> Peer:
 
 def _called(scheme: str, distribution: str) -> str:
     return f"keras.initializers.{scheme.capitalize()}{distribution.capitalize()}"
+
+
+def _stft() -> Scheme:
+    """The kernel of a Conv1D, whose letters are WIO."""
+    stft = next(scheme for scheme in spectral.SCHEMES if scheme.name == "stft")
+    return replace(
+        _CONSTANT.named(
+            stft,
+            "stft",
+            "keras.initializers.STFT: side is variant, by default real.",
+            "conv1d",
+        ),
+        example="shape=256,1,129",
+    )
 
 
 _INITIALIZERS = (
@@ -78,6 +93,7 @@ _INITIALIZERS = (
     identity_preset(
         _CONSTANT, "identity", "keras.initializers.Identity: the identity matrix, square or not."
     ),
+    _stft(),
 )
 
 
@@ -88,7 +104,7 @@ def _glorot(path: str, name: str, weight: str, layer: str, example: str = EXAMPL
         "glorot",
         "uniform",
         name,
-        lambda scheme, distribution: f"{weight} by default, GlorotUniform",
+        f"{weight}: GlorotUniform by default.",
         layer=layer,
         example=example,
     )
@@ -176,7 +192,7 @@ def _recurrent(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
         orthogonal_preset(
             _file(path),
             f"{name}.recurrent_kernel",
-            f"recurrent_kernel of keras.layers.{title} by default: orthogonal over all gates.",
+            f"recurrent_kernel of keras.layers.{title}: orthogonal over all gates by default.",
             "recurrent",
             f"shape={units},{gates * units}",
         ),
@@ -214,7 +230,7 @@ _LAYERS = (
     _file("core/embedding.py").following(
         "uniform",
         "embedding",
-        "The embeddings of keras.layers.Embedding by default: uniform from -0.05 to 0.05.",
+        "The embeddings of keras.layers.Embedding: uniform from -0.05 to 0.05 by default.",
         fields=(),
         layer="embedding",
         defaults=Numbers(low=-0.05, high=0.05),
@@ -224,7 +240,7 @@ _LAYERS = (
     forget_gate_preset(
         _file("rnn/lstm.py"),
         "lstm.bias",
-        "The bias of keras.layers.LSTM by default: 1 for the forget gate, 0 for i, c and o.",
+        "The bias of keras.layers.LSTM: by default 1 for the forget gate, 0 for i, c and o.",
     ),
     *_recurrent("gru", "GRU", 3),
     replace(

@@ -9,11 +9,17 @@ from dataclasses import replace
 from service.errors import ImpossibleError, Problem
 from service.initializers.references import HE_2015
 from service.initializers.schemes.presets.following import Peer, unfused, without_gain
+from service.initializers.schemes.presets.positions import (
+    orthogonal_preset,
+    sparse_preset,
+    two_axes_only,
+)
 from service.initializers.schemes.record import Law, Numbers, Request, Scheme
 
 _COMMIT = "commit 846d176"
 
 _INIT = Peer("mlx", "mlx", f"python/mlx/nn/init.py, {_COMMIT}")
+_INIT_OF_RELEASE = Peer("mlx", "mlx", "python/mlx/nn/init.py, release 0.32.4")
 _LAYERS = Peer("mlx", "mlx", f"python/mlx/nn/layers/linear.py, {_COMMIT}")
 # Release 0.32.4 divides the fan_in of a grouped convolution by the groups. Issue 4536 reported that
 # MLX did not.
@@ -114,6 +120,19 @@ SCHEMES = (
     _INIT.glorot("glorot_uniform", "mlx.nn.init.glorot_uniform: uniform.", "uniform"),
     _he("he_normal", "normal"),
     _he("he_uniform", "uniform"),
+    two_axes_only(
+        orthogonal_preset(
+            _INIT_OF_RELEASE, "orthogonal", "mlx.nn.init.orthogonal: an orthogonal matrix."
+        )
+    ),
+    sparse_preset(
+        _INIT_OF_RELEASE,
+        "sparse",
+        "mlx.nn.init.sparse: the same number of zeros in each row, else normal.",
+        "row",
+        fields=("mean", "std", "sparsity"),
+        defaults=Numbers(mean=0.0, std=1.0),
+    ),
     _LAYERS.inverse_root(
         "linear", "The weight of mlx.nn.Linear: uniform within 1 / sqrt(input_dims).", "dense"
     ),
@@ -132,7 +151,10 @@ SCHEMES = (
         for name, gates in (("lstm", 4), ("gru", 3), ("rnn", 1))
         for bias, layer in (("", "recurrent"), (".bias", "bias"))
     ),
-    _RNN.recurrent("gru.bhn", 1, "bias"),
+    replace(
+        _RNN.recurrent("gru.bhn", 1, "bias"),
+        summary="bhn of mlx.nn.GRU, the second bias of its last gate.",
+    ),
     *(
         scheme
         for name, title in (

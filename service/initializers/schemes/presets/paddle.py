@@ -13,6 +13,7 @@ from service.errors import ImpossibleError, Problem
 from service.initializers.references import GLOROT_2010, HE_2015
 from service.initializers.schemes.laws import MOST_LISTED, table_law
 from service.initializers.schemes.presets.following import Peer, without_groups
+from service.initializers.schemes.presets.positions import dirac_preset, orthogonal_preset
 from service.initializers.schemes.record import Law, Numbers, Request, Scheme
 from service.stream.draws import Elements, Float64, IndexFunction
 
@@ -157,6 +158,17 @@ SCHEMES = (
         )
         for distribution in ("normal", "uniform")
     ),
+    orthogonal_preset(
+        _initializer("orthogonal"),
+        "orthogonal",
+        "paddle.nn.initializer.Orthogonal: one matrix, with the first axis as its rows.",
+        outputs="first",
+    ),
+    dirac_preset(
+        _initializer("dirac"),
+        "dirac",
+        "paddle.nn.initializer.Dirac: the convolution passes on the input of each group.",
+    ),
     replace(
         _initializer("bilinear").named(
             Scheme(
@@ -202,5 +214,11 @@ SCHEMES = (
             _layer("norm").ones(f"{name}.weight", f"The weight of paddle.nn.{title}: ones."),
             _layer("norm").zeros(f"{name}.bias", f"The bias of paddle.nn.{title}: zeros."),
         )
+    ),
+    _layer("norm").ones(
+        "instance_norm.scale", "The scale of paddle.nn.InstanceNorm1D, 2D and 3D: ones."
+    ),
+    _layer("norm").zeros(
+        "instance_norm.bias", "The bias of paddle.nn.InstanceNorm1D, 2D and 3D: zeros."
     ),
 )

@@ -106,7 +106,12 @@ _INITIALIZERS = (
         "orthogonal",
         "tf.initializers.orthogonal: one matrix, with the last axis as its columns.",
     ),
-    identity_preset(_TFJS, "identity", "tf.initializers.identity; TensorFlow.js has square ones."),
+    identity_preset(
+        _TFJS,
+        "identity",
+        "tf.initializers.identity: the identity matrix, which is square in TensorFlow.js.",
+        "shape=256,256",
+    ),
 )
 
 
@@ -124,7 +129,7 @@ def _glorot(
         "glorot",
         distribution,
         name,
-        lambda scheme, distribution: f"{weight} by default, glorot{distribution.capitalize()}",
+        f"{weight}: glorot{distribution.capitalize()} by default.",
         layer=layer,
         example=example,
         fault=_UNCORRECTED,
@@ -149,7 +154,7 @@ def _recurrent(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
         orthogonal_preset(
             _file(path),
             f"{name}.recurrent_kernel",
-            f"recurrentKernel of tf.layers.{title} by default: orthogonal over all gates.",
+            f"recurrentKernel of tf.layers.{title}: orthogonal over all gates by default.",
             "recurrent",
             f"shape={units},{gates * units}",
         ),
@@ -222,7 +227,7 @@ _LAYERS = (
     _file("embeddings.ts").following(
         "uniform",
         "embedding",
-        "The embeddings of tf.layers.embedding by default: uniform from -0.05 to 0.05.",
+        "The embeddings of tf.layers.embedding: uniform from -0.05 to 0.05 by default.",
         fields=(),
         layer="embedding",
         defaults=_DEFAULTS,

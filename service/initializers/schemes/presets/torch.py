@@ -16,6 +16,11 @@ from service.initializers.schemes.presets.following import (
     inverse_root_law,
     unfused,
 )
+from service.initializers.schemes.presets.positions import (
+    dirac_preset,
+    orthogonal_preset,
+    sparse_preset,
+)
 from service.initializers.schemes.record import Law, Numbers, Request, Scheme
 
 _COMMIT = "release 2.14.1, commit 5c48869"
@@ -28,6 +33,7 @@ _RNN = Peer("torch", "torch", f"torch/nn/modules/rnn.py, {_COMMIT}")
 _ATTENTION = Peer("torch", "torch", f"torch/nn/modules/activation.py, {_COMMIT}")
 _NORM = Peer("torch", "torch", f"torch/nn/modules/normalization.py, {_COMMIT}")
 _BATCH_NORM = Peer("torch", "torch", f"torch/nn/modules/batchnorm.py, {_COMMIT}")
+_INSTANCE_NORM = Peer("torch", "torch", f"torch/nn/modules/instancenorm.py, {_COMMIT}")
 
 _ABSOLUTE = Numbers(mean=0.0, std=1.0, low=-2.0, high=2.0)
 """The bounds of torch's trunc_normal_ are values, not standard deviations."""
@@ -108,6 +114,22 @@ _FUNCTIONS = (
         "torch.nn.init.kaiming_normal_: activation is nonlinearity, negative_slope is a.",
         "normal",
         activation="leaky_relu",
+    ),
+    orthogonal_preset(
+        _INIT,
+        "orthogonal",
+        "torch.nn.init.orthogonal_: one matrix, with the first axis as its rows.",
+        outputs="first",
+    ),
+    dirac_preset(
+        _INIT, "dirac", "torch.nn.init.dirac_: the convolution passes on the input of each group."
+    ),
+    sparse_preset(
+        _INIT,
+        "sparse",
+        "torch.nn.init.sparse_: the same number of zeros in each column, else normal.",
+        "column",
+        defaults=Numbers(std=0.01),
     ),
 )
 
@@ -204,6 +226,7 @@ _LAYERS = (
         "multihead_attention.out_proj",
         "out_proj.weight of torch.nn.MultiheadAttention: that of torch.nn.Linear.",
         "dense",
+        "shape=256,256",
     ),
     _ATTENTION.zeros(
         "multihead_attention.bias",
@@ -215,6 +238,7 @@ _LAYERS = (
             (_NORM, "layer_norm", "LayerNorm"),
             (_NORM, "group_norm", "GroupNorm"),
             (_BATCH_NORM, "batch_norm", "BatchNorm1d, 2d and 3d"),
+            (_INSTANCE_NORM, "instance_norm", "InstanceNorm1d, 2d and 3d with affine=True"),
         )
         for scheme in (
             peer.ones(f"{name}.weight", f"The weight of torch.nn.{title}: ones."),
