@@ -55,7 +55,7 @@ def tables() -> dict[str, Table | list[Any]]:
         "fields": [
             {"field": name, "default": _default(value)}
             for name, value in DEFAULTS.items()
-            if name not in drafts.FIELDS
+            if name not in drafts.FIELDS and not is_draft(name, name)
         ],
     }
 
