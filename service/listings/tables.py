@@ -16,6 +16,7 @@ from service.initializers.schemes import AUTO, SCHEMES, Scheme, family_of, find_
 from service.initializers.schemes.record import Access, Preset
 from service.listings.scheme_schema import scheme_schema
 from service.plan import plan
+from service.plan.canonical import PATH
 from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
 from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES, MOST_SIDE
@@ -211,7 +212,7 @@ def _example_url(name: str, example: str) -> str:
     query = f"{example}&scheme={name}"
     planned = plan(parse_query(query.encode()), "npy", max_bytes=2**40)
     address = "&seed=1&name=w" if planned.needs_seed else ""
-    return f"/v1/weights.npy?{query}{address}"
+    return f"{PATH}.npy?{query}{address}"
 
 
 def _auto() -> dict[str, Any]:
