@@ -117,7 +117,7 @@ def picture() -> tuple[Array, Array]:
     return np.stack([x, y], axis=1), (light - light.mean()) / light.std()
 
 
-def psnr_after_training(first: Array, middle: list[Array], last: Array, steps: int = 400) -> float:
+def psnr_after_training(first: Array, middle: list[Array], last: Array, steps: int = 120) -> float:
     """The peak signal-to-noise ratio in dB of a sine network after steps of Adam."""
     points, target = picture()
     ws = [first.copy(), *(each.copy() for each in middle), last.copy()]
