@@ -1,27 +1,38 @@
-"""The page docs/schemes.md: a section for each scheme, with its picture.
+"""The page docs/schemes.md: what people need, and a section for each scheme, with its picture.
 
-Everything on it is what `/schemes` tells. `make reference` writes the page, and `make gallery`
-draws the pictures.
+The table of needs is in `checks/needs.py`, and all else is what `/schemes` tells. `make reference`
+writes the page, and `make gallery` draws the pictures.
 """
 
-from collections import defaultdict
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from checks.needs import NEEDS
 from checks.pictures import path_of
 from service import listings
 from service.cli.report import cited
 from service.fields import write_value
 from service.initializers.references import Reference
+from service.initializers.schemes import SCHEMES
 
 PATH = Path(__file__).resolve().parent.parent / "docs" / "schemes.md"
 
 _HEAD = """# Schemes
 
-`make reference` writes this page from the table of schemes, and `make gallery` draws the pictures.
-Change the table, not the page. [reference.md](reference.md#fields) has the meanings of the fields,
-and `/schemes/{name}` all of this as JSON.
+## What do you need?
+
+{needs}
+To search all schemes, ask `/schemes?q=edge` or `python -m service schemes --find edge`. `family=`
+and `framework=`, or `--family` and `--framework`, list a part of them.
+
+## How to read this page
+
+`make reference` writes this page from the table of schemes and from `checks/needs.py`, and
+`make gallery` draws the pictures. Change the tables, not the page.
+[reference.md](reference.md#fields) has the meanings of the fields, and `/schemes/{name}` the facts
+of a scheme as JSON.
 
 Each picture shows the example, or a smaller matrix. There are three kinds:
 
@@ -34,42 +45,48 @@ Each picture shows the example, or a smaller matrix. There are three kinds:
 
 {access}
 
-The families of schemes, then the frameworks:
+The kinds of schemes, then the frameworks:
 
 """
+
+_CODE = re.compile("`([^`]+)`")
 
 Record = Mapping[str, Any]
 
 
 def page() -> str:
-    """The whole page: the families of schemes, then the frameworks."""
-    families: dict[str, list[Record]] = defaultdict(list)
-    for record in listings.schemes()["schemes"]:
-        families[record["family"]].append(record)
-    named = {name for name in families if _is_framework(families[name])}
+    """The whole page: the needs, then the kinds of schemes, then the frameworks."""
+    records = {record["name"]: record for record in listings.schemes()["schemes"]}
+    groups = listings.under_headings(SCHEMES.values())
     access = "\n".join(f"- `{kind}`: {text}" for kind, text in listings.SLICING.items())
-    order = [name for name in families if name not in named] + sorted(named)
-    titles = {name: _title(name, name in named) for name in order}
-    contents = "\n".join(f"- [{titles[name]}](#{_anchor(titles[name])})" for name in order)
-    sections = (_family(titles[name], families[name]) for name in order)
-    return f"{_HEAD.replace('{access}', access)}{contents}\n\n" + "\n".join(sections)
+    head = _HEAD.replace("{access}", access).replace("{needs}", _needs())
+    contents = "\n".join(f"- [{title}](#{anchor(title)})" for title in groups)
+    sections = (
+        _group(title, [records[scheme.name] for scheme in group]) for title, group in groups.items()
+    )
+    return f"{head}{contents}\n\n" + "\n".join(sections)
 
 
-def _is_framework(records: Sequence[Record]) -> bool:
-    return all("." in record["name"] for record in records)
+def _needs() -> str:
+    """The table of needs. Each scheme in it is a link to its section."""
+    rows = (f"| {need} | {_CODE.sub(_linked, schemes)} |\n" for need, schemes in NEEDS)
+    return "| need | scheme |\n| --- | --- |\n" + "".join(rows)
 
 
-def _title(family: str, is_framework: bool) -> str:
-    if is_framework:
-        return f"Presets of {family}"
-    return family.replace("_", " ").capitalize()
+def _linked(code: re.Match[str]) -> str:
+    """A scheme in backticks as a link; a field or a path as it is."""
+    return f"[{code[0]}](#{anchor(code[1])})" if code[1] in SCHEMES else code[0]
 
 
-def _anchor(title: str) -> str:
-    return title.lower().replace(" ", "-")
+def anchor(heading: str) -> str:
+    """The link target that GitHub makes of a heading.
+
+    It is in lower case and has hyphens for spaces and no other punctuation.
+    """
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def _family(title: str, records: Sequence[Record]) -> str:
+def _group(title: str, records: Sequence[Record]) -> str:
     return f"## {title}\n\n" + "\n".join(map(_section, records))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from checks import schemes_page
 from service import listings
+from service.advice import Question
 from service.advice.warnings import WARNINGS as ADVICE_WARNINGS
 from service.api.app import create_app
 from service.api.problems import STATUS_REASONS, STATUSES
@@ -37,9 +38,14 @@ _FROM, _TO = "<!-- `make reference` writes the {} from here -->\n", "\n<!-- to h
 
 Records = Sequence[Mapping[str, Any]]
 
-_LISTED = {"layer": "layouts", "activation": "activations", "scheme": "schemes", "dtype": "dtypes"}
-"""Fields with too many words for a cell, by the end of their names, and the section that lists
-them."""
+_LISTED = {
+    "layer": "[layer](#layouts)",
+    "activation": "[activation](#activations)",
+    "scheme": "[scheme](#schemes)",
+    "inner": "[scheme](#schemes)",
+    "dtype": "[dtype](#dtypes)",
+}
+"""Fields with too many words for a cell, by the end of their names, and a link to the words."""
 
 _NOT_RAISED = {
     "bad_request": 400,
@@ -63,7 +69,12 @@ def page(document: Mapping[str, Any]) -> str:
         "Fields": _fields([parameters[name] for name in FIELDS]),
         "Fields of /recommend": (
             "`/recommend` takes the fields above and these.\n\n"
-            + _fields([p for p in parameters.values() if _asks_for_advice(p)])
+            + _fields([parameters[name] for name in Question.model_fields if name not in FIELDS])
+        ),
+        "Fields of /schemes": (
+            "These fields filter the list of schemes, and a scheme meets all that are given. "
+            "Without a field the list is whole.\n\n"
+            + _fields([parameters[name] for name in listings.SchemeFilter.model_fields])
         ),
         "Layouts": _layouts(listings.layers()),
         "Schemes": _schemes(listings.schemes()["schemes"]),
@@ -174,15 +185,11 @@ def _fields(parameters: Records) -> str:
     return table(("field", "value", "default", "description", "example"), rows)
 
 
-def _asks_for_advice(parameter: Mapping[str, Any]) -> bool:
-    return parameter["in"] == "query" and parameter["name"] not in FIELDS
-
-
 def _values(name: str, schema: Mapping[str, Any]) -> str:
     """The accepted values of a field, from its JSON schema."""
-    for word, section in _LISTED.items():
+    for word, link in _LISTED.items():
         if name.endswith(word):
-            return f"[{word}](#{section})"
+            return link
     if "enum" in schema:
         return " ".join(map(_code, schema["enum"]))
     kinds = {each["type"]: each for each in schema.get("anyOf", [schema])}

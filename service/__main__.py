@@ -16,7 +16,7 @@ commands:
   serve        run the HTTP server
   weights      write one tensor to a file
   recommend    recommend how to initialize a layer
-  schemes      list the schemes, or describe one
+  schemes      list or search the schemes, or describe one
   activations  list the activations with their gains
   layers       list the layers with the letters of their axes
   dtypes       list the element types
@@ -97,6 +97,12 @@ def _listing(name: str, arguments: list[str]) -> int:
     return print_listing(name, arguments)
 
 
+def _schemes(arguments: list[str]) -> int:
+    from service.cli.listings import print_schemes
+
+    return print_schemes(arguments)
+
+
 def _openapi(arguments: list[str]) -> int:
     from service.api.app import create_app
     from service.cli.files import printed
@@ -111,7 +117,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _serve,
     "weights": _weights,
     "recommend": _recommend,
-    "schemes": partial(_listing, "schemes"),
+    "schemes": _schemes,
     "activations": partial(_listing, "activations"),
     "layers": partial(_listing, "layers"),
     "dtypes": partial(_listing, "dtypes"),

@@ -1,5 +1,6 @@
 """How a command ends when its surroundings go: signals, and streams that were never open."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -88,8 +89,19 @@ def test_a_closed_standard_error_changes_no_byte(words: list[str], status: int) 
     assert len(written) == (128 + 4 * 3 * 4 if status == 0 else 0)
 
 
-def test_a_reader_who_leaves_is_one_line() -> None:
-    """Like `| head -c 1`: status 1, no traceback."""
+@pytest.mark.parametrize("words", [["schemes"], ["schemes", "--json"], ["openapi"]])
+def test_a_reader_who_leaves_a_listing_is_no_fault(words: list[str]) -> None:
+    """Like `| head`: nothing on standard error, and the status that SIGPIPE has in a shell."""
+    closed, output = os.pipe()
+    os.close(closed)
+    command = [sys.executable, "-m", "service", *words]
+    done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.PIPE, check=False)
+    os.close(output)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_a_reader_who_leaves_values_is_one_line() -> None:
+    """Like `| head -c 1` of a tensor, which is then cut: status 1, no traceback."""
     with started("weights", *ENDLESS, "-o", "-") as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -16,7 +16,7 @@ from service.errors import FaninError, Listing, Problem
 from service.fields import parse_query
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
-from service.initializers.schemes import SCHEMES
+from service.initializers.schemes import SCHEMES, family_of
 from service.plan import seeded_plan
 from tests.api.hostile_cases import QUERIES, SHAPES, WORDS
 from tests.application import ask, serving
@@ -67,7 +67,9 @@ def test_json_is_the_body_of_the_route(
     assert typed(capfdbinary, words[0], "--json", *words[1:]) == body
 
 
-@pytest.mark.parametrize(("command", "names"), NAMES.items())
+@pytest.mark.parametrize(
+    ("command", "names"), [row for row in NAMES.items() if row[0] != "schemes"]
+)
 def test_a_table_has_a_line_for_each_record(
     capfdbinary: pytest.CaptureFixture[bytes], command: str, names: list[str]
 ) -> None:
@@ -75,6 +77,128 @@ def test_a_table_has_a_line_for_each_record(
     lines = typed(capfdbinary, command).decode().splitlines()
     assert [line.split()[0] for line in lines[1 : len(names) + 1]] == names
     assert [line for line in lines if line != line.rstrip()] == []
+
+
+def groups(text: bytes) -> dict[str, list[str]]:
+    """The indented lines under each heading of the table of schemes."""
+    found: dict[str, list[str]] = {}
+    heading = ""
+    for line in text.decode().splitlines():
+        if line.startswith("  "):
+            found[heading].append(line)
+        elif line.endswith("]"):
+            heading = line
+            found[heading] = []
+        elif not line:
+            heading = ""
+        elif heading:
+            raise AssertionError(line)
+        else:
+            break
+    return found
+
+
+def test_every_scheme_has_a_line_below_the_heading_of_its_family(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    """Each once. A heading names the families below it, as `--family` takes them."""
+    table = groups(typed(capfdbinary, "schemes"))
+    listed = {line.split()[0]: heading for heading, lines in table.items() for line in lines}
+    assert sorted(listed) == sorted(SCHEMES)
+    assert sum(map(len, table.values())) == len(SCHEMES)
+    for heading, lines in table.items():
+        families = heading.partition(" [")[2].rstrip("]").split(", ")
+        assert set(families) == {family_of(line.split()[0]) for line in lines}
+    assert listed["torch.linear"] == "Presets of torch [torch]"
+    assert listed["box"] == listed["sobel"] == "Filters for pictures [filters]"
+
+
+def test_no_line_of_the_table_of_schemes_is_long(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    """At most 100 columns. A longer summary is cut between words, where no more words fit."""
+    text = typed(capfdbinary, "schemes")
+    assert max(map(len, text.decode().splitlines())) <= 100
+    cut = 0
+    for line in (line for lines in groups(text).values() for line in lines):
+        name, _, told = line.strip().partition(" ")
+        start, whole = told.strip().removesuffix(" ..."), SCHEMES[name].summary
+        if start != told.strip():
+            cut += 1
+            assert whole.startswith(f"{start} ")
+            next_word = whole.removeprefix(start).split()[0]
+            assert len(line) + len(f" {next_word}") > 100
+        else:
+            assert whole == start
+    assert 0 < cut < len(SCHEMES)
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (["--find", "edge"], "/schemes?q=edge"),
+        (["--find", "smoothed", "edge"], "/schemes?q=smoothed+edge"),
+        (["--find", "smoothed edge"], "/schemes?q=smoothed+edge"),
+        (["--family", "filters"], "/schemes?family=filters"),
+        (["--framework", "tf"], "/schemes?framework=tf"),
+        (["--framework", "torch", "--find", "linear"], "/schemes?framework=torch&q=linear"),
+    ],
+)
+def test_the_filters_are_those_of_the_route(
+    address: Address, capfdbinary: pytest.CaptureFixture[bytes], words: list[str], path: str
+) -> None:
+    """As JSON equal to the byte, and as text the same schemes."""
+    body = ask(address, path).body
+    assert typed(capfdbinary, "schemes", "--json", *words) == body
+    table = groups(typed(capfdbinary, "schemes", *words))
+    names = [line.split()[0] for lines in table.values() for line in lines]
+    assert names
+    assert sorted(names) == sorted(record["name"] for record in json.loads(body)["schemes"])
+
+
+def test_a_search_that_finds_nothing_says_so(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """On standard output with status 0, and where to look instead."""
+    said = typed(capfdbinary, "schemes", "--find", "xylophone").decode()
+    assert said.startswith("No scheme meets these conditions. docs/schemes.md ")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--family", "x"], "family: 'x' is not known (the families are plain, truncated, "),
+        (["--framework", "x"], "framework: 'x' is not known (the frameworks are torch, keras, "),
+        (["--find", " "], "find: no word is given (write a word, such as edge)"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_one_line(
+    capfd: pytest.CaptureFixture[str], words: list[str], line: str
+) -> None:
+    """On standard error, status 2, with the name of the option."""
+    assert main(["schemes", *words]) == 2
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(line)
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--family", "plain", "--family", "gates"], "--family is given more than once"),
+        (["--find", "a", "--find", "b"], "--find is given more than once"),
+        (["he_normal", "--find", "edge"], "NAME is for one scheme alone"),
+        (["he_normal", "--family", "plain"], "NAME is for one scheme alone"),
+    ],
+)
+def test_filters_that_exclude_each_other_are_refused(
+    capsys: pytest.CaptureFixture[str], words: list[str], line: str
+) -> None:
+    """Status 2 and one line, whatever the options are."""
+    with pytest.raises(SystemExit) as ended:
+        main(["schemes", *words])
+    assert ended.value.code == 2
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.startswith(line)
 
 
 def test_columns_are_aligned(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -89,7 +213,9 @@ def test_columns_are_aligned(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["schemes"], "he_normal kaiming_normal fan_in Normal that keeps the variance "),
+        (["schemes"], "he_normal Normal that keeps the variance "),
+        (["schemes"], "Variance scaled by fans [variance_scaling]"),
+        (["schemes", "he_normal"], "mode fan_in"),
         (["schemes"], "embedding normal"),
         (["schemes", "he_normal"], "distribution normal, truncated_normal"),
         (["schemes", "he_normal"], "also kaiming_normal"),

@@ -11,8 +11,9 @@ from service.api.app import create_app
 from service.api.headers import FACTS
 from service.api.reasons import REASONS
 from service.dtypes import DTYPES
-from service.fields import FIELDS
+from service.fields import FIELDS, Spec
 from service.initializers.activations import ACTIVATIONS
+from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
 from service.settings import Settings, variable
@@ -54,6 +55,24 @@ def test_every_row_of_every_table_is_on_the_page() -> None:
     tables = (FIELDS, SCHEMES, ACTIVATIONS, LAYERS, DTYPES, REASONS, settings, headers)
     for name in (name for table in tables for name in table):
         assert f"\n| `{name}` |" in COMMITTED, name
+
+
+def test_names_of_schemes_fill_no_cell() -> None:
+    """The fields whose values are schemes link to the list. No other cell lists them either."""
+    fields, _, _ = COMMITTED.partition("## Fields of /recommend")
+    for name in ("scheme", "inner"):
+        assert f"\n| `{name}` | [scheme](#schemes) |" in fields
+    cells = [cell for line in COMMITTED.splitlines() for cell in line.split(" | ")]
+    assert max(sum(f"`{name}`" in cell for name in SCHEMES) for cell in cells) < 20
+
+
+def test_the_gain_rules_are_told_apart() -> None:
+    """The field's description says when each rule fits, and the page repeats it."""
+    told = Spec.model_fields["gain_rule"].description or ""
+    assert [rule for rule in GAIN_RULES if f"`{rule}`" not in told] == []
+    assert "`exact` suits ordinary layers" in told
+    assert "`variance` suits only weights that sum to 0" in told
+    assert f" | {told} |" in COMMITTED
 
 
 def test_every_reason_has_a_status() -> None:

@@ -9,9 +9,13 @@ import numpy.typing as npt
 import pytest
 
 from checks import pictures
+from checks.needs import NEEDS
 from checks.pictures import BOTTOM, FOLDER, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Picture
 from checks.schemes_page import PATH, page
-from service.initializers.schemes import SCHEMES
+from service import listings
+from service.fields import parse_query
+from service.initializers.schemes import SCHEMES, family_of
+from service.listings import headings
 
 COMMITTED = PATH.read_text(encoding="utf-8")
 
@@ -39,11 +43,75 @@ def test_every_scheme_has_one_section_with_its_picture() -> None:
     assert sorted(shown) == sorted(SCHEMES)
 
 
-def test_every_link_of_the_contents_has_its_heading() -> None:
-    """As GitHub makes anchors of headings: lower case, and hyphens for spaces."""
-    links = re.findall(r"\]\(#(.+)\)$", COMMITTED, re.MULTILINE)
+def github_anchor(heading: str) -> str:
+    """Lower case, hyphens for spaces, and no other punctuation than `-` and `_`."""
+    kept = (c for c in heading.lower() if c.isalnum() or c in "-_ ")
+    return "".join(kept).replace(" ", "-")
+
+
+def test_every_link_has_its_heading() -> None:
+    """No two headings have one anchor, for GitHub would number the second one."""
+    headings = re.findall(r"^##+ (.+)$", COMMITTED, re.MULTILINE)
+    anchors = [github_anchor(heading) for heading in headings]
+    assert len(set(anchors)) == len(anchors)
+    assert set(re.findall(r"\]\(#([^)]+)\)", COMMITTED)) <= set(anchors)
+
+
+def test_the_contents_are_the_headings_of_schemes() -> None:
+    """In their order, after the two headings that are not of schemes."""
+    links = re.findall(r"^- \[.+\]\(#(.+)\)$", COMMITTED, re.MULTILINE)
     titles = re.findall(r"^## (.+)$", COMMITTED, re.MULTILINE)
-    assert links == [title.lower().replace(" ", "-") for title in titles]
+    assert titles[:2] == ["What do you need?", "How to read this page"]
+    assert links == [github_anchor(title) for title in titles[2:]]
+
+
+def test_every_family_has_a_heading_and_no_heading_has_one_scheme() -> None:
+    """No heading is the name of a module. A row in service/listings/headings.py gives another."""
+    groups = listings.under_headings(SCHEMES.values())
+    assert [title for title, schemes in groups.items() if len(schemes) < 2] == []
+    modules = {family_of(name).replace("_", " ").capitalize() for name in SCHEMES}
+    assert not modules & set(groups)
+
+
+def test_a_family_without_a_row_has_its_own_name_as_heading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Negative control of the test above."""
+    monkeypatch.delitem(headings._TITLES, "zero_hadamard")
+    groups = listings.under_headings(SCHEMES.values())
+    assert [scheme.name for scheme in groups["Zero hadamard"]] == ["zero_hadamard"]
+
+
+@pytest.mark.parametrize(("need", "schemes"), NEEDS)
+def test_a_need_leads_to_schemes_and_fields_that_exist(need: str, schemes: str) -> None:
+    """Each word in backticks is a scheme, a path, or a field that reads its value."""
+    words = re.findall("`([^`]+)`", schemes)
+    fields = [word for word in words if "=" in word]
+    names = [word for word in words if "=" not in word and not word.startswith("/")]
+    assert [name for name in names if name not in SCHEMES] == []
+    assert names or fields
+    for field in fields:
+        assert parse_query(f"shape=3,3&{field}".encode())
+    row = next(line for line in COMMITTED.splitlines() if line.startswith(f"| {need} |"))
+    assert all(f"[`{name}`](#{github_anchor(name)})" in row for name in names)
+
+
+def test_the_needs_are_the_first_thing_on_the_page() -> None:
+    """Each need once, and each kind of scheme that is not a framework's is needed by someone."""
+    assert COMMITTED.startswith("# Schemes\n\n## What do you need?\n\n| need | scheme |\n")
+    needs = [need for need, _ in NEEDS]
+    assert len(set(needs)) == len(needs) >= 40
+    told = " ".join(schemes for _, schemes in NEEDS)
+    for title, schemes in listings.under_headings(SCHEMES.values()).items():
+        assert any(f"`{scheme.name}`" in told for scheme in schemes), title
+
+
+@pytest.mark.parametrize(
+    "word", ["ViT", "vision", "attention", "fine-tun", "audio", "an X", "edges", "upsampling"]
+)
+def test_words_that_people_look_for_are_among_the_needs(word: str) -> None:
+    """Most of them are in no summary of a scheme."""
+    assert any(word in need for need, _ in NEEDS)
 
 
 def test_the_files_are_those_of_the_schemes() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,6 +19,7 @@ from service.fields.types import ORDERS
 from service.initializers.activations import Activation
 from service.initializers.layers import Layer
 from service.initializers.schemes.record import Access
+from service.listings import SchemeFilter
 from service.listings.tables import ListedScheme
 from service.plan import Facts, PlanWarning
 from service.plan.certificate import FACTS_OF_A_BLOCK
@@ -154,7 +155,9 @@ def openapi(routes: Iterable[PlainRoute]) -> Schema:
         },
         "paths": {route.path: dict(route.operations) for route in routes},
         "components": {
-            "parameters": _field_parameters() | _header_parameters(),
+            "parameters": (
+                _field_parameters(Question) | _field_parameters(SchemeFilter) | _header_parameters()
+            ),
             "headers": {name: _header(text) for name, text in _HEADERS.items()},
             "responses": _responses(),
             "schemas": _schemas(),
@@ -162,12 +165,16 @@ def openapi(routes: Iterable[PlainRoute]) -> Schema:
     }
 
 
-def _field_parameters() -> Schema:
-    return {field: _parameter(field, schema) for field, schema in _fields(Question).items()}
+def _field_parameters(model: type[BaseModel]) -> Schema:
+    required = {name for name, field in model.model_fields.items() if field.is_required()}
+    return {
+        field: _parameter(field, schema) | ({"required": True} if field in required else {})
+        for field, schema in _fields(model).items()
+    }
 
 
 def _parameter(field: str, schema: Schema) -> Schema:
-    described = {
+    return {
         "name": field,
         "in": "query",
         "description": schema.pop("description"),
@@ -176,10 +183,9 @@ def _parameter(field: str, schema: Schema) -> Schema:
         "style": "form",
         "explode": False,
     }
-    return described | ({"required": True} if Question.model_fields[field].is_required() else {})
 
 
-def _fields(model: type[Spec]) -> dict[str, Schema]:
+def _fields(model: type[BaseModel]) -> dict[str, Schema]:
     """The schemas of a model's fields in a query. They exclude null, which only JSON has."""
     properties: dict[str, Schema] = model.model_json_schema()["properties"]
     for schema in properties.values():

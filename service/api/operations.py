@@ -6,6 +6,7 @@ from service.advice import Question
 from service.api.headers import FACTS
 from service.api.routing import Operation
 from service.fields import FIELDS
+from service.listings import SchemeFilter
 from service.wire.formats import FORMATS
 
 CACHING_HEADERS = ("ETag", "Cache-Control", "Content-Location")
@@ -100,11 +101,14 @@ def recommend_operations() -> dict[str, Operation]:
 
 def listing_operations(name: str, record: str) -> dict[str, Operation]:
     """GET of a table: an object with the list of records under the table's name."""
-    records = {"type": "array", "items": reference("schemas", record)}
-    schema = {"type": "object", "required": [name], "properties": {name: records}}
-    operation = _json_operation(f"list_{name}", f"All {name}", [], schema)
-    operation["responses"] |= _responses({"400": "Unreadable"})
-    return {"get": operation}
+    return {"get": _listing_operation(name, record, f"All {name}", [])}
+
+
+def schemes_operations() -> dict[str, Operation]:
+    """GET of the table of schemes, or of those that a filter leaves."""
+    fields = [reference("parameters", field) for field in SchemeFilter.model_fields]
+    summary = "All schemes, or those of a family, of a framework or with some words"
+    return {"get": _listing_operation("schemes", "Scheme", summary, fields)}
 
 
 def record_operations(record: str, parameter: str, example: str) -> dict[str, Operation]:
@@ -157,6 +161,14 @@ def page_operation() -> Operation:
 def reference(kind: str, name: str) -> dict[str, str]:
     """A reference to a component of the document."""
     return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _listing_operation(name: str, record: str, summary: str, parameters: list[Any]) -> Operation:
+    records = {"type": "array", "items": reference("schemas", record)}
+    schema = {"type": "object", "required": [name], "properties": {name: records}}
+    operation = _json_operation(f"list_{name}", summary, parameters, schema)
+    operation["responses"] |= _responses({"400": "Unreadable"})
+    return operation
 
 
 def _json_operation(

@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from typing import IO
 from service.cli.parser import FAILED, complain
 
 STANDARD_OUTPUT = "-"
+
+READER_LEFT = 128 + signal.SIGPIPE
+"""The exit status that a shell gives a program that SIGPIPE ends."""
 
 
 @contextmanager
@@ -43,10 +47,15 @@ def opened(output: str) -> Iterator[IO[bytes]]:
 
 
 def printed(content: bytes) -> int:
-    """Write to standard output and return the exit status."""
+    """Write to standard output and return the exit status.
+
+    A reader such as `head` may close the pipe early. That is no fault, so nothing is said.
+    """
     try:
         with opened(STANDARD_OUTPUT) as stream:
             stream.write(content)
+    except BrokenPipeError:
+        return READER_LEFT
     except OSError as error:
         complain(f"{STANDARD_OUTPUT}: {error.strerror or error}")
         return FAILED

@@ -1,25 +1,33 @@
 """The commands `schemes`, `activations`, `layers` and `dtypes`, which print tables."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service import listings
 from service.cli.files import printed
+from service.cli.options import Once
 from service.cli.parser import REFUSED, LineParser, complain_of
 from service.cli.report import cited
 from service.dtypes import DTYPES
-from service.errors import FaninError
+from service.errors import FaninError, Problem
 from service.fields import write_value
 from service.initializers.activations import ACTIVATIONS, Activation
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.references import Reference
-from service.initializers.schemes import AUTO, SCHEMES
+from service.initializers.schemes import AUTO, Scheme, family_of
 from service.stream.precision import PRECISIONS
 from service.wire.formats import FORMATS
 from service.wire.json_text import json_bytes
 
 _ABSENT = "-"
+
+
+_WIDTH = 100
+"""The most columns of a line of the table of schemes."""
+
+_JSON = "print JSON, the same as over HTTP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,36 +40,90 @@ class ListingCommand:
 
 
 def print_listing(name: str, arguments: list[str]) -> int:
-    """Print the table `name`, or the scheme that the arguments name; return the exit status."""
+    """Print the table `name` and return the exit status."""
     command = COMMANDS[name]
     parser = LineParser(name, command.description)
-    if name == "schemes":
-        parser.add_argument("scheme", nargs="?", metavar="NAME", help="the scheme to describe")
-    parser.add_argument("--json", action="store_true", help="print JSON, the same as over HTTP")
+    parser.add_argument("--json", action="store_true", help=_JSON)
     options = parser.parse_args(arguments)
-    if getattr(options, "scheme", None) is not None:
-        return _print_scheme(options.scheme, as_json=options.json)
     return printed(json_bytes(command.records()) if options.json else command.text().encode())
 
 
-def _print_scheme(name: str, *, as_json: bool) -> int:
+def print_schemes(arguments: list[str]) -> int:
+    """Print the schemes that the arguments filter, or the one they name; return the exit status."""
+    parser = _schemes_parser()
+    options = parser.parse_args(arguments)
+    given = {"q": options.find and " ".join(options.find)}
+    given |= {"family": options.family, "framework": options.framework}
+    given = {field: text for field, text in given.items() if text is not None}
+    if options.scheme is not None and given:
+        parser.error("NAME is for one scheme alone: leave it out, or the filters")
     try:
-        record = listings.scheme(name)
-        content = json_bytes(record) if as_json else _scheme_text(record).encode()
+        if options.scheme is not None:
+            record = listings.scheme(options.scheme)
+            content = json_bytes(record) if options.json else _scheme_text(record).encode()
+        else:
+            wanted = listings.parse_filter_words(given)
+            content = _schemes(wanted, as_json=options.json)
     except FaninError as error:
-        complain_of(error.problems)
+        complain_of(_with_option(each) for each in error.problems)
         return REFUSED
     return printed(content)
 
 
-def _schemes() -> str:
-    """Every scheme with its aliases and its default mode, and the schemes of `auto`."""
-    head = ("SCHEME", "ALSO", "MODE", "WHAT")
-    rows = [
-        (each.name, _words(each.aliases), each.mode or _ABSENT, each.summary)
-        for each in SCHEMES.values()
+def _schemes_parser() -> LineParser:
+    """The options of `schemes`. Each filter is a field of SchemeFilter; `--find` is its `q`."""
+    parser = LineParser("schemes", "List the schemes, or describe one.")
+    parser.add_argument("scheme", nargs="?", metavar="NAME", help="the scheme to describe")
+    meanings = {
+        name: field.description for name, field in listings.SchemeFilter.model_fields.items()
+    }
+    parser.add_argument("--find", action=Once, nargs="+", metavar="WORD", help=meanings["q"])
+    for field in ("family", "framework"):
+        parser.add_argument(f"--{field}", action=Once, metavar=field.upper(), help=meanings[field])
+    parser.add_argument("--json", action="store_true", help=_JSON)
+    return parser
+
+
+def _with_option(problem: Problem) -> Problem:
+    """The problem with the shell's name of its field."""
+    return replace(problem, field="find") if problem.field == "q" else problem
+
+
+def _schemes(wanted: listings.SchemeFilter, *, as_json: bool) -> bytes:
+    """The schemes that the filter leaves; as text with the schemes of `auto` if it leaves all."""
+    if as_json:
+        return json_bytes(listings.schemes(wanted))
+    groups = listings.under_headings(listings.matching(wanted))
+    if not groups:
+        return _NOTHING_FOUND.encode()
+    tables = [_group(title, group) for title, group in groups.items()]
+    end = [_auto()] if wanted == listings.SchemeFilter() else []
+    return "\n".join((*tables, *end, _FOOT)).encode()
+
+
+_NOTHING_FOUND = (
+    "No scheme meets these conditions. docs/schemes.md begins with a table of needs, and\n"
+    "`python -m service schemes` lists all schemes.\n"
+)
+_FOOT = (
+    "`python -m service schemes NAME` describes a scheme. `--family` takes a word in brackets,\n"
+    "`--framework` a framework, and `--find` words.\n"
+)
+
+
+def _group(title: str, schemes: Sequence[Scheme]) -> str:
+    """The heading with its families in brackets, and a line of at most _WIDTH for each scheme."""
+    families = ", ".join(dict.fromkeys(family_of(each.name) for each in schemes))
+    width = max(len(each.name) for each in schemes)
+    lines = [
+        f"  {each.name:{width}}  {_cut(each.summary, _WIDTH - width - 4)}\n" for each in schemes
     ]
-    return f"{_columns(head, rows)}\n{_auto()}"
+    return f"{title} [{families}]\n{''.join(lines)}"
+
+
+def _cut(text: str, most: int) -> str:
+    """The text, cut between two words if it has more than `most` characters."""
+    return textwrap.shorten(text, most, placeholder=" ...", break_on_hyphens=False)
 
 
 def _scheme_text(record: Mapping[str, Any]) -> str:
@@ -155,7 +217,6 @@ def _columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 COMMANDS = {
-    "schemes": ListingCommand("List the schemes.", listings.schemes, _schemes),
     "activations": ListingCommand("List the activations.", listings.activations, _activations),
     "layers": ListingCommand("List the layers.", listings.layers, _layers),
     "dtypes": ListingCommand("List the element types.", listings.dtypes, _dtypes),

@@ -59,10 +59,10 @@ def add_fields(parser: LineParser, model: type[Spec]) -> None:
         help_text = (field.description or "").replace("%", "%%")
         names = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
         example = str((field.examples or [name.upper()])[0])
-        parser.add_argument(*names, dest=name, action=_Once, metavar=example, help=help_text)
+        parser.add_argument(*names, dest=name, action=Once, metavar=example, help=help_text)
 
 
-class _Once(argparse.Action):
+class Once(argparse.Action):
     """Refuse an option that is given twice. argparse would silently use the last one."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
@@ -77,13 +77,13 @@ def _parser() -> LineParser:
         "-o",
         "--output",
         required=True,
-        action=_Once,
+        action=Once,
         metavar="FILE",
         help="the file to write; - is standard output",
     )
     parser.add_argument(
         "--format",
-        action=_Once,
+        action=Once,
         metavar="FORMAT",
         help=f"{', '.join(FORMATS)}; by default from the suffix of FILE, or npy",
     )

@@ -1,12 +1,12 @@
 """Parse a query, a JSON body or command-line options into a Spec, and report all errors at once.
 
-The same parser reads every subclass of Spec.
+The same parser reads the subclasses of Spec and the filter of `/schemes`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from service.fields.errors import MOST_PROBLEMS, FieldError, refusal
 from service.fields.spec import Spec
@@ -37,7 +37,7 @@ _REPLACEMENTS = {
 
 Members = Iterable[tuple[str, object]]
 FieldErrors = list[tuple[str, FieldError]]
-Model = TypeVar("Model", bound=Spec)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_query(query_string: bytes) -> Spec:
@@ -128,7 +128,8 @@ def _member_error(
     if not is_unicode(field):
         return FieldError("malformed_text", "half of a surrogate pair", "write whole characters")
     if field not in fields:
-        unknown = field_error_of(unknown_word("", field, fields, _REPLACEMENTS, "fields"))
+        replacements = {word: name for word, name in _REPLACEMENTS.items() if name in fields}
+        unknown = field_error_of(unknown_word("", field, fields, replacements, "fields"))
         return FieldError("unknown_field", unknown.message, unknown.hint, unknown.listing)
     if field in before:
         return _duplicate(field)

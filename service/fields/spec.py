@@ -91,7 +91,14 @@ class Spec(BaseModel):
         examples=[1],
     )
     gain_rule: types.GainRule = Field(
-        default=None, description="The rule for the activation's gain.", examples=["exact"]
+        default=None,
+        description=(
+            "The rule for the activation's gain. `exact` suits ordinary layers. `variance` suits "
+            "only weights that sum to 0 over the inputs of each output, as in an NFNet. Such "
+            "weights drop the mean of their input. `backward` keeps the variance of the gradient. "
+            "`pytorch` is calculate_gain of PyTorch."
+        ),
+        examples=["exact"],
     )
     scale: types.Number = Field(
         default=None, description="gain^2, as an alternative to `gain`.", examples=[2]

@@ -12,15 +12,18 @@ from service.initializers.auto import resolve_auto
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.layouts import LETTERS
 from service.initializers.references import Reference
-from service.initializers.schemes import AUTO, SCHEMES, Scheme, family_of, find_scheme
+from service.initializers.schemes import AUTO, Scheme, family_of, find_scheme
 from service.initializers.schemes.record import Access, Preset
 from service.listings.scheme_schema import scheme_schema
+from service.listings.search import SchemeFilter, matching
 from service.plan import plan
 from service.plan.canonical import PATH
 from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
 from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES, MOST_SIDE
 from service.wire.formats import FORMATS
+
+_ALL = SchemeFilter()
 
 _LETTER_MEANINGS = {
     "E": "independent copies: experts, depthwise channels, rows of an embedding",
@@ -105,9 +108,9 @@ class ListedScheme:
     example_url: str
 
 
-def schemes() -> dict[str, Any]:
-    """All schemes, and the scheme that `auto` means for each layer and activation."""
-    return {"schemes": [_scheme(scheme) for scheme in SCHEMES.values()], AUTO: _auto()}
+def schemes(wanted: SchemeFilter = _ALL) -> dict[str, Any]:
+    """The wanted schemes, and the scheme that `auto` means for each layer and activation."""
+    return {"schemes": [_scheme(scheme) for scheme in matching(wanted)], AUTO: _auto()}
 
 
 def activations() -> dict[str, Any]:
@@ -161,6 +164,15 @@ def scheme(name: str) -> dict[str, Any]:
 
 
 def _scheme(scheme: Scheme) -> dict[str, Any]:
+    return _listed(scheme) | {"status": status_of("scheme", scheme.name)}
+
+
+@cache
+def _listed(scheme: Scheme) -> dict[str, Any]:
+    """What does not depend on the table of drafts.
+
+    It is kept for filtered listings, and nobody may change it.
+    """
     listed = ListedScheme(
         name=scheme.name,
         summary=scheme.summary,
@@ -186,7 +198,7 @@ def _scheme(scheme: Scheme) -> dict[str, Any]:
         draft=scheme.draft,
         example_url=_example_url(scheme.name, scheme.example),
     )
-    return asdict(listed) | {"status": status_of("scheme", scheme.name)}
+    return asdict(listed)
 
 
 def _parameter(scheme: Scheme, field: str) -> Parameter:

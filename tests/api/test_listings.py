@@ -7,8 +7,10 @@ from typing import Any, get_args
 
 import pytest
 
+from service import listings
 from service.api.problems import LISTING_PATHS, respond
 from service.api.reasons import REASONS
+from service.api.responses import entity_tag
 from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Listing, Problem
 from service.fields import FIELDS, Spec, parse_query, write_value
@@ -16,6 +18,7 @@ from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
 from service.plan import plan
+from service.wire.json_text import json_bytes
 from tests.application import ask, serving
 from tests.server import Address
 
@@ -58,7 +61,7 @@ def test_a_listing_may_be_kept_and_is_asked_for_anew(address: Address, path: str
 
 
 @pytest.mark.parametrize(
-    "path", ["/schemes", "/schemes/he_normal", "/layers", "/dtypes", "/problems/internal"]
+    "path", ["/schemes/he_normal", "/activations", "/layers", "/dtypes", "/problems/internal"]
 )
 def test_a_listing_takes_no_field(address: Address, path: str) -> None:
     """None is ignored: each is named; a bare question mark is none."""
@@ -67,6 +70,150 @@ def test_a_listing_takes_no_field(address: Address, path: str) -> None:
     assert (answer.status, problem["reason"]) == (400, "unknown_field")
     assert [entry["field"] for entry in problem["errors"]] == ["name", "x"]
     assert ask(address, f"{path}?").status == 200
+
+
+def found(address: Address, query: str) -> list[str]:
+    """The names of the schemes that `/schemes` lists for a query."""
+    return [record["name"] for record in listed(address, f"/schemes?{query}")["schemes"]]
+
+
+def test_schemes_of_a_family(address: Address) -> None:
+    """Every family by its exact name, and together all schemes; a framework is a family too."""
+    families: dict[str, list[str]] = {}
+    for record in listed(address, "/schemes")["schemes"]:
+        families.setdefault(record["family"], []).append(record["name"])
+    for family, names in families.items():
+        assert found(address, f"family={family}") == names
+    assert "sobel" in families["filters"]
+    assert "torch.linear" in families["torch"]
+
+
+def test_schemes_of_a_framework(address: Address) -> None:
+    """By the part of the name before the dot: `tf` does not find `tfjs`."""
+    for framework in ("torch", "tf", "tfjs", "jax"):
+        names = [name for name in SCHEMES if name.startswith(f"{framework}.")]
+        assert names
+        assert found(address, f"framework={framework}") == names
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "others"),
+    [
+        ("q=edge", ["sobel", "prewitt", "laplacian"], ["box", "he_normal"]),
+        ("q=EdGe", ["sobel", "prewitt", "laplacian"], ["box"]),
+        ("q=edge+smoothed", ["sobel"], ["prewitt"]),
+        ("q=smoothed%20edge", ["sobel"], ["prewitt"]),
+        ("q=kaiming_normal", ["he_normal", "torch.kaiming_normal"], ["he_uniform"]),
+        ("q=mamba_a", ["mamba_a_log"], ["mamba2_a_log"]),
+        ("q=softplus(b)", ["mamba_dt_bias"], ["mamba_a_log"]),
+        ("q=exp(-x%5E2/(2+sigma", ["gaussian_filter"], ["box"]),
+        ("q=checkerboard+artifact+free", ["icnr"], ["bilinear"]),
+        ("q=linear&framework=torch", ["torch.linear"], ["mlx.linear", "torch.conv2d.bias"]),
+        ("q=normal&family=plain", ["normal"], ["he_normal"]),
+    ],
+)
+def test_schemes_with_words(
+    address: Address, query: str, expected: list[str], others: list[str]
+) -> None:
+    """In names, aliases, summaries, formulas and titles; all words and all fields hold at once."""
+    names = found(address, query)
+    assert set(expected) <= set(names)
+    assert not set(others) & set(names)
+
+
+def test_a_search_is_what_the_records_say(address: Address) -> None:
+    """`transformer` finds the schemes that have it in one of the five places, in their order."""
+    expected = []
+    for record in listed(address, "/schemes")["schemes"]:
+        titles = [paper["title"] for paper in record["references"]]
+        places = [record["name"], *record["aliases"], record["summary"], record["formula"], *titles]
+        if any("transformer" in place.lower() for place in places):
+            expected.append(record["name"])
+    assert 5 < len(expected) < len(SCHEMES) / 2
+    assert found(address, "q=transformer") == expected
+
+
+def test_words_that_no_scheme_has_find_nothing(address: Address) -> None:
+    """An empty list, not a refusal. Words from two places do not join into one word."""
+    assert found(address, "q=xylophone") == []
+    assert found(address, "framework=torch&family=plain") == []
+
+
+def test_a_filtered_listing_is_whole_records_with_its_own_tag(address: Address) -> None:
+    """The records and `auto` are those of the whole list; the tag changes with the body."""
+    whole, part = ask(address, "/schemes"), ask(address, "/schemes?q=edge")
+    records = {record["name"]: record for record in json.loads(whole.body)["schemes"]}
+    answer = json.loads(part.body)
+    assert answer["auto"] == json.loads(whole.body)["auto"]
+    assert all(record == records[record["name"]] for record in answer["schemes"])
+    assert part.headers["etag"] == entity_tag(part.body) != whole.headers["etag"]
+    assert part.headers["cache-control"] == "no-cache"
+    again = ask(address, "/schemes?q=edge", headers={"If-None-Match": part.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+    stale = ask(address, "/schemes?q=edge", headers={"If-None-Match": whole.headers["etag"]})
+    assert (stale.status, stale.body) == (200, part.body)
+    head = ask(address, "/schemes?q=edge", "HEAD")
+    assert (head.status, head.headers["etag"]) == (200, part.headers["etag"])
+
+
+@pytest.mark.parametrize("query", ["", "?"])
+def test_without_a_field_the_listing_is_whole(address: Address, query: str) -> None:
+    """To the byte what it is made of without a filter."""
+    assert ask(address, f"/schemes{query}").body == json_bytes(listings.schemes())
+
+
+@pytest.mark.parametrize(
+    ("query", "reason", "fields", "hint"),
+    [
+        ("name=he&x=1", "unknown_field", ["name", "x"], "the nearest are "),
+        ("size=3", "unknown_field", ["size"], "the nearest are "),
+        ("shape=3", "unknown_field", ["shape"], "the nearest are "),
+        ("q=edge&q=spot", "duplicate_field", ["q"], "give it once"),
+        ("family=", "empty_field", ["family"], "give a value"),
+        ("q=", "empty_field", ["q"], "give a value"),
+        ("q=+%20", "empty_field", ["q"], "write a word, such as edge"),
+        (f"q={101 * 'x'}", "malformed_text", ["q"], "write fewer words"),
+        ("q=%ff", "malformed_text", ["q"], "percent-encode"),
+        ("q", "malformed_query", ["q"], "write field=value"),
+        ("family=filter", "unknown_word", ["family"], "the families are plain, truncated, "),
+        ("family=Filters", "unknown_word", ["family"], "the families are plain, truncated, "),
+        ("framework=pytorch", "unknown_word", ["framework"], "the frameworks are torch, keras, "),
+        ("framework=to", "unknown_word", ["framework"], "the frameworks are torch, keras, "),
+        ("family=a&framework=b", "unknown_word", ["family", "framework"], "the families are "),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused(
+    address: Address, query: str, reason: str, fields: list[str], hint: str
+) -> None:
+    """With a problem for each field, and the words that it takes."""
+    answer = ask(address, f"/schemes?{query}")
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["reason"]) == (400, reason)
+    assert [entry["field"] for entry in problem["errors"]] == fields
+    assert problem["errors"][0]["hint"].startswith(hint)
+
+
+def test_the_refusal_of_a_word_names_all_that_are_known(address: Address) -> None:
+    """No name is cut off, and each is accepted."""
+    for field, heading in (("family", "the families are "), ("framework", "the frameworks are ")):
+        [entry] = json.loads(ask(address, f"/schemes?{field}=nothing").body)["errors"]
+        words = entry["hint"].removeprefix(heading).split(", ")
+        assert len(words) > 10
+        assert all(found(address, f"{field}={word}") for word in words)
+        parameters = listed(address, "/openapi.json")["components"]["parameters"]
+        assert parameters[field]["schema"]["enum"] == words
+
+
+def test_the_filters_are_documented(address: Address) -> None:
+    """As parameters of the operation in OpenAPI, and under a heading of their own in /docs."""
+    document = listed(address, "/openapi.json")
+    parameters = document["paths"]["/schemes"]["get"]["parameters"]
+    names = [each["$ref"].rpartition("/")[2] for each in parameters]
+    assert names == ["family", "framework", "q", "If-None-Match"]
+    assert not any("required" in document["components"]["parameters"][name] for name in names)
+    page = ask(address, "/docs").body.decode()
+    _, _, after = page.partition("<h2>Fields of /schemes</h2>")
+    assert re.findall(r"<code>(\w+)=", after) == ["family", "framework", "q"]
 
 
 def test_a_scheme_tells_all_it_is_made_of(address: Address) -> None:

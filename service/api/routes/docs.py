@@ -7,9 +7,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from service.advice import Question
 from service.api.operations import page_operation
 from service.api.responses import entity_tag, not_modified
 from service.api.routing import PlainRoute
+from service.fields import FIELDS
+from service.listings import SchemeFilter
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -21,10 +24,16 @@ td {{ padding: 0 1rem .5rem 0; vertical-align: top }}</style>
 <p>{summary} For machines: <a href="/openapi.json">openapi.json</a>.</p>
 <h2>Paths</h2>
 <table>{paths}</table>
-<h2>Fields; those from input_activation on belong to /recommend only</h2>
-<table>{fields}</table>
+{fields}
 </html>
 """
+
+_FIELDS = {
+    "Fields": FIELDS,
+    "More fields of /recommend": [name for name in Question.model_fields if name not in FIELDS],
+    "Fields of /schemes": list(SchemeFilter.model_fields),
+}
+"""The names of the fields under each heading of the page."""
 
 
 def routes() -> list[PlainRoute]:
@@ -47,13 +56,17 @@ def render(document: dict[str, Any]) -> str:
         for path, item in document["paths"].items()
         for method, operation in item.items()
     )
-    fields = (
-        (f"{each['name']}={each['example']}", each["description"])
-        for each in document["components"]["parameters"].values()
-        if each["in"] == "query"
+    parameters = document["components"]["parameters"]
+    tables = (
+        f"<h2>{heading}</h2>\n<table>{_rows(_field(parameters[name]) for name in names)}</table>"
+        for heading, names in _FIELDS.items()
     )
     summary = escape(document["info"]["summary"])
-    return _PAGE.format(summary=summary, paths=_rows(operations), fields=_rows(fields))
+    return _PAGE.format(summary=summary, paths=_rows(operations), fields="\n".join(tables))
+
+
+def _field(parameter: dict[str, Any]) -> tuple[str, str]:
+    return f"{parameter['name']}={parameter['example']}", parameter["description"]
 
 
 def _rows(cells: Iterable[tuple[str, str]]) -> str:

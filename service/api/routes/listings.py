@@ -1,6 +1,6 @@
 """The tables as JSON: schemes, activations, layers, dtypes and reason codes.
 
-A table does not change while the process runs, so each answer's body is made once.
+A table does not change while the process runs, so the body of a whole table is made once.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import listings
-from service.api.operations import listing_operations, record_operations
+from service.api.operations import (
+    listing_operations,
+    record_operations,
+    schemes_operations,
+)
 from service.api.problems import listed, respond
 from service.api.reasons import REASONS
 from service.api.requests import refuse_fields
@@ -27,7 +31,7 @@ _NO_FIELDS = "leave it out: this path takes no fields"
 def routes() -> list[PlainRoute]:
     """A route for each table, and a route for single schemes and for single reasons."""
     return [
-        _listing("schemes", "Scheme", listings.schemes()),
+        _schemes(),
         _listing("activations", "Activation", listings.activations()),
         _listing("layers", "Layer", listings.layers()),
         _listing("dtypes", "Dtype", listings.dtypes()),
@@ -58,6 +62,20 @@ async def reason(request: Request) -> Response:
         [problem] = unknown_word("reason", code, REASONS, {}, None).problems
         return _lost(replace(problem, hint=listed(problem.hint, "/openapi.json")))
     return revalidated_json(request, json_bytes({"reason": code} | asdict(REASONS[code])))
+
+
+def _schemes() -> PlainRoute:
+    """The route of the schemes, the only table that can be filtered."""
+    whole = json_bytes(listings.schemes())
+
+    async def answer(request: Request) -> Response:
+        query = request.scope["query_string"]
+        if not query:
+            return revalidated_json(request, whole)
+        wanted = listings.parse_filter_query(query)
+        return revalidated_json(request, json_bytes(listings.schemes(wanted)))
+
+    return PlainRoute("/schemes", answer, schemes_operations())
 
 
 def _listing(name: str, record: str, table: Mapping[str, Any]) -> PlainRoute:
