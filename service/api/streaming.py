@@ -29,6 +29,10 @@ AHEAD = 1
 LARGE_BODIES = 4
 """The most bodies in flight that have larger chunks: a limit on memory where cores are many."""
 
+MATRIX_SHARE = 4
+"""Materialised bodies hold at most one place of so many. They wait for a single thread, and would
+otherwise take all places for minutes."""
+
 MATRIX_BYTES = 512 * 2**20
 """The most memory of the materialised bodies in flight. Each is computed and kept as a whole: a
 matrix of 8,192 x 8,192 takes 256 MiB in float32, and 512 MiB in float64."""
@@ -94,7 +98,7 @@ class StreamPool:
         ]
         self._matrix_thread = ThreadPoolExecutor(1, "matrices", _be_nice)
         self._bodies = [0] * threads
-        self._matrix_bytes = 0
+        self._matrices = self._matrix_bytes = 0
 
     @property
     def roomy(self) -> bool:
@@ -110,20 +114,24 @@ class StreamPool:
     def slot(self, matrix_bytes: int = 0) -> Iterator[Slot]:
         """Hold a place while the block runs. `matrix_bytes` is the memory of a materialised body.
 
-        Raises UnavailableError `too_busy` if all places are held, or if the materialised bodies in
-        flight leave no memory for another one. One alone is never too large.
+        Raises UnavailableError `too_busy` if all places are held, if materialised bodies hold their
+        share of them, or if they leave no memory for another one. One alone is never too large.
         """
         if sum(self._bodies) >= self._max_streams:
             raise _too_busy(f"all {self._max_streams} streams of this process are in use")
+        if matrix_bytes and self._matrices >= max(1, self._max_streams // MATRIX_SHARE):
+            raise _too_busy(f"{self._matrices} answers wait for the thread that computes matrices")
         if matrix_bytes and self._matrix_bytes and self._matrix_bytes + matrix_bytes > MATRIX_BYTES:
             raise _too_busy("the matrices in flight take all memory that is set aside for them")
         slot = Slot(self._emptiest())
         self._bodies[slot.thread] += 1
+        self._matrices += matrix_bytes > 0
         self._matrix_bytes += matrix_bytes
         try:
             yield slot
         finally:
             self._bodies[slot.thread] -= 1
+            self._matrices -= matrix_bytes > 0
             self._matrix_bytes -= matrix_bytes
 
     def submit(self, slot: Slot, body: Body, index: int, memory: Memory) -> Future[memoryview]:
@@ -170,7 +178,9 @@ class TensorResponse:
             await self._send_whole(self.body.chunk(0, memory), send)
         else:
             with self.pool.slot(self.body.chunk_bytes if self.body.materialised else 0) as slot:
-                body = self.body.in_larger_chunks() if self.pool.spacious else self.body
+                # A body that may be stopped serves one answer: the cache holds the other one.
+                own = self.pool.spacious or self.body.materialised
+                body = self.body.in_larger_chunks() if own else self.body
                 await self._start(send)
                 await send_body(ReadAhead(body, self.pool, slot), body.length, receive, send)
 

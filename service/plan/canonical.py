@@ -13,6 +13,7 @@ from functools import lru_cache
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import DEFAULTS, FIELDS, Spec, write_query
 from service.fields.writing import changed_fields
+from service.initializers.schemes import SCHEMES
 from service.plan.laws import activation_of, usual_slope
 from service.plan.tensor import Tensor, head_of, resolve
 from service.plan.warnings import PlanWarning, warnings_of
@@ -58,9 +59,17 @@ def canonical(spec: Spec, format_name: str) -> tuple[Tensor, tuple[PlanWarning, 
 
 def _kind_of(spec: Spec, format_name: str) -> Kind:
     bare = spec.model_copy(update=_ADDRESS)
-    if isinstance(spec.parts, tuple) and len(spec.parts) > MOST_BLOCKS_KEPT:
+    if not is_small(spec):
         return _new_kind(bare, format_name)
     return _kept_kind(bare, format_name)
+
+
+def is_small(spec: Spec) -> bool:
+    """Whether the plan of this spec takes little memory, so that caches may keep it."""
+    if isinstance(spec.parts, tuple) and len(spec.parts) > MOST_BLOCKS_KEPT:
+        return False
+    named = (SCHEMES.get(spec.scheme), SCHEMES.get(spec.inner or ""))
+    return not any(scheme is not None and scheme.holds_values for scheme in named)
 
 
 @lru_cache(maxsize=KINDS_KEPT)

@@ -111,8 +111,10 @@ def _common(values: Iterator[Any]) -> Any:
 
 
 def _shares(blocks: tuple[BlockLaw, ...]) -> list[float]:
-    """The share of all values that each block has."""
+    """The share of all values that each block has; equal shares of an empty tensor."""
     total = sum(block.outputs for block in blocks)
+    if total == 0:
+        return [1 / len(blocks)] * len(blocks)
     return [block.outputs / total for block in blocks]
 
 

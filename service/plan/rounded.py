@@ -293,6 +293,9 @@ def _moments(numbers: Float64, masses: Float64) -> tuple[float, float]:
     """
     first, last = float(numbers[0]), float(numbers[-1])
     middle, half = last * 0.5 + first * 0.5, last * 0.5 - first * 0.5
+    if half == 0:
+        # The range is one of the smallest float64, half of which is 0.
+        return first + (last - first) * _total(masses[1:]), 0.0
     # The rounding error of the mean can be large in comparison with a narrow range.
     offset = _total(masses * (numbers - middle))
     away = ((numbers - middle) - offset) / half

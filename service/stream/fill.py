@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.stream.address import Address
-from service.stream.draws import Draw
+from service.stream.draws import Draw, Repeated
 from service.stream.lattice import Lattice
 from service.stream.sources import Source, source
 
@@ -43,7 +43,9 @@ class Filler:
 def filler(draw: Draw, dtype: str, address: Address, lattice: Lattice) -> Filler:
     """The filler of a tensor with this draw, dtype, address of random words and lattice.
 
-    The axes of a materialised tensor stay apart: they tell rows from columns.
+    The axes of a materialised tensor stay apart: they tell rows from columns. So do those of a
+    repeated draw, which tell outputs from inputs.
     """
     made = source(draw, dtype, address)
-    return Filler(made, lattice if made.materialised else lattice.merged())
+    apart = made.materialised or isinstance(draw, Repeated)
+    return Filler(made, lattice if apart else lattice.merged())

@@ -10,7 +10,7 @@ import pytest
 from service.chunks import TensorBody
 from service.fields import parse_query
 from service.plan import plan
-from service.stream.address import Address
+from service.stream.address import Address, stream_of
 from service.stream.draws import (
     Draw,
     Mapped,
@@ -22,10 +22,12 @@ from service.stream.draws import (
     UniformBetween,
 )
 from service.stream.elementary import log
+from service.stream.fill import Filler
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
 from service.stream.reference.elements import bytes_of
 from service.stream.sources.index import element_numbers
+from service.stream.sources.repeated import RepeatedSource
 from tests.stream.drawing import kernel_bytes
 
 ADDRESS = Address(2**40 + 5, 2**63 + 9)
@@ -37,12 +39,14 @@ DRAWS: dict[str, Draw] = {
     "sparse along outputs": Sparse(Normal(0.0, 0.1), zeros=13, length=17, step=30),
     "sparse, one place": Sparse(SymmetricUniform(0.1), zeros=0, length=1, step=1),
     "repeated": Repeated(Normal(0.0, 0.1), times=4, consecutive=True, outputs=3, inner=9),
-    "tiled": Repeated(Normal(0.0, 0.1), times=9, consecutive=False, outputs=5, inner=1),
+    "tiled": Repeated(Normal(0.0, 0.1), times=4, consecutive=False, outputs=3, inner=9),
+    "tiled once": Repeated(Normal(0.0, 0.1), times=1, consecutive=False, outputs=12, inner=9),
+    "each output alone": Repeated(Normal(0.0, 0.1), times=12, consecutive=True, outputs=1, inner=9),
     "repeated sparse": Repeated(
         Sparse(Normal(0.0, 0.1), zeros=4, length=9, step=1),
         times=2,
         consecutive=True,
-        outputs=2,
+        outputs=6,
         inner=9,
     ),
     "repeated orthogonal": Repeated(
@@ -58,14 +62,38 @@ BOXES = {
 }
 
 
+REPEATED_BOXES = {
+    "outputs": Lattice(0, (12, 9), (9, 1)),
+    "a part": Lattice(9 * 2 + 1, (7, 4), (9, 2)),
+    "turned": Lattice(3, (5, 11), (1, 9)),
+    "kernel first": Lattice(0, (3, 3, 12), (3, 1, 9)),
+    "one output": Lattice(9 * 5, (9,), (1,)),
+}
+"""Boxes of a tensor of 12 outputs of 9 elements. Their axes are not merged, as in a filler."""
+
+CASES = [
+    *(
+        (name, box, BOXES)
+        for name in DRAWS
+        if not isinstance(DRAWS[name], Repeated)
+        for box in BOXES
+    ),
+    *(
+        (name, box, REPEATED_BOXES)
+        for name in DRAWS
+        if isinstance(DRAWS[name], Repeated)
+        for box in REPEATED_BOXES
+    ),
+]
+
+
 @pytest.mark.parametrize("dtype", PRECISIONS)
-@pytest.mark.parametrize("box", BOXES)
-@pytest.mark.parametrize("name", DRAWS)
-def test_the_bytes_are_the_references(name: str, box: str, dtype: str) -> None:
+@pytest.mark.parametrize(("name", "box", "boxes"), CASES)
+def test_the_bytes_are_the_references(
+    name: str, box: str, boxes: dict[str, Lattice], dtype: str
+) -> None:
     """Two implementations, in every dtype, in runs and in boxes."""
-    if "orthogonal" in name and box == "far":
-        return  # no matrix is there
-    lattice = BOXES[box]
+    lattice = boxes[box]
     expected = bytes_of(DRAWS[name], dtype, ADDRESS, element_numbers(lattice))
     assert kernel_bytes(DRAWS[name], dtype, ADDRESS, lattice) == expected
 
@@ -169,6 +197,62 @@ def test_icnr_copies_the_smaller_tensor(inner: str) -> None:
     dcr = tensor(f"shape=16,6,3,3&scheme=icnr&inner={inner}&variant=dcr{more}")
     assert (crd == np.repeat(smaller, 4, axis=0)).all()
     assert (dcr == np.tile(smaller, (4, 1, 1, 1))).all()
+
+
+@pytest.mark.parametrize("variant", ["crd", "dcr"])
+@pytest.mark.parametrize(
+    ("shape", "layout", "cut"),
+    [
+        ("3,3,6,16", "HWIO", "0:2,1:,2:5,3:14"),
+        ("2,16,6,3,3", "EOIHW", "1:,5:11,:,0:1,:"),
+        ("3,2,16,3,6", "HEOWI", ":,:,1:16,2:,1:3"),
+        ("16,1,3,3", "OIHW", "2:7,:,1:2,:"),
+        ("16,6,3,3", "OIHW", "15:,:,:,:"),
+    ],
+)
+def test_any_part_of_icnr_in_any_layout(shape: str, layout: str, cut: str, variant: str) -> None:
+    """As the reference has it, which takes each element number by itself."""
+    query = f"shape={shape}&layout={layout}&scheme=icnr&variant={variant}"
+    whole = tensor(query)
+    slices = tuple(slice(*(int(n) if n else None for n in c.split(":"))) for c in cut.split(","))
+    assert (tensor(f"{query}&slice={cut}") == whole[slices]).all()
+    made = plan(parse_query(f"{query}&seed=5&name=a".encode()), "raw", max_bytes=2**30).tensor
+    elements = element_numbers(made.placement.lattice)
+    expected = bytes_of(made.law.draw, "float32", Address(5, stream_of("a")), elements)
+    assert whole.tobytes() == expected
+
+
+def test_scattered_elements_of_icnr_are_not_computed_one_by_one() -> None:
+    """65,536 elements that are far apart: one fill for each piece, not one for each element."""
+    query = (
+        "shape=65536,16,3&layer=conv1d&scheme=icnr&factor=1&dtype=float8_e5m2&seed=1&name=a"
+        "&slice=:,0:1,0:1"
+    )
+    body = TensorBody(plan(parse_query(query.encode()), "raw", max_bytes=2**30))
+    fills = count_of_fills(body)
+    assert fills < 20
+
+
+def count_of_fills(body: TensorBody) -> int:
+    """How often the smaller draw is asked for a box."""
+    filler = body._filler
+    assert isinstance(filler.source, RepeatedSource)
+    values, asked = filler.source.values, []
+
+    class Counting:
+        itemsize, materialised = values.itemsize, values.materialised
+
+        def fill(self, box: Lattice, out: np.ndarray) -> None:
+            asked.append(box)
+            values.fill(box, out)
+
+        def stop(self) -> None:
+            values.stop()
+
+    counted = Filler(RepeatedSource(filler.source.draw, Counting()), filler.lattice)
+    out = np.empty(filler.lattice.size * filler.itemsize, np.uint8)
+    counted.fill(0, filler.lattice.size, out)
+    return len(asked)
 
 
 def test_icnr_upsamples_to_equal_pixels() -> None:

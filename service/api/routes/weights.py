@@ -21,7 +21,7 @@ from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TensorBody
 from service.fields import parse_json, parse_query
 from service.plan import Plan, seeded_plan
-from service.plan.canonical import MOST_BLOCKS_KEPT, MOST_URL_BYTES, PATH
+from service.plan.canonical import MOST_URL_BYTES, PATH, is_small
 from service.wire.formats import FORMATS
 
 MOST_ANSWERS = 512
@@ -142,7 +142,7 @@ def _new_answer(format_name: str, target: bytes, max_bytes: int) -> Answer:
     tag = tensor_tag(plan)
     caching = caching_headers(plan, tag, target)
     headers = _headers(plan, caching)
-    kept = not plan.drawn and len(plan.tensor.blocks) <= MOST_BLOCKS_KEPT
+    kept = not plan.drawn and is_small(plan.spec)
     return Answer(plan.drawn, kept, tag, caching, headers, TensorBody(plan))
 
 

@@ -30,4 +30,4 @@ def embedding_or_fan_in(request: Request) -> Request:
     if request.weight.layer != "embedding" or request.requested.fan_in is not None:
         return request
     numbers = replace(request.numbers, mode="fan_out")
-    return replace(request, numbers=numbers, fan_number=request.fan_out)
+    return replace(request, numbers=numbers, fan_number=request.fan_out or None)

@@ -28,10 +28,10 @@ from service.initializers.schemes.tables import require_within, wrong_shape
 from service.stream.draws import Elements, Float64, IndexFunction
 from service.stream.elementary import cos, cos_turns, exp, sin_turns
 
-MOST_TAPS = 4096
+MOST_TAPS = 1024
 """The most elements of a filter. They are numbers of the draw."""
 
-MOST_NORMALISED = 2**16
+MOST_NORMALISED = 2**12
 """The most elements of a bank of different filters whose sums are computed."""
 
 MOST_DERIVED = 31
@@ -427,6 +427,7 @@ def _filter(
         references=references,
         access="index",
         draft=1,
+        holds_values=True,
         variants=variants,
         example=example,
         source=source,
@@ -503,6 +504,7 @@ SCHEMES = (
         references=(DAUGMAN_1985,),
         access="index",
         draft=1,
+        holds_values=True,
         example="shape=8,1,7,7",
         source="modules/imgproc/src/gabor.cpp, getGaborKernel, OpenCV 5.0.0",
     ),

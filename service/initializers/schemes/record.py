@@ -175,8 +175,9 @@ class Scheme:
     if they are frozen. The name alone always means revision 1.
 
     `variants` are the values of its field `variant`. `gated` says that the block of each gate has a
-    law of its own; equal parts are otherwise one block that repeats. `sub_kernel` returns the shape
-    of the tensor that the scheme in the field `inner` fills, from shape, letters and numbers.
+    law of its own; equal parts are otherwise one block that repeats. `holds_values` says that the
+    draw holds the values of a filter, so that its plans are not cached. `sub_kernel` returns the
+    shape of the tensor that the scheme in the field `inner` fills, from shape, letters and numbers.
     `example` is a request that shows the scheme: a shape and the fields it needs. `source` is the
     file of a peer that the scheme follows, with its release or commit. `fault` is the message of
     the warning about a known fault of the peer, which the scheme repeats. `repeats_fault` says
@@ -203,6 +204,7 @@ class Scheme:
     draft: int | None = None
     variants: tuple[str, ...] = ()
     gated: bool = False
+    holds_values: bool = False
     sub_kernel: Callable[[tuple[int, ...], str, Numbers], tuple[int, ...]] | None = None
     example: str = EXAMPLE
     source: str | None = None

@@ -119,7 +119,10 @@ def _legs_matrix(request: Request) -> Law:
     matrix = matrix_of(request)
     low, high = _legs_ends(matrix)
     draw = IndexFunction(legs_matrix, matrix.numbers, low, high)
-    return table_law(draw, matrix.outputs * matrix.inputs)
+    # One block alone has the same values, and its elements are numbered from 0.
+    alone = (max(matrix.inputs, 1), 0, max(matrix.outputs, 1), True)
+    block = replace(draw, numbers=alone)
+    return replace(table_law(block, matrix.outputs * matrix.inputs), draw=draw)
 
 
 def _legs_ends(matrix: Matrix) -> tuple[float, float]:

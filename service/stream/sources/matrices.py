@@ -89,6 +89,8 @@ class Matrix:
         if self.m * self.n > KEPT_Q:
             return None
         with self._panels_lock:
+            if stopped.is_set():
+                raise StoppedError
             if panel not in self._panels:
                 self._panels[panel] = self.fill(panel, self.new_panel(), stopped)
             return self._panels[panel]

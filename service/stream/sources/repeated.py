@@ -1,24 +1,34 @@
 """Repeated draws: several outputs of a tensor are copies of one output of a smaller draw."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
+from threading import Event
 
 import numpy as np
 import numpy.typing as npt
 
-from service.stream.draws import Elements, Repeated
+from service.errors import StoppedError
+from service.stream.draws import Repeated
 from service.stream.lattice import Lattice
-from service.stream.sources.index import element_numbers, pieces
 from service.stream.sources.protocol import Source
+
+Bytes = npt.NDArray[np.uint8]
+
+PIECE = 1 << 16
+"""The elements of the tensor that are computed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedSource:
-    """Computes each element of the smaller draw once for the copies that are near each other."""
+    """Computes a box of the smaller draw, and copies its outputs to their places.
+
+    The axes of a box are those of the tensor and must not be merged: they tell outputs, whose step
+    is `inner` elements, from the elements of an output and from copies along E.
+    """
 
     draw: Repeated
     values: Source
+    _stopped: Event = field(default_factory=Event, compare=False, repr=False)
 
     @property
     def itemsize(self) -> int:
@@ -31,31 +41,69 @@ class RepeatedSource:
         return self.values.materialised
 
     def stop(self) -> None:
-        """Stop the smaller draw."""
-        self.values.stop()
+        """Stop the smaller draw if it takes long."""
+        if self.materialised:
+            self._stopped.set()
+            self.values.stop()
 
-    def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
-        """Write the elements of a box."""
-        for piece, part in pieces(box, self.itemsize, out):
-            copied = copied_elements(self.draw, element_numbers(piece))
-            needed, places = np.unique(copied, return_inverse=True)
-            values = np.empty((needed.size, self.itemsize), np.uint8)
-            for first, stop in _runs(needed):
-                run = Lattice(int(needed[first]), (stop - first,), (1,))
-                self.values.fill(run, values[first:stop].reshape(-1))
-            part.reshape(-1, self.itemsize)[...] = values[places.reshape(-1)]
+    def fill(self, box: Lattice, out: Bytes) -> None:
+        """Write the elements of a box. Raises StoppedError soon after `stop`."""
+        done = 0
+        for start in range(0, box.size, PIECE):
+            for piece in box.boxes(start, min(start + PIECE, box.size)):
+                for part, place in self._parts(piece):
+                    if self._stopped.is_set():
+                        raise StoppedError
+                    target = out[done * self.itemsize : (done + piece.size) * self.itemsize]
+                    self._fill(part, target.reshape(*piece.extents, self.itemsize)[place])
+                done += piece.size
 
+    def _parts(self, box: Lattice) -> Iterator[tuple[Lattice, tuple[slice, ...]]]:
+        """Boxes whose outputs copy outputs that follow each other, each with its place."""
+        axis = self._output_axis(box)
+        everything = (slice(None),) * len(box.extents)
+        if axis is None or self.draw.consecutive:
+            yield box, everything
+            return
+        first = box.offset // self.draw.inner % self.draw.outputs
+        start, extent = 0, box.extents[axis]
+        while start < extent:
+            stop = min(extent, start + self.draw.outputs - (first + start) % self.draw.outputs)
+            extents = (*box.extents[:axis], stop - start, *box.extents[axis + 1 :])
+            offset = box.offset + start * self.draw.inner
+            place = (*everything[:axis], slice(start, stop), *everything[axis + 1 :])
+            yield Lattice(offset, extents, box.strides), place
+            start = stop
 
-def copied_elements(draw: Repeated, elements: Elements) -> Elements:
-    """The element numbers in the smaller draw whose values these elements copy."""
-    whole, place = elements // draw.inner, elements % draw.inner
-    copy, output = whole // (draw.outputs * draw.times), whole % (draw.outputs * draw.times)
-    source = output // draw.times if draw.consecutive else output % draw.outputs
-    return (copy * draw.outputs + source) * draw.inner + place
+    def _fill(self, box: Lattice, out: Bytes) -> None:
+        """Write a box; `out` has its extents and an axis of bytes."""
+        draw, axis = self.draw, self._output_axis(box)
+        whole, place = divmod(box.offset, draw.inner)
+        copy, output = divmod(whole, draw.outputs * draw.times)
+        count = 1 if axis is None else box.extents[axis]
+        outputs = np.arange(output, output + count)
+        copied = outputs // draw.times if draw.consecutive else outputs % draw.outputs
+        first, last = int(copied[0]), int(copied[-1])
+        extents = list(box.extents)
+        if axis is not None:
+            extents[axis] = last - first + 1
+        beyond = draw.inner * draw.outputs * draw.times
+        strides = [step // draw.times if step >= beyond else step for step in box.strides]
+        offset = (copy * draw.outputs + first) * draw.inner + place
+        smaller = Lattice(offset, tuple(extents), tuple(strides))
+        values = np.empty(smaller.size * self.itemsize, np.uint8)
+        self.values.fill(smaller, values)
+        made = values.reshape(*extents, self.itemsize)
+        out[...] = made if axis is None else made.take(copied - first, axis=axis)
 
-
-def _runs(numbers: Elements) -> Iterator[tuple[int, int]]:
-    """First and stop place of each run of consecutive numbers. `numbers` increase."""
-    ends = np.flatnonzero(numbers[1:] - numbers[:-1] != 1) + 1
-    edges = [0, *ends.tolist(), len(numbers)]
-    return pairwise(edges)
+    def _output_axis(self, box: Lattice) -> int | None:
+        """The axis of outputs, if it has more than one position."""
+        beyond = self.draw.inner * self.draw.outputs * self.draw.times
+        return next(
+            (
+                axis
+                for axis, (extent, step) in enumerate(zip(box.extents, box.strides, strict=True))
+                if extent > 1 and step == self.draw.inner < beyond
+            ),
+            None,
+        )

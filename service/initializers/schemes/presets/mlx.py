@@ -107,13 +107,15 @@ SCHEMES = (
         fields=("low", "high"),
         defaults=Numbers(low=0.0, high=1.0),
     ),
-    _square(
-        _INIT.following(
-            "identity",
-            "identity",
-            "mlx.nn.init.identity: the identity matrix, square only.",
-            fields=(),
-            example="shape=256,256",
+    two_axes_only(
+        _square(
+            _INIT.following(
+                "identity",
+                "identity",
+                "mlx.nn.init.identity: the identity matrix, square only.",
+                fields=(),
+                example="shape=256,256",
+            )
         )
     ),
     _INIT.glorot("glorot_normal", "mlx.nn.init.glorot_normal: normal, not cut.", "normal"),

@@ -70,11 +70,12 @@ def delta_orthogonal_preset(peer: Peer, name: str, summary: str, example: str) -
 def identity_preset(peer: Peer, name: str, summary: str, example: str = EXAMPLE) -> Scheme:
     """The framework's identity matrix, which has two axes."""
     followed = _FOLLOWED["identity"]
-    return replace(
+    scheme = replace(
         peer.named(followed, name, summary),
         law=lambda request: followed.law(as_matrix(request)),
         example=example,
     )
+    return two_axes_only(scheme)
 
 
 def dirac_preset(peer: Peer, name: str, summary: str) -> Scheme:

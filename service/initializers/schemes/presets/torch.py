@@ -20,6 +20,7 @@ from service.initializers.schemes.presets.positions import (
     dirac_preset,
     orthogonal_preset,
     sparse_preset,
+    two_axes_only,
 )
 from service.initializers.schemes.record import Law, Numbers, Request, Scheme
 
@@ -93,12 +94,14 @@ _FUNCTIONS = (
     ),
     _INIT.constant("ones", "torch.nn.init.ones_: every element is 1.", 1.0),
     _INIT.constant("zeros", "torch.nn.init.zeros_: every element is 0.", 0.0),
-    _eye(
-        _INIT.following(
-            "identity",
-            "eye",
-            "torch.nn.init.eye_: the identity matrix, square or not.",
-            fields=(),
+    two_axes_only(
+        _eye(
+            _INIT.following(
+                "identity",
+                "eye",
+                "torch.nn.init.eye_: the identity matrix, square or not.",
+                fields=(),
+            )
         )
     ),
     _INIT.glorot("xavier_uniform", "torch.nn.init.xavier_uniform_: uniform.", "uniform"),
