@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import httpx2
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from service.api.streaming import INLINE_BYTES, StreamPool
+from service.errors import UnavailableError
 from tests.api.patterns import MIB, TIB, PatternBody, app_for, serving, settled
 from tests.server import Address, ask, read
 
@@ -219,3 +220,16 @@ def test_a_body_that_breaks_off_is_a_truncated_answer(
     [record] = [r for r in caplog.records if r.levelno >= logging.ERROR]
     assert record.exc_info is not None
     assert logged in str(record.exc_info[1])
+
+
+def test_matrices_hold_a_share_of_the_places() -> None:
+    """A quarter, and at least one, so that answers without matrices are always served."""
+    with closing(StreamPool(max_streams=8, threads=2)) as pool, ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(pool.slot(matrix_bytes=1))
+        with pytest.raises(UnavailableError, match="wait for the thread"), pool.slot(1):
+            pass
+        for _ in range(6):
+            held.enter_context(pool.slot())
+    with closing(StreamPool(max_streams=2, threads=1)) as small, small.slot(1):
+        pass
