@@ -181,7 +181,7 @@ def test_a_warning_is_not_given_beside_it(code: str, query: str) -> None:
          "the values have mean 0.00195312 and std 0, not 0.001 and 0"),
         ("rounded", "shape=8,8&scheme=normal&mean=1e6&std=0.001", "in float32"),
         ("framework_fault", "shape=192,64&scheme=torch.multihead_attention",
-         "the std is 0.707 of what each has by itself: give fan_out=E"),
+         "the std is 0.707 of what each has by itself: give fan_out="),
         ("std_is_parents", "shape=8,8&scheme=truncated_normal&std=0.1&low=-0.1&high=0.1",
          "std 0.1 is that of the normal before truncation; the values have std 0.053956"),
     ],

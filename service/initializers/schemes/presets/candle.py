@@ -6,7 +6,7 @@ fan_in is the second axis times the kernel, and fan_out the first axis times the
 from dataclasses import replace
 
 from service.initializers.references import HE_2015
-from service.initializers.schemes.presets.following import Peer, without_groups
+from service.initializers.schemes.presets.following import Peer, with_gates, without_groups
 from service.initializers.schemes.record import Numbers, Scheme
 
 _COMMIT = "commit 2a13b0f"
@@ -66,7 +66,8 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
             bias,
             fault=(
                 "candle leaves the kernel and the groups out of the bound of this bias: fan_in is "
-                "in_channels. In torch it is in_channels / groups x kernel"
+                "in_channels. In torch it is in_channels / groups x kernel: use "
+                f"scheme=torch.conv{axes}d.bias with that fan_in if this is not meant"
             ),
         ),
         transposed if axes == 2 else without_groups(transposed, "candle"),
@@ -127,8 +128,8 @@ SCHEMES = (
         layer="embedding",
     ),
     *(
-        scheme
-        for name in ("lstm", "gru")
+        with_gates(scheme, gates)
+        for name, gates in (("lstm", 4), ("gru", 3))
         for scheme in (
             _he(
                 _RNN,

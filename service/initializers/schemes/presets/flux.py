@@ -12,7 +12,7 @@ from service.initializers.layouts import canonical_axes
 from service.initializers.references import GLOROT_2010, HE_2015, KLAMBAUER_2017, LECUN_1998
 from service.initializers.schemes import truncated
 from service.initializers.schemes.presets.fan_initializers import ROOT_2
-from service.initializers.schemes.presets.following import Peer
+from service.initializers.schemes.presets.following import Peer, with_gates
 from service.initializers.schemes.presets.positions import (
     as_matrix,
     identity_preset,
@@ -96,14 +96,14 @@ def _sparse(request: Request) -> Law:
     """
     numbers, weight = request.numbers, as_matrix(request).weight
     if numbers.sparsity is None:
-        raise missing(request.scheme, "sparsity")
+        raise missing(request.scheme, sparsity="0.9")
     if len(request.shape) != 2 or "O" not in request.weight.letters:
         message = f"{request.scheme} fills a matrix, and the shape has {len(request.shape)} axes"
         hint = "write two extents, such as shape=64,64"
         raise ImpossibleError("scheme_axes", Problem("shape", message, hint))
     if numbers.sparsity < 0:
         message = "sparsity is a share of the values; it must not be below 0"
-        raise ImpossibleError("out_of_range", Problem("sparsity", message, "write 0.9"))
+        raise ImpossibleError("out_of_range", Problem("sparsity", message, "write sparsity=0.9"))
     std = numbers.std or 0.0
     require_positive("std", std)
     outputs = canonical_axes(request.weight.letters).index(request.weight.letters.index("O"))
@@ -217,7 +217,7 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
 def _cell(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
     """Wi and Wh, in each of which the gates are fused along the first axis."""
     units = 64
-    return (
+    made = (
         _glorot(
             _RECURRENT,
             f"{name}.wi",
@@ -234,6 +234,7 @@ def _cell(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
         ),
         _RECURRENT.zeros(f"{name}.bias", f"The bias of Flux.{title}: zeros."),
     )
+    return tuple(with_gates(scheme, gates) for scheme in made)
 
 
 _LAYERS = (

@@ -231,18 +231,39 @@ def _with_known_gain(
 
 def _by_hidden_units(request: Request, gates: int) -> Law:
     """Raises ImpossibleError (`impossible_parts`) unless the outputs are a multiple of `gates`."""
-    outputs = request.weight.count("O")
-    if outputs % gates:
-        message = f"{request.scheme} has {gates} gates, which do not divide the {outputs} outputs"
-        whole = max(outputs // gates, 1) * gates
-        shape = list(request.shape)
-        shape[request.weight.letters.index("O")] = whole
-        hint = f"write {','.join(map(str, shape))}"
-        raise ImpossibleError("impossible_parts", Problem("shape", message, hint))
-    hidden = outputs // gates
+    hidden = units_of(request, gates)
     if hidden == 0:
         return replace(constant_law(0.0), distribution="uniform", std=None)
     return inverse_root_law(hidden)
+
+
+def units_of(request: Request, gates: int) -> int:
+    """The outputs of one of the `gates` gates.
+
+    Raises ImpossibleError (`impossible_parts`) unless the outputs are a multiple of `gates`.
+    """
+    letters, outputs = request.weight.letters, request.weight.count("O")
+    if outputs % gates:
+        message = f"{request.scheme} has {gates} gates, which do not divide the {outputs} outputs"
+        axes = [axis for axis, letter in enumerate(letters) if letter == "O"]
+        shape = [1 if axis in axes else extent for axis, extent in enumerate(request.shape)]
+        shape[axes[-1]] = max(outputs // gates, 1) * gates
+        hint = f"write shape={','.join(map(str, shape))}"
+        raise ImpossibleError("impossible_parts", Problem("shape", message, hint))
+    return outputs // gates
+
+
+def with_gates(scheme: Scheme, gates: int) -> Scheme:
+    """`scheme` for a tensor of `gates` fused gates, of equally many outputs."""
+
+    def law(request: Request) -> Law:
+        if "O" in request.weight.letters:
+            units_of(request, gates)
+        return scheme.law(request)
+
+    # 768 is a multiple of 3 gates and of 4.
+    example = scheme.example.replace("shape=512", "shape=768")
+    return replace(scheme, law=law, example=example) if gates > 1 else scheme
 
 
 def inverse_root_law(n: int) -> Law:

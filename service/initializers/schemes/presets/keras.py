@@ -12,7 +12,7 @@ from service.initializers.schemes.presets.fan_initializers import (
     fan_initializers,
     truncated_normal,
 )
-from service.initializers.schemes.presets.following import Peer
+from service.initializers.schemes.presets.following import Peer, with_gates
 from service.initializers.schemes.presets.forget_gate import forget_gate_preset
 from service.initializers.schemes.presets.positions import identity_preset, orthogonal_preset
 from service.initializers.schemes.record import EXAMPLE, Numbers, Scheme
@@ -165,7 +165,7 @@ def _depthwise(axes: int) -> tuple[Scheme, ...]:
 def _recurrent(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
     """kernel and recurrent_kernel, in each of which the gates are fused along the last axis."""
     path, units = f"rnn/{name}.py", 64
-    return (
+    made = (
         _glorot(
             path,
             f"{name}.kernel",
@@ -181,6 +181,7 @@ def _recurrent(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
             f"shape={units},{gates * units}",
         ),
     )
+    return tuple(with_gates(scheme, gates) for scheme in made)
 
 
 def _norm(name: str, title: str, weights: str) -> tuple[Scheme, ...]:

@@ -62,7 +62,7 @@ def _bilinear(request: Request) -> Law:
     size = sides[0]
     if size * size > MOST_LISTED:
         message = f"{request.scheme} has kernels of up to {MOST_LISTED} elements"
-        raise ImpossibleError("too_large", Problem("shape", message, "write 8,8,4,4"))
+        raise ImpossibleError("too_large", Problem("shape", message, "write shape=8,8,4,4"))
     kernel = upsampling(np.arange(size * size), size) if size else np.zeros(1)
     low, high = float(kernel.min()), float(kernel.max())
     draw = IndexFunction(upsampling, (max(size, 1),), low, high)
@@ -174,7 +174,7 @@ SCHEMES = (
         example="shape=8,8,4,4",
         fault=(
             "Paddle does not round y = i / size down, so the kernel is not symmetric and has "
-            "values below 0: it does not interpolate"
+            "values below 0. It does not interpolate: use scheme=bilinear if this is not meant"
         ),
     ),
     _xavier("common", "linear", "The weight of paddle.nn.Linear: XavierUniform.", "dense"),

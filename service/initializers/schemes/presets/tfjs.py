@@ -14,7 +14,7 @@ from service.initializers.schemes.presets.fan_initializers import (
     truncated_normal,
     uncorrected,
 )
-from service.initializers.schemes.presets.following import Peer
+from service.initializers.schemes.presets.following import Peer, with_gates
 from service.initializers.schemes.presets.positions import identity_preset, orthogonal_preset
 from service.initializers.schemes.record import EXAMPLE, Law, Numbers, Request, Scheme
 
@@ -138,7 +138,7 @@ def _zeros(path: str, name: str, layer: str) -> Scheme:
 def _recurrent(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
     """kernel and recurrentKernel, in each of which the gates are fused along the last axis."""
     path, units = "recurrent.ts", 64
-    return (
+    made = (
         _glorot(
             path,
             f"{name}.kernel",
@@ -155,6 +155,7 @@ def _recurrent(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
         ),
         _zeros(path, name, title),
     )
+    return tuple(with_gates(scheme, gates) for scheme in made)
 
 
 _NORM = _file("normalization.ts")
