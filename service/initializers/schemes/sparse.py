@@ -105,7 +105,7 @@ SCHEMES = (
     ),
     Scheme(
         name="torch.sparse",
-        summary="As torch.nn.init.sparse_: zeros among the outputs of each input.",
+        summary="torch.nn.init.sparse_ makes a share of the outputs of each input 0.",
         formula=_FORMULA.format("outputs of each input"),
         distribution="sparse_normal",
         fields=("std", "sparsity"),

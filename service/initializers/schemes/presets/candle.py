@@ -6,7 +6,12 @@ fan_in is the second axis times the kernel, and fan_out the first axis times the
 from dataclasses import replace
 
 from service.initializers.references import HE_2015
-from service.initializers.schemes.presets.following import Peer, with_gates, without_groups
+from service.initializers.schemes.presets.following import (
+    Peer,
+    fused_gates,
+    with_gates,
+    without_groups,
+)
 from service.initializers.schemes.record import Numbers, Scheme
 
 _COMMIT = "commit 2a13b0f"
@@ -114,7 +119,9 @@ SCHEMES = (
     _he(
         _LINEAR,
         "linear",
-        "The weight of candle's linear: Kaiming normal for ReLU, sqrt(6) times torch's std.",
+        "The weight of candle's linear is Kaiming normal for ReLU. Its std is sqrt(6) times that "
+        "of "
+        "torch.linear.",
         "normal",
         "dense",
     ),
@@ -134,7 +141,7 @@ SCHEMES = (
             _he(
                 _RNN,
                 name,
-                f"A weight of candle's {name}: Kaiming uniform for ReLU, all gates fused along O.",
+                f"A weight of candle's {name}{fused_gates(gates)} is Kaiming uniform for ReLU.",
                 "uniform",
                 "recurrent",
             ),

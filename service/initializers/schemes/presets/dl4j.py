@@ -88,7 +88,10 @@ SCHEMES = (
     _DL4J.constant("zero", "Deeplearning4j's WeightInit.ZERO: every element is 0.", 0.0),
     _DL4J.constant("ones", "Deeplearning4j's WeightInit.ONES: every element is 1.", 1.0),
     identity_preset(
-        _DL4J, "identity", "Deeplearning4j's WeightInit.IDENTITY; Deeplearning4j has square ones."
+        _DL4J,
+        "identity",
+        "Deeplearning4j's WeightInit.IDENTITY is the identity matrix. Deeplearning4j itself makes "
+        "square ones only.",
     ),
     _scheme("xavier", "normal", 1.0, "fan_avg", GLOROT_2010),
     _scheme("xavier_uniform", "uniform", 1.0, "fan_avg", GLOROT_2010),

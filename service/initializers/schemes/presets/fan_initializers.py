@@ -64,11 +64,10 @@ def fan_initializer(
     gain, mode, n, gain_text, references = _STDS[scheme]
     called = call(scheme, distribution)
     std = "std" if fault is None else "parent's std"
-    cut = "cut at 2 std of the parent" + (", corrected" if fault is None else ", not corrected")
     normal = distribution == "normal"
     made = peer.scaled(
         name,
-        f"{called}: normal, {cut}." if normal else f"{called}: uniform.",
+        _summary(called, normal, fault is not None, layer),
         f"{std if normal else 'limit'} = gain sqrt({1 if normal else 3}/n), n = {n}, "
         f"gain = {gain_text}",
         gain=gain,
@@ -79,6 +78,17 @@ def fan_initializer(
         references=references,
     )
     return uncorrected(made, fault) if normal and fault is not None else made
+
+
+def _summary(called: str, normal: bool, reduced: bool, layer: str | None) -> str:
+    """The sentences about an initializer, or about a weight, which ends with its default's name."""
+    start = f"{called} draws" if layer is None else f"{called}, which draws"
+    if not normal:
+        return f"{start} from a uniform distribution around 0."
+    text = f"{start} from a normal distribution that is cut at two of its standard deviations."
+    if reduced:
+        return f"{text} The std of the values is 0.88 of the std in the formula."
+    return f"{text} The std in the formula is that of the values after the cut."
 
 
 def uncorrected(scheme: Scheme, fault: str) -> Scheme:

@@ -12,7 +12,12 @@ from service.initializers.layouts import canonical_axes
 from service.initializers.references import GLOROT_2010, HE_2015, KLAMBAUER_2017, LECUN_1998
 from service.initializers.schemes import truncated
 from service.initializers.schemes.presets.fan_initializers import ROOT_2
-from service.initializers.schemes.presets.following import Peer, with_gates
+from service.initializers.schemes.presets.following import (
+    Peer,
+    counted_axes,
+    fused_gates,
+    with_gates,
+)
 from service.initializers.schemes.presets.positions import (
     as_matrix,
     identity_preset,
@@ -119,7 +124,7 @@ def _glorot(peer: Peer, name: str, weight: str, layer: str, example: str = EXAMP
     """A weight that is glorot_uniform by default."""
     return peer.scaled(
         name,
-        f"{weight} by default, glorot_uniform.",
+        f"{weight} has the default glorot_uniform.",
         f"{_LIMIT}, {_AVERAGE}",
         gain="one",
         mode="fan_avg",
@@ -179,7 +184,7 @@ _FUNCTIONS = (
     ),
     Scheme(
         name="flux.sparse_init",
-        summary="Flux.sparse_init: of each column a share is 0, and the rest is normal.",
+        summary="Flux.sparse_init makes a share of each column 0. The other values are normal.",
         formula="ceil(sparsity rows) zeros in each column of rows x columns, else w ~ N(0, std^2)",
         distribution="sparse",
         fields=("std", "sparsity"),
@@ -200,14 +205,15 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
         _glorot(
             _CONV,
             f"conv{axes}d",
-            f"The weight of Flux.Conv with {axes} kernel axes, which Flux flips,",
+            f"The weight of Flux.Conv with {counted_axes(axes)}, which Flux flips,",
             f"conv{axes}d",
             f"shape={kernel}32,64",
         ),
         _glorot(
             _CONV,
             f"conv_transpose{axes}d",
-            f"The weight of Flux.ConvTranspose with {axes} kernel axes, ... x out x in,",
+            f"The weight of Flux.ConvTranspose with {counted_axes(axes)}, laid out as kernel x "
+            "out x in,",
             f"conv_transpose{axes}d",
             f"shape={kernel}64,32",
         ),
@@ -221,14 +227,14 @@ def _cell(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
         _glorot(
             _RECURRENT,
             f"{name}.wi",
-            f"Wi of Flux.{title}, all gates as one matrix,",
+            f"The weight Wi of Flux.{title}{fused_gates(gates)}",
             "recurrent",
             f"shape={gates * units},128",
         ),
         _glorot(
             _RECURRENT,
             f"{name}.wh",
-            f"Wh of Flux.{title}, all gates as one matrix,",
+            f"The weight Wh of Flux.{title}{fused_gates(gates)}",
             "recurrent",
             f"shape={gates * units},{units}",
         ),
@@ -245,7 +251,8 @@ _LAYERS = (
     _BASIC.following(
         "normal",
         "embedding",
-        "The weight of Flux.Embedding by default, features x words: standard normal.",
+        "The weight of Flux.Embedding, laid out as features x words, is standard normal by "
+        "default.",
         fields=(),
         layer="embedding",
         example="shape=64,1000",

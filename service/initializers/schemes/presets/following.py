@@ -184,17 +184,25 @@ class Peer:
             negative_slope=0.0,
         )
 
-    def recurrent(self, name: str, gates: int, layer: str) -> Scheme:
-        """U(-1/sqrt(hidden), 1/sqrt(hidden)). The outputs are `gates` gates of `hidden` units."""
-        weight = "weights" if layer == "recurrent" else "biases"
-        title, _, _ = name.partition(".")
+    def recurrent(
+        self, name: str, gates: int, layer: str, members: tuple[str, str] | None = None
+    ) -> Scheme:
+        """U(-1/sqrt(hidden), 1/sqrt(hidden)). The outputs are `gates` gates of `hidden` units.
+
+        `members` are the two tensors of the layer that it fills, if they have names.
+        """
+        title = name.partition(".")[0].upper()
+        weight = "weight" if layer == "recurrent" else "bias"
+        what, verb = f"Each {weight} of {self.prefix}'s {title}", "is"
+        if members is not None:
+            what, verb = f"{members[0]} and {members[1]} of {self.prefix}'s {title}", "are"
         rows = "hidden" if gates == 1 else f"{gates} hidden"
         scheme = _FOLLOWED["uniform"]
         return replace(
             self.named(
                 scheme,
                 name,
-                f"The {weight} of {self.prefix}'s {title.upper()}, all gates fused along O.",
+                f"{what}{fused_gates(gates)} {verb} uniform within 1 / sqrt(hidden).",
                 layer,
             ),
             formula=f"limit = 1/sqrt(hidden), outputs = {rows}",
@@ -269,6 +277,16 @@ def with_gates(scheme: Scheme, gates: int) -> Scheme:
 def inverse_root_law(n: int) -> Law:
     """w ~ U(-1/sqrt(n), 1/sqrt(n))."""
     return uniform_within(math.sqrt(1.0 / n), math.sqrt(1.0 / n) * math.sqrt(1.0 / 3.0))
+
+
+def fused_gates(gates: int) -> str:
+    """The words behind the name of a tensor that contains several gates; none for one gate."""
+    return f", with its {gates} gates fused along the outputs," if gates > 1 else ""
+
+
+def counted_axes(number: int) -> str:
+    """The number of kernel axes in words."""
+    return "one kernel axis" if number == 1 else f"{number} kernel axes"
 
 
 def without_groups(scheme: Scheme, peer: str) -> Scheme:

@@ -74,7 +74,8 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
     name, title = f"conv{axes}d", f"Conv{axes}D"
     weight = _layer("conv").scaled(
         name,
-        f"The weight of paddle.nn.{title}: normal, with in_channels x kernel whatever the groups.",
+        f"The weight of paddle.nn.{title} is normal. fan_in is in_channels x kernel, also with "
+        "groups.",
         "std = gain sqrt(1/n), n = fan_in, gain = sqrt(2)",
         gain=float.fromhex("0x1.6a09e667f3bcdp+0"),
         distributions=("normal",),
@@ -169,7 +170,9 @@ SCHEMES = (
                 access="index",
             ),
             "bilinear",
-            "paddle.nn.initializer.Bilinear: a kernel of an upsampling, with the rows of Paddle.",
+            "paddle.nn.initializer.Bilinear fills the kernel of an upsampling. Paddle's kernel "
+            "is not "
+            "symmetric.",
         ),
         example="shape=8,8,4,4",
         fault=(
@@ -187,9 +190,12 @@ SCHEMES = (
         "embedding",
     ),
     *(
-        _layer("rnn").recurrent(f"{name}{bias}", gates, layer)
+        _layer("rnn").recurrent(f"{name}{bias}", gates, layer, members)
         for name, gates in (("lstm", 4), ("gru", 3), ("simple_rnn", 1))
-        for bias, layer in (("", "recurrent"), (".bias", "bias"))
+        for bias, layer, members in (
+            ("", "recurrent", ("weight_ih_l0", "weight_hh_l0")),
+            (".bias", "bias", ("bias_ih_l0", "bias_hh_l0")),
+        )
     ),
     *(
         scheme
