@@ -18,6 +18,7 @@ from service.listings.scheme_schema import scheme_schema
 from service.plan import plan
 from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
+from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES, MOST_SIDE
 from service.wire.formats import FORMATS
 
 _LETTER_MEANINGS = {
@@ -40,8 +41,8 @@ SLICING: dict[Access, str] = {
     ),
     "materialised": (
         "Each element is an entry of a matrix that is computed as a whole. A tensor has at most "
-        "{MOST_ELEMENTS:,} elements in at most {MOST_MATRICES:,} matrices, whose sides are at "
-        "most {MOST_SIDE:,}, also if only a slice is requested. A slice costs at most the "
+        f"{MOST_ELEMENTS:,} elements in at most {MOST_MATRICES:,} matrices, whose sides are at "
+        f"most {MOST_SIDE:,}, also if only a slice is requested. A slice costs at most the "
         "matrices that it is part of. If a matrix has at most as many outputs as inputs, a slice "
         "of its first outputs costs less than the whole matrix."
     ),

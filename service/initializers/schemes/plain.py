@@ -5,7 +5,6 @@ Constants are float64 and use only + - * / and sqrt. The stream rounds them once
 """
 
 import math
-import sys
 
 from service.errors import ImpossibleError, Problem
 from service.initializers.schemes.record import (
@@ -69,11 +68,15 @@ def low_and_high(request: Request) -> tuple[float, float]:
     return low, high
 
 
+_LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
+"""The largest float64."""
+
+
 def _beyond(low: float) -> float:
     """A number above `low`, as an example of `high`: -low if that is above it."""
     if low == 0:
         return 1.0
-    return -low if low < 0 else min(low * 2.0, sys.float_info.max)
+    return -low if low < 0 else min(low * 2.0, _LARGEST)
 
 
 def _empty_range(low: float, high: float) -> Problem:

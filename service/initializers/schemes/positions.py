@@ -79,8 +79,13 @@ def _of_a_grid(request: Request) -> str:
     """The hint for a grid of positions: one row for each cell. It is empty if none is possible."""
     *grid, width = request.shape or (0,)
     cells, parts = math.prod(grid), PARTS[request.numbers.variant or ""]
-    square = math.isqrt(cells) ** 2 == cells
-    if len(grid) < 2 or width % parts or cells > MOST_POSITIONS or (parts == 4 and not square):
+    side = math.isqrt(cells)
+    if (
+        len(grid) < 2
+        or width % parts
+        or cells > MOST_POSITIONS
+        or (parts == 4 and side * side != cells)
+    ):
         return ""
     return f"write shape={cells},{width} and leave layer and layout out"
 
