@@ -319,7 +319,7 @@ def _no_kernel(request: Request, extents: Extents) -> ImpossibleError:
     taps = math.prod(extents.values())
     if taps <= 27:
         return missing(request.scheme, kernel=",".join(_EDGE if taps == 9 else ["1"] * taps))
-    values = ",".join(["1"] * 3 ** len(extents))
+    values = ",".join(["1"] * math.prod([3] * len(extents)))
     hint = f"add {taps} values as kernel, or {_of_threes(request, extents)} and add kernel={values}"
     message = f"{request.scheme} needs kernel"
     return ImpossibleError("scheme_needs", Problem("kernel", message, hint))
