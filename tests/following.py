@@ -24,7 +24,7 @@ SAMPLES = {
     **{"low": "-1e3", "high": "1e3", "value": "0.5", "gain": "1.5", "scheme": "normal"},
     **{"depth": "12", "base_fan_in": "64", "std": "0.02", "classes": "10", "sparsity": "0.5"},
 }
-"""What somebody would give for a field that a hint only names, or gives as `low=...`."""
+"""What somebody would give for a field that a hint only names."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _actions(found: re.Match[str], request: Request, field: str) -> Iterator[Req
         verb, _, rest = action.partition(" ")
         for name, text in re.findall(r"\b([a-z_]+)=(\S+)", rest):
             if name in FIELDS:
-                changed = changed.given(name, SAMPLES[name] if text == "..." else text)
+                changed = changed.given(name, text)
         if verb == "give":
             name = re.split("[^a-z_]", rest)[0]
             if name in FIELDS:
@@ -217,7 +217,7 @@ def _left_out(names: str, request: Request, field: str) -> Request:
 CLAUSES: tuple[tuple[str, Follow], ...] = (
     ("the nearest are (.+)", _nearest),
     ("it has ((?:normal|uniform|truncated_normal)(?:, [a-z_]+)*)", _nearest),
-    ("[a-z_]+ belongs to (.+)", _owner),
+    ("[a-z_]+ belongs to (.+?)(?: and others)?", _owner),
     ("give ([0-9]+) extents?", _extents),
     ("give 1 or [0-9]+ numbers", lambda f, request, field: iter([request.given(field, "1")])),
     (r".* such as (\[.*\]|.*)", _such_as),

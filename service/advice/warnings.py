@@ -110,7 +110,7 @@ def _depth_missing(decision: Decision) -> str | None:
         return None
     return (
         "the std of the last weights of a residual branch depends on the number of blocks: add "
-        "depth=..."
+        "depth=12 if there are 12 of them"
     )
 
 

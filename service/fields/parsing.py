@@ -12,7 +12,8 @@ from service.fields.errors import MOST_PROBLEMS, FieldError, refusal
 from service.fields.spec import Spec
 from service.fields.syntax import read_object, split_query
 from service.fields.text import field_error_of, is_unicode, word_reader
-from service.initializers.unknown_words import unknown_word
+from service.initializers.schemes import AUTO, scheme_meant, variant_hint
+from service.initializers.unknown_words import squash, unknown_word
 from service.wire.formats import FORMATS
 
 _FORMAT = "format"
@@ -22,18 +23,20 @@ _MAY_BE_EMPTY = "name"
 _REPLACEMENTS = {
     **dict.fromkeys(("size", "dim", "dims", "dimensions", "kernelsize"), "shape"),
     **dict.fromkeys(("infeatures", "outfeatures", "inchannels", "outchannels"), "shape"),
-    **dict.fromkeys(("a", "alpha", "slope"), "negative_slope"),
+    **dict.fromkeys(("alpha", "slope"), "negative_slope"),
     **dict.fromkeys(("loc", "average"), "mean"),
     **dict.fromkeys(("rng", "randomseed", "manualseed"), "seed"),
     **dict.fromkeys(("init", "initializer", "method"), "scheme"),
     **dict.fromkeys(("stddev", "sigma"), "std"),
-    **dict.fromkeys(("minval", "min"), "low"),
-    **dict.fromkeys(("maxval", "max"), "high"),
     "nonlinearity": "activation",
     "type": "dtype",
     "key": "name",
     "strides": "stride",
 }
+
+_LOWER = ("a", "lo", "lower", "min", "minval")
+_UPPER = ("b", "hi", "up", "upper", "max", "maxval")
+"""Words of other frameworks for the two bounds of a distribution. torch's `a` is also a slope."""
 
 Members = Iterable[tuple[str, object]]
 FieldErrors = list[tuple[str, FieldError]]
@@ -103,9 +106,11 @@ def read_members(model: type[Model], members: Members, errors: FieldErrors) -> M
     Raises UnreadableError with a problem for each error, earlier ones first.
     """
     fields = tuple(model.model_fields)
+    members = tuple(members)
+    words = {name: value for name, value in members if isinstance(value, str)}
     values: dict[str, object] = {}
     for field, value in members:
-        error = _member_error(field, value, values, fields)
+        error = _member_error(field, value, values, fields, words)
         if error is None:
             values[field] = value
         else:
@@ -116,21 +121,26 @@ def read_members(model: type[Model], members: Members, errors: FieldErrors) -> M
         read = model.model_validate({f: v for f, v in values.items() if v is not None})
     except ValidationError as error:
         known = {field for field, _ in errors}
-        raise refusal([*errors, *_errors(error, known)]) from None
+        raise refusal([*errors, *_errors(error, known, words)]) from None
     if errors:
         raise refusal(errors)
     return read
 
 
 def _member_error(
-    field: str, value: object, before: Mapping[str, object], fields: tuple[str, ...]
+    field: str,
+    value: object,
+    before: Mapping[str, object],
+    fields: tuple[str, ...],
+    words: Mapping[str, str],
 ) -> FieldError | None:
     if not is_unicode(field):
         return FieldError("malformed_text", "half of a surrogate pair", "write whole characters")
     if field not in fields:
         replacements = {word: name for word, name in _REPLACEMENTS.items() if name in fields}
         unknown = field_error_of(unknown_word("", field, fields, replacements, "fields"))
-        return FieldError("unknown_field", unknown.message, unknown.hint, unknown.listing)
+        hint = _hint_for_bound(field, words) or unknown.hint
+        return FieldError("unknown_field", unknown.message, hint, unknown.listing)
     if field in before:
         return _duplicate(field)
     if value == "" and field != _MAY_BE_EMPTY:
@@ -139,11 +149,41 @@ def _member_error(
     return None
 
 
+def _hint_for_bound(field: str, words: Mapping[str, str]) -> str | None:
+    """The hint for another framework's word for a bound, which means what the scheme takes.
+
+    It is None for other words. `words` are the texts of the request.
+    """
+    word = squash(field)
+    if word not in (*_LOWER, *_UPPER):
+        return None
+    name = words.get("scheme", AUTO)
+    scheme = None if name == AUTO else scheme_meant(name)
+    takes = () if scheme is None else scheme.fields
+    bound = "low" if word in _LOWER else "high"
+    if bound in takes:
+        return f"write {bound}"
+    if "bounds" in takes and scheme is not None and scheme.distribution == "truncated_normal":
+        return f"leave {field} out and add bounds={_bounds(words)}"
+    if word == "a" and (scheme is None or scheme.gain in ("he", "activation")):
+        return "write negative_slope"
+    return f"leave {field} out, or use scheme=uniform and write {bound}"
+
+
+def _bounds(words: Mapping[str, str]) -> str:
+    """Both bounds as the field bounds has them, -2,2 if one is missing."""
+    low = next((text for name, text in words.items() if squash(name) in _LOWER), "-2")
+    high = next((text for name, text in words.items() if squash(name) in _UPPER), "2")
+    return f"{low},{high}"
+
+
 def _duplicate(field: str) -> FieldError:
     return FieldError("duplicate_field", "given more than once", "give it once")
 
 
-def _errors(error: ValidationError, known: set[str]) -> Iterator[tuple[str, FieldError]]:
+def _errors(
+    error: ValidationError, known: set[str], words: Mapping[str, str]
+) -> Iterator[tuple[str, FieldError]]:
     """pydantic's errors as field errors, except for fields that already have one."""
     for entry in error.errors(include_url=False, include_input=False):
         field = str(entry["loc"][0])
@@ -155,7 +195,15 @@ def _errors(error: ValidationError, known: set[str]) -> Iterator[tuple[str, Fiel
                 FieldError("missing_field", "every tensor has a shape", "add shape=64,3,7,7"),
             )
         else:
-            yield field, entry["ctx"]["error"]
+            yield field, _of_scheme(field, entry["ctx"]["error"], words)
+
+
+def _of_scheme(field: str, error: FieldError, words: Mapping[str, str]) -> FieldError:
+    """`error`, with the variants of the request's scheme for a variant that no scheme has."""
+    scheme = scheme_meant(words.get("scheme", AUTO))
+    if field != "variant" or error.reason != "unknown_word" or scheme is None:
+        return error
+    return FieldError(error.reason, error.message, variant_hint(scheme), error.listing)
 
 
 def _printable(field: str) -> str:

@@ -58,24 +58,34 @@ def unknown_word(
     replacements: Mapping[str, str],
     listing: Listing | None,
     not_issued: Iterable[NotIssued] = (),
+    likely: Mapping[str, str] | None = None,
 ) -> UnreadableError:
     """The refusal of `word` (`unknown_word` or `not_issued`); the caller raises it.
 
     `known` are the accepted words. `replacements` maps squashed words of other frameworks to an
     accepted word, or to several joined by " or ". `not_issued` are known things that Fanin does not
-    issue. `listing` is the table of the accepted words, if there is one.
+    issue. `listing` is the table of the accepted words, if there is one. `likely` are the words
+    that a misspelt word is compared with, and the accepted word for each; by default `known`.
     """
     known = tuple(known)
     respelled = {squash(name): name for name in known} | dict(replacements)
     explained = {name: row for row in not_issued for name in row.words}
-    quoted = repr(word[:_SHOWN])
+    quoted = repr(word[:_SHOWN]) + ("..." if len(word) > _SHOWN else "")
     for spelling in (squash(word), squash(_unqualified(word))):
         if spelling in respelled:
             return _unknown(field, quoted, f"write {respelled[spelling]}", listing)
         if spelling in explained:
             return _not_issued(field, quoted, explained[spelling], listing)
-    nearest = difflib.get_close_matches(word[:_SHOWN].lower(), known, n=3, cutoff=0.0)
+    nearest = _nearest(word[:_SHOWN].lower(), known, likely)
     return _unknown(field, quoted, f"the nearest are {', '.join(nearest)}", listing)
+
+
+def _nearest(word: str, known: Iterable[str], likely: Mapping[str, str] | None) -> list[str]:
+    """The nearest three words. Of `likely` ones those without a framework come first."""
+    if likely is None:
+        return difflib.get_close_matches(word, known, n=3, cutoff=0.0)
+    close = difflib.get_close_matches(word, likely, n=3, cutoff=0.0)
+    return sorted(dict.fromkeys(likely[name] for name in close), key=lambda name: "." in name)
 
 
 def _unknown(field: str, quoted: str, hint: str, listing: Listing | None) -> UnreadableError:

@@ -13,7 +13,7 @@ from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.layouts import LETTERS
 from service.initializers.references import Reference
 from service.initializers.schemes import AUTO, Scheme, family_of, find_scheme
-from service.initializers.schemes.record import Access, Preset
+from service.initializers.schemes.record import INPUTS, Access, Preset
 from service.listings.scheme_schema import scheme_schema
 from service.listings.search import SchemeFilter, matching
 from service.plan import plan
@@ -47,8 +47,8 @@ SLICING: dict[Access, str] = {
         "Each element is an entry of a matrix that is computed as a whole. A tensor has at most "
         f"{MOST_ELEMENTS:,} elements in at most {MOST_MATRICES:,} matrices, whose sides are at "
         f"most {MOST_SIDE:,}, also if only a slice is requested. A slice costs at most the "
-        "matrices that it is part of. A slice of the first outputs costs less if a matrix has no "
-        "more outputs than inputs."
+        "matrices that it is part of. If a matrix has at most as many outputs as inputs, a slice "
+        "of its first outputs costs less than the whole matrix."
     ),
 }
 """The size of a tensor and the cost of a slice, for each kind of access."""
@@ -193,7 +193,7 @@ def _listed(scheme: Scheme) -> dict[str, Any]:
         variants=scheme.variants,
         slicing=SLICING[scheme.access],
         source=scheme.source,
-        fault=scheme.fault,
+        fault=None if scheme.fault is None else scheme.fault.replace(INPUTS, "I"),
         family=family_of(scheme.name),
         draft=scheme.draft,
         example_url=_example_url(scheme.name, scheme.example),

@@ -6,7 +6,8 @@ The scheme's own law does the rest (`service.initializers.schemes`).
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
@@ -33,7 +34,7 @@ from service.initializers.schemes import (
     Request,
     Scheme,
 )
-from service.initializers.schemes.record import Block
+from service.initializers.schemes.record import Block, variant_hint
 from service.plan.placement import Placement, place
 
 ABSENT_ACTIVATION, SLOPED_ACTIVATION = "linear", "leaky_relu"
@@ -152,11 +153,23 @@ def _inner_law(spec: Spec, placement: Placement, scheme: Scheme, numbers: Number
     shape = scheme.sub_kernel(spec.shape, placement.letters or "", numbers)
     own = dict.fromkeys(("inner", "factor", "variant"))
     smaller = spec.model_copy(update=own | {"scheme": numbers.inner, "shape": shape, "slice": None})
-    laws = laws_of(smaller, place(smaller))
+    try:
+        laws = laws_of(smaller, place(smaller))
+    except ImpossibleError as error:
+        raise _about_inner(error) from None
     if len(laws) > 1:
         message = f"{scheme.name} repeats the outputs of one block, and there are {len(laws)}"
         raise ImpossibleError("conflicting_fields", Problem("parts", message, "leave parts out"))
     return laws[0].law
+
+
+def _about_inner(error: ImpossibleError) -> ImpossibleError:
+    """The refusal of the smaller tensor, whose scheme is the field `inner` of the request."""
+    problems = (
+        replace(problem, hint=problem.hint.replace("write scheme=", "write inner="))
+        for problem in error.problems
+    )
+    return ImpossibleError(error.reason, *problems)
 
 
 def activation_of(spec: Spec) -> Activation:
@@ -205,7 +218,7 @@ def _refuse_fields(spec: Spec, scheme: Scheme, numbers: Numbers) -> None:
     called = f"{scheme.name}, which auto means here," if spec.scheme == AUTO else scheme.name
     foreign = [field for field in present if field not in scheme.fields]
     if foreign:
-        problems = (_not_taken(field, scheme, called) for field in foreign)
+        problems = (_not_taken(field, spec, scheme, called) for field in foreign)
         raise ImpossibleError("scheme_field", *problems)
     if numbers.distribution is not None and distribution not in scheme.distributions:
         raise ImpossibleError("scheme_field", _no_distribution(distribution, scheme, called))
@@ -223,14 +236,54 @@ def _refuse_fields(spec: Spec, scheme: Scheme, numbers: Numbers) -> None:
 def _refuse_variant(scheme: Scheme, numbers: Numbers) -> None:
     if numbers.variant is not None and numbers.variant not in scheme.variants:
         message = f"{scheme.name} has no variant {numbers.variant}"
-        hint = f"write variant={scheme.variants[0]}, or leave it out"
-        raise ImpossibleError("scheme_field", Problem("variant", message, hint))
+        raise ImpossibleError("scheme_field", Problem("variant", message, variant_hint(scheme)))
 
 
-def _not_taken(field: str, scheme: Scheme, called: str) -> Problem:
-    schemes = [name for name, other in SCHEMES.items() if _takes_at_once(other, field)]
-    hint = f"{field} belongs to {', '.join(schemes)}; or leave {field} out"
-    return Problem(field, f"{called} takes no {field}", hint)
+_MOST_OWNERS = 3
+"""The most schemes that a hint names for a field."""
+
+_PLAIN = ("normal", "uniform", "truncated_normal", "constant")
+"""The schemes whose values are what their own fields say. A field of theirs means one of them."""
+
+
+def _not_taken(field: str, spec: Spec, scheme: Scheme, called: str) -> Problem:
+    """The problem of a field that the scheme does not take. The hint names schemes that do."""
+    message, leave = f"{called} takes no {field}", f"leave {field} out"
+    owners = _owners(field, spec, scheme)
+    fitting = islice((name for name in owners if _fits(spec, name)), _MOST_OWNERS)
+    named = list(fitting) or owners[:_MOST_OWNERS]
+    if named[0] in _PLAIN:
+        return Problem(field, message, f"write scheme={named[0]}, or {leave}")
+    others = " and others" if len(owners) > len(named) else ""
+    return Problem(field, message, f"{field} belongs to {', '.join(named)}{others}; or {leave}")
+
+
+def _owners(field: str, spec: Spec, scheme: Scheme) -> list[str]:
+    """The schemes that take a field: plain ones first, of these the one of the same distribution.
+
+    A variant belongs to the schemes that have it. `auto` was not asked for its distribution.
+    """
+    owners = [name for name, other in SCHEMES.items() if _takes_at_once(other, field)]
+    if field == "variant":
+        owners = [name for name in owners if spec.variant in SCHEMES[name].variants]
+    distribution = "normal" if spec.scheme == AUTO else scheme.distribution
+    first = dict.fromkeys((distribution, *_PLAIN))
+    plain = [name for name in first if name in owners and name in _PLAIN]
+    alike = [name for name in owners if SCHEMES[name].distribution == distribution]
+    return list(dict.fromkeys((*plain, *alike, *owners)))
+
+
+def _fits(spec: Spec, name: str) -> bool:
+    """Whether the request has a law with this scheme instead. `inner` is not looked at."""
+    scheme, present = SCHEMES[name], numbers_of(spec).present()
+    if scheme.sub_kernel is not None or not set(present) <= set(scheme.fields):
+        return False
+    other = spec.model_copy(update={"scheme": name})
+    try:
+        laws_of(other, place(other))
+    except ImpossibleError:
+        return False
+    return True
 
 
 def _takes_at_once(scheme: Scheme, field: str) -> bool:

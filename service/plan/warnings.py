@@ -16,6 +16,7 @@ from service.initializers.layers import DEFAULT_FRAMEWORK, FRAMEWORKS
 from service.initializers.layouts import kernel_axes
 from service.initializers.likely_layout import described, likely_layout
 from service.initializers.schemes import AUTO, Law, Scheme
+from service.initializers.schemes.record import INPUTS
 from service.plan.laws import activation_of, numbers_of, std_with_letters, weight_of
 from service.plan.rounded import SAME_STD, is_fine, rounded
 from service.plan.tensor import Tensor
@@ -55,7 +56,8 @@ def name_warnings(uses_words: bool, name: str) -> tuple[PlanWarning, ...]:
 
 NAME_MISSING = PlanWarning(
     "name_missing",
-    "without a name, all tensors with this seed and shape have equal values: add name=...",
+    "without a name, all tensors with this seed and shape have equal values: "
+    "add name=layer1.weight",
 )
 
 
@@ -251,9 +253,10 @@ def _own_zeros(law: Law) -> float:
 def _framework_fault(tensor: Tensor) -> str | None:
     """The known fault of a framework's initializer, if the request makes its preset repeat it."""
     spec, scheme = tensor.spec, tensor.scheme
-    if scheme.repeats_fault(weight_of(spec, tensor.placement), numbers_of(spec)):
-        return scheme.fault
-    return None
+    weight = weight_of(spec, tensor.placement)
+    if scheme.fault is None or not scheme.repeats_fault(weight, numbers_of(spec)):
+        return None
+    return scheme.fault.replace(INPUTS, str(weight.count("I")))
 
 
 _TABLE: dict[str, Callable[[Tensor], str | None]] = {

@@ -238,10 +238,10 @@ REFUSED = [
         f"shape={2**30},8&scheme=sinusoidal_positions",
     ),
     ("shape=8,8&scheme=sinusoidal_positions&base=0.5", "shape=8,8&scheme=sinusoidal_positions"),
-    ("shape=8,8&scheme=rotary_frequencies", "shape=16&scheme=rotary_frequencies"),
+    ("shape=8,8&scheme=rotary_frequencies", "shape=8&scheme=rotary_frequencies"),
     ("shape=8&scheme=rotary_frequencies&base=1e40", "shape=8&scheme=rotary_frequencies&base=1e30"),
-    ("shape=8,8&scheme=alibi_slopes", "shape=16&scheme=alibi_slopes"),
-    ("shape=9,2,16&layout=OIW&scheme=stft", "shape=129,1,256&layout=OIW&scheme=stft"),
+    ("shape=8,8&scheme=alibi_slopes", "shape=8&scheme=alibi_slopes"),
+    ("shape=9,2,16&layout=OIW&scheme=stft", "shape=9,1,16&layout=OIW&scheme=stft"),
     ("shape=1,1,16&layout=OIW&scheme=stft", "shape=129,1,256&layout=OIW&scheme=stft"),
     ("shape=9,1,2&layout=OIW&scheme=stft", "shape=9,1,2&layout=OIW&scheme=stft&periodic=true"),
     (

@@ -15,9 +15,9 @@ MOST = 2**44
 
 REFUSED = [
     # fields the scheme does not take, or that contradict each other
-    ("scheme=zeros&std=1", "scheme_field", "std", "std belongs to uniform, normal"),
+    ("scheme=zeros&std=1", "scheme_field", "std", "write scheme=normal, or leave std out"),
     ("scheme=normal&bounds=2", "scheme_field", "bounds", "or leave bounds out"),
-    ("scheme=normal&gain=2", "scheme_field", "gain", "he_normal"),
+    ("scheme=normal&gain=2", "scheme_field", "gain", "variance_scaling"),
     ("scheme=he_normal&std=0.02", "scheme_field", "std", "normal"),
     ("activation=relu&std=0.02", "scheme_field", "std", "normal"),
     ("scheme=he_normal&distribution=uniform", "scheme_field", "distribution", "truncated_normal"),
@@ -136,7 +136,7 @@ REFUSED = [
     ("scheme=variance_scaling&gain=2&gain_rule=exact", "conflicting_fields", "gain_rule", "gain"),
     ("scheme=variance_scaling&scale=2&gain_rule=exact", "conflicting_fields", "gain_rule", "scale"),
     # fans belong to schemes that have some
-    ("scheme=normal&fan_in=4", "scheme_field", "fan_in", "he_normal"),
+    ("scheme=normal&fan_in=4", "scheme_field", "fan_in", "lecun_normal"),
     ("shape=8&fan_out=4", "scheme_field", "fan_out", "leave fan_out out"),
     ("shape=scalar", "no_auto", "scheme", "scheme"),
     # an empty tensor has no values, but its certificate has numbers

@@ -1,7 +1,14 @@
 """Schemes, the initializers. Each is one record with its law, in the module of its family."""
 
-from service.initializers.schemes.record import NUMBER_FIELDS, Law, Numbers, Request, Scheme
-from service.initializers.schemes.table import AUTO, SCHEMES, family_of, find_scheme
+from service.initializers.schemes.record import (
+    NUMBER_FIELDS,
+    Law,
+    Numbers,
+    Request,
+    Scheme,
+    variant_hint,
+)
+from service.initializers.schemes.table import AUTO, SCHEMES, family_of, find_scheme, scheme_meant
 
 __all__ = [
     "AUTO",
@@ -13,4 +20,6 @@ __all__ = [
     "Scheme",
     "family_of",
     "find_scheme",
+    "scheme_meant",
+    "variant_hint",
 ]

@@ -24,7 +24,7 @@ def _class_prior_bias(request: Request) -> Law:
     """w = -ln(classes), at which a sigmoid is 1 / (classes + 1)."""
     classes = request.numbers.classes
     if classes is None:
-        raise missing(request.scheme, "classes")
+        raise missing(request.scheme, classes="1000")
     # Subtracting from 0 makes one class +0.
     return constant_law(0.0 - logarithm(classes))
 
@@ -32,7 +32,10 @@ def _class_prior_bias(request: Request) -> Law:
 SCHEMES = (
     Scheme(
         name="prior_bias",
-        summary="The bias at which a sigmoid predicts a given frequency, as for focal loss.",
+        summary=(
+            "The bias of a classifier whose sigmoids predict the probability prior at first, as "
+            "for focal loss."
+        ),
         formula="w = -ln((1 - prior) / prior)",
         distribution="constant",
         fields=("prior",),
@@ -45,7 +48,10 @@ SCHEMES = (
     ),
     Scheme(
         name="class_prior_bias",
-        summary="The negative log of the number of classes, for heads with a sigmoid per class.",
+        summary=(
+            "The bias of a classifier with a sigmoid for each class: every class begins with the "
+            "probability 1 / (classes + 1)."
+        ),
         formula="w = -ln(classes)",
         distribution="constant",
         fields=("classes",),

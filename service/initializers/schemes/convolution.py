@@ -73,11 +73,14 @@ def kernels_of(request: Request) -> Kernels:
     )
 
 
-def refuse_without_kernel(request: Request) -> None:
-    """Raise ImpossibleError (`scheme_axes`) for a tensor without a kernel axis."""
+def refuse_without_kernel(request: Request, example: str) -> None:
+    """Raise ImpossibleError (`scheme_axes`) for a tensor without a kernel axis.
+
+    `example` is a shape that the scheme fills.
+    """
     if not set(request.weight.letters) & set(KERNEL_LETTERS):
         message = f"{request.scheme} fills kernels of a convolution, and there is no kernel axis"
-        hint = "write shape=8,8,3,3 and leave layer and layout out"
+        hint = f"write shape={example} and leave layer and layout out"
         if len(request.shape) == 3 and not request.weight.letters:
             hint = "write layout=OIW, or give 4 extents"
         raise ImpossibleError("scheme_axes", Problem("shape", message, hint))

@@ -44,8 +44,25 @@ _QUARTER = Fraction(-1, 4)
 def _depth(request: Request) -> int:
     depth = request.numbers.depth
     if depth is None:
-        raise missing(request.scheme, "depth")
+        raise _no_depth(request)
     return depth
+
+
+def _no_depth(request: Request) -> ImpossibleError:
+    """The error (`scheme_needs`) for a request without depth.
+
+    With decoder_depth, depth is that of the encoder. A model that has only a decoder has no
+    encoder, and its own depth is `depth`.
+    """
+    decoder = request.numbers.decoder_depth
+    if decoder is None:
+        return missing(request.scheme, depth="12")
+    message = f"{request.scheme} needs depth, which is the encoder's beside decoder_depth"
+    hint = (
+        f"write depth={decoder} and leave decoder_depth out for a model that is a decoder alone; "
+        f"or add the depth of the encoder, such as depth={decoder}"
+    )
+    return ImpossibleError("scheme_needs", Problem("depth", message, hint))
 
 
 def _branches(request: Request) -> float:
@@ -195,7 +212,7 @@ SCHEMES = (
     ),
     Scheme(
         name="mamba_residual",
-        summary="Mamba's output projections: PyTorch's default over the root of the depth.",
+        summary="Mamba's output projections: PyTorch's default for Linear, divided by sqrt(depth).",
         formula="limit = sqrt(1/n) / sqrt(branches depth), n = fan_in",
         distribution="uniform",
         fields=("fan_in", "depth", "branches"),
@@ -254,7 +271,9 @@ SCHEMES = (
         _scaled(
             variance_scaling(
                 "fixup",
-                "He's std scaled down with the depth, for residual networks without normalization.",
+                "He's std times a factor that falls with the depth, for residual networks without "
+                "normalization. depth is the number of residual branches. The last layer of each "
+                "branch and the output layer are scheme=zeros. A bottleneck has branch_layers=3.",
                 "std = depth^(-1/(2 m - 2)) gain sqrt(1/n), m = branch_layers, n = fan_out",
                 gain="he",
                 mode="fan_out",
@@ -274,7 +293,9 @@ SCHEMES = (
         _scaled(
             variance_scaling(
                 "t_fixup",
-                "Glorot scaled down with the depth, for transformers without normalization.",
+                "Glorot's std times a factor that falls with the depth, for the value, output and "
+                "feed-forward weights of transformers without normalization. The query and key "
+                "weights are scheme=glorot_uniform with gain=0.7071067811865476.",
                 "limit = f gain sqrt(3/n), f = .67 N^(-1/4) in the encoder, (9 N)^(-1/4) in the "
                 "decoder; N = depth, n = (fan_in + fan_out) / 2",
                 gain="one",
@@ -315,7 +336,11 @@ SCHEMES = (
         _scaled(
             variance_scaling(
                 "deepnorm",
-                "Glorot times beta, for the value, output and feed-forward weights of DeepNorm.",
+                "Glorot's std times beta, for the value, output and feed-forward weights of "
+                "DeepNorm. The query and key weights are scheme=glorot_normal. The model itself "
+                "must multiply the input of each residual connection by alpha, (2 N)^(1/4) with N "
+                "layers alone. A model that is an encoder or a decoder alone has depth and no "
+                "decoder_depth.",
                 "std = beta gain sqrt(1/n), beta = (8 N)^(-1/4); with decoder_depth M "
                 ".87 (N^4 M)^(-1/16) in the encoder, (12 M)^(-1/4) in the decoder",
                 gain="one",
@@ -338,7 +363,9 @@ SCHEMES = (
         _scaled(
             variance_scaling(
                 "sub_ln",
-                "Glorot times gamma, for the value, output and feed-forward weights of Sub-LN.",
+                "Glorot's std times gamma, for the value, output and feed-forward weights of "
+                "Sub-LN. The query and key weights are scheme=glorot_normal. A model that is an "
+                "encoder or a decoder alone has depth and no decoder_depth.",
                 "std = gamma gain sqrt(1/n), gamma = sqrt(ln 2N); with decoder_depth M "
                 "sqrt(ln 3M ln 2N / 3) in the encoder, sqrt(ln 3M) in the decoder",
                 gain="one",

@@ -56,6 +56,9 @@ VANISHING = 2.0**-40
 AXES = {"x": "W", "y": "H", "z": "D"}
 """The axis along which a derivative is taken."""
 
+_EDGE = ("1", "0", "-1", "2", "0", "-2", "1", "0", "-1")
+"""The kernel that a request for `literal` without one is shown: Sobel's of 3 x 3."""
+
 Extents = dict[str, int]
 
 
@@ -109,7 +112,7 @@ def _kernels(request: Request) -> Kernels:
     Raises ImpossibleError: `scheme_axes` for a tensor without kernel axes, or with outputs that do
     not divide among the inputs; `too_large` for a kernel of more than MOST_TAPS elements.
     """
-    refuse_without_kernel(request)
+    refuse_without_kernel(request, _as_image_kernel(request))
     kernels = kernels_of(request)
     if kernels.taps > MOST_TAPS:
         message = f"a filter has at most {MOST_TAPS} elements, and the kernel has {kernels.taps}"
@@ -121,6 +124,31 @@ def _kernels(request: Request) -> Kernels:
         hint = "leave channels out for the mean of the inputs in every output"
         raise ImpossibleError("scheme_axes", Problem("channels", message, hint))
     return kernels
+
+
+def _as_image_kernel(request: Request) -> str:
+    """The shape of one kernel with the two extents of the request, or of 3 x 3 if none fits."""
+    shape = request.shape
+    if len(shape) == 2 and _fits(request.scheme, *shape):
+        return f"1,1,{shape[0]},{shape[1]}"
+    kernel = request.numbers.kernel or ()
+    return f"1,1,1,{len(kernel)}" if kernel and len(kernel) != 9 else "1,1,3,3"
+
+
+def _fits(scheme: str, height: int, width: int) -> bool:
+    """Whether the filter has a kernel of these extents."""
+    if not 0 < height * width <= MOST_TAPS:
+        return False
+    match scheme:
+        case "sobel" | "prewitt":
+            odd = height % 2 == 1 and width % 2 == 1
+            return odd and min(height, width) >= 3 and max(height, width) <= MOST_DERIVED
+        case "laplacian":
+            return height == width == 3
+        case "cross":
+            return height == width
+        case _:
+            return True
 
 
 def _norm(kernel: list[float], normalise: str, scheme: str) -> float:
@@ -266,14 +294,15 @@ def _cross(request: Request, extents: Extents) -> list[float]:
 def _refuse_other_axes(request: Request, extents: Extents) -> None:
     if set(extents) != {"H", "W"}:
         message = f"{request.scheme} has the kernel axes H and W, and this one has {len(extents)}"
-        hint = "write shape=8,8,3,3 and leave layer and layout out"
+        outputs, inputs = request.weight.count("O"), request.weight.count("I")
+        hint = f"write shape={outputs},{inputs},3,3 and leave layer and layout out"
         raise wrong_shape(message, hint)
 
 
 def _literal(request: Request, extents: Extents) -> list[float]:
     kernel, taps = request.numbers.kernel, math.prod(extents.values())
     if kernel is None:
-        raise missing(request.scheme, "kernel")
+        raise _no_kernel(request, extents)
     if len(kernel) != taps:
         message = f"kernel has {len(kernel)} values, and a kernel of this shape has {taps}"
         hint = f"give {taps} values row by row, or {_in_a_row(request, len(kernel))}"
@@ -283,6 +312,17 @@ def _literal(request: Request, extents: Extents) -> list[float]:
         hint = f"write a magnitude from {LEAST_TAP:g} to {MOST_TAP:g}"
         raise ImpossibleError("out_of_range", Problem("kernel", message, hint))
     return list(kernel)
+
+
+def _no_kernel(request: Request, extents: Extents) -> ImpossibleError:
+    """The error (`scheme_needs`) without the field kernel. A large kernel is shown as one of 3s."""
+    taps = math.prod(extents.values())
+    if taps <= 27:
+        return missing(request.scheme, kernel=",".join(_EDGE if taps == 9 else ["1"] * taps))
+    values = ",".join(["1"] * math.prod([3] * len(extents)))
+    hint = f"add {taps} values as kernel, or {_of_threes(request, extents)} and add kernel={values}"
+    message = f"{request.scheme} needs kernel"
+    return ImpossibleError("scheme_needs", Problem("kernel", message, hint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,7 +452,7 @@ def _filter(
     defaults: Numbers = _PLAIN,
     variants: tuple[str, ...] = (),
     references: tuple[Reference, ...] = (),
-    example: str = "shape=2,1,3,3",
+    example: str = "shape=1,1,3,3",
     source: str | None = None,
 ) -> Scheme:
     """The scheme of one filter, tiled over the channels."""
@@ -437,8 +477,11 @@ def _filter(
 SCHEMES = (
     _filter(
         "sobel",
-        "The slope of a picture along x, y or z, smoothed across: vertical edges for x.",
-        "slope (1 + t)^(k - 2) (t - 1) along the axis, (1 + t)^(k - 1) along the others",
+        "The slope of a picture along x, y or z, smoothed along the other axes. variant=x finds "
+        "vertical edges, and variant=y finds horizontal ones.",
+        "product of one factor for each axis; a factor has the coefficients of a polynomial in t, "
+        "lowest power first: (1 + t)^(k - 2) (t - 1) along the variant's axis, (1 + t)^(k - 1) "
+        "along the others; k is the extent of the axis",
         partial(_derivative, _sobel_slope, _binomial),
         "variant",
         defaults=_ALONG_X,
@@ -448,8 +491,10 @@ SCHEMES = (
     ),
     _filter(
         "prewitt",
-        "The slope of a picture along x, y or z, averaged across: vertical edges for x.",
-        "slope j - (k - 1)/2 along the axis, 1 along the others",
+        "The slope of a picture along x, y or z, summed along the other axes. variant=x finds "
+        "vertical edges, and variant=y finds horizontal ones.",
+        "product of one factor for each axis: j - (k - 1)/2 at place j of the variant's axis, "
+        "which has k places, and 1 along the others",
         partial(_derivative, _ramp, _ones),
         "variant",
         defaults=_ALONG_X,
@@ -458,7 +503,8 @@ SCHEMES = (
     ),
     _filter(
         "laplacian",
-        "The sum of the second derivatives: edges in every direction, spots and ends of lines.",
+        "The sum of the second derivatives of a picture. It finds edges of every direction, spots "
+        "and the ends of lines.",
         "1 at the neighbours along the axes, or at all of them; minus their number in the centre",
         _laplacian,
         "variant",
@@ -477,20 +523,28 @@ SCHEMES = (
     ),
     _filter(
         "box",
-        "1 in every element of the kernel: the sum of a neighbourhood, or with normalise its mean.",
+        "Every element of the kernel is 1, so the output is the sum of a neighbourhood. With "
+        "normalise=sum the output is its mean.",
         "1",
         _box,
     ),
     _filter(
         "cross",
-        "1 on both diagonals of the kernel: largest where the picture has an X.",
+        "Both diagonals of the kernel are 1. The output is the sum of the pixels there, so a white "
+        "patch scores as high as an X. To find an X, write scheme=literal and "
+        "kernel=4,-5,4,-5,4,-5,4,-5,4: it gives 20 on a 3 x 3 X and 0 on white.",
         "1 if y = x or y = k - 1 - x, else 0",
         _cross,
         example="shape=1,1,5,5",
     ),
     Scheme(
         name="gabor",
-        summary="Waves in a Gaussian window, turned by pi o/O for output o: stripes by direction.",
+        summary=(
+            "Each output finds stripes of one direction: its filter is a wave in a Gaussian "
+            "window, turned by pi o/O for output o of O. The values do not add up to 0 in "
+            "general, so the filter also responds to brightness. With phase=1.5707963267948966 "
+            "they do, and the filter finds edges."
+        ),
         formula=(
             "exp(-(x'^2 + aspect^2 y'^2)/(2 sigma^2)) cos(2 pi x'/wavelength + phase), "
             "x' = x cos(pi o/O) + y sin(pi o/O)"

@@ -123,7 +123,7 @@ def _chrono_bias(request: Request) -> Law:
 def _period(request: Request) -> float:
     period = request.numbers.period
     if period is None:
-        raise missing(request.scheme, "period")
+        raise missing(request.scheme, period="784")
     if period <= LEAST_PERIOD:
         message = f"period is {shortest(period)}; it must be above 2"
         problem = Problem("period", message, "write 784")
@@ -137,7 +137,7 @@ def _refuse_other_height(request: Request, gate: Gate) -> None:
         return
     message = f"i has {gate.outputs} outputs, and f has {gate.heights[FORGET]}"
     count = len(gate.first)
-    hint = f"write {count}"
+    hint = f"write parts={count}"
     if request.weight.count("O") % count:
         hint = f"write shape={count * 256} and parts={count}"
     raise ImpossibleError("impossible_parts", Problem("parts", message, hint))
@@ -146,7 +146,11 @@ def _refuse_other_height(request: Request, gate: Gate) -> None:
 SCHEMES = (
     Scheme(
         name="forget_gate_bias",
-        summary="An LSTM's bias: 1 for the forget gate, which then keeps the state, else 0.",
+        summary=(
+            "The bias of an LSTM: 1 for the forget gate, so that the cell keeps its state, and 0 "
+            "for the other gates. PyTorch adds bias_ih and bias_hh: use this for one of them, and "
+            "scheme=zeros for the other."
+        ),
         formula="b = value in the block of gate f, 0 in the others",
         distribution="constant",
         fields=("value", "gates"),
@@ -164,7 +168,11 @@ SCHEMES = (
     ),
     Scheme(
         name="chrono_bias",
-        summary="The bias of an LSTM or a GRU whose units forget after 1 to T time steps.",
+        summary=(
+            "The bias of an LSTM or a GRU whose units remember for 1 to T time steps, T being the "
+            "period. PyTorch adds bias_ih and bias_hh: use this for one of them, and scheme=zeros "
+            "for the other."
+        ),
         formula="b_f = ln u, b_i = -ln u, u ~ U(1, period - 1); without f: b_z = ln u; others 0",
         distribution="function_of_uniform",
         fields=("period", "gates"),

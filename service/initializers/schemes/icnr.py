@@ -47,7 +47,7 @@ def _law(request: Request) -> Law:
     inner, letters = request.inner, request.weight.letters
     assert inner is not None  # the default of `inner` is a scheme
     if isinstance(inner.draw, Repeated):
-        message = "icnr repeats a draw that does not repeat itself"
+        message = "icnr repeats the filters of the scheme inner, which must not be icnr itself"
         raise ImpossibleError("scheme_field", Problem("inner", message, "write inner=he_normal"))
     times = copies(letters, request.numbers) or 1
     draw = Repeated(
@@ -63,8 +63,10 @@ def _law(request: Request) -> Law:
 SCHEMES = (
     Scheme(
         name="icnr",
-        summary="Equal filters for the pixels that a sub-pixel shuffle makes of one, "
-        "so that no checkerboard shows.",
+        summary=(
+            "The weight of a convolution before a sub-pixel shuffle. The filters of all pixels "
+            "that replace one pixel are equal, so the picture begins without a checkerboard."
+        ),
         formula="w[o] = v[o // r^k], v of scheme `inner` with O / r^k outputs; dcr: v[o mod O/r^k]",
         distribution="normal",
         fields=("inner", "factor", "variant", *PASSED_ON),

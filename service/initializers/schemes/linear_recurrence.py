@@ -143,7 +143,10 @@ SCHEMES = (
     ),
     Scheme(
         name="lru_gamma_log",
-        summary="A linear recurrent unit's input scale: ask with the name of its lru_nu_log.",
+        summary=(
+            "The input scale of a linear recurrent unit. It belongs to the unit's lru_nu_log, so "
+            "write the same seed and the same name for both."
+        ),
         formula="w = 1/2 ln(1 - x), x as in lru_nu_log",
         distribution="function_of_uniform",
         fields=_RING,

@@ -87,7 +87,8 @@ _MAMBA_2 = "state-spaces/mamba@03a38fb mamba_ssm/modules/mamba2.py"
 SCHEMES = (
     Scheme(
         name="mamba_a_log",
-        summary="Mamba's A_log: A = -1, -2, ... -N in each channel, as S4D-Real.",
+        summary="Mamba's A_log: A is -1, -2, ... -N in each channel, as in S4D-Real. Mamba's D is "
+        "scheme=ones.",
         formula="w[d, n] = ln(n + 1)",
         distribution="deterministic",
         fields=(),
@@ -126,7 +127,9 @@ SCHEMES = (
     ),
     Scheme(
         name="mamba2_a_log",
-        summary="Mamba-2's A_log: -A is uniform from 1 to 16 in each head.",
+        summary=(
+            "Mamba-2's A_log: -A is uniform from 1 to 16 in each head. Mamba-2's D is scheme=ones."
+        ),
         formula="w = ln u, u ~ U(1, 16)",
         distribution="function_of_uniform",
         fields=(),

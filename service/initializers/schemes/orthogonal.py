@@ -163,9 +163,13 @@ SCHEMES = (
     ),
     Scheme(
         name="delta_orthogonal",
-        summary="An orthogonal matrix times a gain in the middle of a convolution's kernel, and 0 "
-        "around it: the convolution keeps the length of its input.",
-        formula="w = gain Q in the middle of the kernel, else 0; Q^T Q = I; rows O, columns I",
+        summary="An orthogonal matrix times a gain at one place of a convolution's kernel, and 0 "
+        "elsewhere: with gain 1 the convolution keeps the length of its input. The place is "
+        "(k - 1) // 2 on each axis of k elements, so index 1 of 4, where dirac and identity have "
+        "k // 2.",
+        formula=(
+            "w = gain Q at (k - 1) // 2 of each kernel axis, else 0; Q^T Q = I; rows O, columns I"
+        ),
         distribution="orthogonal",
         fields=("gain",),
         law=_delta_law,

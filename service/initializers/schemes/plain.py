@@ -29,7 +29,7 @@ def constant_law(value: float) -> Law:
 def _constant(request: Request) -> Law:
     value = request.numbers.value
     if value is None:
-        raise missing(request.scheme, "value")
+        raise missing(request.scheme, value="0.5")
     return constant_law(value)
 
 
@@ -60,12 +60,23 @@ def low_and_high(request: Request) -> tuple[float, float]:
     """
     low, high = request.numbers.low, request.numbers.high
     if low is None:
-        raise missing(request.scheme, "low")
+        raise missing(request.scheme, low=shortest(-_beyond(-(high or 0.0))))
     if high is None:
-        raise missing(request.scheme, "high")
+        raise missing(request.scheme, high=shortest(_beyond(low)))
     if low >= high:
         raise ImpossibleError("empty_range", _empty_range(low, high))
     return low, high
+
+
+_LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
+"""The largest float64."""
+
+
+def _beyond(low: float) -> float:
+    """A number above `low`, as an example of `high`: -low if that is above it."""
+    if low == 0:
+        return 1.0
+    return -low if low < 0 else min(low * 2.0, _LARGEST)
 
 
 def _empty_range(low: float, high: float) -> Problem:
@@ -92,7 +103,7 @@ def _uniform(request: Request) -> Law:
         low, high = low_and_high(request)
         return uniform_between(low, high, (high * 0.5 - low * 0.5) / _ROOT_3)
     if numbers.std is None:
-        raise missing(request.scheme, "low", "high")
+        raise missing(request.scheme, low="-0.05", high="0.05")
     require_positive("std", numbers.std)
     mean, limit = numbers.mean or 0.0, numbers.std * _ROOT_3
     if mean == 0:

@@ -62,7 +62,7 @@ def _positions(request: Request) -> Law:
     """The rows are positions, and the columns are sines and cosines of them."""
     variant, base = request.numbers.variant or "", request.numbers.base or 0.0
     require_within("base", base, LEAST_BASE, MOST_BASE)
-    rows, width = rows_and_columns(request)
+    rows, width = rows_and_columns(request, _of_a_grid(request))
     _refuse_width(request, rows, width)
     parts = PARTS[variant]
     if variant == "interleaved":
@@ -73,6 +73,21 @@ def _positions(request: Request) -> Law:
     side = math.isqrt(rows) if parts == 4 else 1
     numbers = (max(width, parts), base, parts, max(steps, 1), max(side, 1))
     return table_law(IndexFunction(in_parts, numbers, -1.0, 1.0), rows * width)
+
+
+def _of_a_grid(request: Request) -> str:
+    """The hint for a grid of positions: one row for each cell. It is empty if none is possible."""
+    *grid, width = request.shape or (0,)
+    cells, parts = math.prod(grid), PARTS[request.numbers.variant or ""]
+    side = math.isqrt(cells)
+    if (
+        len(grid) < 2
+        or width % parts
+        or cells > MOST_POSITIONS
+        or (parts == 4 and side * side != cells)
+    ):
+        return ""
+    return f"write shape={cells},{width} and leave layer and layout out"
 
 
 def _refuse_width(request: Request, rows: int, width: int) -> None:
@@ -125,10 +140,18 @@ def _alibi_slopes(request: Request) -> Law:
 SCHEMES = (
     Scheme(
         name="sinusoidal_positions",
-        summary="Sines and cosines of each position, of frequencies from 1 down to 1/base.",
+        summary=(
+            "A table of sines and cosines: row p is position p, with frequencies from 1 down to "
+            "about 1/base. Write variant=interleaved for the Transformer of 2017, halves for "
+            "fairseq and tensor2tensor, grid for SimpleViT, mae for MAE and MoCo v3. There is no "
+            "row for a class token: MAE has a row of zeros in front."
+        ),
         formula=(
-            "w[p, c] = sin or cos(p base^-e); interleaved e = 2 floor(c/2)/d, halves i/(d/2 - 1), "
-            "grid i/(d/4 - 1), mae i/(d/4)"
+            "interleaved: w[p, 2i] = sin(p base^(-2i/d)), w[p, 2i + 1] the cos; d columns. halves: "
+            "the columns are sin, then cos, of p base^(-i/(d/2 - 1)). grid: row p is the cell x, y "
+            "of a square, row by row; the columns are sin, cos of x base^(-i/(d/4 - 1)), then sin, "
+            "cos of y base^(-i/(d/4 - 1)). mae: as grid, with i/(d/4). i counts the columns of "
+            "a part from 0"
         ),
         distribution="deterministic",
         fields=("base", "variant"),

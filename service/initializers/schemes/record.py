@@ -16,6 +16,9 @@ Access = Literal["elementwise", "index", "materialised"]
 of a matrix that is computed whole."""
 
 
+INPUTS = "{inputs}"
+"""It stands in a fault's message for the number of inputs of the request's weight."""
+
 EXAMPLE = "shape=512,256"
 """The example of a scheme that fills a matrix and needs no field."""
 
@@ -224,11 +227,22 @@ class Scheme:
         return self.defaults.value
 
 
-def missing(scheme: str, *fields: str) -> ImpossibleError:
-    """The error (`scheme_needs`) if the request lacks these fields of the scheme."""
-    message = f"{scheme} needs {' and '.join(fields)}"
-    hint = "add " + " and ".join(f"{field}=..." for field in fields)
-    return ImpossibleError("scheme_needs", *(Problem(field, message, hint) for field in fields))
+def variant_hint(scheme: Scheme) -> str:
+    """The hint for a variant that the scheme does not have: the variants that it has."""
+    if not scheme.variants:
+        return "leave variant out"
+    return f"write {' or '.join(scheme.variants)}, or leave variant out"
+
+
+def missing(scheme: str, **examples: str) -> ImpossibleError:
+    """The error (`scheme_needs`) if the request lacks these fields of the scheme.
+
+    `examples` are the missing fields with a value that the scheme accepts. The hint shows it, so
+    that the hint can be copied.
+    """
+    message = f"{scheme} needs {' and '.join(examples)}"
+    hint = "add " + " and ".join(f"{field}={value}" for field, value in examples.items())
+    return ImpossibleError("scheme_needs", *(Problem(field, message, hint) for field in examples))
 
 
 def require_positive(field: str, value: float) -> None:

@@ -36,7 +36,7 @@ def sparse_law(request: Request, length: int, step: int) -> Law:
     mean = request.numbers.mean or 0.0
     require_positive("std", std)
     if sparsity is None:
-        raise missing(request.scheme, "sparsity")
+        raise missing(request.scheme, sparsity=shortest(_possible(0.5, length)))
     zeros = math.ceil(sparsity * length) if 0 <= sparsity < 1 else length
     if not 0 <= sparsity < 1 or 0 < length <= zeros:
         raise ImpossibleError("out_of_range", _nothing_left(sparsity, length))
@@ -51,9 +51,22 @@ def sparse_law(request: Request, length: int, step: int) -> Law:
 def _nothing_left(sparsity: float, length: int) -> Problem:
     if 0 <= sparsity < 1:
         message = f"sparsity {shortest(sparsity)} makes all {length} values of a unit 0"
-        return Problem("sparsity", message, f"write sparsity=0, or {_ALL_ZEROS}")
+        return Problem("sparsity", message, _sparsity_hint(sparsity, length))
     message = f"sparsity is {shortest(sparsity)}; it is a share, from 0 to below 1"
-    return Problem("sparsity", message, f"write sparsity=0.5, or {_ALL_ZEROS}")
+    share = sparsity / 100.0 if 1 < sparsity < 100 else 0.9
+    return Problem("sparsity", message, _sparsity_hint(share, length))
+
+
+def _sparsity_hint(share: float, length: int) -> str:
+    possible = shortest(_possible(share, length))
+    return f"write sparsity={possible}, or leave sparsity out and use scheme=zeros"
+
+
+def _possible(share: float, length: int) -> float:
+    """`share`, or a smaller one that leaves one of `length` values."""
+    if length == 0 or math.ceil(share * length) < length:
+        return share
+    return math.floor((length - 1) / length * 1000) / 1000 if length < 1000 else 0.9
 
 
 def _law(request: Request) -> Law:
@@ -75,7 +88,7 @@ def _no_unit(request: Request) -> ImpossibleError:
 SCHEMES = (
     Scheme(
         name="sparse",
-        summary="Each unit has the same exact number of inputs that are not 0.",
+        summary="Each output has exactly the same number of inputs whose weight is not 0.",
         formula=(
             "ceil(sparsity n) of the n inputs x kernel of each output are 0, the others "
             "~ N(0, std^2)"

@@ -124,14 +124,22 @@ def _frame(request: Request) -> tuple[int, int]:
     weight, scheme = request.weight, request.scheme
     if set(weight.letters) - {"I", "E"} != {"O", "W"} or weight.count("I") != 1:
         message = f"{scheme} fills the kernel of a 1-D convolution with one input"
-        hint = "write shape=129,1,256 and layout=OIW and leave layer out"
-        raise wrong_shape(message, hint)
+        raise wrong_shape(message, _as_kernel(request.shape))
     frequencies, samples = weight.count("O"), weight.count("W")
     if frequencies < 2 or max(frequencies, samples) > MOST_EXTENT:
         message = f"{scheme} has 2 to {MOST_EXTENT} frequencies and up to {MOST_EXTENT} samples"
-        hint = "write shape=129,1,256 and layout=OIW and leave layer out"
-        raise wrong_shape(message, hint)
+        raise wrong_shape(message, _as_kernel(()))
     return frequencies, samples
+
+
+def _as_kernel(shape: tuple[int, ...]) -> str:
+    """The hint to write a shape as OIW, with the first and the last extent of the request's."""
+    if len(shape) == 3 and shape[0] > 1 and shape[1] == 1 and max(shape) <= MOST_EXTENT:
+        return "write layout=OIW and leave layer out"
+    frequencies, samples = (shape[0], shape[-1]) if len(shape) > 1 else (129, 256)
+    if not 2 <= frequencies <= MOST_EXTENT or samples > MOST_EXTENT:
+        frequencies, samples = 129, 256
+    return f"write shape={frequencies},1,{samples} and layout=OIW and leave layer out"
 
 
 @lru_cache(maxsize=64)

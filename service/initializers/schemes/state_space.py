@@ -154,8 +154,11 @@ _STATES = "shape=64,32"
 SCHEMES = (
     Scheme(
         name="s4d_log_decay",
-        summary="S4D's diagonal A: ln(-Re A), a column for each pair of states.",
-        formula="w[h, n] = ln(1/2) for lin, which S4D-Inv has as well; ln(n + 1) for real",
+        summary=(
+            "The real part of S4D's diagonal A, as ln(-Re A), with a column for each pair of "
+            "states. S4D-Lin and S4D-Inv both have variant=lin, and S4D-Real has variant=real."
+        ),
+        formula="w[h, n] = ln(1/2) for lin, ln(n + 1) for real",
         distribution="deterministic",
         fields=("variant",),
         law=partial(_variant, _DECAYS),
@@ -169,7 +172,8 @@ SCHEMES = (
     ),
     Scheme(
         name="s4d_frequency",
-        summary="S4D's diagonal A: Im A, a column for each pair of states.",
+        summary="The imaginary part of S4D's diagonal A, with a column for each pair of states: "
+        "variant=lin for S4D-Lin, variant=inv for S4D-Inv.",
         formula="w[h, n] = pi n for lin, (N/pi)(N/(2n + 1) - 1) for inv; N is twice the columns",
         distribution="deterministic",
         fields=("variant",),

@@ -30,7 +30,7 @@ def _dirac(request: Request) -> Law:
     """w[o, i, k // 2] = gain if o = i, both counted in their group, else 0."""
     gain = request.numbers.gain or 0.0
     require_positive("gain", gain)
-    refuse_without_kernel(request)
+    refuse_without_kernel(request, "8,8,3,3")
     kernels = kernels_of(request)
     return centred_law(kernels, gain, kernels.pairs, kernels.size)
 
@@ -71,7 +71,7 @@ def bilinear(taps: Elements, extent: int) -> Float64:
 
 
 def _bilinear(request: Request) -> Law:
-    refuse_without_kernel(request)
+    refuse_without_kernel(request, "8,8,3,3")
     kernels = kernels_of(request)
     _refuse_not_diagonal(request, kernels)
     extent = max(kernels.extents["H"], 1)

@@ -106,7 +106,7 @@ _ACCEPTED = {squash(name): name for name in (AUTO, *SCHEMES)}
 
 _MUP = "mup_hidden or mup_output or mup_input"
 
-_FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.aliases} | {
+_OTHER_WORDS = {squash(alias): s.name for s in SCHEMES.values() for alias in s.aliases} | {
     **dict.fromkeys(("default", "best", "recommended"), AUTO),
     **dict.fromkeys(("zero", "zeroslike"), "zeros"),
     **dict.fromkeys(("one", "oneslike"), "ones"),
@@ -143,6 +143,7 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
     **dict.fromkeys(("tril", "causal", "attentionmask", "mask"), "causal_mask"),
     **dict.fromkeys(("sinusoidal", "sincos", "sinusoid"), "sinusoidal_positions"),
     **dict.fromkeys(("positionalencoding", "positionalembedding"), "sinusoidal_positions"),
+    **dict.fromkeys(("posembed", "vitposembed"), "truncated_normal or sinusoidal_positions"),
     **dict.fromkeys(("rope", "rotary", "invfreq", "rotaryembedding"), "rotary_frequencies"),
     "alibi": "alibi_slopes",
     **dict.fromkeys(("gaussianblur", "gaussiankernel", "blur"), "gaussian_filter"),
@@ -170,6 +171,37 @@ _FOREIGN = {squash(alias): s.name for s in SCHEMES.values() for alias in s.alias
     **dict.fromkeys(("retnet", "retention"), "retnet_decays"),
     "random": "normal or uniform",
 }
+
+
+def _first_weights(framework: str) -> dict[str, str]:
+    """The first preset of each layer of a framework, by the layer's name."""
+    weights: dict[str, str] = {}
+    for scheme in SCHEMES.values():
+        prefix, _, rest = scheme.name.partition(".")
+        layer = rest.partition(".")[0]
+        of_layer = scheme.preset is not None and scheme.preset.layer is not None
+        if prefix == framework and of_layer and layer not in SCHEMES:
+            weights.setdefault(layer, scheme.name)
+    return weights
+
+
+_TORCH_LAYERS, _KERAS_LAYERS = _first_weights("torch"), _first_weights("keras")
+
+_LAYERS_OF = _KERAS_LAYERS | _TORCH_LAYERS
+"""A preset for the name of each layer of PyTorch or Keras, PyTorch's if both have it."""
+
+_LAYER_WORDS = {
+    **{squash(layer): name for layer, name in _LAYERS_OF.items()},
+    **{
+        squash(layer): f"{_TORCH_LAYERS[layer]} or {name}"
+        for layer, name in _KERAS_LAYERS.items()
+        if layer in _TORCH_LAYERS
+    },
+    **dict.fromkeys(("linear", "dense"), "torch.linear or keras.dense"),
+}
+"""The same by squashed names, with both presets if both frameworks have the layer."""
+
+_FOREIGN = _LAYER_WORDS | _OTHER_WORDS
 
 _SUFFIXES = ("init", "initializer", "v2")
 
@@ -223,6 +255,10 @@ _MODULES: dict[str, tuple[str, ...]] = {prefix: (prefix,) for prefix, _ in _PRES
 """The prefixes of the presets that a module's squashed name leads to, the likeliest first. Flax
 passes JAX's initializers on, and TensorFlow Keras's."""
 
+_LIKELY = _LAYERS_OF | {name: name for name in _BY_WORD if "." not in name}
+"""The words that a misspelt word without a framework is compared with. Of the presets these are the
+layers of PyTorch and Keras alone, by their bare names."""
+
 _DIFFERENT_ELSEWHERE = {
     "LecunNormal": "keras.lecun_normal",
     "GlorotNormal": "keras.glorot_normal",
@@ -251,8 +287,10 @@ def find_scheme(name: str, also: tuple[str, ...] = (AUTO,)) -> Scheme:
     if word not in _BY_WORD:
         foreign = _foreign(word).items()
         replacements = {key: name for key, name in foreign if name != AUTO or AUTO in also}
+        known = (*also, *_BY_WORD)
+        likely = None if "." in word else {name: name for name in also} | _LIKELY
         raise unknown_word(
-            "scheme", word, (*also, *_BY_WORD), replacements, "schemes", NOT_ISSUED_SCHEMES
+            "scheme", word, known, replacements, "schemes", NOT_ISSUED_SCHEMES, likely
         )
     scheme = _BY_WORD[word]
     if at and revision != "1":
@@ -260,6 +298,14 @@ def find_scheme(name: str, also: tuple[str, ...] = (AUTO,)) -> Scheme:
         hint = f"write {scheme.name} or {scheme.name}@1"
         raise UnreadableError("unknown_revision", Problem("scheme", message, hint))
     return scheme
+
+
+def scheme_meant(word: str) -> Scheme | None:
+    """The scheme of a name, or the only one that the refusal of another word would name."""
+    name, _, _ = word.partition("@")
+    if name in _BY_WORD:
+        return _BY_WORD[name]
+    return SCHEMES.get((_ACCEPTED | _foreign(name)).get(squash(name), ""))
 
 
 def _split(word: str) -> tuple[tuple[str, ...], str]:

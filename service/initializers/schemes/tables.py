@@ -6,14 +6,14 @@ from service.initializers.schemes.record import Request
 from service.spelling import shortest
 
 
-def rows_and_columns(request: Request) -> tuple[int, int]:
-    """The extents of the two axes in counting order.
+def rows_and_columns(request: Request, hint: str = "") -> tuple[int, int]:
+    """The extents of the two axes in counting order. `hint` is that for another number of axes.
 
     Raises ImpossibleError (`scheme_axes`) unless there are two axes.
     """
     if len(request.shape) != 2:
         message = f"{request.scheme} fills two axes, and the shape has {len(request.shape)}"
-        raise wrong_shape(message, "write two extents, such as shape=16,16")
+        raise wrong_shape(message, hint or _of_last_axes(request))
     rows, columns = (request.shape[axis] for axis in canonical_axes(request.weight.letters))
     return rows, columns
 
@@ -25,8 +25,17 @@ def length_of(request: Request) -> int:
     """
     if len(request.shape) != 1:
         message = f"{request.scheme} fills one axis, and the shape has {len(request.shape)}"
-        raise wrong_shape(message, "write one extent, such as shape=16")
+        length = max(request.shape, default=16)
+        raise wrong_shape(message, f"write shape={length} and leave layer and layout out")
     return request.shape[0]
+
+
+def _of_last_axes(request: Request) -> str:
+    """The hint to write a shape of two axes: the last two of the request if it has more."""
+    if len(request.shape) < 2:
+        return "write two extents, such as shape=16,16"
+    rows, columns = request.shape[-2:]
+    return f"write shape={rows},{columns} and leave layer and layout out"
 
 
 def with_extents(request: Request, rows: int, columns: int) -> str:

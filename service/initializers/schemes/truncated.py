@@ -84,7 +84,7 @@ def _law_between(
 ) -> Law:
     # Beyond 40 standard deviations the constants no longer change.
     a, b = (max(-MOST_SIGMAS, min(bound, MOST_SIGMAS)) for bound in bounds)
-    cut = _cut(a, b, field)
+    cut = _cut(a, b, field, _around(mean, parent))
     draw: Draw
     if bounds[0] == -bounds[1]:
         half = truncation.symmetric(b)
@@ -104,9 +104,17 @@ def _law_between(
     )
 
 
-def _cut(a: float, b: float, field: str) -> truncation.Between:
+def _around(mean: float, parent: float) -> str:
+    """The hint to write bounds two standard deviations from the mean, if float64 has them."""
+    low, high = mean - 2.0 * parent, mean + 2.0 * parent
+    if not low < mean < high or not isfinite(low) or not isfinite(high):
+        return ""
+    return f", or add low={shortest(low)} and high={shortest(high)}"
+
+
+def _cut(a: float, b: float, field: str, around: str = "") -> truncation.Between:
     """The normal between a and b. `field` is the request field that set the bounds, or `mean` if
-    the bounds are a preset's.
+    the bounds are a preset's. `around` then adds other bounds to the hint.
 
     Raises ImpossibleError (`nothing_between`) if the probability between them is below 2^-950.
     """
@@ -119,7 +127,7 @@ def _cut(a: float, b: float, field: str) -> truncation.Between:
     if field == "low":
         hint = "move low and high towards the mean, or leave low and high out"
     if field == "mean":
-        hint = "leave mean out, or add low=... and high=..."
+        hint = f"leave mean out{around}"
     raise ImpossibleError("nothing_between", Problem(field, message, hint))
 
 

@@ -26,7 +26,7 @@ def _base_std(request: Request) -> float:
     """The std in the base model."""
     std = request.numbers.std
     if std is None:
-        raise missing(request.scheme, "std")
+        raise missing(request.scheme, std="0.02")
     require_positive("std", std)
     return std
 
@@ -34,7 +34,7 @@ def _base_std(request: Request) -> float:
 def _base_fan_in(request: Request) -> float:
     base = request.numbers.base_fan_in
     if base is None:
-        raise missing(request.scheme, "base_fan_in")
+        raise missing(request.scheme, base_fan_in="256")
     return float(base)
 
 
@@ -56,7 +56,7 @@ def _spectral_mup(request: Request) -> Law:
     """std = min(1, sqrt(fan_out / fan_in)) / sqrt(fan_in)."""
     fan_out = request.fan_out
     if request.fan_number is not None and fan_out is None:
-        raise missing(request.scheme, "fan_out")
+        raise missing(request.scheme, fan_out="512")
 
     def values(n: float) -> Law:
         ratio = math.sqrt(float(fan_out or 0.0) / n)
