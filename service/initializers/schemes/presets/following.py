@@ -269,8 +269,8 @@ def with_gates(scheme: Scheme, gates: int) -> Scheme:
             units_of(request, gates)
         return scheme.law(request)
 
-    # 768 is a multiple of 3 gates and of 4.
-    example = scheme.example.replace("shape=512", "shape=768")
+    # 3 gates do not divide the usual example, 512.
+    example = scheme.example.replace("shape=512", "shape=768") if gates == 3 else scheme.example
     return replace(scheme, law=law, example=example) if gates > 1 else scheme
 
 
