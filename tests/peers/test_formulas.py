@@ -233,14 +233,14 @@ def test_the_slope_of_torch_is_not_lost_in_the_url(query: str, canonical: str) -
 @pytest.mark.parametrize(
     ("query", "reason", "hint"),
     [
-        ("shape=10,4&scheme=torch.lstm", "impossible_parts", "write 8,4"),
-        ("shape=4,10&layout=IO&scheme=torch.gru", "impossible_parts", "write 4,9"),
-        ("shape=2&scheme=torch.gru.bias", "impossible_parts", "write 3"),
-        ("shape=4,3&scheme=mlx.identity", "scheme_axes", "write 4,4, or use scheme=identity"),
+        ("shape=10,4&scheme=torch.lstm", "impossible_parts", "write shape=8,4"),
+        ("shape=4,10&layout=IO&scheme=torch.gru", "impossible_parts", "write shape=4,9"),
+        ("shape=2&scheme=torch.gru.bias", "impossible_parts", "write shape=3"),
+        ("shape=4,3&scheme=mlx.identity", "scheme_axes", "write shape=4,4, or use scheme=identity"),
         ("shape=4&scheme=torch.linear.bias", "no_fan", "give fan_in"),
         ("shape=4,3&scheme=torch.bilinear", "scheme_axes", "write three extents"),
         ("shape=8,8,4,3&scheme=paddle.bilinear", "scheme_axes", "write four extents"),
-        ("shape=8,8,200,200&scheme=paddle.bilinear", "too_large", "write 8,8,4,4"),
+        ("shape=8,8,200,200&scheme=paddle.bilinear", "too_large", "write shape=8,8,4,4"),
     ],
 )
 def test_what_a_peer_cannot_fill_is_refused(query: str, reason: str, hint: str) -> None:

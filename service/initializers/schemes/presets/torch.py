@@ -60,8 +60,13 @@ def _eye(scheme: Scheme) -> Scheme:
 
 
 def _whole(weight: Weight, requested: Numbers) -> bool:
-    """Whether query, key and value have the fan_out of the fused matrix."""
-    return requested.fan_out is None and requested.gain is None and requested.scale is None
+    """Whether the tensor is the fused matrix, 3E x E, and its fan_out is counted.
+
+    A q_proj_weight of its own, E x E, is filled alone, so its fan_out is as it should be.
+    """
+    given = (requested.fan_out, requested.gain, requested.scale)
+    fused = weight.count("O") == 3 * weight.count("I")
+    return fused and all(number is None for number in given)
 
 
 _FUNCTIONS = (
@@ -221,7 +226,7 @@ _LAYERS = (
         ),
         fault=(
             "torch fills query, key and value as one matrix of 3E x E, so fan_out is 3E and the "
-            "std is 0.707 of what each has by itself: give fan_out=E if that is not meant"
+            "std is 0.707 of what each has by itself: give fan_out={inputs} if that is not meant"
         ),
         repeats_fault=_whole,
     ),
