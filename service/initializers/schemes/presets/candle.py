@@ -6,7 +6,12 @@ fan_in is the second axis times the kernel, and fan_out the first axis times the
 from dataclasses import replace
 
 from service.initializers.references import HE_2015
-from service.initializers.schemes.presets.following import Peer, without_groups
+from service.initializers.schemes.presets.following import (
+    Peer,
+    fused_gates,
+    with_gates,
+    without_groups,
+)
 from service.initializers.schemes.record import Numbers, Scheme
 
 _COMMIT = "commit 2a13b0f"
@@ -67,7 +72,8 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
             bias,
             fault=(
                 "candle leaves the kernel and the groups out of the bound of this bias: fan_in is "
-                "in_channels. In torch it is in_channels / groups x kernel"
+                "in_channels. In torch it is in_channels / groups x kernel: use "
+                f"scheme=torch.conv{axes}d.bias with that fan_in if this is not meant"
             ),
         ),
         transposed if axes == 2 else without_groups(transposed, "candle"),
@@ -114,7 +120,9 @@ SCHEMES = (
     _he(
         _LINEAR,
         "linear",
-        "The weight of candle's linear: Kaiming normal for ReLU, sqrt(6) times torch's std.",
+        "The weight of candle's linear is Kaiming normal for ReLU. Its std is sqrt(6) times that "
+        "of "
+        "torch.linear.",
         "normal",
         "dense",
     ),
@@ -128,13 +136,13 @@ SCHEMES = (
         layer="embedding",
     ),
     *(
-        scheme
-        for name in ("lstm", "gru")
+        with_gates(scheme, gates)
+        for name, gates in (("lstm", 4), ("gru", 3))
         for scheme in (
             _he(
                 _RNN,
                 name,
-                f"A weight of candle's {name}: Kaiming uniform for ReLU, all gates fused along O.",
+                f"A weight of candle's {name}{fused_gates(gates)} is Kaiming uniform for ReLU.",
                 "uniform",
                 "recurrent",
             ),

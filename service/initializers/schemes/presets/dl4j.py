@@ -90,7 +90,8 @@ SCHEMES = (
     identity_preset(
         _DL4J,
         "identity",
-        "Deeplearning4j's WeightInit.IDENTITY: the identity matrix, which is square there.",
+        "Deeplearning4j's WeightInit.IDENTITY is the identity matrix. Deeplearning4j itself makes "
+        "square ones only.",
         "shape=256,256",
     ),
     _scheme("xavier", "normal", 1.0, "fan_avg", GLOROT_2010),

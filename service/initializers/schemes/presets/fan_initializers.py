@@ -42,19 +42,17 @@ def fan_initializers(
     `call` returns what the framework calls a scheme of a distribution. With a `fault`, which is
     then the warning's message, the std of the normals is that of the parent.
     """
-    corrected = "corrected" if fault is None else "not corrected"
-    told = {"normal": f"normal, cut at 2 std of the parent, {corrected}", "uniform": "uniform"}
     return tuple(
         fan_initializer(
             peer,
             name,
             distribution,
             f"{name}_{distribution}",
-            f"{call(name, distribution)}: {told[distribution]}.",
+            _summary(call(name, distribution), distribution, fault is not None),
             fault=fault,
         )
         for name in _STDS
-        for distribution in told
+        for distribution in ("normal", "uniform")
     )
 
 
@@ -86,6 +84,16 @@ def fan_initializer(
         references=references,
     )
     return uncorrected(made, fault) if normal and fault is not None else made
+
+
+def _summary(called: str, distribution: str, reduced: bool) -> str:
+    """The sentences about an initializer that has fans."""
+    if distribution == "uniform":
+        return f"{called} draws from a uniform distribution around 0."
+    text = f"{called} draws from a normal distribution, cut at two of its standard deviations."
+    if reduced:
+        return f"{text} The std of the values is 0.88 of the std in the formula."
+    return f"{text} The std in the formula is that of the values after the cut."
 
 
 def uncorrected(scheme: Scheme, fault: str) -> Scheme:

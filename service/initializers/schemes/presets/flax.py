@@ -9,7 +9,7 @@ from dataclasses import replace
 from service.initializers.schemes import orthogonal
 from service.initializers.schemes.plain import constant_law, normal_law
 from service.initializers.schemes.presets.fan_initializers import fan_initializer
-from service.initializers.schemes.presets.following import Peer
+from service.initializers.schemes.presets.following import Peer, counted_axes
 from service.initializers.schemes.record import EXAMPLE, Law, Numbers, Request, Scheme
 
 _RELEASE = "release 0.12.8"
@@ -30,7 +30,7 @@ def _lecun(peer: Peer, name: str, weight: str, layer: str, example: str = EXAMPL
         "lecun",
         "normal",
         name,
-        f"{weight}: lecun_normal by default.",
+        f"{weight} has the default lecun_normal.",
         layer=layer,
         example=example,
     )
@@ -43,14 +43,15 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
         _lecun(
             _LINEAR,
             f"conv{axes}d",
-            f"The kernel of flax.linen.Conv for {axes}-D data",
+            f"The kernel of flax.linen.Conv with {counted_axes(axes)}",
             f"conv{axes}d",
             f"shape={kernel}32,64",
         ),
         _lecun(
             _LINEAR,
             f"conv_transpose{axes}d",
-            f"The kernel of flax.linen.ConvTranspose for {axes}-D data, kernel x in x out",
+            f"The kernel of flax.linen.ConvTranspose with {counted_axes(axes)}, laid out as "
+            "kernel x in x out,",
             f"conv_transpose{axes}d",
             f"shape={kernel}32,64",
         ),
@@ -69,7 +70,8 @@ def _embedding() -> Scheme:
     made = _LINEAR.following(
         "normal",
         "embed",
-        "The embedding of flax.linen.Embed: normal with variance 1/features by default.",
+        "The embedding of flax.linen.Embed has a default normal distribution of variance "
+        "1/features.",
         fields=(),
         layer="embedding",
         defaults=Numbers(),
@@ -84,7 +86,7 @@ def _cell(name: str, title: str) -> tuple[Scheme, ...]:
     recurrent = _RECURRENT.named(
         orthogonal.SCHEMES[0],
         f"{name}.recurrent_kernel",
-        f"The recurrent kernel of {gate}flax.linen.{title}: orthogonal by default.",
+        f"The recurrent kernel of {gate}flax.linen.{title} has the default orthogonal.",
         "recurrent",
     )
     return (
@@ -112,14 +114,13 @@ SCHEMES = (
     _lecun(
         _LINEAR,
         "dense_general",
-        "The kernel of flax.linen.DenseGeneral, as a matrix of all inputs by all outputs",
+        "The kernel of flax.linen.DenseGeneral, flattened to inputs x outputs,",
         "dense",
     ),
     _lecun(
         _ATTENTION,
         "multi_head_dot_product_attention",
-        "A kernel of flax.linen.MultiHeadDotProductAttention, as a matrix of all inputs by all "
-        "outputs",
+        "Each kernel of flax.linen.MultiHeadDotProductAttention, flattened to inputs x outputs,",
         "dense",
     ),
     *(scheme for axes in (1, 2, 3) for scheme in _convolution(axes)),

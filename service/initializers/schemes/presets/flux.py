@@ -11,7 +11,10 @@ from service.initializers.schemes import truncated
 from service.initializers.schemes.convolution import kernels_of
 from service.initializers.schemes.identity import centred_law
 from service.initializers.schemes.presets.fan_initializers import ROOT_2
-from service.initializers.schemes.presets.following import Peer
+from service.initializers.schemes.presets.following import (
+    Peer,
+    with_gates,
+)
 from service.initializers.schemes.presets.positions import (
     identity_preset,
     orthogonal_preset,
@@ -203,7 +206,7 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
 def _cell(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
     """Wi and Wh, in each of which the gates are fused along the first axis."""
     units = 64
-    return (
+    made = (
         _glorot(
             _RECURRENT,
             f"{name}.wi",
@@ -220,6 +223,7 @@ def _cell(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
         ),
         _RECURRENT.zeros(f"{name}.bias", f"The bias of Flux.{title}: zeros."),
     )
+    return tuple(with_gates(scheme, gates) for scheme in made)
 
 
 _LAYERS = (

@@ -184,19 +184,25 @@ class Peer:
             negative_slope=0.0,
         )
 
-    def recurrent(self, name: str, gates: int, layer: str) -> Scheme:
-        """U(-1/sqrt(hidden), 1/sqrt(hidden)). The outputs are `gates` gates of `hidden` units."""
-        weight = "weights" if layer == "recurrent" else "biases"
-        cell, _, _ = name.partition(".")
-        title = "SimpleRNN" if cell == "simple_rnn" else cell.upper()
+    def recurrent(
+        self, name: str, gates: int, layer: str, members: tuple[str, str] | None = None
+    ) -> Scheme:
+        """U(-1/sqrt(hidden), 1/sqrt(hidden)). The outputs are `gates` gates of `hidden` units.
+
+        `members` are the two tensors of the layer that it fills, if they have names.
+        """
+        title = name.partition(".")[0].upper()
+        weight = "weight" if layer == "recurrent" else "bias"
+        what, verb = f"Each {weight} of {self.prefix}'s {title}", "is"
+        if members is not None:
+            what, verb = f"{members[0]} and {members[1]} of {self.prefix}'s {title}", "are"
         rows = "hidden" if gates == 1 else f"{gates} hidden"
-        fused = "" if gates == 1 else f", {gates} gates fused along O"
         scheme = _FOLLOWED["uniform"]
         return replace(
             self.named(
                 scheme,
                 name,
-                f"The {weight} of {self.prefix}.nn.{title}{fused}.",
+                f"{what}{fused_gates(gates)} {verb} uniform within 1 / sqrt(hidden).",
                 layer,
             ),
             formula=f"limit = 1/sqrt(hidden), outputs = {rows}",
@@ -233,23 +239,54 @@ def _with_known_gain(
 
 def _by_hidden_units(request: Request, gates: int) -> Law:
     """Raises ImpossibleError (`impossible_parts`) unless the outputs are a multiple of `gates`."""
-    outputs = request.weight.count("O")
-    if outputs % gates:
-        message = f"{request.scheme} has {gates} gates, which do not divide the {outputs} outputs"
-        whole = max(outputs // gates, 1) * gates
-        shape = list(request.shape)
-        shape[request.weight.letters.index("O")] = whole
-        hint = f"write {','.join(map(str, shape))}"
-        raise ImpossibleError("impossible_parts", Problem("shape", message, hint))
-    hidden = outputs // gates
+    hidden = units_of(request, gates)
     if hidden == 0:
         return replace(constant_law(0.0), distribution="uniform", std=None)
     return inverse_root_law(hidden)
 
 
+def units_of(request: Request, gates: int) -> int:
+    """The outputs of one of the `gates` gates.
+
+    Raises ImpossibleError (`impossible_parts`) unless the outputs are a multiple of `gates`.
+    """
+    letters, outputs = request.weight.letters, request.weight.count("O")
+    if outputs % gates:
+        message = f"{request.scheme} has {gates} gates, which do not divide the {outputs} outputs"
+        axes = [axis for axis, letter in enumerate(letters) if letter == "O"]
+        shape = [1 if axis in axes else extent for axis, extent in enumerate(request.shape)]
+        shape[axes[-1]] = max(outputs // gates, 1) * gates
+        hint = f"write shape={','.join(map(str, shape))}"
+        raise ImpossibleError("impossible_parts", Problem("shape", message, hint))
+    return outputs // gates
+
+
+def with_gates(scheme: Scheme, gates: int) -> Scheme:
+    """`scheme` for a tensor of `gates` fused gates, of equally many outputs."""
+
+    def law(request: Request) -> Law:
+        if "O" in request.weight.letters:
+            units_of(request, gates)
+        return scheme.law(request)
+
+    # 3 gates do not divide the usual example, 512.
+    example = scheme.example.replace("shape=512", "shape=768") if gates == 3 else scheme.example
+    return replace(scheme, law=law, example=example) if gates > 1 else scheme
+
+
 def inverse_root_law(n: int) -> Law:
     """w ~ U(-1/sqrt(n), 1/sqrt(n))."""
     return uniform_within(math.sqrt(1.0 / n), math.sqrt(1.0 / n) * math.sqrt(1.0 / 3.0))
+
+
+def fused_gates(gates: int) -> str:
+    """The words behind the name of a tensor that contains several gates; none for one gate."""
+    return f", with its {gates} gates fused along the outputs," if gates > 1 else ""
+
+
+def counted_axes(number: int) -> str:
+    """The number of kernel axes in words."""
+    return "one kernel axis" if number == 1 else f"{number} kernel axes"
 
 
 def without_groups(scheme: Scheme, peer: str) -> Scheme:

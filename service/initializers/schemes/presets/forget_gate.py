@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from service.errors import ImpossibleError, Problem
-from service.initializers.schemes.presets.following import Peer
+from service.initializers.schemes.presets.following import Peer, units_of
 from service.initializers.schemes.record import Law, Numbers, Preset, Request, Scheme
 from service.stream.draws import Elements, Float64, IndexFunction
 
@@ -41,14 +40,9 @@ def _law(request: Request) -> Law:
 
     Raises ImpossibleError (`impossible_parts`) unless the outputs are a multiple of 4.
     """
-    outputs = request.weight.count("O")
-    hidden = outputs // _GATES
-    if outputs % _GATES:
-        message = f"{request.scheme} has 4 gates, which do not divide the {outputs} outputs"
-        hint = f"write {max(hidden, 1) * _GATES}"
-        raise ImpossibleError("impossible_parts", Problem("shape", message, hint))
+    hidden = units_of(request, _GATES)
     draw = IndexFunction(second_quarter, (hidden,), 0.0, 1.0)
-    if outputs == 0:
+    if hidden == 0:
         return Law(draw, "deterministic", 0.0, None)
     levels = ((0.0, 0.75), (1.0, 0.25))
     std = math.sqrt(3.0) * 0.25

@@ -13,7 +13,7 @@ from service.initializers.schemes.presets.fan_initializers import (
     fan_initializers,
     truncated_normal,
 )
-from service.initializers.schemes.presets.following import Peer
+from service.initializers.schemes.presets.following import Peer, fused_gates, with_gates
 from service.initializers.schemes.presets.forget_gate import forget_gate_preset
 from service.initializers.schemes.presets.positions import identity_preset, orthogonal_preset
 from service.initializers.schemes.record import EXAMPLE, Numbers, Scheme
@@ -104,7 +104,7 @@ def _glorot(path: str, name: str, weight: str, layer: str, example: str = EXAMPL
         "glorot",
         "uniform",
         name,
-        f"{weight}: GlorotUniform by default.",
+        f"{weight} has the default GlorotUniform.",
         layer=layer,
         example=example,
     )
@@ -127,7 +127,7 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
         _glorot(
             base_transpose,
             f"conv{axes}d_transpose",
-            f"The kernel of keras.layers.{transpose}, whose last axis is the inputs",
+            f"The kernel of keras.layers.{transpose}, laid out as kernel x out x in,",
             f"conv_transpose{axes}d",
             f"shape={kernel}64,32",
         ),
@@ -146,7 +146,8 @@ def _depthwise(axes: int) -> tuple[Scheme, ...]:
             _glorot(
                 base,
                 layer,
-                f"The kernel of keras.layers.DepthwiseConv{axes}D, inputs x multiplier",
+                f"The kernel of keras.layers.DepthwiseConv{axes}D, laid out as kernel x inputs x "
+                "multiplier,",
                 layer,
                 f"shape={kernel}64,1",
             ),
@@ -159,7 +160,7 @@ def _depthwise(axes: int) -> tuple[Scheme, ...]:
             _glorot(
                 separable,
                 f"separable_conv{axes}d.depthwise_kernel",
-                f"depthwise_kernel of keras.layers.SeparableConv{axes}D",
+                f"The depthwise_kernel of keras.layers.SeparableConv{axes}D",
                 layer,
                 f"shape={kernel}64,1",
             ),
@@ -168,7 +169,7 @@ def _depthwise(axes: int) -> tuple[Scheme, ...]:
         _glorot(
             separable,
             f"separable_conv{axes}d.pointwise_kernel",
-            f"pointwise_kernel of keras.layers.SeparableConv{axes}D",
+            f"The pointwise_kernel of keras.layers.SeparableConv{axes}D",
             f"conv{axes}d",
             f"shape={'1,' * axes}64,128",
         ),
@@ -181,22 +182,24 @@ def _depthwise(axes: int) -> tuple[Scheme, ...]:
 def _recurrent(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
     """kernel and recurrent_kernel, in each of which the gates are fused along the last axis."""
     path, units = f"rnn/{name}.py", 64
-    return (
+    made = (
         _glorot(
             path,
             f"{name}.kernel",
-            f"The kernel of keras.layers.{title}, all gates as one matrix",
+            f"The kernel of keras.layers.{title}{fused_gates(gates)}",
             "recurrent",
             f"shape=128,{gates * units}",
         ),
         orthogonal_preset(
             _file(path),
             f"{name}.recurrent_kernel",
-            f"recurrent_kernel of keras.layers.{title}: orthogonal over all gates by default.",
+            f"The recurrent_kernel of keras.layers.{title}{fused_gates(gates)} is one orthogonal "
+            "matrix.",
             "recurrent",
             f"shape={units},{gates * units}",
         ),
     )
+    return tuple(with_gates(scheme, gates) for scheme in made)
 
 
 def _norm(name: str, title: str, weights: str) -> tuple[Scheme, ...]:
@@ -216,13 +219,13 @@ _LAYERS = (
     _glorot(
         "core/einsum_dense.py",
         "einsum_dense",
-        "The kernel of keras.layers.EinsumDense, as a matrix of all inputs by all outputs",
+        "The kernel of keras.layers.EinsumDense, flattened to inputs x outputs,",
         "dense",
     ),
     _glorot(
         "attention/multi_head_attention.py",
         "multi_head_attention",
-        "A kernel of keras.layers.MultiHeadAttention, as a matrix of all inputs by all outputs",
+        "Each kernel of keras.layers.MultiHeadAttention, flattened to inputs x outputs,",
         "dense",
     ),
     *(scheme for axes in (1, 2, 3) for scheme in _convolution(axes)),
@@ -230,7 +233,7 @@ _LAYERS = (
     _file("core/embedding.py").following(
         "uniform",
         "embedding",
-        "The embeddings of keras.layers.Embedding: uniform from -0.05 to 0.05 by default.",
+        "The embeddings of keras.layers.Embedding are uniform from -0.05 to 0.05 by default.",
         fields=(),
         layer="embedding",
         defaults=Numbers(low=-0.05, high=0.05),
@@ -240,7 +243,7 @@ _LAYERS = (
     forget_gate_preset(
         _file("rnn/lstm.py"),
         "lstm.bias",
-        "The bias of keras.layers.LSTM: by default 1 for the forget gate, 0 for i, c and o.",
+        "The bias of keras.layers.LSTM is by default 1 in the forget gate and 0 in i, c and o.",
     ),
     *_recurrent("gru", "GRU", 3),
     replace(

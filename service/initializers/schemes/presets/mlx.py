@@ -41,7 +41,7 @@ def _square(scheme: Scheme) -> Scheme:
         if len(shape) == 2 and shape[0] != shape[1]:
             extent = max(*shape, 1)
             message = f"{request.scheme} fills a square matrix, and the shape is {shape[0]},"
-            hint = f"write {extent},{extent}, or use scheme=identity"
+            hint = f"write shape={extent},{extent}, or use scheme=identity"
             raise ImpossibleError("scheme_axes", Problem("shape", f"{message}{shape[1]}", hint))
         return scheme.law(unfused(request))
 

@@ -63,7 +63,7 @@ def _bilinear(request: Request) -> Law:
     size = sides[0]
     if size * size > MOST_LISTED:
         message = f"{request.scheme} has kernels of up to {MOST_LISTED} elements"
-        raise ImpossibleError("too_large", Problem("shape", message, "write 8,8,4,4"))
+        raise ImpossibleError("too_large", Problem("shape", message, "write shape=8,8,4,4"))
     kernel = upsampling(np.arange(size * size), size) if size else np.zeros(1)
     low, high = float(kernel.min()), float(kernel.max())
     draw = IndexFunction(upsampling, (max(size, 1),), low, high)
@@ -75,7 +75,8 @@ def _convolution(axes: int) -> tuple[Scheme, ...]:
     name, title = f"conv{axes}d", f"Conv{axes}D"
     weight = _layer("conv").scaled(
         name,
-        f"The weight of paddle.nn.{title}: normal, with in_channels x kernel whatever the groups.",
+        f"The weight of paddle.nn.{title} is normal. fan_in is in_channels x kernel, also with "
+        "groups.",
         "std = gain sqrt(1/n), n = fan_in, gain = sqrt(2)",
         gain=float.fromhex("0x1.6a09e667f3bcdp+0"),
         distributions=("normal",),
@@ -181,12 +182,14 @@ SCHEMES = (
                 access="index",
             ),
             "bilinear",
-            "paddle.nn.initializer.Bilinear: a kernel of an upsampling, with the rows of Paddle.",
+            "paddle.nn.initializer.Bilinear fills the kernel of an upsampling. Paddle's kernel "
+            "is not "
+            "symmetric.",
         ),
         example="shape=8,8,4,4",
         fault=(
             "Paddle does not round y = i / size down, so the kernel is not symmetric and has "
-            "values below 0: it does not interpolate"
+            "values below 0. It does not interpolate: use scheme=bilinear if this is not meant"
         ),
     ),
     _xavier("common", "linear", "The weight of paddle.nn.Linear: XavierUniform.", "dense"),
@@ -199,9 +202,12 @@ SCHEMES = (
         "embedding",
     ),
     *(
-        _layer("rnn").recurrent(f"{name}{bias}", gates, layer)
+        _layer("rnn").recurrent(f"{name}{bias}", gates, layer, members)
         for name, gates in (("lstm", 4), ("gru", 3), ("simple_rnn", 1))
-        for bias, layer in (("", "recurrent"), (".bias", "bias"))
+        for bias, layer, members in (
+            ("", "recurrent", ("weight_ih_l0", "weight_hh_l0")),
+            (".bias", "bias", ("bias_ih_l0", "bias_hh_l0")),
+        )
     ),
     *(
         scheme

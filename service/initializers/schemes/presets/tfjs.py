@@ -14,7 +14,7 @@ from service.initializers.schemes.presets.fan_initializers import (
     truncated_normal,
     uncorrected,
 )
-from service.initializers.schemes.presets.following import Peer
+from service.initializers.schemes.presets.following import Peer, fused_gates, with_gates
 from service.initializers.schemes.presets.positions import identity_preset, orthogonal_preset
 from service.initializers.schemes.record import EXAMPLE, Law, Numbers, Request, Scheme
 
@@ -68,7 +68,8 @@ _INITIALIZERS = (
         _TFJS.following(
             "uniform",
             "random_uniform",
-            "tf.initializers.randomUniform: minval is low, maxval is high, and 0 is the default.",
+            "tf.initializers.randomUniform: minval is low, maxval is high. A bound of 0 means the "
+            "default bound.",
             fields=("low", "high"),
             defaults=_DEFAULTS,
         ),
@@ -109,7 +110,8 @@ _INITIALIZERS = (
     identity_preset(
         _TFJS,
         "identity",
-        "tf.initializers.identity: the identity matrix, which is square in TensorFlow.js.",
+        "tf.initializers.identity is the identity matrix. TensorFlow.js itself makes square ones "
+        "only.",
         "shape=256,256",
     ),
 )
@@ -129,7 +131,7 @@ def _glorot(
         "glorot",
         distribution,
         name,
-        f"{weight}: glorot{distribution.capitalize()} by default.",
+        f"{weight} has the default glorot{distribution.capitalize()}.",
         layer=layer,
         example=example,
         fault=_UNCORRECTED,
@@ -143,23 +145,25 @@ def _zeros(path: str, name: str, layer: str) -> Scheme:
 def _recurrent(name: str, title: str, gates: int) -> tuple[Scheme, ...]:
     """kernel and recurrentKernel, in each of which the gates are fused along the last axis."""
     path, units = "recurrent.ts", 64
-    return (
+    made = (
         _glorot(
             path,
             f"{name}.kernel",
-            f"The kernel of tf.layers.{title}, all gates as one matrix",
+            f"The kernel of tf.layers.{title}{fused_gates(gates)}",
             "recurrent",
             f"shape=128,{gates * units}",
         ),
         orthogonal_preset(
             _file(path),
             f"{name}.recurrent_kernel",
-            f"recurrentKernel of tf.layers.{title}: orthogonal over all gates by default.",
+            f"The recurrentKernel of tf.layers.{title}{fused_gates(gates)} is one orthogonal "
+            "matrix.",
             "recurrent",
             f"shape={units},{gates * units}",
         ),
         _zeros(path, name, title),
     )
+    return tuple(with_gates(scheme, gates) for scheme in made)
 
 
 _NORM = _file("normalization.ts")
@@ -183,14 +187,14 @@ _LAYERS = (
     _glorot(
         "convolutional.ts",
         "conv2d_transpose",
-        "The kernel of tf.layers.conv2dTranspose, whose last axis is the inputs",
+        "The kernel of tf.layers.conv2dTranspose, laid out as kernel x out x in,",
         "conv_transpose2d",
         "shape=3,3,64,32",
     ),
     _glorot(
         "convolutional.ts",
         "conv3d_transpose",
-        "The kernel of tf.layers.conv3dTranspose, whose last axis is the inputs",
+        "The kernel of tf.layers.conv3dTranspose, laid out as kernel x out x in,",
         "conv_transpose3d",
         "shape=3,3,3,64,32",
     ),
@@ -199,7 +203,7 @@ _LAYERS = (
         _glorot(
             "convolutional_depthwise.ts",
             "depthwise_conv2d",
-            "The kernel of tf.layers.depthwiseConv2d, inputs x multiplier",
+            "The kernel of tf.layers.depthwiseConv2d, laid out as kernel x inputs x multiplier,",
             "depthwise_conv2d",
             "shape=3,3,64,1",
         ),
@@ -209,7 +213,7 @@ _LAYERS = (
         _glorot(
             "convolutional.ts",
             "separable_conv2d.depthwise_kernel",
-            "depthwiseKernel of tf.layers.separableConv2d",
+            "The depthwiseKernel of tf.layers.separableConv2d",
             "depthwise_conv2d",
             "shape=3,3,64,1",
             "uniform",
@@ -219,7 +223,7 @@ _LAYERS = (
     _glorot(
         "convolutional.ts",
         "separable_conv2d.pointwise_kernel",
-        "pointwiseKernel of tf.layers.separableConv2d",
+        "The pointwiseKernel of tf.layers.separableConv2d",
         "conv2d",
         "shape=1,1,64,128",
         "uniform",
@@ -227,7 +231,7 @@ _LAYERS = (
     _file("embeddings.ts").following(
         "uniform",
         "embedding",
-        "The embeddings of tf.layers.embedding: uniform from -0.05 to 0.05 by default.",
+        "The embeddings of tf.layers.embedding are uniform from -0.05 to 0.05 by default.",
         fields=(),
         layer="embedding",
         defaults=_DEFAULTS,

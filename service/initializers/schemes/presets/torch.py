@@ -188,7 +188,7 @@ _LAYERS = (
         _LINEAR.following(
             "uniform",
             "bilinear",
-            "The weight of torch.nn.Bilinear: out x in1 x in2, and only in1 counts.",
+            "The weight of torch.nn.Bilinear, out x in1 x in2, is uniform within 1 / sqrt(in1).",
             fields=(),
             defaults=Numbers(),
             example="shape=64,32,16",
@@ -208,9 +208,12 @@ _LAYERS = (
         layer="embedding",
     ),
     *(
-        _RNN.recurrent(f"{name}{bias}", gates, layer)
+        _RNN.recurrent(f"{name}{bias}", gates, layer, members)
         for name, gates in (("lstm", 4), ("gru", 3), ("rnn", 1))
-        for bias, layer in (("", "recurrent"), (".bias", "bias"))
+        for bias, layer, members in (
+            ("", "recurrent", ("weight_ih_l0", "weight_hh_l0")),
+            (".bias", "bias", ("bias_ih_l0", "bias_hh_l0")),
+        )
     ),
     # pytorch/pytorch issue 166378: the fused matrix has the fan_out of three.
     replace(
