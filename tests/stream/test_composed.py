@@ -68,8 +68,14 @@ REPEATED_BOXES = {
     "turned": Lattice(3, (5, 11), (1, 9)),
     "kernel first": Lattice(0, (3, 3, 12), (3, 1, 9)),
     "one output": Lattice(9 * 5, (9,), (1,)),
+    "copies": Lattice(0, (3, 12, 9), (108, 9, 1)),
+    "copies last": Lattice(9 * 3 + 2, (5, 4, 3), (1, 9, 108)),
+    "a run over outputs": Lattice(4, (300,), (1,)),
+    "rows over outputs": Lattice(2, (20, 11), (3, 7)),
+    "outputs over copies": Lattice(5, (40, 4), (9, 1)),
 }
-"""Boxes of a tensor of 12 outputs of 9 elements. Their axes are not merged, as in a filler."""
+"""Boxes of a tensor of 12 outputs of 9 elements for each copy. The last three have an axis that is
+of two kinds."""
 
 CASES = [
     *(

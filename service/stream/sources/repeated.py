@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from threading import Event
 
 import numpy as np
 import numpy.typing as npt
 
 from service.errors import StoppedError
-from service.stream.draws import Repeated
+from service.stream.draws import Elements, Repeated
 from service.stream.lattice import Lattice
+from service.stream.sources.index import element_numbers
 from service.stream.sources.protocol import Source
 
 Bytes = npt.NDArray[np.uint8]
@@ -22,8 +24,9 @@ PIECE = 1 << 16
 class RepeatedSource:
     """Computes a box of the smaller draw, and copies its outputs to their places.
 
-    The axes of a box are those of the tensor and must not be merged: they tell outputs, whose step
-    is `inner` elements, from the elements of an output and from copies along E.
+    The axes of a box tell outputs, whose step is `inner` elements, from the elements of an output
+    and from copies along E. A merged axis may be of two of these kinds. Such a box is computed
+    element by element, which takes longer.
     """
 
     draw: Repeated
@@ -51,12 +54,47 @@ class RepeatedSource:
         done = 0
         for start in range(0, box.size, PIECE):
             for piece in box.boxes(start, min(start + PIECE, box.size)):
-                for part, place in self._parts(piece):
-                    if self._stopped.is_set():
-                        raise StoppedError
-                    target = out[done * self.itemsize : (done + piece.size) * self.itemsize]
-                    self._fill(part, target.reshape(*piece.extents, self.itemsize)[place])
+                part = out[done * self.itemsize : (done + piece.size) * self.itemsize]
+                if self._is_separate(piece):
+                    self._fill_box(piece, part.reshape(*piece.extents, self.itemsize))
+                else:
+                    self._fill_elements(piece, part.reshape(-1, self.itemsize))
                 done += piece.size
+
+    def _is_separate(self, box: Lattice) -> bool:
+        """Whether each axis runs within an output, along the outputs, or along E."""
+        draw, axis = self.draw, self._output_axis(box)
+        total = draw.outputs * draw.times
+        whole, place = divmod(box.offset, draw.inner)
+        for number, (extent, step) in enumerate(zip(box.extents, box.strides, strict=True)):
+            if number == axis:
+                if whole % total + extent > total:
+                    return False
+            elif step < draw.inner:
+                place += (extent - 1) * step
+            elif extent > 1 and step % (draw.inner * total) != 0:
+                return False
+        return place < draw.inner
+
+    def _fill_box(self, box: Lattice, out: Bytes) -> None:
+        """Write a box with separate axes; `out` has its extents and an axis of bytes."""
+        for part, place in self._parts(box):
+            if self._stopped.is_set():
+                raise StoppedError
+            self._fill(part, out[place])
+
+    def _fill_elements(self, box: Lattice, out: Bytes) -> None:
+        """Write any box; `out` has the shape (box.size, itemsize)."""
+        copied = copied_elements(self.draw, element_numbers(box))
+        needed, places = np.unique(copied, return_inverse=True)
+        values = np.empty((needed.size, self.itemsize), np.uint8)
+        edges = [0, *(np.flatnonzero(needed[1:] - needed[:-1] != 1) + 1).tolist(), needed.size]
+        for first, stop in pairwise(edges):
+            if self._stopped.is_set():
+                raise StoppedError
+            run = Lattice(int(needed[first]), (stop - first,), (1,))
+            self.values.fill(run, values[first:stop].reshape(-1))
+        out[...] = values[places.reshape(-1)]
 
     def _parts(self, box: Lattice) -> Iterator[tuple[Lattice, tuple[slice, ...]]]:
         """Boxes whose outputs copy outputs that follow each other, each with its place."""
@@ -97,7 +135,7 @@ class RepeatedSource:
         out[...] = made if axis is None else made.take(copied - first, axis=axis)
 
     def _output_axis(self, box: Lattice) -> int | None:
-        """The axis of outputs, if it has more than one position."""
+        """The axis of outputs, if one has more than one position."""
         beyond = self.draw.inner * self.draw.outputs * self.draw.times
         return next(
             (
@@ -107,3 +145,11 @@ class RepeatedSource:
             ),
             None,
         )
+
+
+def copied_elements(draw: Repeated, elements: Elements) -> Elements:
+    """The element numbers in the smaller draw whose values these elements copy."""
+    whole, place = elements // draw.inner, elements % draw.inner
+    copy, output = whole // (draw.outputs * draw.times), whole % (draw.outputs * draw.times)
+    source = output // draw.times if draw.consecutive else output % draw.outputs
+    return (copy * draw.outputs + source) * draw.inner + place
