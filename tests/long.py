@@ -1,6 +1,6 @@
 """The tests that `make quick` leaves out because of their time.
 
-`make quick` has a minute on two cores. A test that takes more than a second with all its parameters
+`make quick` has two minutes on two cores. A test that takes more than a second with all its parameters
 is put here, and a whole file if its tests take more than three. The one exception is
 tests/stream/test_same_bits.py, which is the shortest comparison of reference and kernels.
 `make test` runs all of them. tests/test_house.py fails if an entry names no test, or if a package
@@ -28,7 +28,9 @@ LONG = (
     "tests/initializers/test_activations.py::test_numpys_quadrature_agrees",
     "tests/initializers/test_activations.py::test_the_printed_literals_are_those_of_the_table",
     "tests/initializers/test_structured.py",
+    "tests/initializers/test_schemes.py::test_a_forgotten_module_would_be_named",
     "tests/initializers/test_truncation.py",
+    "tests/listings/test_scheme_schema.py::test_a_schema_and_the_service_agree_on_every_field",
     "tests/models/test_models.py",
     "tests/peers/test_closed_form.py",
     "tests/peers/test_recorded.py",

@@ -21,6 +21,7 @@ from service.initializers.schemes.record import INPUTS
 from service.plan import plan
 from service.wire.json_text import json_bytes
 from tests.application import ask, serving
+from tests.filling import distinct
 from tests.server import Address
 
 
@@ -277,7 +278,7 @@ def canonical(query: str) -> str:
     return plan(parse_query(query.encode()), "npy", max_bytes=2**40).url
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", distinct())
 def test_the_default_of_a_parameter_is_what_a_request_without_it_gets(
     address: Address, name: str
 ) -> None:
