@@ -1,7 +1,7 @@
 """The tests that `make quick` leaves out because of their time.
 
-`make quick` has two minutes on two cores. A test that takes more than a second with all its parameters
-is put here, and a whole file if its tests take more than three. The one exception is
+`make quick` has two minutes on two cores. A test that takes more than a second with all its
+parameters is put here, and a whole file if its tests take more than three. The one exception is
 tests/stream/test_same_bits.py, which is the shortest comparison of reference and kernels.
 `make test` runs all of them. tests/test_house.py fails if an entry names no test, or if a package
 of the service has no file of tests that is not listed.
