@@ -16,6 +16,7 @@ from service import listings
 from service.fields import parse_query
 from service.initializers.schemes import SCHEMES, family_of
 from service.listings import headings
+from tests.filling import distinct
 
 COMMITTED = PATH.read_text(encoding="utf-8")
 
@@ -184,7 +185,7 @@ def correlation(seen: npt.ArrayLike, values: npt.ArrayLike) -> float:
     return float((a @ b) / np.sqrt((a @ a) * (b @ b)))
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", distinct())
 def test_the_pixels_show_the_values(name: str) -> None:
     """Heights of bars, colours of cells and places of a curve follow the values.
 

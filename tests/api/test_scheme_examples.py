@@ -15,6 +15,7 @@ from openapi_schema_validator import OAS31Validator
 
 from service.initializers.schemes import SCHEMES
 from tests.application import ask, post, ready
+from tests.filling import distinct
 from tests.server import Address
 
 Array = npt.NDArray[np.float64]
@@ -104,7 +105,7 @@ def test_an_example_is_answered_with_what_its_certificate_says(
     assert ("&seed=1&name=w" in url) == (facts["seed"] is not None)
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", distinct())
 def test_a_slice_of_an_example_is_that_part_of_it(
     address: Address, entries: dict[str, Any], name: str
 ) -> None:
