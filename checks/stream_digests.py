@@ -18,7 +18,6 @@ from service.stream.draws import (
     Mapped,
     Normal,
     Orthogonal,
-    Repeated,
     Sparse,
     SymmetricTruncatedNormal,
     SymmetricUniform,
@@ -49,7 +48,6 @@ DRAWS: dict[str, Draw] = {
     "orthogonal": Orthogonal(gain=1.0, rows=40, columns=30, first=0, distance=1200),
     "log of a uniform": Mapped(UniformBetween(1.0, 100.0), log, (), 0.0, 5.0),
     "sparse": Sparse(Normal(0.0, 1.0), zeros=7, length=10, step=3),
-    "repeated": Repeated(Normal(0.0, 1.0), times=4, consecutive=True, outputs=12, inner=9),
     # Two panels, and in the last one a strip that is not full.
     "orthogonal of two panels": Orthogonal(
         gain=1.0, rows=75, columns=90, first=0, distance=75 * 90

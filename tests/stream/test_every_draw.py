@@ -74,7 +74,10 @@ NOT_IN: dict[str, dict[type, str]] = {
         IndexFunction: "its functions are NumPy's + - * /, which no kernel computes",
         Repeated: "it copies what another draw's kernel computes",
     },
-    "stream_digests.DRAWS, other processors": {IndexFunction: _NO_WORDS},
+    "stream_digests.DRAWS, other processors": {
+        IndexFunction: _NO_WORDS,
+        Repeated: "it copies what another draw's kernel computes",
+    },
     "drawing.STRATEGIES, reference against kernels": {
         IndexFunction: _NO_WORDS,
         Orthogonal: _WHOLE,
