@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from service.api.streaming import INLINE_BYTES, StreamPool
-from service.errors import UnavailableError
+from service.api.streaming import INLINE_BYTES, Memory, StreamPool
+from service.errors import StoppedError, UnavailableError
 from tests.api.patterns import MIB, TIB, PatternBody, app_for, serving, settled
 from tests.server import Address, ask, read
 
@@ -233,3 +233,33 @@ def test_matrices_hold_a_share_of_the_places() -> None:
             held.enter_context(pool.slot())
     with closing(StreamPool(max_streams=2, threads=1)) as small, small.slot(1):
         pass
+
+
+class StoppableBody(PatternBody):
+    """A materialised body that gives no chunk once it was stopped."""
+
+    stopped = False
+
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        if self.stopped:
+            raise StoppedError
+        return super().chunk(index, memory)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def in_larger_chunks(self) -> "StoppableBody":
+        return StoppableBody(self.length, materialised=True)
+
+
+@pytest.mark.parametrize("held", [0, 3])
+def test_a_body_in_the_cache_of_answers_is_never_stopped(held: int) -> None:
+    """An answer that has ended stops its own body, also while other answers hold places."""
+    body = StoppableBody(3 * MIB, materialised=True)
+    with closing(StreamPool(max_streams=16, threads=1)) as pool, ExitStack() as places:
+        for _ in range(held):
+            places.enter_context(pool.slot())
+        with serving(app_for(body, pool)) as address:
+            for _ in range(2):
+                assert httpx2.get(address.url).content == body.expected()
+    assert not body.stopped
