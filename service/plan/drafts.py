@@ -59,8 +59,13 @@ FIELDS: tuple[str, ...] = tuple(
 
 
 def drafts_of(spec: Spec) -> tuple[Draft, ...]:
-    """The drafts that a canonical spec uses."""
-    return tuple(draft for draft in DRAFTS if draft.covers(getattr(spec, draft.field)))
+    """The drafts that a canonical spec uses. The scheme in the field `inner` is one of them."""
+    return tuple(
+        draft
+        for draft in DRAFTS
+        if draft.covers(getattr(spec, draft.field))
+        or (draft.field == "scheme" and draft.covers(spec.inner))
+    )
 
 
 def is_draft(field: str, name: str) -> bool:
