@@ -11,9 +11,9 @@ import pytest
 from checks.frozen_tables import tables
 from checks.write_drafts import PATH, document, unnumbered
 from service.api.headers import IMMUTABLE
-from service.fields import Spec, parse_query
+from service.fields import Spec
 from service.initializers.activations import ACTIVATIONS
-from service.plan import drafts, plan
+from service.plan import drafts
 from service.plan.drafts import Draft, drafts_of
 from tests.application import ask, ready
 from tests.server import Address
@@ -167,14 +167,3 @@ def test_a_draft_of_a_table_covers_its_name_alone(field: str) -> None:
 def test_a_spec_without_drafts_uses_none() -> None:
     """The plain request."""
     assert drafts_of(Spec(shape=(8, 4), scheme="he_normal")) == ()
-
-
-@pytest.mark.parametrize(
-    ("inner", "expected"), [("orthogonal", 2), ("he_uniform", 1), ("he_normal", 1)]
-)
-def test_the_inner_scheme_counts(inner: str, expected: int) -> None:
-    """Its new number must be a new tag, since its bytes are in the answer."""
-    spec = parse_query(f"shape=16,4,3,3&scheme=icnr&inner={inner}&seed=1&name=a".encode())
-    made = plan(spec, "raw", max_bytes=2**20)
-    assert len(made.drafts) == expected
-    assert str(made.drafts[0]).startswith("scheme ")

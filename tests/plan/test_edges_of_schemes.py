@@ -89,3 +89,13 @@ def test_an_identity_of_a_framework_has_two_axes(scheme: str) -> None:
 def test_plans_that_hold_values_are_not_cached(query: str, small: bool) -> None:
     """Each filter has up to 4,096 numbers, and a cache has room for a thousand plans."""
     assert is_small(parse_query(query.encode())) is small
+
+
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [("orthogonal", ["scheme orthogonal 1", "scheme icnr 1"]), ("he_uniform", ["scheme icnr 1"])],
+)
+def test_a_draft_in_the_field_inner_counts(inner: str, expected: list[str]) -> None:
+    """Its bytes are in the answer, so its new number must be a new tag."""
+    made = planned(f"shape=16,4,3,3&scheme=icnr&inner={inner}")
+    assert sorted(map(str, made.drafts)) == sorted(expected)
