@@ -376,3 +376,9 @@ XIAO_2018 = Reference(
     year=2018,
     where="ICML 2018, arXiv:1806.05393",
 )
+MISHKIN_2015 = Reference(
+    title="All you need is a good init",
+    authors=("D. Mishkin", "J. Matas"),
+    year=2015,
+    where="ICLR 2016, arXiv:1511.06422",
+)
