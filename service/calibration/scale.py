@@ -34,6 +34,9 @@ the factor has half of it: 7e-4 for a million values. Six digits change the vari
 _PLAIN = ("mean", "std", "low", "high")
 """The numbers of schemes without gain that values are proportional to, all together."""
 
+_VECTORS = ("bias", "scale")
+"""The layers of one axis. A canonical URL does not tell one from the other."""
+
 _INSTEAD = "scheme=variance_scaling or scheme=orthogonal"
 
 
@@ -69,10 +72,11 @@ def scale_of(tensor: Tensor) -> Scale:
     A scheme without a number for it, such as `torch.lstm`, is written as `uniform`, `normal` or
     another scheme that has one and the same draw.
 
-    Raises ImpossibleError (`nothing_to_scale`) for a bias and for values that are no scaled draw.
+    Raises ImpossibleError (`nothing_to_scale`) for a bias or the scale of a normalization, and for
+    values that are no draw times a number.
     """
-    if tensor.placement.layer == "bias":
-        message = "a bias is added to the output and does not scale it"
+    if tensor.placement.layer in _VECTORS:
+        message = "a tensor of one axis is a bias or the scale of a normalization, and no weight"
         raise _refused("layer", message, "give the weight of the layer, and a bias of zeros")
     numbers = _own_numbers(tensor)
     if numbers:
