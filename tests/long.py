@@ -19,6 +19,8 @@ LONG = (
     "tests/api/test_schemes_over_http.py",
     "tests/api/test_streaming.py",
     "tests/api/test_weights.py::test_url_json_and_shell_give_the_reference_bytes",
+    "tests/calibration/test_lsuv.py",
+    "tests/calibration/test_scale.py::test_every_scheme_is_scaled_or_says_why_not",
     "tests/clients/test_clients.py",
     "tests/clients/test_node_stream.py",
     "tests/clients/test_recipes.py",

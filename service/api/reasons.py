@@ -39,8 +39,8 @@ REASONS: dict[str, Reason] = {
     ),
     "dead_output": Reason(
         "The measured outputs do not vary",
-        "A variance of 0 stays 0 at every scale of the weights. Look for an input that is constant, "
-        "for weights that are 0, and for units that are 0 on the whole batch.",
+        "A variance of 0 stays 0 at every scale of the weights. Look for a constant input, for "
+        "weights that are 0, and for units that are 0 on the whole batch.",
     ),
     "duplicate_field": Reason(
         "A field is given more than once",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from service.fields import FIELDS, Spec, types
+from service.fields import FIELDS, Spec
 from service.fields.errors import FieldError, refusal
 from service.fields.numbers import NumberToken, read_integer, read_number
 from service.fields.parsing import json_members, read_members
@@ -21,6 +21,9 @@ from service.wire.formats import FORMATS
 
 LEAST_TOLERANCE = 1e-4
 """A corrected number has six digits, so the variance follows its target to 1e-5 at best."""
+
+MOST_TOLERANCE = 0.5
+"""A variance of half or one and a half of the target is not met in any useful sense."""
 
 LEAST_TARGET, MOST_TARGET = 1e-12, 1e12
 MOST_STEPS = 1000
@@ -101,31 +104,33 @@ def _not_a_tensor(text: str) -> FieldError:
     return FieldError(reason, message, hint)
 
 
-def _number(least: float, most: float | None = None) -> WithJsonSchema:
-    most_of = {} if most is None else {"maximum": most}
-    return WithJsonSchema({"anyOf": [{"type": "number", "minimum": least, **most_of}, _TEXT]})
+def _schema(kind: str, least: float | None = None, most: float | None = None) -> WithJsonSchema:
+    """A number or an integer from `least` to `most`, or the text of one."""
+    ends = {"minimum": least, "maximum": most}
+    limits = {name: end for name, end in ends.items() if end is not None}
+    return WithJsonSchema({"anyOf": [{"type": kind} | limits, {"type": "string"}]})
 
 
-_TEXT = {"type": "string"}
-_STEP_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MOST_STEPS})
-_STEPS_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_STEPS})
-
-_Url = Annotated[str | None, BeforeValidator(_read_url), WithJsonSchema(_TEXT)]
-_Mean = Annotated[
-    float | None, BeforeValidator(_read_measured), WithJsonSchema({"anyOf": [{"type": "number"}]})
+_Url = Annotated[str | None, BeforeValidator(_read_url), WithJsonSchema({"type": "string"})]
+_Mean = Annotated[float | None, BeforeValidator(_read_measured), _schema("number")]
+_Variance = Annotated[float, BeforeValidator(_read_variance), _schema("number", 0)]
+_Target = Annotated[
+    float, BeforeValidator(_read_target), _schema("number", LEAST_TARGET, MOST_TARGET)
 ]
-_Variance = Annotated[float, BeforeValidator(_read_variance), _number(0)]
-_Target = Annotated[float, BeforeValidator(_read_target), _number(LEAST_TARGET, MOST_TARGET)]
 _Tolerance = Annotated[
     float,
-    BeforeValidator(lambda value: _read_between(value, LEAST_TOLERANCE, 0.5)),
-    _number(LEAST_TOLERANCE, 0.5),
+    BeforeValidator(lambda value: _read_between(value, LEAST_TOLERANCE, MOST_TOLERANCE)),
+    _schema("number", LEAST_TOLERANCE, MOST_TOLERANCE),
 ]
 _Step = Annotated[
-    int, BeforeValidator(lambda value: read_integer(value, 0, MOST_STEPS)), _STEP_SCHEMA
+    int,
+    BeforeValidator(lambda value: read_integer(value, 0, MOST_STEPS)),
+    _schema("integer", 0, MOST_STEPS),
 ]
 _Steps = Annotated[
-    int, BeforeValidator(lambda value: read_integer(value, 1, MOST_STEPS)), _STEPS_SCHEMA
+    int,
+    BeforeValidator(lambda value: read_integer(value, 1, MOST_STEPS)),
+    _schema("integer", 1, MOST_STEPS),
 ]
 
 

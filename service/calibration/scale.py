@@ -115,8 +115,8 @@ def _own_numbers(tensor: Tensor) -> dict[str, float]:
     inner = requested.over(tensor.scheme.defaults).inner
     scheme = tensor.scheme if inner is None else SCHEMES[inner]
     if "gain" in scheme.fields:
-        gains = {block.law.gain for block in tensor.blocks}
-        return {"gain": gain for gain in gains if gain is not None} if len(gains) == 1 else {}
+        gain, *others = {block.law.gain for block in tensor.blocks}
+        return {} if gain is None or others else {"gain": gain}
     numbers = requested.over(scheme.defaults)
     values = {field: getattr(numbers, field) for field in _PLAIN if field in scheme.fields}
     return {field: value for field, value in values.items() if value}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod, sqrt
 
 from service.calibration.measurement import Measurement
+from service.initializers.activations import ACTIVATIONS
 from service.plan import Plan, PlanWarning
 from service.stream.precision import PRECISIONS
 
@@ -68,6 +69,20 @@ def _correction_inexact(case: Case) -> str | None:
     )
 
 
+def _samples_diverge(case: Case) -> str | None:
+    """dV/dq at q = 1 says how a layer changes the variance of each sample; the batch's is given."""
+    name = case.measurement.activation
+    activation = None if name is None else ACTIVATIONS[name]
+    if activation is None or activation.variance_slope <= 1:
+        return None
+    return (
+        f"a correction holds the variance of the whole batch, and not that of each sample: with "
+        f"{activation.name} each layer multiplies the deviation of a sample by "
+        f"{activation.variance_slope:.4g}, so after some tens of layers few samples carry the "
+        "variance of the batch. Add a normalization to a deep network"
+    )
+
+
 def _subnormal_std(case: Case) -> str | None:
     dtype, std = case.plan.spec.dtype, case.plan.facts.std
     least = 2.0 ** PRECISIONS[dtype].least_exponent
@@ -82,6 +97,7 @@ def _subnormal_std(case: Case) -> str | None:
 WARNINGS: dict[str, Callable[[Case], str | None]] = {
     "mean_far_from_zero": _mean_far_from_zero,
     "correction_inexact": _correction_inexact,
+    "samples_diverge": _samples_diverge,
     "subnormal_std": _subnormal_std,
 }
 """Each code with its message for a case, None if the warning does not apply."""

@@ -207,7 +207,12 @@ def test_a_mean_far_from_0_is_warned_of(
 ) -> None:
     """Beyond half a std, and beyond 4 / sqrt(units) of it, which few units reach by chance."""
     answer = call(
-        shape=shape, scheme="normal", seed=1, name="w", measured_mean=mean, measured_variance=variance
+        shape=shape,
+        scheme="normal",
+        seed=1,
+        name="w",
+        measured_mean=mean,
+        measured_variance=variance,
     )
     assert ("mean_far_from_zero" in codes(answer)) == warned
 

@@ -1,4 +1,4 @@
-"""/calibrate: the corrected scale of a layer's weights, from the measured variance of its output."""
+"""/calibrate: weights of a corrected scale, from the measured variance of a layer's output."""
 
 from dataclasses import dataclass
 
