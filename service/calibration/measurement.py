@@ -91,17 +91,17 @@ def _split_url(text: str) -> tuple[str, str]:
 
 
 def _not_a_tensor(text: str) -> FieldError:
-    reason, begin = "bad_weights_url", f"{PATH}.npy?"
     local = _ORIGIN.sub("", text)
     if local != text:
         message = "the URL has a scheme and a host, and no other host is asked"
-        return FieldError(reason, message, f"write the path and the query alone: {local}")
+        hint = f"write the path and the query alone: {local}"
+        return FieldError("bad_weights_url", message, hint)
     if not text.isascii() or "#" in text:
         message = "the URL has a # or a character that is not ASCII"
-        return FieldError(reason, message, "percent-encode it, as %23 for #")
+        return FieldError("bad_weights_url", message, "percent-encode it, as %23 for #")
     message = "the URL is not that of a tensor"
-    hint = f"write the weights_url of an answer: it begins with {begin} and has a query"
-    return FieldError(reason, message, hint)
+    hint = f"write the weights_url of an answer: it begins with {PATH}.npy? and has a query"
+    return FieldError("bad_weights_url", message, hint)
 
 
 def _schema(kind: str, least: float | None = None, most: float | None = None) -> WithJsonSchema:

@@ -77,33 +77,33 @@ def scale_of(tensor: Tensor) -> Scale:
     """
     if tensor.placement.layer in _VECTORS:
         message = "a tensor of one axis is a bias or the scale of a normalization, and no weight"
-        raise _refused("layer", message, "give the weight of the layer, and a bias of zeros")
+        hint = "give the weight of the layer, and a bias of zeros"
+        raise ImpossibleError("nothing_to_scale", Problem("layer", message, hint))
     numbers = _own_numbers(tensor)
     if numbers:
         return Scale(tensor.spec, numbers)
     restated = _restated(tensor)
     if restated is not None:
         return restated
+    raise ImpossibleError("nothing_to_scale", _no_scale(tensor))
+
+
+def _no_scale(tensor: Tensor) -> Problem:
     name = tensor.scheme.name
     if tensor.law.distribution == "constant":
         message = f"{name} gives all units the same weights, and no factor makes them differ"
-        raise _refused("scheme", message, f"fetch the weight with {_INSTEAD}")
+        return Problem("scheme", message, f"fetch the weight with {_INSTEAD}")
     message = f"{name} has no number that all its values are proportional to"
     hint = f"leave this tensor as it is, or fetch the weight with {_INSTEAD}"
-    raise _refused("scheme", message, hint)
-
-
-def _refused(field: str, message: str, hint: str) -> ImpossibleError:
-    return ImpossibleError("nothing_to_scale", Problem(field, message, hint))
+    return Problem("scheme", message, hint)
 
 
 def _product(field: str, value: float, factor: float) -> float:
     number = rounded(value * factor)
     if math.isfinite(number) and number != 0:
         return number
-    reason, where = ("vanishes_in_dtype", "below") if number == 0 else ("overflows_dtype", "above")
-    problem = Problem(field, f"{field} would be {where} the range of float64", "measure again")
-    raise ImpossibleError(reason, problem)
+    problem = Problem(field, f"{field} would be outside the range of float64", "measure again")
+    raise ImpossibleError("vanishes_in_dtype" if number == 0 else "overflows_dtype", problem)
 
 
 def _own_numbers(tensor: Tensor) -> dict[str, float]:
@@ -156,8 +156,11 @@ def _same_laws(law: Law) -> Iterator[tuple[str, dict[str, object]]]:
         case Normal(mean, std):
             yield "normal", {"mean": mean, "std": std}
         case SymmetricTruncatedNormal(mean, std) | TruncatedNormalBetween(mean, std):
-            cut = {"std_kind": "parent", "bounds": law.bounds}
-            yield "truncated_normal", {"mean": mean, "std": std} | cut
+            cut = law.bounds
+            yield (
+                "truncated_normal",
+                {"mean": mean, "std": std, "std_kind": "parent", "bounds": cut},
+            )
         case Orthogonal(gain):
             yield "orthogonal", {"gain": gain}
             yield "delta_orthogonal", {"gain": gain}

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ def fetched(address: Address, url: str) -> Array:
     """The tensor at a URL of the service, as float64."""
     answer = ask(address, url)
     assert answer.status == 200, answer.body
-    return np.load(io.BytesIO(answer.body)).astype(np.float64)
+    values: Array = np.load(io.BytesIO(answer.body)).astype(np.float64)
+    return values
 
 
 def calibrated(address: Address, body: dict[str, Any]) -> dict[str, Any]:
@@ -33,12 +35,13 @@ def gaussian(x: Array) -> Array:
     t = 1 / (1 + 0.2316419 * np.abs(x))
     b = (0.319381530, -0.356563782, 1.781477937, -1.821255978, 1.330274429)
     tail = density(x) * t * (b[0] + t * (b[1] + t * (b[2] + t * (b[3] + t * b[4]))))
-    return np.where(x > 0, 1 - tail, tail)
+    below: Array = np.where(x > 0, 1 - tail, tail)
+    return below
 
 
 def density(x: Array) -> Array:
     """The density of N(0, 1)."""
-    return np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
+    return np.asarray(np.exp(-0.5 * x * x)) / math.sqrt(2 * math.pi)
 
 
 def gelu(x: Array) -> Array:
