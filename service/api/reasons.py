@@ -176,14 +176,14 @@ REASONS: dict[str, Reason] = {
         "No float32 value (for float64 tensors: no float64 value) lies between the bounds, or "
         "the normal distribution has almost no mass there.",
     ),
-    "out_of_range": Reason(
-        "A number is out of range",
-        "The hint gives the range.",
-    ),
     "nothing_to_scale": Reason(
         "The tensor has no scale",
         "Weights are calibrated by a number that all their values are proportional to: a gain, a "
         "std or bounds. Constants, biases and fixed filters have none.",
+    ),
+    "out_of_range": Reason(
+        "A number is out of range",
+        "The hint gives the range.",
     ),
     "overflows_dtype": Reason(
         "The dtype cannot represent the values",

@@ -154,8 +154,8 @@ class Measurement(Spec):
     weights_url: _Url = Field(
         default=None,
         description=(
-            "The path and query of the tensor, as an earlier answer or `/recommend` gives them, "
-            "instead of the tensor's fields."
+            "The path and query of the tensor, as an earlier answer or a recommendation gives "
+            "them, instead of the tensor's fields."
         ),
         examples=["/v1/weights.npy?shape=256,256&scheme=orthogonal&seed=42&name=fc1.weight"],
     )
