@@ -19,6 +19,7 @@ LONG = (
     "tests/api/test_schemes_over_http.py",
     "tests/api/test_streaming.py",
     "tests/api/test_weights.py::test_url_json_and_shell_give_the_reference_bytes",
+    "tests/calibration/test_calibration.py::test_no_measurement_breaks_it",
     "tests/calibration/test_lsuv.py",
     "tests/calibration/test_page.py::test_the_loop_brings_each_layer_to_variance_1",
     "tests/calibration/test_scale.py::test_every_scheme_is_scaled_or_says_why_not",

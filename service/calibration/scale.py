@@ -156,11 +156,11 @@ def _same_laws(law: Law) -> Iterator[tuple[str, dict[str, object]]]:
         case Normal(mean, std):
             yield "normal", {"mean": mean, "std": std}
         case SymmetricTruncatedNormal(mean, std) | TruncatedNormalBetween(mean, std):
-            cut = law.bounds
-            yield (
-                "truncated_normal",
-                {"mean": mean, "std": std, "std_kind": "parent", "bounds": cut},
-            )
+            a, b = law.bounds or (0.0, 0.0)
+            # The reader of fields writes -c,c as c, too.
+            bounds = (b,) if a == -b else (a, b)
+            cut = {"std_kind": "parent", "bounds": bounds}
+            yield "truncated_normal", dict[str, object](mean=mean, std=std) | cut
         case Orthogonal(gain):
             yield "orthogonal", {"gain": gain}
             yield "delta_orthogonal", {"gain": gain}

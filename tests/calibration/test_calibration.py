@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from random import Random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +11,7 @@ import pytest
 
 from service.calibration import Calibration, calibrate, parse_measurement_json
 from service.errors import FaninError, ImpossibleError, UnreadableError
+from service.initializers.schemes import SCHEMES
 
 URL = "/v1/weights.npy?shape=64,64&scheme=orthogonal&seed=7&name=fc1.weight"
 
@@ -238,6 +241,50 @@ def test_a_std_of_subnormal_numbers_is_warned_of() -> None:
 def test_the_warnings_of_the_tensor_are_repeated() -> None:
     """As wherever a tensor is described."""
     assert codes(call(weights_url=URL.replace("&name=fc1.weight", ""))) == ["name_missing"]
+
+
+@pytest.mark.parametrize("scheme", ["zeros", "sobel", "constant&value=2"])
+def test_the_hint_for_a_tensor_without_scale_can_be_followed(scheme: str) -> None:
+    """Both schemes that it names are calibrated."""
+    url = f"/v1/weights.npy?shape=3,3&layer=dense&seed=1&name=w&scheme={scheme}"
+    if scheme == "sobel":
+        url = "/v1/weights.npy?shape=2,1,3,3&layer=conv2d&seed=1&name=w&scheme=sobel"
+    hint = refusal(weights_url=url).problems[0].hint
+    named = re.findall(r"scheme=(\w+)", hint)
+    assert len(named) == 2
+    for other in named:
+        assert call(weights_url=re.sub(r"scheme=.*", f"scheme={other}", url)).verdict == "corrected"
+
+
+STRANGE: list[Any] = [
+    *(0, 1, -1, 1.7, 0.1, 10, 1e300, 1e-300, 5e-324, 2**70, 10**400, math.nan, -math.inf),
+    *("1", "nan", "", "x", "é", "\ud800", "float16", "gelu", "F", None, True, [1], {}, [[[1]]]),
+]
+
+
+def test_no_measurement_breaks_it() -> None:
+    """400 bodies with strange members: an answer whose next call is settled, or a refusal."""
+    random = Random(3)
+    own = ["measured_variance", "measured_mean", "target_variance", "tolerance", "step"]
+    fields = [*own, "most_steps", "weights_url", "dtype", "slice", "order", "gain", "std", "seed"]
+    settled = 0
+    for _ in range(400):
+        scheme = random.choice(list(SCHEMES))
+        tensor = f"{SCHEMES[scheme].example}&scheme={scheme}&seed=1&name=w"
+        body: dict[str, Any] = {"weights_url": f"/v1/weights.npy?{tensor}"}
+        body["measured_variance"] = 10 ** random.uniform(-9, 9)
+        body |= {field: random.choice(STRANGE) for field in fields if random.random() < 0.04}
+        try:
+            answer = calibrate(parse_measurement_json(json.dumps(body).encode()), max_bytes=2**40)
+        except FaninError:
+            continue
+        assert answer.as_json()
+        if answer.next is not None:
+            again = call(**answer.next, measured_variance=answer.target_variance)
+            assert (again.verdict, again.weights_url) == ("within_tolerance", answer.weights_url)
+            assert again.old == answer.new
+            settled += 1
+    assert settled > 100
 
 
 def test_size_is_limited() -> None:

@@ -34,9 +34,13 @@ def values(made: Plan) -> npt.NDArray[np.float64]:
 
 
 def proportional(scheme: str) -> bool:
-    """Whether the values follow the factor; raises ImpossibleError for a scheme without a scale."""
+    """Whether the values follow the factor, at a URL that is canonical.
+
+    Raises ImpossibleError for a scheme without a scale.
+    """
     before = planned(example_of(scheme))
     after = planned(scale_of(before.tensor).times(FACTOR).spec)
+    assert planned(parse_query(after.url.partition("?")[2].encode())).url == after.url
     old, new = values(before), values(after)
     within = 2 * HALF_OF_THE_LAST_DIGIT * np.abs(old).max()
     return bool(np.abs(new - FACTOR * old).max() <= within) and np.abs(new).max() > 0
