@@ -308,7 +308,7 @@ def _calibrated(decision: Decision) -> Alternative | None:
     if not context.in_stack or not context.connects or context.variance_slope <= 1:
         return None
     what = "orthogonal weights, rescaled by POST /calibrate with the variance you measure (LSUV)"
-    when = "the stack is deep and has no normalization, so no gain computed without data holds"
+    when = "the stack is deep, a normalization is not wanted, and a batch of data is at hand"
     return _planned(decision, what, when, scheme=_orthogonal(decision), gain=context.forward_gain)
 
 

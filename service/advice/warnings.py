@@ -117,8 +117,8 @@ def _unstable_gain(decision: Decision) -> str | None:
         f"each layer multiplies a deviation of the variance by {context.variance_slope:.4g}, and "
         "finite width makes one. "
         f"Gain 1 in the first layer and {gain:.6g} in the others is a start for calibration only: "
-        "measure each layer's variance on a batch and ask POST /calibrate, or add a normalization, "
-        "or residual branches that start at 0"
+        "POST /calibrate with the variances that you measure holds the variance of a batch, though "
+        "not of each sample; a normalization, or residual branches that start at 0, hold both"
     )
 
 
