@@ -32,10 +32,11 @@ def test_the_report_begins_with_the_numbers() -> None:
     assert lines[0] == "he_normal: std 0.0833333, gain 1.41421, n = fan_in"
     assert lines[1] == "  fan_in 288, fan_out 576, letters OIHW"
     titles = [line for line in lines[1:] if line and not line.startswith(" ")]
-    frameworks = "In other frameworks (not run by Fanin's tests)"
-    assert titles == ["Why", "Warnings", "Alternatives", "References", frameworks, "Fetch"]
+    assert titles == (
+        ["Why", "Warnings", "Alternatives", "References", "In other frameworks", "Fetch"]
+    )
     assert lines[-1] == "  /v1/weights.npy?shape=64,32,3,3&scheme=he_normal"
-    assert "  pytorch: torch.nn.init.kaiming_normal_(w, a=0.0)" in lines
+    assert '  pytorch: torch.nn.init.kaiming_normal_(w, nonlinearity="relu")' in lines
 
 
 def test_prose_is_wrapped_and_code_is_not() -> None:

@@ -22,7 +22,7 @@ def report(answer: Recommendation) -> str:
         "References": map(cited, answer.references),
     }
     code = {
-        "In other frameworks (not run by Fanin's tests)": _lines(answer),
+        "In other frameworks": _lines(answer),
         "Fetch": (answer.weights_url,),
     }
     sections = [_section(title, list(map(_wrapped, rows))) for title, rows in prose.items()]

@@ -1,13 +1,11 @@
-"""Alternatives, and the lines of other frameworks."""
+"""Alternatives to a recommendation."""
 
-import ast
 
 import pytest
 
 from service.advice import Recommendation, alternatives
 from service.advice.alternatives import NAMED, NOT_YET, Alternative, Named
 from service.advice.decision import planned_or_none
-from service.advice.equivalents import FRAMEWORKS
 from service.advice.question import Question
 from service.initializers.schemes import SCHEMES
 from service.plan import Plan
@@ -136,61 +134,3 @@ def test_implicit_networks_are_shown_siren() -> None:
         answer = asked(f"shape=64,64&activation=sin&position={position}")
         siren = next(each for each in answer.alternatives if each.what.startswith("SIREN"))
         assert siren.limit == pytest.approx(limit)
-
-
-def test_every_framework_has_a_line_or_a_reason() -> None:
-    """Ten frameworks. The tests run none of them."""
-    equivalents = asked("shape=64,64&activation=relu").equivalents
-    assert list(equivalents) == (
-        ["pytorch", "keras", "jax", "flax", "flux", "burn", "candle", "mlx", "tfjs", "onnx"]
-    )
-    assert not any(each.executed for each in equivalents.values())
-    assert [name for name, each in equivalents.items() if each.code is None] == ["onnx"]
-
-
-@pytest.mark.parametrize("query", [*QUERIES, "shape=64,64&distribution=truncated_normal"])
-def test_lines_are_code(query: str) -> None:
-    """Python parses five of them. A framework without a line says why."""
-    equivalents = asked(query).equivalents
-    assert all(each.code or each.note for each in equivalents.values())
-    for framework in ("pytorch", "keras", "jax", "flax", "mlx"):
-        ast.parse(equivalents[framework].code or "", mode="eval")
-
-
-LINES = [
-    ("pytorch", "activation=relu", "torch.nn.init.kaiming_normal_(w, a=0.0)"),
-    ("pytorch", "activation=selu", "torch.nn.init.kaiming_normal_(w, a=1.0)"),
-    ("pytorch", "activation=tanh", "torch.nn.init.xavier_uniform_(w, gain=1.59253742)"),
-    ("pytorch", "activation=gelu", "torch.nn.init.normal_(w, 0.0, 0.1916913051)"),
-    (
-        "keras",
-        "activation=relu",
-        'keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")',
-    ),
-    ("flux", "activation=relu", "Flux.kaiming_normal(dims...; gain = 1.414213562)"),
-    ("burn", "activation=relu", "Initializer::Normal { mean: 0.0, std: 0.1767766953 }"),
-    (
-        "candle",
-        "activation=tanh",
-        "candle_nn::Init::Uniform { lo: -0.3447944655, up: 0.3447944655 }",
-    ),
-    ("tfjs", "activation=relu", "tf.initializers.randomNormal({mean: 0.0, stddev: 0.1767766953})"),
-    ("mlx", "layer=embedding", "mlx.nn.init.normal(0.0, 1.0)(w)"),
-]
-
-
-@pytest.mark.parametrize(("framework", "query", "line"), LINES)
-def test_a_line_has_the_recommendations_numbers(framework: str, query: str, line: str) -> None:
-    """Ten digits of the std or the limit, or a gain for a framework that counts the same fans."""
-    assert asked(f"shape=64,64&{query}").equivalents[framework].code == line
-
-
-def test_a_framework_that_counts_other_fans_is_given_the_number() -> None:
-    """PyTorch's fan_in of a strided transposed convolution is another: so no kaiming_normal_."""
-    query = "shape=32,64,4,4&layer=conv_transpose2d&stride=2&activation=relu"
-    assert asked(query).equivalents["pytorch"].code == "torch.nn.init.normal_(w, 0.0, 0.125)"
-
-
-def test_every_named_framework_counts_by_a_rule() -> None:
-    """A named line without a fan rule would never be used."""
-    assert all(framework.fans for framework in FRAMEWORKS.values() if framework.named)
