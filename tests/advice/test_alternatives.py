@@ -1,6 +1,5 @@
 """Alternatives to a recommendation."""
 
-
 import pytest
 
 from service.advice import Recommendation, alternatives

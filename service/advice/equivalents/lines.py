@@ -155,7 +155,9 @@ def scaling(function: str, normal: str, arguments: str = "", *, named: str | Non
     """
 
     def write(target: Target) -> str | None:
-        if not target.cut_at_two or (named is not None and classic(target) != named):
+        if not target.cut_at_two or target.mode not in ("fan_in", "fan_out", "fan_avg"):
+            return None
+        if named is not None and classic(target) != named:
             return None
         distribution = normal if target.kind == "normal" else target.kind
         scale = target.gain.square(PYTHON)
