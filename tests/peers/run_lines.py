@@ -1,10 +1,10 @@
-"""Run lines of code in the framework that they are for: `python -m tests.peers.run_lines`.
+"""Run lines of code in the frameworks that they are for.
 
-    python -m tests.peers.run_lines FRAMEWORK LINES.json OUT.npz
+    python -m tests.peers.run_lines LINES.json OUT.npz
 
-It runs in an environment that has the framework and not the service. LINES.json lists objects with
-`code` and `shape`. OUT.npz has an array for each, named by its number, and `release`, the package
-and release that made them.
+It runs in an environment that has the frameworks and not the service. LINES.json lists objects with
+`framework`, `code` and `shape`. OUT.npz has an array for each, named by its number, and one with
+the package and release for each framework, named by it.
 """
 
 import importlib
@@ -91,17 +91,20 @@ FRAMEWORKS: dict[str, tuple[str, Callable[[], Run]]] = {
 """The package of each framework, and what runs its lines."""
 
 
-def main(framework: str, lines: Path, out: Path) -> None:
+def main(lines: Path, out: Path) -> None:
     """Write the arrays. Each line has a seed of its own."""
-    package, make = FRAMEWORKS[framework]
-    run = make()
+    listed = json.loads(lines.read_text(encoding="utf-8"))
+    packages = {line["framework"]: FRAMEWORKS[line["framework"]][0] for line in listed}
+    run = {framework: FRAMEWORKS[framework][1]() for framework in packages}
     arrays: dict[str, Any] = {
-        str(number): np.asarray(run(line["code"], line["shape"], SEED + number), np.float32)
-        for number, line in enumerate(json.loads(lines.read_text(encoding="utf-8")))
+        framework: np.array(f"{package} {version(package).partition('+')[0]}")
+        for framework, package in packages.items()
     }
-    release = f"{package} {version(package).partition('+')[0]}"
-    np.savez(out, release=np.array(release), **arrays)
+    for number, line in enumerate(listed):
+        values = run[line["framework"]](line["code"], line["shape"], SEED + number)
+        arrays[str(number)] = np.asarray(values, np.float32)
+    np.savez(out, **arrays)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

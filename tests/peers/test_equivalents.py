@@ -96,6 +96,7 @@ class Written:
     `kind` is that of the line, None for a question's.
     """
 
+    framework: str
     code: str
     query: str
     axes: tuple[int, ...]
@@ -115,13 +116,14 @@ def lines_of(framework: str) -> Iterator[Written]:
         written = FRAMEWORKS[framework].line(target)
         if written is not None:
             line, code = written
-            yield Written(code, query, axes_of(framework, query), (target.kind, line.name))
+            kind = (target.kind, line.name)
+            yield Written(framework, code, query, axes_of(framework, query), kind)
     for query in QUESTIONS:
         answer = recommended(query)
         told = answer.equivalents[framework].code
         if told is not None:
             request = answer.weights_url.partition("?")[2]
-            yield Written(told, request, axes_of(framework, query), None)
+            yield Written(framework, told, request, axes_of(framework, query), None)
 
 
 def axes_of(framework: str, query: str) -> tuple[int, ...]:
@@ -139,64 +141,73 @@ def shape_of(query: str) -> list[int]:
     return list(map(int, query.partition("shape=")[2].partition("&")[0].split(",")))
 
 
-def _by_python(python: Callable[[], Path], framework: str, lines: Path) -> tuple[str, list[Array]]:
+Releases = dict[str, str]
+
+
+def _by_python(python: Path, lines: Path) -> tuple[Releases, list[Array]]:
     out = lines.with_suffix(".npz")
-    draw([str(python()), "-m", "tests.peers.run_lines", framework, str(lines), str(out)])
+    draw([str(python), "-m", "tests.peers.run_lines", str(lines), str(out)])
     with np.load(out) as arrays:
-        values = [cast(Array, arrays[str(number)]) for number in range(len(arrays.files) - 1)]
-        return str(arrays["release"]), values
+        numbers = sorted((name for name in arrays.files if name.isdigit()), key=int)
+        releases = {name: str(arrays[name]) for name in set(arrays.files) - set(numbers)}
+        return releases, [cast(Array, arrays[number]) for number in numbers]
 
 
-def _by_node(lines: Path) -> tuple[str, list[Array]]:
+def _by_node(modules: Path, lines: Path) -> tuple[Releases, list[Array]]:
     script = Path(__file__).parent / "tfjs" / "run_lines.mjs"
     out = lines.with_suffix(".out")
-    draw(["node", str(script), str(tfjs_folder() / "node_modules"), str(lines), str(out)])
+    draw(["node", str(script), str(modules), str(lines), str(out)])
     made = json.loads(out.read_text(encoding="utf-8"))
-    return made["release"], [
-        np.frombuffer(base64.b64decode(values), np.float32) for values in made["values"]
-    ]
+    values = made.pop("values")
+    return made, [np.frombuffer(base64.b64decode(each), np.float32) for each in values]
 
 
-PYTHONS = {
-    "pytorch": torch_python,
-    "keras": peers_python,
-    "jax": peers_python,
-    "flax": peers_python,
-    "mlx": mlx_python,
+Run = Callable[[Path], tuple[Releases, list[Array]]]
+
+ENVIRONMENTS: dict[str, tuple[tuple[str, ...], Run]] = {
+    "torch": (("pytorch",), lambda lines: _by_python(torch_python(), lines)),
+    "jax": (("keras", "jax", "flax"), lambda lines: _by_python(peers_python(), lines)),
+    "mlx": (("mlx",), lambda lines: _by_python(mlx_python(), lines)),
+    "node": (("tfjs",), lambda lines: _by_node(tfjs_folder() / "node_modules", lines)),
 }
+"""The frameworks of each environment, and what runs the lines of a file there."""
+
+NEEDS_NPM = pytest.mark.needs("node", "npm")
 
 
-def ran(framework: str, written: list[Written], folder: Path) -> tuple[str, list[Array]]:
-    """The release that ran the lines, and what each drew, with the axes of its request."""
-    lines = folder / f"{framework}.json"
-    listed = [{"code": line.code, "shape": line.shape} for line in written]
-    lines.write_text(json.dumps(listed), encoding="utf-8")
-    if framework in PYTHONS:
-        release, arrays = _by_python(PYTHONS[framework], framework, lines)
-    else:
-        release, arrays = _by_node(lines)
-    return release, [
-        np.transpose(array.reshape(line.shape), np.argsort(line.axes))
-        for array, line in zip(arrays, written, strict=True)
+@pytest.mark.parametrize(
+    "environment",
+    [
+        *(pytest.param(name, marks=pytest.mark.ci) for name in ENVIRONMENTS if name != "node"),
+        pytest.param("node", marks=NEEDS_NPM),
+    ],
+)
+def test_every_kind_of_line_draws_what_is_told(environment: str, tmp_path: Path) -> None:
+    """In the release that is told.
+
+    Mean, std, ends, distribution, singular values; equal values where none is random.
+    """
+    frameworks, run = ENVIRONMENTS[environment]
+    written = [line for framework in frameworks for line in lines_of(framework)]
+    for framework in frameworks:
+        lines = FRAMEWORKS[framework].lines
+        kinds = {(kind, line.name) for kind, each in lines.items() for line in each}
+        ours = (line for line in written if line.framework == framework)
+        assert {line.kind for line in ours if line.kind is not None} == kinds
+    path = tmp_path / "lines.json"
+    listed = [
+        {"framework": line.framework, "code": line.code, "shape": line.shape} for line in written
     ]
-
-
-def check(framework: str, folder: Path) -> None:
-    """Every kind of line of a framework ran, in the release that is told, and drew what is told."""
-    written = list(lines_of(framework))
-    kinds = {
-        (kind, line.name) for kind, lines in FRAMEWORKS[framework].lines.items() for line in lines
-    }
-    assert {line.kind for line in written if line.kind is not None} == kinds
-    release, arrays = ran(framework, written, folder)
-    assert release == RUN_WITH[framework]
-    found = {
-        (line.code, line.query): _differences(line.query, array)
+    path.write_text(json.dumps(listed), encoding="utf-8")
+    releases, arrays = run(path)
+    assert releases == {framework: RUN_WITH[framework] for framework in frameworks}
+    drawn = [
+        (line, np.transpose(array.reshape(line.shape), np.argsort(line.axes)))
         for line, array in zip(written, arrays, strict=True)
-    }
+    ]
+    found = {(line.code, line.query): _differences(line.query, array) for line, array in drawn}
     assert {line: each for line, each in found.items() if each} == {}
-    drawn = {line.query: array for line, array in zip(written, arrays, strict=True)}
-    _check_that_a_wrong_one_would_be_found(drawn)
+    _check_that_a_wrong_one_would_be_found({line.query: array for line, array in drawn})
 
 
 def _differences(query: str, array: Array) -> list[str]:
@@ -217,19 +228,7 @@ def _check_that_a_wrong_one_would_be_found(drawn: dict[str, Array]) -> None:
         assert differences(drawn[query], wrong) != [], wrong
 
 
-@pytest.mark.ci
-@pytest.mark.parametrize("framework", PYTHONS)
-def test_every_kind_of_line_draws_what_is_told(framework: str, tmp_path: Path) -> None:
-    """Mean, std, ends, distribution, singular values; equal values where none is random."""
-    check(framework, tmp_path)
-
-
-@pytest.mark.needs("node", "npm")
-def test_every_kind_of_line_of_tensorflow_js_draws_what_is_told(tmp_path: Path) -> None:
-    """The same in Node."""
-    check("tfjs", tmp_path)
-
-
 def test_every_release_that_is_told_runs_here() -> None:
     """No release is named of a framework whose lines no test runs."""
-    assert set(RUN_WITH) == {*PYTHONS, "tfjs"}
+    ran = {framework for frameworks, _ in ENVIRONMENTS.values() for framework in frameworks}
+    assert set(RUN_WITH) == ran

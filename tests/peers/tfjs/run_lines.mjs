@@ -1,7 +1,7 @@
 // Run lines of code in TensorFlow.js: node run_lines.mjs MODULES LINES.json OUT.json
 //
 // MODULES is the node_modules that has TensorFlow.js. LINES.json lists objects with `code` and
-// `shape`. The file written has the float32 values of each in base64, and the release.
+// `shape`. The file written has the float32 values of each in base64, and the release of `tfjs`.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -25,4 +25,4 @@ function run({ code, shape }) {
 
 await tf.setBackend("cpu");
 const values = JSON.parse(readFileSync(lines, "utf-8")).map(run);
-writeFileSync(out, JSON.stringify({ release: `@tensorflow/tfjs ${tf.version.tfjs}`, values }));
+writeFileSync(out, JSON.stringify({ tfjs: `@tensorflow/tfjs ${tf.version.tfjs}`, values }));
