@@ -365,6 +365,20 @@ def test_a_matrix_that_the_framework_makes_otherwise_has_no_line() -> None:
     assert FRAMEWORKS["pytorch"].line(target) is None
 
 
+def test_a_note_is_beside_the_lines_that_need_it() -> None:
+    """An embedding has no bias, 0 needs no seed, and only a name that Keras has too misleads."""
+    dense, table = asked("shape=64,32&activation=gelu"), asked("shape=64,32&layer=embedding")
+    assert dense.equivalents["burn"].note == "A layer draws its bias from the same initializer."
+    assert table.equivalents["burn"].note == ""
+    assert "no seed" in dense.equivalents["candle"].note
+    assert asked("shape=64").equivalents["candle"].note == ""
+    assert dense.equivalents["keras"].note == dense.equivalents["jax"].note == ""
+    relu = asked("shape=64,32&activation=relu").equivalents
+    assert relu["keras"].note == "HeNormal of Keras has this std too, but is truncated."
+    assert relu["flax"].note == "he_normal of JAX has this std too, but is truncated."
+    assert relu["pytorch"].note == ""
+
+
 def test_tensorflow_js_is_not_given_a_zero() -> None:
     """It would take its default bound instead."""
     target = target_for("shape=8,4&scheme=uniform&low=0&high=0.3")

@@ -1,7 +1,8 @@
 """Lines of burn and candle.
 
-Source: crates/burn-core/src/module/initializer.rs, tracel-ai/burn@179b21b, and
-candle-nn/src/init.rs, huggingface/candle@036cd1b.
+Source: crates/burn-core/src/module/initializer.rs, tracel-ai/burn@179b21b,
+crates/burn-nn/src/modules/linear.rs, tracel-ai/burn@3bff8bd, and candle-nn/src/init.rs,
+huggingface/candle@036cd1b.
 """
 
 import math
@@ -50,6 +51,11 @@ def _burn_normal(target: Target) -> str:
     return f"Initializer::Normal {{ mean: {mean}, std: {std} }}"
 
 
+def _burn_normal_alone(target: Target) -> str | None:
+    """For a layer that has no bias."""
+    return _burn_normal(target) if target.weight.layer == "embedding" else None
+
+
 def _burn_uniform(target: Target) -> str:
     low, high = ends_of(target, RUST)
     return f"Initializer::Uniform {{ min: {low}, max: {high} }}"
@@ -72,6 +78,7 @@ BURN = Framework(
         "normal": (
             Line("kaiming", _burn_kaiming, counted=True, note=_BIAS),
             Line("xavier", _burn_xavier, counted=True, note=_BIAS),
+            Line("normal_alone", _burn_normal_alone),
             Line("normal", _burn_normal, note=_BIAS),
         ),
         "uniform": (
@@ -79,7 +86,14 @@ BURN = Framework(
             Line("xavier", _burn_xavier, counted=True, note=_BIAS),
             Line("uniform", _burn_uniform, note=_BIAS),
         ),
-        "orthogonal": (Line("orthogonal", _burn_orthogonal, note=_BIAS),),
+        "orthogonal": (
+            Line(
+                "orthogonal",
+                _burn_orthogonal,
+                note="Add with_bias(false): a layer draws its bias from the same initializer, and "
+                "this one takes two axes or more.",
+            ),
+        ),
     },
     missing="Initializer of burn has nothing for these values: fetch weights_url.",
     fans=_burn_fans,
