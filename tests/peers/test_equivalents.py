@@ -30,7 +30,11 @@ MATRIX, KERNEL = "shape=256,512", "shape=64,32,3,3"
 
 SCALED = "scheme=variance_scaling&gain=1.5335304411955353"
 
-FUSED, PART = "shape=48,16&scheme=orthogonal&parts=3", "shape=16,16&scheme=orthogonal"
+FUSED = {
+    "shape=48,16&scheme=orthogonal&parts=3": (3, "shape=16,16&scheme=orthogonal"),
+    "shape=512,128&parts=4&scheme=orthogonal": (4, "shape=128,128&scheme=orthogonal"),
+}
+"""Requests for several orthogonal matrices, their number, and the request for one."""
 
 SCHEMES = [
     f"{MATRIX}&scheme=zeros",
@@ -64,7 +68,7 @@ SCHEMES = [
     "shape=24,40&scheme=orthogonal",
     "shape=40,24&scheme=orthogonal&gain=1.5",
     "shape=16,4,3,3&scheme=orthogonal&gain=1.5",
-    FUSED,
+    *list(FUSED)[:1],
     "shape=24,40&scheme=identity",
     "shape=24,24&scheme=identity",
     "shape=24,24&scheme=identity&gain=0.5",
@@ -215,10 +219,11 @@ def test_every_kind_of_line_draws_what_is_told(environment: str, tmp_path: Path)
 
 
 def _differences(query: str, array: Array) -> list[str]:
-    """What differs from the request's tensor; of fused parts, each for itself."""
-    if query != FUSED:
+    """What differs from the request's tensor; of fused orthogonal parts, each for itself."""
+    if query not in FUSED:
         return differences(array, query)
-    return [each for part in np.split(array, 3) for each in differences(part, PART)]
+    parts, one = FUSED[query]
+    return [each for part in np.split(array, parts) for each in differences(part, one)]
 
 
 def _check_that_a_wrong_one_would_be_found(drawn: dict[str, Array]) -> None:
