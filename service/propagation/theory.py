@@ -1,0 +1,318 @@
+"""Mean-field theory of a network: variances, correlations and gradients, layer by layer.
+
+Forward (Poole et al. 2016): q' = s_w^2 E[f(sqrt(q) z)^2] + s_b^2, and for two inputs of correlation
+c the same with E[f(u1) f(u2)]. Backward (Schoenholz et al. 2017): the gradient's variance goes back
+by fan_out std^2 E[f'(sqrt(q) z)^2]. The weights of the backward pass count as new draws.
+
+A layer or RMS norm divides each signal by its root mean square, so q becomes 1 and the gradient's
+variance is divided by q. A batch norm takes away the part that the inputs have in common, so q (1 -
+c) becomes 1 and c becomes 0 (Yang et al. 2019).
+
+Finite width (Hanin and Nica 2019): ln q of one draw of the network has mean -v/2 and variance v. A
+layer that reads n values adds (E f^4 / E f^2 ^2 - 1) / n to v, and multiplies what came before by
+(d ln q' / d ln q)^2.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from service.mean_field.moments import moments
+from service.mean_field.record import Moments
+from service.propagation.correlation import product_ratio
+from service.propagation.network import Network, Node, Weights
+
+DEVIATIONS = 1.959963984540054
+"""A normal variable is within so many standard deviations in 95 of 100 draws."""
+
+_MEASURED = 2.0
+"""The mean square of m normal values has the relative variance (E z^4 - 1) / m = 2 / m."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What goes from layer to layer.
+
+    `variance` is the mean square q. `correlation` is that of two inputs, `tokens` that of two
+    tokens of one input. `spread` is the variance v of ln q over draws of the network.
+    """
+
+    variance: float
+    correlation: float
+    tokens: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A layer in the forward pass.
+
+    `before` is the signal that its activation gets, after any norm. `read` is the mean square of
+    what the weights multiply. `after` is the layer's own output, before a norm or a sum. `stream`
+    is what the next layer gets. `divided` is the number by which a norm divides the variance, 1
+    without one. `found` are the moments of the activation, None for a table of rows. `slope` is
+    d ln(after) / d ln(before), and `noise` is what the layer adds to the spread.
+    """
+
+    node: Node
+    before: Signal
+    read: float
+    after: Signal
+    stream: Signal
+    divided: float
+    found: Moments | None
+    slope: float
+    noise: float
+
+    @property
+    def chi(self) -> float:
+        """s_w^2 E f'^2: the layer multiplies the squared norm of a gradient by it."""
+        return self.node.weights.variance * self.found.derivative if self.found else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A layer in the backward pass.
+
+    `gradient` is the variance of the gradient with respect to the layer's output, relative to that
+    of the last layer; None beside the path. `norm` is the squared norm of the gradient with respect
+    to what the next layer gets, relative to the last layer that is no output layer. It is None
+    within a branch. `spread` is the variance of the logarithm of the gradient's variance.
+    """
+
+    gradient: float | None
+    norm: float | None
+    spread: float
+
+
+def forward(network: Network) -> tuple[Step, ...]:
+    """The forward pass. A variance that float64 cannot hold is infinite."""
+    stack = network.inquiry.stack
+    signal = Signal(stack.input_variance, stack.input_correlation, stack.token_correlation, 0.0)
+    return tuple(_steps(network, signal))
+
+
+def _steps(network: Network, signal: Signal) -> Iterator[Step]:
+    stream = signal
+    for node in network.nodes:
+        if node.opens:
+            stream = signal
+        step = _step(node, signal, stream, network.inquiry.stack.tokens)
+        yield step
+        if not node.beside:
+            signal = step.stream
+
+
+def _step(node: Node, signal: Signal, stream: Signal, tokens: int) -> Step:
+    weights = node.weights
+    if node.source or node.added:
+        row = Signal(weights.std * weights.std, signal.correlation, signal.tokens, 0.0)
+        passed = _added(signal, row, 1.0) if node.added else row
+        return Step(node, signal, 1.0, row, passed, 1.0, None, 1.0, 0.0)
+    divided = 1.0
+    if node.norm == "before":
+        divided, signal = normed(signal, node.kind)
+    found = moments(weights.activation, signal.variance, weights.slope)
+    mixed = mixing(tokens, signal.tokens) if node.mixes else 1.0
+    after, slope, noise = _output(weights, signal, found, mixed)
+    passed = replace(after, tokens=1.0) if node.mixes else after
+    if node.closes:
+        passed = _added(stream, passed, weights.multiplier)
+    if node.norm in ("after", "sum"):
+        divided, passed = normed(passed, node.kind)
+    read = found.second * mixed
+    return Step(node, signal, read, after, passed, divided, found, slope, noise)
+
+
+def mixing(tokens: int, correlation: float) -> float:
+    """What the average over tokens leaves of a variance."""
+    return correlation + (1.0 - correlation) / tokens
+
+
+def _output(
+    weights: Weights, signal: Signal, found: Moments, mixed: float
+) -> tuple[Signal, float, float]:
+    """The output of a layer whose activation gets this signal, and its slope and noise."""
+    read = weights.variance * found.second * mixed
+    variance = read + weights.bias_variance
+    if not 0 < variance < math.inf:
+        return replace(signal, variance=variance), 1.0, 0.0
+    share = read / variance
+    slope = found.slope * share
+    noise = (found.spread - 1.0) / max(weights.fan_in, 1.0) * share * share
+    after = Signal(
+        variance,
+        _mapped(weights, signal, signal.correlation, variance),
+        _mapped(weights, signal, signal.tokens, variance),
+        slope * slope * signal.spread + noise,
+    )
+    return after, slope, noise
+
+
+def _mapped(weights: Weights, signal: Signal, correlation: float, variance: float) -> float:
+    """The correlation after a layer. Equal inputs stay equal."""
+    if correlation == 1.0:
+        return 1.0
+    ratio = product_ratio(weights.activation, signal.variance, correlation, weights.slope)
+    read = variance - weights.bias_variance
+    mapped = (read * ratio + weights.bias_variance) / variance
+    return min(1.0, max(-1.0, mapped))
+
+
+def normed(signal: Signal, kind: str) -> tuple[float, Signal]:
+    """The number by which a norm divides the variance, and the signal after it."""
+    if kind != "batch":
+        return signal.variance, replace(signal, variance=1.0, spread=0.0)
+    own = signal.variance * (1.0 - signal.correlation)
+    if own <= 0:
+        return own, Signal(0.0, 0.0, 0.0, 0.0)
+    return own, Signal(1.0, 0.0, signal.tokens, 0.0)
+
+
+def _added(stream: Signal, branch: Signal, multiplier: float) -> Signal:
+    """multiplier x stream + branch, two independent signals."""
+    first, second = multiplier * multiplier * stream.variance, branch.variance
+    total = first + second
+    if not 0 < total < math.inf:
+        return replace(stream, variance=total)
+    share = first / total
+    return Signal(
+        total,
+        share * stream.correlation + (1.0 - share) * branch.correlation,
+        share * stream.tokens + (1.0 - share) * branch.tokens,
+        share * share * stream.spread + (1.0 - share) ** 2 * branch.spread,
+    )
+
+
+def backward(network: Network, steps: tuple[Step, ...]) -> tuple[Return, ...]:
+    """The backward pass, in the order of the layers."""
+    passing = _Passing(network.inquiry.stack.tokens)
+    returns = []
+    for index in range(len(steps) - 1, -1, -1):
+        reader = _reader(steps, index)
+        returns.append(passing.through(steps[index], reader))
+    return tuple(reversed(returns))
+
+
+def _reader(steps: tuple[Step, ...], index: int) -> Node | None:
+    """The layer that reads the output of this one."""
+    later = (step.node for step in steps[index + 1 :])
+    return next((node for node in later if not node.beside), None)
+
+
+class _Passing:
+    """The gradient on its way back.
+
+    `gradient`, `norm` and `spread` are those of `Return`, for the signal between two layers.
+    `tokens` is the correlation of the gradients of two tokens. `kept` is the state of the stream
+    while the gradient passes through a branch. `sensitivity` is the change of ln(norm) with ln q of
+    the signal, which the forward pass makes, and `induced` is the variance that noise makes by it.
+    """
+
+    def __init__(self, tokens: int) -> None:
+        self._count = tokens
+        self._gradient = 1.0
+        self._norm: float | None = None
+        self._spread = self._tokens = 0.0
+        self._sensitivity = self._induced = 0.0
+        self._kept: tuple[float, float | None, float, float] | None = None
+
+    def through(self, step: Step, reader: Node | None) -> Return:
+        """Go back through a layer, and return what its output gets."""
+        node = step.node
+        if node.beside:
+            return Return(None, None, 0.0)
+        if self._norm is None and not node.head:
+            self._norm, self._spread = 1.0, 0.0
+        inside = (self._kept is not None) or (node.opens and not node.closes)
+        told = None if inside else self._norm
+        spread = self._spread + self._induced + self._sensitivity**2 * step.stream.spread
+        if node.norm in ("after", "sum"):
+            self._divide(step.divided)
+        if node.closes:
+            skipped = node.weights.multiplier * node.weights.multiplier
+            norm = None if self._norm is None else self._norm * skipped
+            self._kept = (self._gradient * skipped, norm, self._spread, self._tokens)
+            self._spread = 0.0
+        found = Return(self._gradient, told, spread)
+        if step.found is not None:
+            self._layer(step, step.found, reader)
+        if node.opens and self._kept is not None:
+            self._join(self._kept)
+        return found
+
+    def _layer(self, step: Step, found: Moments, reader: Node | None) -> None:
+        node, weights = step.node, step.node.weights
+        mixed = 1.0
+        if node.mixes:
+            mixed = mixing(self._count, self._tokens)
+            self._tokens = 1.0
+        if node.norm in ("after", "sum") or self._kept is not None:
+            self._sensitivity = 0.0
+        halves = _halves(weights, reader)
+        into = 0.5 if weights.gated else 1.0
+        self._gradient *= weights.backward_variance * halves * mixed * found.derivative * into
+        if self._norm is not None:
+            self._norm *= step.chi * mixed
+            self._spread += (3.0 * found.derivative_spread - 1.0) / max(weights.fan_in, 1.0)
+            # Noise of this layer's output reaches chi of all layers after it.
+            self._induced += self._sensitivity**2 * step.noise
+            self._sensitivity = found.derivative_slope + step.slope * self._sensitivity
+        if node.norm == "before":
+            self._divide(step.divided)
+            self._sensitivity = 0.0
+
+    def _divide(self, divided: float) -> None:
+        self._gradient = _quotient(self._gradient, divided)
+        self._norm = None if self._norm is None else _quotient(self._norm, divided)
+
+    def _join(self, kept: tuple[float, float | None, float, float]) -> None:
+        """Add the gradient that the skip connection brings to that of the branch."""
+        gradient, norm, spread, tokens = kept
+        share = 0.0
+        if norm is not None and self._norm is not None:
+            total = norm + self._norm
+            share = self._norm / total if 0 < total < math.inf else 0.0
+            self._norm = total
+        self._gradient += gradient
+        self._tokens = share * self._tokens + (1.0 - share) * tokens
+        self._spread = spread + share * share * self._spread
+        self._kept = None
+
+
+def _halves(weights: Weights, reader: Node | None) -> float:
+    """2 if the layer makes both halves of a gated unit and its fan_out counts one of them."""
+    if reader is None or not reader.weights.gated:
+        return 1.0
+    counted = weights.spec.parts == 1 and weights.outputs == 2 * reader.weights.inputs
+    return 1.0 if counted else 2.0
+
+
+def _quotient(above: float, below: float) -> float:
+    if above == 0:
+        return 0.0
+    return above / below if below > 0 else math.inf
+
+
+def band(variance: float, spread: float) -> tuple[float, float]:
+    """The bounds of 95 of 100 draws of a variance whose mean is `variance`.
+
+    Its logarithm has the variance `spread` and a mean that is `spread` / 2 below ln(variance).
+    """
+    half = DEVIATIONS * math.sqrt(spread)
+    return (
+        variance * _exp(-spread / 2.0 - half),
+        variance * _exp(-spread / 2.0 + half),
+    )
+
+
+def _exp(exponent: float) -> float:
+    try:
+        return math.exp(exponent)
+    except OverflowError:
+        return math.inf
+
+
+def measured(spread: float, units: int) -> float:
+    """The spread of the mean square of so many units, whose variance has this spread."""
+    return spread + _MEASURED / max(units, 1)
