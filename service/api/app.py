@@ -13,6 +13,7 @@ from service.api.openapi import openapi, openapi_route
 from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
+from service.api.routes.propagation import Propagator
 from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute, routed
 from service.api.streaming import StreamPool
@@ -40,17 +41,20 @@ def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> 
     """The application with these settings. It issues no bytes until `warm_up` has returned."""
     readiness = Readiness()
     pool = StreamPool(settings.max_streams, settings.stream_threads)
+    propagator = Propagator(settings.max_bytes, readiness)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         readiness.start(warm_up)
         yield
         pool.close()
+        propagator.close()
 
     issuer = Issuer(settings.max_bytes, pool, readiness)
     routes = [
         *issuer.routes(),
         *Adviser(settings.max_bytes).routes(),
+        *propagator.routes(),
         *listings.routes(),
         *health.routes(),
         *docs.routes(),

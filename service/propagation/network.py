@@ -16,10 +16,11 @@ from service.advice.context import LayerContext, context_of
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec, parse_query
 from service.plan import Plan, plan
-from service.propagation.question import Inquiry, Layer
+from service.propagation.question import Inquiry, NetworkLayer
 from service.stream.draws import (
     Constant,
     Normal,
+    Orthogonal,
     SymmetricTruncatedNormal,
     SymmetricUniform,
     UniformBetween,
@@ -58,8 +59,8 @@ class Weights:
     `spec` makes them, without seed and name. `inputs` and `outputs` are numbers of channels or
     units. `multiplier` is the number by which DeepNorm multiplies the stream before it adds the
     branch; it is 1 without DeepNorm. `simulated`: the layer is dense, so that a simulation covers
-    it. `materialised`, `cheap`: how much a tensor costs to draw. `given`: the scheme or one of its
-    numbers was in the question.
+    it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal` and `cheap` say what
+    kind of draw makes them. `given`: the scheme or one of its numbers was in the question.
     """
 
     spec: Spec
@@ -75,7 +76,8 @@ class Weights:
     gated: bool
     multiplier: float
     simulated: bool
-    materialised: bool
+    rows_are_outputs: bool
+    orthogonal: bool
     cheap: bool
     given: bool
 
@@ -88,6 +90,11 @@ class Weights:
     def backward_variance(self) -> float:
         """fan_out std^2: what a layer makes of the variance of a gradient."""
         return self.fan_out * self.std * self.std
+
+    @property
+    def reads(self) -> float:
+        """The number of values over which a unit of the layer sums."""
+        return max(self.fan_in, 1.0)
 
     @property
     def bias_variance(self) -> float:
@@ -157,7 +164,7 @@ def network_of(inquiry: Inquiry, max_bytes: int) -> Network:
     return Network(inquiry, tuple(_linked(inquiry, _nodes(inquiry, resolved))))
 
 
-def _located(inquiry: Inquiry, index: int, entry: Layer, max_bytes: int) -> Weights:
+def _located(inquiry: Inquiry, index: int, entry: NetworkLayer, max_bytes: int) -> Weights:
     """The weights of an entry. A problem of a listed layer says which one it is."""
     try:
         return _weights_of(entry, max_bytes)
@@ -170,7 +177,7 @@ def _located(inquiry: Inquiry, index: int, entry: Layer, max_bytes: int) -> Weig
 
 
 @lru_cache(maxsize=1024)
-def _weights_of(entry: Layer, max_bytes: int) -> Weights:
+def _weights_of(entry: NetworkLayer, max_bytes: int) -> Weights:
     context = context_of(entry)
     _refuse_no_layer(context)
     requested = requested_plan(entry, max_bytes)
@@ -213,7 +220,8 @@ def _weights(
         gated=activation.family == "gated" and not source,
         multiplier=multiplier,
         simulated=sorted(letters) == ["I", "O"] and len(planned.tensor.blocks) == 1,
-        materialised=planned.tensor.scheme.access == "materialised",
+        rows_are_outputs=letters.startswith("O"),
+        orthogonal=isinstance(planned.tensor.law.draw, Orthogonal),
         cheap=isinstance(planned.tensor.law.draw, CHEAP),
         given=given,
     )
@@ -260,7 +268,7 @@ def _nodes(inquiry: Inquiry, resolved: list[Weights]) -> Iterator[Node]:
                 yield _node(index, entry, name, resolved[index])
 
 
-def _node(index: int, entry: Layer, name: str, weights: Weights) -> Node:
+def _node(index: int, entry: NetworkLayer, name: str, weights: Weights) -> Node:
     role, position = getattr(entry, "role", None), entry.position
     residual, head = entry.residual, entry.position == "output"
     beside, added = role in _BESIDE, role == _ADDS

@@ -9,7 +9,7 @@ from service.fields.numbers import kind
 from service.fields.parsing import Members, json_members, read_members
 from service.fields.syntax import JsonObject, split_query
 from service.initializers.activations import ACTIVATIONS
-from service.propagation.question import MOST_LAYERS, Inquiry, Layer, Stack
+from service.propagation.question import MOST_LAYERS, Inquiry, NetworkLayer, Stack
 
 LAYERS = "layers"
 """The member of a JSON body that lists the layers."""
@@ -76,14 +76,20 @@ def plain_inquiry(stack: Stack) -> Inquiry:
     if not residual:
         layer = _shaped(stack).model_copy(update={"repeat": blocks * stack.repeat})
         return Inquiry(stack, (layer,), 1, plain=True)
-    first, last = (
-        _shaped(stack.model_copy(update={"position": position, "repeat": 1}))
-        for position in ("branch_first", "branch_last")
-    )
+    activation = stack.activation or "linear"
+    # The first layer of a block reads the stream, and the last one the activation within.
+    first = _in_block(stack, "branch_first", stack.input_activation or "linear", activation)
+    last = _in_block(stack, "branch_last", activation, "linear")
     return Inquiry(stack, (first, last), blocks * stack.repeat, plain=True)
 
 
-def listed_inquiry(stack: Stack, entries: tuple[Layer, ...]) -> Inquiry:
+def _in_block(stack: Stack, position: str, before: str, after: str) -> NetworkLayer:
+    """A layer of a block of two, between two activations."""
+    place = {"position": position, "input_activation": before, "activation": after}
+    return _shaped(stack.model_copy(update={"repeat": 1} | place))
+
+
+def listed_inquiry(stack: Stack, entries: tuple[NetworkLayer, ...]) -> Inquiry:
     """The network of these layers. Raises ImpossibleError for too many."""
     inquiry = Inquiry(stack, tuple(map(_shaped, entries)), stack.repeat, plain=False)
     once = sum(entry.repeat for entry in entries)
@@ -96,7 +102,7 @@ def listed_inquiry(stack: Stack, entries: tuple[Layer, ...]) -> Inquiry:
     return replace(inquiry, entries=tuple(deep))
 
 
-def _read_entries(value: object, others: Members) -> Iterator[Layer]:
+def _read_entries(value: object, others: Members) -> Iterator[NetworkLayer]:
     if not isinstance(value, list) or not value:
         found = "an empty list" if isinstance(value, list) else kind(value)
         hint = 'write a list of objects such as {"shape": [512, 512], "activation": "relu"}'
@@ -108,20 +114,20 @@ def _read_entries(value: object, others: Members) -> Iterator[Layer]:
     defaults = [
         (name, default)
         for name, default in others
-        if name in Layer.model_fields and name not in _ENTRY_FIELDS
+        if name in NetworkLayer.model_fields and name not in _ENTRY_FIELDS
     ]
     for index, entry in enumerate(value):
         yield _read_entry(f"{LAYERS}[{index}]", entry, defaults)
 
 
-def _read_entry(where: str, entry: object, defaults: list[tuple[str, object]]) -> Layer:
+def _read_entry(where: str, entry: object, defaults: list[tuple[str, object]]) -> NetworkLayer:
     if not isinstance(entry, JsonObject):
         message, hint = f"{kind(entry)} is no layer", 'write an object such as {"width": 512}'
         raise refusal([(where, FieldError("malformed_json", message, hint))])
     own = {name for name, _ in entry.members}
     members = [*entry.members, *(each for each in defaults if each[0] not in own)]
     try:
-        layer = read_members(Layer, members, [])
+        layer = read_members(NetworkLayer, members, [])
         if not layer.shape and layer.width is None:
             hint = "add shape, as in [512, 512], or width"
             raise refusal([("", FieldError("missing_field", "a layer has a shape", hint))])
@@ -133,7 +139,7 @@ def _read_entry(where: str, entry: object, defaults: list[tuple[str, object]]) -
     return layer
 
 
-def _shaped(layer: Layer) -> Layer:
+def _shaped(layer: NetworkLayer) -> NetworkLayer:
     """The layer with its shape. Raises ImpossibleError if it has a shape and a width.
 
     A layer of a given width is square. Before a gated activation it has two halves.
@@ -143,12 +149,12 @@ def _shaped(layer: Layer) -> Layer:
     _refuse_extents(layer, also="shape")
     width, after = layer.width, layer.activation
     gated = after is not None and ACTIVATIONS[after].family == "gated"
-    halves = 2 if gated and layer.position != "branch_last" else 1
+    halves = 2 if gated else 1
     shape = {"shape": (halves * width, width), "width": None}
     return layer.model_copy(update=shape | ({"parts": 2} if halves == 2 else {}))
 
 
-def _refuse_extents(layer: Layer, also: str | None = None) -> None:
+def _refuse_extents(layer: NetworkLayer, also: str | None = None) -> None:
     """Refuse a shape beside a width, or (beside a list of layers) either of them."""
     given = [field for field in ("shape", "width") if getattr(layer, field)]
     if also is None and given:

@@ -72,10 +72,10 @@ _Correlation = Annotated[float, BeforeValidator(_read_correlation), types.number
 _Simulate = Annotated[bool, BeforeValidator(_read_simulate), types.BOOLEAN_FORMS]
 
 
-class Layer(Question):
+class NetworkLayer(Question):
     """One layer of a network, or several equal ones in a row."""
 
-    model_config = ConfigDict(title="Layer")
+    model_config = ConfigDict(title="NetworkLayer")
 
     shape: types.Shape = Field(
         default=(),
@@ -93,8 +93,8 @@ class Layer(Question):
     bias_std: _BiasStd = Field(
         default=None,
         description=(
-            "The standard deviation of the biases. By default 0 if the scheme is given, else what "
-            "/recommend says."
+            "The standard deviation of the biases. By default 0 if the scheme is given, else the "
+            "recommended one."
         ),
         examples=[0.05],
     )
@@ -108,7 +108,7 @@ class Layer(Question):
     )
 
 
-class Stack(Layer):
+class Stack(NetworkLayer):
     """A stack of equal layers, and what is asked about it."""
 
     model_config = ConfigDict(title="Stack")
@@ -148,7 +148,7 @@ class Inquiry:
     """
 
     stack: Stack
-    entries: tuple[Layer, ...]
+    entries: tuple[NetworkLayer, ...]
     repeat: int
     plain: bool
 

@@ -139,7 +139,7 @@ def _output(
         return replace(signal, variance=variance), 1.0, 0.0
     share = read / variance
     slope = found.slope * share
-    noise = (found.spread - 1.0) / max(weights.fan_in, 1.0) * share * share
+    noise = (found.spread - 1.0 - _kept(weights, found.slope**2)) / weights.reads * share * share
     after = Signal(
         variance,
         _mapped(weights, signal, signal.correlation, variance),
@@ -147,6 +147,11 @@ def _output(
         slope * slope * signal.spread + noise,
     )
     return after, slope, noise
+
+
+def _kept(weights: Weights, squared: float) -> float:
+    """What orthogonal weights take away from a noise, by keeping the norm of what they read."""
+    return 2.0 * squared if weights.orthogonal else 0.0
 
 
 def _mapped(weights: Weights, signal: Signal, correlation: float, variance: float) -> float:
@@ -254,9 +259,13 @@ class _Passing:
         self._gradient *= weights.backward_variance * halves * mixed * found.derivative * into
         if self._norm is not None:
             self._norm *= step.chi * mixed
-            self._spread += (3.0 * found.derivative_spread - 1.0) / max(weights.fan_in, 1.0)
-            # Noise of this layer's output reaches chi of all layers after it.
+            kept = _kept(weights, 1.0 + found.derivative_slope**2)
+            self._spread += (3.0 * found.derivative_spread - 1.0 - kept) / weights.reads
+            # The noise of this layer's output reaches chi of all layers after it, and the same
+            # units make the noise of its own chi.
+            shared = found.shared - 1.0 - _kept(weights, found.slope * found.derivative_slope)
             self._induced += self._sensitivity**2 * step.noise
+            self._induced += 2.0 * self._sensitivity * shared / weights.reads
             self._sensitivity = found.derivative_slope + step.slope * self._sensitivity
         if node.norm == "before":
             self._divide(step.divided)
