@@ -31,6 +31,7 @@ LONG = (
     "tests/initializers/test_schemes.py::test_a_forgotten_module_would_be_named",
     "tests/initializers/test_truncation.py",
     "tests/listings/test_scheme_schema.py::test_a_schema_and_the_service_agree_on_every_field",
+    "tests/mean_field/test_moments.py",
     "tests/models/test_models.py",
     "tests/peers/test_closed_form.py",
     "tests/peers/test_recorded.py",

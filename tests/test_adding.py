@@ -30,6 +30,7 @@ TABLE_TESTS = (
     f"{QUADRATURE}[serf]",
     "tests/initializers/test_framework_activations.py",
     "tests/initializers/test_auto.py",
+    "tests/mean_field/test_functions.py",
     "tests/initializers/test_layers.py",
     "tests/initializers/test_unknown_words.py",
     "tests/plan/test_fields.py",

@@ -1,0 +1,40 @@
+"""Mean-field theory of the activations of the table: how variance, gradient and correlation pass.
+
+Numbers here are advice. They are in float64 with the platform's libm, and no issued value depends
+on them.
+"""
+
+from service.mean_field.finite_width import Band, Bands, Step, bands, step
+from service.mean_field.functions import backward, derivative, value
+from service.mean_field.maps import (
+    Scales,
+    chi,
+    critical_at,
+    edge_of_chaos,
+    next_correlation,
+    next_variance,
+    scales,
+)
+from service.mean_field.moments import correlated, moments
+from service.mean_field.record import Moments
+
+__all__ = [
+    "Band",
+    "Bands",
+    "Moments",
+    "Scales",
+    "Step",
+    "backward",
+    "bands",
+    "chi",
+    "correlated",
+    "critical_at",
+    "derivative",
+    "edge_of_chaos",
+    "moments",
+    "next_correlation",
+    "next_variance",
+    "scales",
+    "step",
+    "value",
+]
