@@ -68,11 +68,11 @@ class LayerAnswer:
 
     `activation` is what the layer reads. `read` is the mean square of what its weights multiply.
     `variance` is that of its output, before a norm or a sum, and `stream` that of the residual
-    stream after it. `gradient` is the variance of the gradient with respect to its output, relative
-    to the last layer's. `chi_1` is s_w^2 E f'^2. `keeping_gain` is the gain with which its output
-    has variance 1. A band holds 95 of 100 draws of the network. A number is None if it does not
-    apply or if float64 cannot hold it. A band is
-    also None if a draw may have any size.
+    stream after the layer, if it ends a branch. `gradient` is the variance of the gradient with
+    respect to its output, relative to the last layer's. `chi_1` is s_w^2 E f'^2. `keeping_gain` is
+    the gain with which its output has variance 1. A band holds 95 of 100 draws of the network. A
+    number is None if it does not apply or if float64 cannot hold it. A band is also None if a draw
+    may have any size.
     """
 
     number: int
@@ -211,6 +211,7 @@ def _layer(
     number: int, step: Step, back: Return, network: Network, runs: tuple[Simulated, ...]
 ) -> LayerAnswer:
     node, weights, after = step.node, step.node.weights, step.after
+    hidden = step.within or node.beside or not network.residual
     return LayerAnswer(
         number=number,
         layer=node.entry,
@@ -226,8 +227,8 @@ def _layer(
         read=rounded(step.read),
         variance=rounded(after.variance),
         variance_band=_band(after.variance, measured(after.spread, weights.outputs)),
-        stream=rounded(step.stream.variance) if network.residual else None,
-        stream_band=_stream_band(step) if network.residual else (None, None),
+        stream=None if hidden else rounded(step.stream.variance),
+        stream_band=(None, None) if hidden else _stream_band(step),
         correlation=rounded(after.correlation),
         token_correlation=rounded(after.tokens) if network.attends else None,
         gradient=rounded(back.gradient),

@@ -15,11 +15,11 @@ from service.fields import NUMBER_FIELDS
 from service.initializers.schemes import AUTO
 from service.mean_field.maps import edge_of_chaos
 from service.mean_field.moments import moments
-from service.propagation.network import Network, Node, network_of
+from service.propagation.network import Network, Node, Weights, network_of
 from service.propagation.parsing import plain_inquiry
 from service.propagation.question import Inquiry, NetworkLayer
 from service.propagation.theory import backward, forward
-from service.propagation.verdict import Verdict, verdict_of
+from service.propagation.verdict import LIMIT, verdict_of
 
 MOST_CHANGES = 2
 
@@ -89,7 +89,7 @@ def _tried(network: Network, way: _Way, standardised: bool, max_bytes: int) -> C
         changed = network_of(_edited(network.inquiry, steps), max_bytes)
     except FaninError:
         return None
-    if not _verdict(changed).stable:
+    if not _stable(changed):
         return None
     what = way.what(network)
     if standardised and way is not _INPUTS:
@@ -97,9 +97,10 @@ def _tried(network: Network, way: _Way, standardised: bool, max_bytes: int) -> C
     return Change(what, steps)
 
 
-def _verdict(network: Network) -> Verdict:
-    steps = forward(network)
-    return verdict_of(steps, backward(network, steps))
+def _stable(network: Network) -> bool:
+    steps = forward(network, LIMIT)
+    whole = len(steps) == len(network.nodes)
+    return whole and verdict_of(steps, backward(network, steps)).stable
 
 
 def _steps(network: Network, way: _Way) -> Iterator[ChangeStep]:
@@ -146,8 +147,13 @@ def _edited(inquiry: Inquiry, steps: tuple[ChangeStep, ...]) -> Inquiry:
 
 
 def _scaled(gain: float, bias_std: float = 0.0) -> Edit:
-    edit: Edit = {"scheme": "variance_scaling", "mode": "fan_in", "gain": gain}
-    return edit | ({"bias_std": bias_std} if bias_std else {})
+    edit: Edit = {"scheme": "variance_scaling", "mode": "fan_in", "gain": _short(gain)}
+    return edit | ({"bias_std": _short(bias_std)} if bias_std else {})
+
+
+def _short(number: float) -> float:
+    """The number with six digits, which people write and which change no verdict."""
+    return float(f"{number:.6g}")
 
 
 def _recommended(node: Node, layer: NetworkLayer) -> Edit | None:
@@ -159,14 +165,15 @@ def _kept(node: Node, layer: NetworkLayer) -> Edit | None:
     weights = node.weights
     if node.source or node.added or node.head:
         return None
-    gain = float(f"{_exact(weights.activation, weights.slope):.6g}")
+    gain = _exact(weights)
     if node.closes and layer.residual != "post_norm":
-        gain *= float(f"{(2.0 * (layer.depth or 1)) ** -0.5:.6g}")
+        gain *= (2.0 * (layer.depth or 1)) ** -0.5
     return _scaled(gain)
 
 
-def _exact(activation: str, slope: float | None) -> float:
-    return float(moments(activation, 1.0, slope).second ** -0.5)
+def _exact(weights: Weights) -> float:
+    """The gain that keeps variance 1 through the activation that the layer reads."""
+    return float(moments(weights.activation, 1.0, weights.slope).second ** -0.5)
 
 
 def _critical(node: Node, layer: NetworkLayer) -> Edit | None:
@@ -176,8 +183,8 @@ def _critical(node: Node, layer: NetworkLayer) -> Edit | None:
     pair = edge_of_chaos(weights.activation, 1.0, weights.slope)
     bare: Edit = {} if layer.normalization == "none" else {"normalization": "none"}
     if pair is None:
-        return _scaled(_exact(weights.activation, weights.slope)) | bare
-    gain, bias_std = (float(f"{number**0.5:.6g}") for number in pair)
+        return _scaled(_exact(weights)) | bare
+    gain, bias_std = (number**0.5 for number in pair)
     return _scaled(gain, bias_std) | bare
 
 

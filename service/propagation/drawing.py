@@ -13,9 +13,9 @@ from service.propagation.answer import Band, LayerAnswer, Propagation
 
 MEDIA_TYPE = "image/svg+xml"
 
-_WIDTH, _HEIGHT = 760, 560
+_WIDTH, _HEIGHT = 760, 576
 _LEFT, _RIGHT = 76, 740
-_PANELS = ((86, 280), (322, 516))
+_PANELS = ((98, 284), (338, 524))
 """Top and bottom of each panel."""
 
 _MOST_DOTS = 200
@@ -61,7 +61,7 @@ _OUTPUT: _Curve = (
     lambda row: None if row.simulated is None else row.simulated.variance,
 )
 _STREAM: _Curve = (
-    "Variance of the signal that each layer passes on",
+    "Variance of the residual stream after each block",
     lambda row: row.stream,
     lambda row: row.stream_band,
     lambda row: None if row.simulated is None else row.simulated.stream,
@@ -87,9 +87,10 @@ def svg(answer: Propagation, title: str) -> bytes:
     _text(root, _LEFT, 26, shown, "title")
     for line, part in enumerate(_wrapped(_plain(answer.summary, 220))):
         _text(root, _LEFT, 46 + 16 * line, part)
-    forward = _OUTPUT if answer.layers[0].stream is None else _STREAM
-    for panel, curve in zip(_PANELS, (forward, _GRADIENT), strict=True):
-        _panel(root, panel, curve, answer.layers)
+    residual = [row for row in answer.layers if row.stream is not None]
+    upper, lower = _PANELS
+    _panel(root, upper, _STREAM if residual else _OUTPUT, residual or answer.layers)
+    _panel(root, lower, _GRADIENT, answer.layers)
     _legend(root, answer)
     written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return written

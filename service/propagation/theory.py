@@ -49,9 +49,10 @@ class Step:
 
     `before` is the signal that its activation gets, after any norm. `read` is the mean square of
     what the weights multiply. `after` is the layer's own output, before a norm or a sum. `stream`
-    is what the next layer gets. `divided` is the number by which a norm divides the variance, 1
-    without one. `found` are the moments of the activation, None for a table of rows. `slope` is
-    d ln(after) / d ln(before), and `noise` is what the layer adds to the spread.
+    is what the next layer gets. `within`: the layer is in a branch and does not end it. `divided`
+    is the number by which a norm divides the variance, 1 without one. `found` are the moments of
+    the activation, None for a table of rows. `slope` is d ln(after) / d ln(before), and `noise` is
+    what the layer adds to the spread.
     """
 
     node: Node
@@ -59,6 +60,7 @@ class Step:
     read: float
     after: Signal
     stream: Signal
+    within: bool
     divided: float
     found: Moments | None
     slope: float
@@ -67,7 +69,7 @@ class Step:
     @property
     def chi(self) -> float:
         """s_w^2 E f'^2: the layer multiplies the squared norm of a gradient by it."""
-        return self.node.weights.variance * self.found.derivative if self.found else 0.0
+        return times(self.node.weights.variance, self.found.derivative) if self.found else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +87,27 @@ class Return:
     spread: float
 
 
-def forward(network: Network) -> tuple[Step, ...]:
-    """The forward pass. A variance that float64 cannot hold is infinite."""
+def forward(network: Network, most: float = math.inf) -> tuple[Step, ...]:
+    """The forward pass. A variance that float64 cannot hold is infinite.
+
+    It ends early with a signal whose variance is not from 1 / most to most.
+    """
     stack = network.inquiry.stack
     signal = Signal(stack.input_variance, stack.input_correlation, stack.token_correlation, 0.0)
-    return tuple(_steps(network, signal))
+    return tuple(_steps(network, signal, most))
 
 
-def _steps(network: Network, signal: Signal) -> Iterator[Step]:
-    stream = signal
+def _steps(network: Network, signal: Signal, most: float) -> Iterator[Step]:
+    stream, within = signal, False
     for node in network.nodes:
         if node.opens:
-            stream = signal
+            stream, within = signal, True
+        within = within and not node.closes
         step = _step(node, signal, stream, network.inquiry.stack.tokens)
-        yield step
+        yield replace(step, within=within)
+        judged = not (within or node.beside or node.head)
+        if judged and most < math.inf and not 1.0 / most <= step.stream.variance <= most:
+            return
         if not node.beside:
             signal = step.stream
 
@@ -108,7 +117,7 @@ def _step(node: Node, signal: Signal, stream: Signal, tokens: int) -> Step:
     if node.source or node.added:
         row = Signal(weights.std * weights.std, signal.correlation, signal.tokens, 0.0)
         passed = _added(signal, row, 1.0) if node.added else row
-        return Step(node, signal, 1.0, row, passed, 1.0, None, 1.0, 0.0)
+        return Step(node, signal, 1.0, row, passed, False, 1.0, None, 1.0, 0.0)
     divided = 1.0
     if node.norm == "before":
         divided, signal = normed(signal, node.kind)
@@ -121,7 +130,12 @@ def _step(node: Node, signal: Signal, stream: Signal, tokens: int) -> Step:
     if node.norm in ("after", "sum"):
         divided, passed = normed(passed, node.kind)
     read = found.second * mixed
-    return Step(node, signal, read, after, passed, divided, found, slope, noise)
+    return Step(node, signal, read, after, passed, False, divided, found, slope, noise)
+
+
+def times(first: float, second: float) -> float:
+    """The product; 0 if either is 0, since weights of 0 stop any signal."""
+    return first * second if first and second else 0.0
 
 
 def mixing(tokens: int, correlation: float) -> float:
@@ -133,13 +147,18 @@ def _output(
     weights: Weights, signal: Signal, found: Moments, mixed: float
 ) -> tuple[Signal, float, float]:
     """The output of a layer whose activation gets this signal, and its slope and noise."""
-    read = weights.variance * found.second * mixed
+    read = times(weights.variance, found.second * mixed)
     variance = read + weights.bias_variance
     if not 0 < variance < math.inf:
         return replace(signal, variance=variance), 1.0, 0.0
     share = read / variance
     slope = found.slope * share
-    noise = (found.spread - 1.0 - _kept(weights, found.slope**2)) / weights.reads * share * share
+    noise = (
+        (found.spread - 1.0 - _kept(weights, found.slope * found.slope))
+        / weights.reads
+        * share
+        * share
+    )
     after = Signal(
         variance,
         _mapped(weights, signal, signal.correlation, variance),
@@ -185,7 +204,7 @@ def _added(stream: Signal, branch: Signal, multiplier: float) -> Signal:
         total,
         share * stream.correlation + (1.0 - share) * branch.correlation,
         share * stream.tokens + (1.0 - share) * branch.tokens,
-        share * share * stream.spread + (1.0 - share) ** 2 * branch.spread,
+        share * share * stream.spread + (1.0 - share) * (1.0 - share) * branch.spread,
     )
 
 
@@ -229,9 +248,12 @@ class _Passing:
             return Return(None, None, 0.0)
         if self._norm is None and not node.head:
             self._norm, self._spread = 1.0, 0.0
-        inside = (self._kept is not None) or (node.opens and not node.closes)
-        told = None if inside else self._norm
-        spread = self._spread + self._induced + self._sensitivity**2 * step.stream.spread
+        told = None if step.within else self._norm
+        spread = (
+            self._spread
+            + self._induced
+            + self._sensitivity * self._sensitivity * step.stream.spread
+        )
         if node.norm in ("after", "sum"):
             self._divide(step.divided)
         if node.closes:
@@ -256,15 +278,16 @@ class _Passing:
             self._sensitivity = 0.0
         halves = _halves(weights, reader)
         into = 0.5 if weights.gated else 1.0
-        self._gradient *= weights.backward_variance * halves * mixed * found.derivative * into
+        factor = times(weights.backward_variance, found.derivative)
+        self._gradient = times(self._gradient, factor * halves * mixed * into)
         if self._norm is not None:
-            self._norm *= step.chi * mixed
-            kept = _kept(weights, 1.0 + found.derivative_slope**2)
+            self._norm = times(self._norm, step.chi * mixed)
+            kept = _kept(weights, 1.0 + found.derivative_slope * found.derivative_slope)
             self._spread += (3.0 * found.derivative_spread - 1.0 - kept) / weights.reads
             # The noise of this layer's output reaches chi of all layers after it, and the same
             # units make the noise of its own chi.
             shared = found.shared - 1.0 - _kept(weights, found.slope * found.derivative_slope)
-            self._induced += self._sensitivity**2 * step.noise
+            self._induced += self._sensitivity * self._sensitivity * step.noise
             self._induced += 2.0 * self._sensitivity * shared / weights.reads
             self._sensitivity = found.derivative_slope + step.slope * self._sensitivity
         if node.norm == "before":
