@@ -21,6 +21,8 @@ from service.api.app import create_app
 from service.api.problems import STATUS_REASONS, STATUSES
 from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
+from service.calibration.measurement import MEASURED_FIELDS
+from service.calibration.warnings import WARNINGS as CALIBRATION_WARNINGS
 from service.errors import UnreadableError
 from service.fields import FIELDS, Spec
 from service.initializers.layers import preset_letters
@@ -70,6 +72,11 @@ def page(document: Mapping[str, Any]) -> str:
         "Fields of /recommend": (
             "`/recommend` takes the fields above and these.\n\n"
             + _fields([parameters[name] for name in Question.model_fields if name not in FIELDS])
+        ),
+        "Fields of /calibrate": (
+            "`/calibrate` takes a JSON body: the fields of a tensor, or `weights_url`, and these. "
+            "[calibrate.md](calibrate.md) has an example.\n\n"
+            + _fields(_members(document["components"]["schemas"]["Measurement"], MEASURED_FIELDS))
         ),
         "Fields of /schemes": (
             "These fields filter the list of schemes, and a scheme meets all that are given. "
@@ -183,6 +190,21 @@ def _fields(parameters: Records) -> str:
         for each in parameters
     ]
     return table(("field", "value", "default", "description", "example"), rows)
+
+
+def _members(schema: Mapping[str, Any], names: Iterable[str]) -> Records:
+    """Members of a JSON body, in the form of a query's parameters."""
+    members = schema["properties"]
+    return [
+        {
+            "name": name,
+            "schema": members[name],
+            "description": members[name]["description"],
+            "example": members[name]["examples"][0],
+            "required": name in schema["required"],
+        }
+        for name in names
+    ]
 
 
 def _values(name: str, schema: Mapping[str, Any]) -> str:
@@ -306,7 +328,8 @@ def _warnings() -> str:
     advised = [code for code in ADVICE_WARNINGS if code not in WARNINGS]
     return (
         f"On tensors, explained in [warnings.md](warnings.md): {_words(WARNINGS)}.\n\n"
-        f"In `/recommend` alone: {_words(advised)}."
+        f"In `/recommend` alone: {_words(advised)}.\n\n"
+        f"In `/calibrate`: {_words(CALIBRATION_WARNINGS)}."
     )
 
 

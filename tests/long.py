@@ -19,6 +19,10 @@ LONG = (
     "tests/api/test_schemes_over_http.py",
     "tests/api/test_streaming.py",
     "tests/api/test_weights.py::test_url_json_and_shell_give_the_reference_bytes",
+    "tests/calibration/test_calibration.py::test_no_measurement_breaks_it",
+    "tests/calibration/test_lsuv.py",
+    "tests/calibration/test_page.py::test_the_loop_brings_each_layer_to_variance_1",
+    "tests/calibration/test_scale.py::test_every_scheme_is_scaled_or_says_why_not",
     "tests/clients/test_clients.py",
     "tests/clients/test_node_stream.py",
     "tests/clients/test_recipes.py",
@@ -72,5 +76,6 @@ LONG = (
     "tests/test_schemes_page.py::test_a_picture_is_of_what_its_scheme_gives_today",
     "tests/test_schemes_page.py::test_the_pixels_show_the_values",
     "tests/test_serving.py",
+    "tests/training/test_digits.py",
 )
 """The beginnings of test ids: a file, or one test in it with all its parameters."""

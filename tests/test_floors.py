@@ -84,7 +84,9 @@ A_PATH = re.compile(rf"(?<![\w.])/(?:{'|'.join(PATHS)})\b|https?:")
 MAY_NAME_PATHS = {
     "__main__.py": "the greeting of `serve`",
     "plan/canonical.py": "the canonical URL",
+    "calibration/measurement.py": "the URL of a tensor, which a request has",
     "listings/scheme_schema.py": "the name of the JSON Schema dialect",
+    "propagation/drawing.py": "the XML namespace of SVG",
 }
 """Modules outside of `api` that have a path or a URL in a string, and what it is."""
 

@@ -1,8 +1,4 @@
-"""Alternatives to the recommended tensor, each with when to take it.
-
-An alternative is planned if Fanin issues it, and then has numbers and a URL. All others are
-described in words.
-"""
+"""Alternatives to the recommended tensor: at most four that fit the layer, each with its URL."""
 
 import math
 from collections.abc import Callable
@@ -12,63 +8,81 @@ from service.advice.context import LayerContext
 from service.advice.decision import Decision, planned_choice, planned_or_none, std_of, url_of
 from service.advice.variance_propagation import edge_of_chaos
 from service.errors import ImpossibleError
-from service.initializers.schemes import SCHEMES
 from service.plan import Plan
+
+MOST_ALTERNATIVES = 4
 
 SMALL_STD = 0.01
 """A common hand-picked std for layers with a normalization."""
 
 LANGUAGE_MODEL_STD = 0.02
-"""The std of GPT-2 and BERT, whose embedding is also the weight of the output layer."""
-
-SIREN_FREQUENCY = 30.0
-"""w0 of Sitzmann et al. 2020, Implicit Neural Representations with Periodic Activations."""
-
-NOT_YET = "not issued by Fanin yet"
+"""The std of GPT-2 and BERT."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """Another way to initialize the tensor: `what` it is and `when` to take it.
 
-    `gain`, `std` and `limit` are None if they do not apply. `weights_url` is None if Fanin does
-    not issue it for this tensor, and then so are the numbers.
+    `gain`, `std` and `limit` are None if they do not apply. `multipliers` are the factors that the
+    network must apply besides, by what they multiply.
     """
 
     scheme: str
+    distribution: str
     what: str
     when: str
-    gain: float | None = None
-    std: float | None = None
-    limit: float | None = None
-    weights_url: str | None = None
+    gain: float | None
+    std: float | None
+    limit: float | None
+    multipliers: dict[str, float]
+    weights_url: str
 
 
 def alternatives_of(decision: Decision) -> tuple[Alternative, ...]:
-    """Every alternative that applies, those with a URL first. No two have the same URL."""
-    made = [*(make(decision) for make in _PLANNED), *(_named(decision, row) for row in NAMED)]
-    found = [alternative for alternative in made if alternative is not None]
-    by_url: dict[str, Alternative] = {}
-    for alternative in found:
-        if alternative.weights_url is not None:
-            by_url.setdefault(alternative.weights_url, alternative)
-    return (*by_url.values(), *(each for each in found if each.weights_url is None))
+    """The first four that apply. No two have the same values, and none the recommended ones."""
+    found: dict[object, Alternative] = {}
+    recommended = _values(_of_plan(decision.plan, "", ""))
+    for make in _CANDIDATES:
+        made = make(decision)
+        if made is not None and _values(made) != recommended:
+            found.setdefault(_values(made), made)
+        if len(found) == MOST_ALTERNATIVES:
+            break
+    return tuple(found.values())
 
 
-def _alternative(plan: Plan, what: str, when: str) -> Alternative:
+def _values(alternative: Alternative) -> object:
+    """What decides the values: the distribution with its numbers, or else the URL."""
+    drawn = alternative.distribution in ("normal", "uniform")
+    if not drawn or alternative.std is None:
+        return alternative.weights_url
+    return alternative.distribution, alternative.std
+
+
+def _of_plan(
+    plan: Plan, what: str, when: str, multipliers: dict[str, float] | None = None
+) -> Alternative:
     facts = plan.facts
     return Alternative(
         scheme=facts.scheme,
+        distribution=facts.distribution,
         what=what,
         when=when,
         gain=facts.gain,
         std=facts.std,
         limit=facts.limit,
+        multipliers=multipliers or {},
         weights_url=url_of(plan),
     )
 
 
-def _planned(decision: Decision, what: str, when: str, **fields: object) -> Alternative | None:
+def _planned(
+    decision: Decision,
+    what: str,
+    when: str,
+    multipliers: dict[str, float] | None = None,
+    **fields: object,
+) -> Alternative | None:
     """The alternative with these scheme fields.
 
     None if the tensor cannot be issued with them, or if it is the recommended one.
@@ -76,7 +90,7 @@ def _planned(decision: Decision, what: str, when: str, **fields: object) -> Alte
     plan = planned_or_none(decision.context.question, decision.max_bytes, **fields)
     if plan is None or plan.facts == decision.facts:
         return None
-    return _alternative(plan, what, when)
+    return _of_plan(plan, what, when, multipliers)
 
 
 def _requested(decision: Decision) -> Alternative | None:
@@ -84,113 +98,138 @@ def _requested(decision: Decision) -> Alternative | None:
     if plan is None or plan.facts == decision.facts:
         return None
     what = f"your own choice, with std {std_of(plan):.6g}"
-    when = (
-        "you know something about the layer that the question does not say; `compared` tells "
-        "what this std does to the variance"
-    )
-    return _alternative(plan, what, when)
+    return _of_plan(plan, what, "you know something about the layer that the question does not say")
 
 
-def _classic(scheme: str, variance: str, when: str) -> Callable[[Decision], Alternative | None]:
-    def make(decision: Decision) -> Alternative | None:
-        context = decision.context
-        if not context.connects or decision.facts.scheme == scheme:
-            return None
-        activation = context.input_activation.name
-        return _planned(
-            decision, f"Var(w) = {variance}", when, scheme=scheme, activation=activation
-        )
-
-    return make
-
-
-def _other_distribution(decision: Decision) -> Alternative | None:
-    context = decision.context
-    if not context.connects:
+def _siren(decision: Decision) -> Alternative | None:
+    context, first = decision.context, decision.context.question.position == "first"
+    if "sin" not in (context.input_activation.name, context.output_activation.name):
         return None
-    uniform = decision.facts.distribution == "uniform"
-    other, limit = ("normal", "") if uniform else ("uniform", ", limit sqrt(3) std")
-    try:
-        plan = planned_choice(context, decision.choice, other, decision.max_bytes)
-    except ImpossibleError:
+    if not context.connects or context.is_head:
         return None
-    when = "you prefer it: the derivation uses the variance alone"
-    return _alternative(plan, f"{other} with the same std{limit}", when)
-
-
-def _backward(decision: Decision) -> Alternative | None:
-    context = decision.context
-    if not context.connects or context.question.position != "hidden":
-        return None
-    return _planned(
-        decision,
-        f"Var(w) = {context.backward_gain**2:.6g} / fan_out, which keeps the variance of gradients",
-        "the variance of gradients matters more than that of activations, for example with a "
-        "normalization after the layer",
-        scheme="variance_scaling",
-        activation=context.output_activation.name,
-        gain_rule="backward",
-        mode="fan_out",
-    )
+    scheme = "siren_first" if first else "siren"
+    limit = "1 / n" if first else "sqrt(6 / n) / w0"
+    what = f"SIREN, for sin(w0 (W x + b)) with w0 = 30: limit {limit}"
+    when = "the network is an image, a sound or a field as a function of coordinates"
+    return _planned(decision, what, when, scheme=scheme)
 
 
 def _edge_of_chaos(decision: Decision) -> Alternative | None:
     context = decision.context
     pair = edge_of_chaos(context.input_activation)
-    if pair is None or not context.connects or context.question.position != "hidden":
+    if pair is None or not context.connects or not context.in_stack:
         return None
     gain, bias_std = pair
+    if decision.choice.gain_rule == "edge_of_chaos" or _slope_at_the_edge(context) > 1:
+        return None
     return _planned(
         decision,
-        f"the edge of chaos at variance 1: gain {gain:.6g} with biases of std {bias_std:.6g} (the "
-        "URL is that of the weights; for the bias use scheme=normal with this std)",
-        "very deep stacks without normalization, preferably with orthogonal weights: chi1 = 1, so "
-        "gradients keep their variance too",
+        f"the edge of chaos: gain {gain:.6g} with biases of std {bias_std:.6g}, so chi_1 = 1",
+        "the stack is deep, and gradients should keep their variance as well",
         scheme="variance_scaling",
         gain=gain,
     )
 
 
-def _sigmoid_gradient(decision: Decision) -> Alternative | None:
+def _slope_at_the_edge(context: LayerContext) -> float:
+    """dV/dq at variance 1 of the edge of chaos: V'(1) gain^2 E[f^2], and gain^2 = 1 / E[f'^2]."""
+    activation = context.input_activation
+    return activation.variance_slope * activation.second_moment / activation.derivative_moment
+
+
+def _variance_gain(decision: Decision) -> Alternative | None:
     context = decision.context
-    if context.input_activation.name != "sigmoid" or not context.connects:
+    if decision.choice.gain_rule != "edge_of_chaos":
         return None
-    what = "Glorot with gain 4, because the slope of sigmoid at 0 is 1/4"
-    when = "a few sigmoid layers with small, centred inputs"
-    return _planned(decision, what, when, scheme="glorot_uniform", gain=4.0)
+    gain = context.forward_gain
+    what = f"gain {gain:.6g} without biases, which keeps the variance of activations"
+    when = "the stack is shallow, or only the forward pass matters"
+    return _planned(decision, what, when, scheme="variance_scaling", gain=gain)
 
 
-def _siren(decision: Decision) -> Alternative | None:
-    context, fan_in = decision.context, decision.context.fan_in
-    if "sin" not in (context.input_activation.name, context.output_activation.name) or not fan_in:
+def _small_inputs(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if context.family not in ("odd", "sigmoid") or not context.connects:
         return None
-    limit = 1.0 / fan_in
-    if context.question.position != "first":
-        limit = math.sqrt(6.0 / fan_in) / SIREN_FREQUENCY
-    what = (
-        "SIREN, for sin(w0 (W x + b)) with w0 = 30: limit 1/n in the first layer and sqrt(6/n)/w0 "
-        "in all others"
+    gain, name = 1.0, context.input_activation.name
+    what = f"Glorot's own gain 1, which takes {name} for its tangent at 0"
+    if name == "sigmoid":
+        gain, what = 4.0, "Glorot with gain 4, because the slope of sigmoid at 0 is 1/4"
+    return _planned(
+        decision, what, "inputs are small and centred", scheme="glorot_uniform", gain=gain
     )
-    when = "the network is an image, a sound or a field as a function of coordinates"
-    return _planned(decision, what, when, scheme="uniform", low=-limit, high=limit)
 
 
-def _small(decision: Decision) -> Alternative | None:
-    context = decision.context
-    if context.question.normalization == "none" or not context.connects:
+def _depth_transfer(decision: Decision) -> Alternative | None:
+    """depth-muP and CompleteP scale the branch and the learning rate, not the weights."""
+    depth = decision.depth
+    if decision.choice.gain_rule != "residual" or depth is None:
         return None
-    what = f"N(0, {SMALL_STD}^2), independent of the fans"
-    when = "a normalization divides by the std of the output, so that 0.01 will do"
-    return _planned(decision, what, when, scheme="normal", std=SMALL_STD)
+    root = math.sqrt(1.0 / depth)
+    return _planned(
+        decision,
+        f"weights without the factor, and branches times {root:.4g} with Adam's rate times "
+        f"{root:.4g} (depth-muP), or branches times {1.0 / depth:.4g} at the same rate (CompleteP)",
+        "hyperparameters are to transfer from a shallower model",
+        {
+            "depth_mup_branch": root,
+            "depth_mup_learning_rate": root,
+            "complete_p_branch": 1.0 / depth,
+            "complete_p_learning_rate": 1.0,
+        },
+        scheme="variance_scaling",
+        activation=decision.context.input_activation.name,
+    )
+
+
+def _gpt2(decision: Decision) -> Alternative | None:
+    context = decision.context
+    ends = context.writes_residual and context.question.residual == "pre_norm"
+    if not ends or context.convolves or not context.connects or decision.depth is None:
+        return None
+    total = context.branches * decision.depth
+    what = f"N(0, {LANGUAGE_MODEL_STD}^2 / {total}), GPT-2's std for the last weights of a branch"
+    when = "a GPT-2 is to be reproduced"
+    return _planned(decision, what, when, scheme="gpt2_residual", branches=context.branches)
+
+
+def _language_model(decision: Decision) -> Alternative | None:
+    context = decision.context
+    inner = context.in_branch and not context.writes_residual and not context.convolves
+    if not context.connects or not (inner or context.question.role == "head"):
+        return None
+    what = f"N(0, {LANGUAGE_MODEL_STD}^2) whatever the width"
+    when = "a GPT-2, BERT or LLaMA is to be reproduced"
+    return _planned(decision, what, when, scheme="normal", std=LANGUAGE_MODEL_STD)
+
+
+def _without_fixup(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if context.question.residual != "norm_free" or not context.in_branch or not context.connects:
+        return None
+    what = f"gain {context.forward_gain:.6g} as outside of a branch"
+    when = "a scalar that starts at 0 multiplies the branch (ReZero, SkipInit)"
+    return _planned(
+        decision, what, when, scheme="variance_scaling", activation=context.input_activation.name
+    )
+
+
+def _query_and_key(decision: Decision) -> Alternative | None:
+    if decision.choice.gain_rule != "deep_norm" or decision.choice.gain == 1.0:
+        return None
+    if decision.context.question.role is not None:
+        return None
+    what, when = "Glorot with gain 1", "the weight is a query or key projection"
+    return _planned(decision, what, when, scheme="glorot_normal")
 
 
 def _zeros(decision: Decision) -> Alternative | None:
     context = decision.context
     if not context.connects or not (context.is_head or context.writes_residual):
         return None
-    when = "the last weight of a residual branch: the block is the identity at the start"
+    when = "each block should be the identity at the start"
     if context.is_head:
-        when = "an output layer: its input features differ, so its weights differ after one step"
+        when = "every class should start equally likely: the weights differ after one step"
     return _planned(decision, "all 0", when, scheme="zeros")
 
 
@@ -198,18 +237,27 @@ def _shared_embedding(decision: Decision) -> Alternative | None:
     if decision.context.layer != "embedding":
         return None
     what = f"N(0, {LANGUAGE_MODEL_STD}^2)"
-    when = "the output layer shares this table: with std 1 its logits would have std sqrt(fan_out)"
+    when = "the output layer shares this table: std 1 would give logits of std sqrt(fan_out)"
+    if decision.context.question.role in ("tied_embedding", "position_embedding"):
+        when = "a GPT-2 or BERT is to be reproduced"
     return _planned(decision, what, when, scheme="normal", std=LANGUAGE_MODEL_STD)
 
 
 def _unit_rows(decision: Decision) -> Alternative | None:
-    width = decision.context.fan_out
-    if decision.context.layer != "embedding" or not width:
+    width, role = decision.context.fan_out, decision.context.question.role
+    if decision.context.layer != "embedding" or not width or role == "position_embedding":
         return None
-    when = "rows should have norm 1, for example for similarities; this is the default of flax"
+    when = "rows should have norm 1, for example for similarities, as flax does by default"
     return _planned(
-        decision, "Var(w) = 1/fan_out", when, scheme="normal", std=math.sqrt(1.0 / width)
+        decision, "Var(w) = 1 / fan_out", when, scheme="normal", std=math.sqrt(1.0 / width)
     )
+
+
+def _sinusoids(decision: Decision) -> Alternative | None:
+    if decision.context.question.role != "position_embedding":
+        return None
+    what, when = "sines and cosines of the positions", "positions should not be learned"
+    return _planned(decision, what, when, scheme="sinusoidal_positions")
 
 
 def _pytorch_bias(decision: Decision) -> Alternative | None:
@@ -217,166 +265,171 @@ def _pytorch_bias(decision: Decision) -> Alternative | None:
     if decision.context.layer != "bias" or fan_in is None:
         return None
     limit = math.sqrt(1.0 / fan_in)
-    what = "U(-1/sqrt(n), 1/sqrt(n))"
-    when = "reproducing PyTorch: this is the default of its linear and convolution layers"
+    what = "U(-1/sqrt(n), 1/sqrt(n)), the default of PyTorch's linear and convolution layers"
+    when = "a PyTorch model is to be reproduced"
     return _planned(decision, what, when, scheme="uniform", low=-limit, high=limit)
+
+
+def _prior_bias(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if context.layer != "bias" or context.question.position != "output":
+        return None
+    what = "ln(p / (1 - p)) for a class of frequency p = 0.01"
+    when = "positives are rare: otherwise the first steps only learn the bias"
+    return _planned(decision, what, when, scheme="prior_bias")
+
+
+def _forget_gate(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if context.layer != "bias" or context.question.role is not None or context.weight.parts != 4:
+        return None
+    what = "1 for the forget gate, the second of the four blocks, and 0 for the others"
+    when = "the bias belongs to an LSTM, which then keeps its state at the start"
+    return _planned(decision, what, when, scheme="forget_gate_bias")
 
 
 def _zero_scale(decision: Decision) -> Alternative | None:
     if decision.context.layer != "scale":
         return None
-    when = "the last normalization of a residual branch: the block is the identity at the start"
+    when = "it is the last normalization of a residual branch: the block starts as the identity"
     return _planned(decision, "all 0", when, scheme="zeros")
 
 
-# Of two with the same URL the first is kept: the client's own choice before all others.
-_PLANNED: tuple[Callable[[Decision], Alternative | None], ...] = (
+def _unit_scale(decision: Decision) -> Alternative | None:
+    if decision.context.layer != "scale":
+        return None
+    when = "the branch should take part from the first step"
+    return _planned(decision, "all 1", when, scheme="ones")
+
+
+def _calibrated(decision: Decision) -> Alternative | None:
+    """LSUV's start: orthogonal weights, whose scale a batch of data then sets."""
+    context = decision.context
+    if not context.in_stack or not context.connects or context.variance_slope <= 1:
+        return None
+    what = "orthogonal weights, rescaled by POST /calibrate with the variance you measure (LSUV)"
+    when = "the stack is deep and has no normalization, so no gain computed without data holds"
+    return _planned(decision, what, when, scheme=_orthogonal(decision), gain=context.forward_gain)
+
+
+def _small(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if context.question.normalization not in ("batch", "group") or not context.connects:
+        return None
+    if context.is_head:
+        return None
+    what = f"N(0, {SMALL_STD}^2), independent of the fans"
+    when = "a normalization divides by the std of the output, so that 0.01 will do"
+    return _planned(decision, what, when, scheme="normal", std=SMALL_STD)
+
+
+def _gabor(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if not context.convolves or context.question.position != "first":
+        return None
+    what = "Gabor filters, one direction for each output"
+    when = "data are few, or the first layer is to stay fixed"
+    return _planned(decision, what, when, scheme="gabor")
+
+
+def _orthogonal(decision: Decision) -> str:
+    """The scheme of orthogonal weights for this layer.
+
+    A convolution by an orthogonal matrix at the centre of its kernel keeps the norm of its input.
+    """
+    return "delta_orthogonal" if decision.context.convolves else "orthogonal"
+
+
+def _orthogonal_weights(decision: Decision) -> Alternative | None:
+    context, gain = decision.context, decision.choice.gain
+    hidden = context.question.position == "hidden" and not context.in_branch
+    if not context.connects or not hidden or gain is None or decision.choice.family == "orthogonal":
+        return None
+    what = f"orthogonal weights with gain {gain:.6g}, whose singular values are all equal"
+    when = "the state passes through the same matrix many times"
+    if context.layer != "recurrent":
+        when = "signals should keep their directions apart through many layers"
+    return _planned(decision, what, when, scheme=_orthogonal(decision), gain=gain)
+
+
+def _identity(decision: Decision) -> Alternative | None:
+    context = decision.context
+    rectified = context.output_activation.family == "rectifier"
+    if context.layer != "recurrent" or context.fan_in != context.fan_out or not rectified:
+        return None
+    what, when = "the identity matrix", "a recurrent ReLU network should remember its state (IRNN)"
+    return _planned(decision, what, when, scheme="identity")
+
+
+def _dirac(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if not context.convolves or not context.in_stack or context.fan_in != context.fan_out:
+        return None
+    what = "1 at the centre of the kernel from each channel to itself, and 0 elsewhere"
+    when = "the layer is added to a trained network, which it should not change at first"
+    return _planned(decision, what, when, scheme="dirac")
+
+
+def _backward(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if not context.connects or context.question.position != "hidden" or context.in_branch:
+        return None
+    if decision.choice.gain_rule != "exact":
+        return None
+    return _planned(
+        decision,
+        f"Var(w) = {context.backward_gain**2:.6g} / fan_out, which keeps the variance of gradients",
+        "the variance of gradients matters more than that of activations",
+        scheme="variance_scaling",
+        activation=context.output_activation.name,
+        gain_rule="backward",
+        mode="fan_out",
+    )
+
+
+def _other_distribution(decision: Decision) -> Alternative | None:
+    context, choice = decision.context, decision.choice
+    if not context.connects or choice.family in ("orthogonal", "zeros", "lora_b"):
+        return None
+    uniform = decision.facts.distribution == "uniform"
+    other, limit = ("normal", "") if uniform else ("uniform", ", limit sqrt(3) std")
+    try:
+        plan = planned_choice(context, choice, other, decision.max_bytes)
+    except ImpossibleError:
+        return None
+    if plan.facts.distribution != other:
+        return None
+    when = "you prefer it: the derivation uses the variance alone"
+    return _of_plan(plan, f"{other} with the same std{limit}", when, dict(choice.multipliers))
+
+
+_CANDIDATES: tuple[Callable[[Decision], Alternative | None], ...] = (
     _requested,
-    _classic("lecun_normal", "1/n, n = fan_in", "linear layers, SELU, and the first layer"),
-    _classic(
-        "glorot_uniform",
-        "2/(fan_in + fan_out)",
-        "linear, tanh and sigmoid layers, as a compromise between forward and backward; not with "
-        "ReLU, which halves the variance in each layer",
-    ),
-    _classic(
-        "he_normal", "2/((1 + a^2) n), n = fan_in", "layers after ReLU or leaky ReLU of slope a"
-    ),
-    _other_distribution,
-    _backward,
-    _edge_of_chaos,
-    _sigmoid_gradient,
     _siren,
-    _small,
+    _edge_of_chaos,
+    _variance_gain,
+    _depth_transfer,
+    _gpt2,
+    _without_fixup,
+    _query_and_key,
     _zeros,
+    _language_model,
     _shared_embedding,
     _unit_rows,
+    _sinusoids,
     _pytorch_bias,
+    _prior_bias,
+    _forget_gate,
     _zero_scale,
+    _unit_scale,
+    _calibrated,
+    _small,
+    _small_inputs,
+    _gabor,
+    _identity,
+    _orthogonal_weights,
+    _dirac,
+    _backward,
+    _other_distribution,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An alternative with a name of its own, for the contexts of which `applies` is true.
-
-    `fields` gives the scheme fields with which the scheme of this name is issued, None if it does
-    not fit this tensor. Until the scheme is in SCHEMES the alternative says "not issued yet".
-    Without `fields` no scheme can give the alternative for this tensor, and it stays in words.
-    """
-
-    scheme: str
-    what: str
-    when: str
-    applies: Callable[[LayerContext], bool]
-    fields: Callable[[Decision], dict[str, object] | None] | None = None
-
-
-def _named(decision: Decision, row: Named) -> Alternative | None:
-    if not row.applies(decision.context):
-        return None
-    in_words = Alternative(row.scheme, row.what, row.when)
-    if row.fields is None:
-        return in_words
-    if row.scheme not in SCHEMES:
-        return Alternative(row.scheme, f"{row.what}; {NOT_YET}", row.when)
-    fields = row.fields(decision)
-    if fields is None:
-        return in_words
-    return _planned(decision, row.what, row.when, scheme=row.scheme, **fields) or in_words
-
-
-def _connects(context: LayerContext) -> bool:
-    return context.connects
-
-
-def _recommended_gain(decision: Decision) -> dict[str, object]:
-    return {"gain": decision.choice.gain}
-
-
-def _two_axes(decision: Decision) -> dict[str, object] | None:
-    return {} if len(decision.context.question.shape) == 2 else None
-
-
-def _default_fields(_: Decision) -> dict[str, object]:
-    return {}
-
-
-NAMED: tuple[Named, ...] = (
-    Named(
-        "pretrained",
-        "the weights of a model trained on a similar task",
-        "there is such a model: no random start is as good; draw only the weights that it lacks, "
-        "such as the output layer",
-        _connects,
-    ),
-    Named(
-        "orthogonal",
-        "Q of the QR decomposition of a normal matrix, times the gain: every singular value is "
-        "the gain",
-        "recurrent matrices, and deep linear or tanh stacks without normalization",
-        _connects,
-        _recommended_gain,
-    ),
-    Named(
-        "identity",
-        "the identity matrix, for weights of two axes",
-        "dense or recurrent layers as wide as their input that should pass it on unchanged at the "
-        "start, as in an RNN with ReLU",
-        _connects,
-        _two_axes,
-    ),
-    Named(
-        "dirac",
-        "1 in the middle of the kernel from each input channel to its own output channel, 0 "
-        "elsewhere",
-        "convolutions that should pass their input on unchanged at the start: very deep networks "
-        "without residual branches, or layers added to a trained network",
-        _connects,
-        _default_fields,
-    ),
-    Named(
-        "constant",
-        "one value in every element",
-        "biases (0, or 1 for the forget gate of an LSTM) and scales of a normalization (1); never "
-        "a weight, because its units would stay equal",
-        _connects,
-    ),
-    Named(
-        "gabor",
-        "Gabor filters, one direction for each output; other known filters, such as edge "
-        "detectors, are sobel, prewitt, laplacian and literal",
-        "the task calls for a known filter, data are few, or a first layer is to stay fixed",
-        lambda context: context.convolves,
-        _default_fields,
-    ),
-    Named(
-        "fixup",
-        "no normalization: the last weight of each residual branch is 0, and He's std of its "
-        "other weights is multiplied by depth^(-1/(2 m - 2)), m being the weights of a branch",
-        "residual networks without normalization",
-        lambda context: context.connects and context.writes_residual,
-    ),
-    Named(
-        "lsuv",
-        "orthogonal weights, divided layer by layer by the std of the output on a batch; this "
-        "needs data, so no URL can give it",
-        "activations without a stable gain, or layers that no formula covers",
-        lambda context: (
-            context.connects and context.question.position == "hidden" and not context.normalised
-        ),
-    ),
-    Named(
-        "prior_bias",
-        "a bias of ln(p / (1 - p)) for a class of frequency p, -4.59512 at p = 0.01; for softmax "
-        "ln p",
-        "classes are rare or uneven: otherwise the first steps only learn the bias",
-        lambda context: context.is_head and context.connects,
-    ),
-    Named(
-        "forget_gate_bias",
-        "1 in the quarter of an LSTM's bias that belongs to the forget gate, 0 elsewhere",
-        "LSTMs: they keep their state at the start",
-        lambda context: context.layer == "bias",
-    ),
-)
+"""In the order of their weight. The client's own choice comes first."""

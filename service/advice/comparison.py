@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from service.advice.context import OF_THE_LAYER, spec_of
+from service.advice.context import OF_THE_LAYER, LayerContext, spec_of
 from service.advice.decision import Decision, finite, planned, std_of, url_of
-from service.advice.question import Question
 from service.errors import ImpossibleError, Problem
 from service.fields import NUMBER_FIELDS
 from service.initializers.schemes import AUTO, SCHEMES
@@ -43,12 +42,17 @@ class Compared:
     weights_url: str
 
 
-def requested_plan(question: Question, max_bytes: int) -> Plan | None:
+def requested_plan(context: LayerContext, max_bytes: int) -> Plan | None:
     """The plan of the scheme fields in the question; None if it has none.
 
-    Fans and depth describe the layer, and a distribution alone is not one either: the
-    recommendation follows it. Raises what `plan` raises.
+    Fans, depth and the like describe the layer, and a distribution alone is not one either: the
+    recommendation follows it. Beside base_fan_in, which asks for muP, so does the std, which is
+    that of the base model. Raises what `plan` raises.
     """
+    question = context.question
+    followed = {"distribution"}
+    if question.base_fan_in is not None:
+        followed.add("std")
     given = {
         field: getattr(question, field)
         for field in NUMBER_FIELDS
@@ -56,7 +60,7 @@ def requested_plan(question: Question, max_bytes: int) -> Plan | None:
     }
     if question.scheme != AUTO:
         return planned(spec_of(question, scheme=question.scheme, **given), max_bytes)
-    if given.keys() <= {"distribution"}:
+    if given.keys() <= followed:
         return None
     scheme = next((scheme for field, scheme in _SCHEME_OF_FIELD if field in given), None)
     if scheme is None:

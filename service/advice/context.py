@@ -7,6 +7,12 @@ activation on its output (He et al. 2015).
 from dataclasses import dataclass
 
 from service.advice.question import Question
+from service.advice.understanding import (
+    Understood,
+    activations_of,
+    completed,
+    gives_probabilities,
+)
 from service.advice.variance_propagation import spread_of
 from service.errors import ImpossibleError, Problem
 from service.fields import ADDRESS_FIELDS, FAN_FIELDS, LAYER_FIELDS, Spec
@@ -15,23 +21,28 @@ from service.initializers.fans import Weight, refuse_impossible
 from service.initializers.gains import gain_of
 from service.initializers.layers import LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
-from service.plan.laws import activation_of, ambiguous_axes, laws_of, weight_of
+from service.plan.laws import ambiguous_axes, laws_of, weight_of
 from service.plan.placement import Placement, place
 
-OF_THE_LAYER = (*FAN_FIELDS, "depth")
+OF_THE_LAYER = (*FAN_FIELDS, "depth", "branches", "branch_layers", "layer_index", "base_fan_in")
 """Fields of schemes that describe the layer, so a question may have them with any scheme."""
+
+TRANSFORMER_BRANCHES = 2
+"""The residual branches of a Transformer's block. A block of convolutions has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerContext:
     """A layer and its place in the network.
 
-    `forward_gain` is the exact gain of the input's activation, `backward_gain` the backward gain
-    of the output's. `fan_in` and `fan_out` are None for a tensor that has none. `letters` is the
-    layout, None if nothing says what the axes are.
+    `question` is completed, and `asked` is what the client sent. `forward_gain` is the exact gain
+    of the input's activation, `backward_gain` the backward gain of the output's. `fan_in` and
+    `fan_out` are None for a tensor that has none. `letters` is the layout, None if nothing says
+    what the axes are.
     """
 
     question: Question
+    asked: Question
     weight: Weight
     letters: str | None
     fan_in: float | None
@@ -86,7 +97,7 @@ class LayerContext:
     @property
     def is_probability_head(self) -> bool:
         """Whether this is an output layer whose activation turns logits into probabilities."""
-        return self.is_head and _gives_probabilities(self.output_activation)
+        return self.is_head and gives_probabilities(self.output_activation)
 
     @property
     def normalised(self) -> bool:
@@ -94,22 +105,54 @@ class LayerContext:
         return self.question.normalization != "none" or self.question.residual != "none"
 
     @property
+    def in_stack(self) -> bool:
+        """Whether the layer is one of a plain stack, without normalization or residual branches."""
+        hidden = self.question.position == "hidden" and self.layer != "recurrent"
+        return hidden and not self.normalised
+
+    @property
+    def in_branch(self) -> bool:
+        """Whether the layer is in a residual branch."""
+        inside = self.question.position in ("branch_first", "hidden", "branch_last")
+        outside = self.question.role in ("router", "shortcut", "lora_a", "lora_b")
+        return self.question.residual != "none" and inside and not outside
+
+    @property
     def writes_residual(self) -> bool:
         """Whether the layer's output is added to a residual stream."""
-        return self.question.residual != "none" and self.question.position == "hidden"
+        return self.in_branch and self.question.position == "branch_last"
+
+    @property
+    def branches(self) -> int:
+        """The residual branches of a block."""
+        return self.question.branches or (1 if self.convolves else TRANSFORMER_BRANCHES)
+
+    @property
+    def understood(self) -> Understood:
+        """How the question was understood."""
+        question = self.question
+        return Understood(
+            role=question.role,
+            position=question.position or "hidden",
+            residual=question.residual or "none",
+            normalization=question.normalization or "none",
+            input_activation=self.input_activation.name,
+            activation=self.output_activation.name,
+        )
 
 
-def context_of(question: Question) -> LayerContext:
+def context_of(asked: Question) -> LayerContext:
     """The layer that the question describes.
 
-    Raises ImpossibleError if layer, layout and shape disagree, if a weight has no fan_in, or if it
-    has unequal parts.
+    Raises ImpossibleError if layer, layout and shape disagree, if a field contradicts the role, if
+    a weight has no fan_in, or if it has unequal parts.
     """
+    question = completed(asked)
     placement = place(question)
     question = _with_equal_parts(question, placement)
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
-    before, after = _activations(question)
+    before, after = activations_of(question)
     if layer is None and len(question.shape) == 3 and fan_in is None:
         spec = spec_of(question, scheme=AUTO, activation=before.name)
         raise ambiguous_axes(spec, "advice goes by the layer, and three axes fit several layers")
@@ -119,6 +162,7 @@ def context_of(question: Question) -> LayerContext:
         fan_in, fan_out = law.fan_in, law.fan_out
     return LayerContext(
         question=question,
+        asked=asked,
         weight=weight_of(question, placement),
         letters=placement.letters,
         fan_in=fan_in,
@@ -148,42 +192,19 @@ def _with_equal_parts(question: Question, placement: Placement) -> Question:
 def spec_of(question: Question, **chosen: object) -> Spec:
     """The spec of the question's tensor, with the `chosen` scheme fields instead of its own.
 
-    Fans and depth are left out if the chosen scheme does not take them, and so is the slope if the
-    activation does not.
+    Fans, depth and the like are left out if the chosen scheme does not take them, and so is the
+    slope if the activation does not.
     """
     values = {name: getattr(question, name) for name in ("shape", *LAYER_FIELDS, *ADDRESS_FIELDS)}
-    values |= chosen
-    scheme = values.get("scheme", AUTO)
+    scheme = chosen.get("scheme", AUTO)
     if scheme != AUTO:
-        taken = (name for name in OF_THE_LAYER if name in SCHEMES[scheme].fields)
+        taken = (name for name in OF_THE_LAYER if name in SCHEMES[str(scheme)].fields)
         values |= {name: getattr(question, name) for name in taken}
+    values |= chosen
     activation = values["activation"]
     if activation is not None and not ACTIVATIONS[activation].takes_slope:
         values["negative_slope"] = None
     return Spec.model_construct(**values)
-
-
-def _activations(question: Question) -> tuple[Activation, Activation]:
-    """The activations on the layer's input and on its output.
-
-    `negative_slope` belongs to the one of the two that takes a slope. Raises ImpossibleError if it
-    is given and neither does.
-    """
-    given = question.input_activation
-    if given is not None and ACTIVATIONS[given].takes_slope and question.activation is not None:
-        after = ACTIVATIONS[question.activation]
-    else:
-        after = activation_of(question)
-    if given is not None:
-        return ACTIVATIONS[given], after
-    # No hidden layer uses sigmoid because the output layer does, so its input is not assumed to.
-    unknown = question.position == "output" and _gives_probabilities(after)
-    plain = unknown or question.position == "first"
-    return ACTIVATIONS["linear"] if plain else after, after
-
-
-def _gives_probabilities(activation: Activation) -> bool:
-    return activation.family == "sigmoid" or activation.name == "softmax"
 
 
 def _gain(rule: str, question: Question, activation: Activation) -> float:

@@ -9,6 +9,7 @@ from service.advice.rules import Choice
 from service.advice.variance_propagation import SCALE_FREE, compounded
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
+from service.initializers.schemes import SCHEMES
 from service.plan import Facts, Plan, plan
 
 _FORMATS = ("npy", "safetensors", "raw")
@@ -19,6 +20,13 @@ _OF_THE_FORMAT = ("format_cannot_carry_dtype", "format_cannot_carry_order", "res
 
 _SAME_GAIN = 1e-6
 """Relative. ReLU6's exact gain differs from He's by 4e-9, which no weight shows."""
+
+
+DEEP = 10
+"""With more layers than this, no gain is stable whose V'(1) is above 1."""
+
+_MOST_GROWTH = 4.0
+"""With fewer layers, a deviation of the variance may grow by this factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,15 @@ class Decision:
         """The number of layers or blocks; None if it was not given."""
         return self.context.question.depth
 
+    @property
+    def unstable(self) -> bool:
+        """Whether the layers are so many that a deviation of the variance from 1 grows too far."""
+        context, depth = self.context, self.depth
+        slope = context.variance_slope
+        if slope <= 1 or context.normalised or depth is None or not context.connects:
+            return False
+        return depth > DEEP or slope**depth > _MOST_GROWTH
+
     def forward_factor(self, std: float) -> float | None:
         """Var(y) = fan_in std^2 E[x^2]: the variance after a layer of this std, before it 1."""
         if not self.context.connects or self.context.fan_in is None:
@@ -66,8 +83,9 @@ class Decision:
     def through(self, factor: float | None, layers: int | None) -> float | None:
         """factor^layers; None unless each of the layers has the same factor."""
         context = self.context
-        hidden = context.question.position == "hidden" and not context.normalised
-        if factor is None or layers is None or not hidden or context.family not in SCALE_FREE:
+        if factor is None or layers is None or not context.in_stack:
+            return None
+        if context.family not in SCALE_FREE:
             return None
         return compounded(factor, layers)
 
@@ -134,6 +152,20 @@ def planned_choice(
     return planned(spec_of(context.question, **fields, gain=choice.gain), max_bytes)
 
 
+def issued(context: LayerContext, choice: Choice, max_bytes: int) -> tuple[Choice, Plan]:
+    """The choice and its plan; the next one if Fanin cannot issue it.
+
+    Raises ImpossibleError if the last choice cannot be issued either.
+    """
+    distribution = context.question.distribution or choice.distribution
+    try:
+        return choice, planned_choice(context, choice, distribution, max_bytes)
+    except ImpossibleError:
+        if choice.otherwise is None:
+            raise
+    return issued(context, choice.otherwise, max_bytes)
+
+
 def _scheme_fields(choice: Choice, distribution: str) -> dict[str, object]:
     """The scheme fields of a choice with this distribution."""
     family = choice.family
@@ -141,7 +173,9 @@ def _scheme_fields(choice: Choice, distribution: str) -> dict[str, object]:
         return {"scheme": distribution, "std": choice.std}
     if family == "variance_scaling":
         return {"scheme": family, "distribution": distribution}
-    if choice.gain is None:
-        return {"scheme": family}
+    if family in SCHEMES:
+        takes = "distribution" in SCHEMES[family].fields
+        drawn = {"distribution": distribution} if takes else {}
+        return {"scheme": family, **drawn, **choice.fields}
     suffix = "uniform" if distribution == "uniform" else "normal"
     return {"scheme": f"{family}_{suffix}", "distribution": distribution}

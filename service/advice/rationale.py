@@ -1,4 +1,4 @@
-"""The reasons for a recommendation, in words and equations with the layer's own numbers."""
+"""The decision in a sentence, the equation behind it, and at most five sentences of reasons."""
 
 import math
 from collections.abc import Callable
@@ -9,172 +9,74 @@ from service.advice.variance_propagation import (
     edge_of_chaos,
     variance_of_log_variance,
 )
+from service.plan import Facts
+
+MOST_REASONS = 5
 
 _SHOWN_LAYERS = 30
 """Depth of an example if the question gives no depth."""
 
-
-def rationale_of(decision: Decision) -> tuple[str, ...]:
-    """The reason of the rule, then every line of the table that applies."""
-    lines = (line(decision) for line in _LINES)
-    return (decision.choice.reason, *(line for line in lines if line is not None))
+Line = Callable[[Decision], str | None]
 
 
-def _forward(decision: Decision) -> str | None:
+def decision_of(decision: Decision) -> str:
+    """One sentence: the scheme with its numbers, and how the bias starts."""
+    facts = decision.facts
+    text = f"Use {facts.scheme}: {_drawn(decision, facts)}"
+    bias = decision.choice.bias
+    if bias.std > 0:
+        return f"{text}, with biases from N(0, {bias.std:.6g}^2)."
+    if decision.context.connects:
+        return f"{text}, with biases of 0."
+    return f"{text}."
+
+
+def _drawn(decision: Decision, facts: Facts) -> str:
+    """The distribution, with the number that sets it computed from gain and fan."""
+    std = decision.std
+    if facts.distribution == "constant":
+        return f"every value is {facts.mean:.6g}"
+    if facts.distribution == "orthogonal":
+        return f"orthogonal rows or columns times gain {facts.gain:.6g}, so the std is {std:.6g}"
+    if facts.distribution == "uniform" and facts.mean == 0 and facts.limit is not None:
+        limit = f"limit {facts.limit:.6g}"
+        if facts.gain is not None and facts.mode is not None:
+            n = _number(facts, std)
+            limit = f"limit = gain sqrt(3 / {facts.mode}) = {facts.gain:.6g} sqrt(3 / {n:.6g}) = "
+            limit += f"{facts.limit:.6g}"
+        return f"U(-limit, limit) with {limit}, so the std is {std:.6g}"
+    name = "a truncated normal" if facts.distribution == "truncated_normal" else "N(0, std^2)"
+    if facts.gain is None or facts.mode is None or decision.choice.gain is None:
+        return f"{name} with std {std:.6g}"
+    return (
+        f"{name} with std = gain / sqrt({facts.mode}) = {facts.gain:.6g} / "
+        f"sqrt({_number(facts, std):.6g}) = {std:.6g}"
+    )
+
+
+def _number(facts: Facts, std: float) -> float:
+    """The n of std = gain sqrt(1/n)."""
+    return ((facts.gain or 0.0) / std) ** 2
+
+
+def equation_of(decision: Decision) -> str | None:
+    """The variance after the layer, with the layer's numbers; None if the layer sums nothing."""
     context, std = decision.context, decision.std
     factor = decision.forward_factor(std)
-    if factor is None:
+    if factor is None or std == 0:
         return None
-    return (
-        f"Forward: Var(y) = n Var(w) E[x^2] = {context.fan_in} x {std * std:.6g} x "
-        f"{context.second_moment:.6g} = {factor:.6g}, with n = fan_in and independent weights of "
-        f"mean 0. The input x is {context.input_activation.name} of a unit normal."
-    )
+    bias = decision.choice.bias.std**2
+    names = "fan_in std^2 E[x^2]" + (" + Var(b)" if bias else "")
+    numbers = f"{context.fan_in} x {std * std:.6g} x {context.second_moment:.6g}"
+    numbers += f" + {bias:.6g}" if bias else ""
+    return f"Var(y) = {names} = {numbers} = {factor + bias:.6g}"
 
 
-def _assumed(decision: Decision) -> str | None:
-    context = decision.context
-    if context.question.input_activation is not None or not context.is_head:
-        return None
-    if context.input_activation is context.output_activation or not context.connects:
-        return None
-    return (
-        "The question does not say which activation the output layer reads. Features with "
-        f"E[x^2] = 1 are assumed, not those of another {context.output_activation.name}. If they "
-        "come from ReLU, add input_activation=relu."
-    )
-
-
-def _backward(decision: Decision) -> str | None:
-    context, std = decision.context, decision.std
-    factor = decision.backward_factor(std)
-    if factor is None or context.question.position != "hidden":
-        return None
-    moment = 1.0 / context.backward_gain**2
-    return (
-        "Backward: the layer multiplies the variance of a gradient by m Var(w) E[f'^2] = "
-        f"{context.fan_out} x {std * std:.6g} x {moment:.6g} = {factor:.6g}, with m = fan_out and "
-        f"f the {context.output_activation.name} on the output."
-    )
-
-
-def _variance_scaling(decision: Decision) -> str | None:
-    facts, std = decision.facts, decision.std
-    if facts.gain is None or facts.mode is None:
-        return None
-    number = (facts.gain / std) ** 2
-    return (
-        f"{facts.scheme} is a case of variance scaling, Var(w) = gain^2 / n with n = {facts.mode} "
-        f"= {number:.6g}: std = gain sqrt(1/n) = {facts.gain:.6g} x sqrt(1/{number:.6g}) = "
-        f"{std:.6g}. U(-a, a) has variance a^2 / 3, so uniform weights of this std have limit = "
-        f"gain sqrt(3/n) = {std * 3**0.5:.6g}."
-    )
-
-
-def _why_not_glorot(decision: Decision) -> str | None:
-    context = decision.context
-    if decision.choice.family != "he" or not context.fan_in or not context.fan_out:
-        return None
-    average = (context.fan_in + context.fan_out) / 2
-    moment = context.second_moment
-    factor = context.fan_in / average * moment
-    layers = decision.depth or _SHOWN_LAYERS
-    return (
-        "Why not Glorot: its derivation takes the activation for linear and leaves out E[x^2]. "
-        f"Here it gives Var(y) = {context.fan_in} x 1/{average:.6g} x {moment:.6g} = {factor:.6g}. "
-        f"Between layers of equal width the factor is {moment:.6g}, which leaves "
-        f"{_after(moment, layers)}."
-    )
-
-
-def _chaos(decision: Decision) -> str | None:
-    context = decision.context
-    pair = edge_of_chaos(context.input_activation)
-    if context.family != "odd" or pair is None or decision.choice.gain_rule != "exact":
-        return None
-    chi = context.input_activation.derivative_moment / context.input_activation.second_moment
-    layers = decision.depth or _SHOWN_LAYERS
-    return (
-        "The cost is in the gradients: in layers of equal width their variance grows by chi1 = "
-        f"gain^2 E[f'^2] = {chi:.6g} a layer, which makes {_after(chi, layers)}. The edge of "
-        f"chaos, gain {pair[0]:.6g} with biases of std {pair[1]:.6g}, has chi1 = 1 at variance 1. "
-        "Glorot's own gain 1 is right for small inputs, where the activation is nearly linear."
-    )
-
-
-def _stability(decision: Decision) -> str | None:
-    context, slope = decision.context, decision.context.variance_slope
-    curved = context.family in ("smooth", "softplus", "even", "gated", "selu")
-    if not curved or context.normalised or decision.choice.gain_rule != "exact":
-        return None
-    verdict = "dies out, so deep stacks are stable"
-    if slope == 1:
-        verdict = "stays as it is"
-    if slope > 1:
-        verdict = "grows, so more than a few layers need a normalization"
-    return f"Each layer multiplies a deviation of the variance from 1 by {slope:.4g}. It {verdict}."
-
-
-def _finite_width(decision: Decision) -> str | None:
-    context, depth, width = decision.context, decision.depth, decision.context.fan_in
-    slope = context.variance_slope
-    if depth is None or not width or context.normalised or slope > 1:
-        return None
-    if decision.choice.gain_rule != "exact" or context.question.position != "hidden":
-        return None
-    variance = variance_of_log_variance(slope, context.spread, width, depth)
-    factor = math.exp(2.0 * min(variance, 1e4) ** 0.5)
-    return (
-        f"Finite width: after {depth} layers with n = {width}, the logarithm of the variance is "
-        f"about N({-variance / 2:.4g}, {variance:.4g}). In 95 of 100 draws the variance of the "
-        f"network is within a factor {factor:.4g} of its median."
-    )
-
-
-def _normalization(decision: Decision) -> str | None:
-    kind = decision.context.question.normalization
-    if kind == "none" or not decision.context.connects:
-        return None
-    return (
-        f"{kind} normalization lowers the stakes: it divides by the std that the weights make, "
-        "forward and backward, so a std of 0.01 will do as well. The std of the weights still "
-        "decides how fast the first steps change their direction."
-    )
-
-
-def _residual(decision: Decision) -> str | None:
-    depth = decision.depth
-    if decision.choice.gain_rule != "residual" or depth is None:
-        return None
-    return (
-        f"Each of the {depth} blocks adds two branches to the residual stream. The last weights of "
-        f"both are multiplied by 1 / sqrt(2 x {depth}) = {(2.0 * depth) ** -0.5:.6g}, so all "
-        f"branches together add 1 to its variance, not {2 * depth}. The other weights of a block "
-        "keep the gain."
-    )
-
-
-def _recurrent_bias(decision: Decision) -> str | None:
-    if decision.context.layer != "recurrent":
-        return None
-    return (
-        "Biases are 0. The forget gate of an LSTM is the exception: its bias is 1, so that the "
-        "LSTM keeps its state at the start."
-    )
-
-
-def _bias(decision: Decision) -> str | None:
-    context = decision.context
-    if not context.connects:
-        return None
-    if context.is_head:
-        return (
-            "The bias is 0. If classes are uneven, it is the logit of the class frequency, "
-            "ln(p / (1 - p))."
-        )
-    if context.question.normalization == "batch":
-        return "The bias is 0. It may be left out, because batch normalization subtracts it."
-    return "The bias is 0: the random weights already break the symmetry."
+def rationale_of(decision: Decision) -> tuple[str, ...]:
+    """The reasons of the rule, then the lines of the table that apply, five in all at most."""
+    lines = (line(decision) for line in _LINES)
+    reasons = (*decision.choice.reasons, *(line for line in lines if line is not None))
+    return reasons[:MOST_REASONS]
 
 
 def _compared(decision: Decision) -> str | None:
@@ -188,29 +90,145 @@ def _compared(decision: Decision) -> str | None:
     passed = decision.through(factor, layers)
     deep = "" if passed is None else f", which leaves {_after(factor, layers)}"
     return (
-        f"Your own std of {std:.6g} is {std / recommended:.4g} times the recommended "
-        f"{recommended:.6g}. One layer makes {factor:.4g} of a unit variance{deep}."
+        f"Your own std of {std:.6g} is {std / recommended:.4g} times the recommended one and makes "
+        f"{factor:.4g} of a unit variance{deep}."
     )
+
+
+def _assumed(decision: Decision) -> str | None:
+    context = decision.context
+    if context.asked.input_activation is not None or not context.connects:
+        return None
+    if context.question.role is not None or context.input_activation is context.output_activation:
+        return None
+    if context.is_head:
+        return (
+            "The input is taken for features with E[x^2] = 1; if they come from ReLU, add "
+            "input_activation=relu."
+        )
+    if context.question.position == "first":
+        return None
+    return (
+        f"The input is taken for the output of {context.question.normalization} normalization; add "
+        f"input_activation={context.output_activation.name} if an activation stands between."
+    )
+
+
+def _chaos(decision: Decision) -> str | None:
+    context = decision.context
+    pair = edge_of_chaos(context.input_activation)
+    exact = decision.choice.gain_rule == "exact"
+    if context.family != "odd" or pair is None or not exact or not context.in_stack:
+        return None
+    chi = context.input_activation.derivative_moment / context.input_activation.second_moment
+    layers = decision.depth or _SHOWN_LAYERS
+    return (
+        f"In layers of equal width gradients grow by chi_1 = gain^2 E[f'^2] = {chi:.6g} a layer, "
+        f"to {_after(chi, layers)}."
+    )
+
+
+def _stability(decision: Decision) -> str | None:
+    context, slope = decision.context, decision.context.variance_slope
+    curved = context.family in ("smooth", "softplus", "even", "gated", "selu")
+    if not curved or not context.in_stack or decision.choice.gain_rule != "exact":
+        return None
+    if decision.unstable:
+        return None
+    verdict = "and deep stacks are stable"
+    if slope == 1:
+        verdict = "and it stays as it is"
+    if slope > 1:
+        verdict = "and more than a few layers need a normalization"
+    return f"Each layer multiplies a deviation of the variance from 1 by {slope:.4g}, {verdict}."
+
+
+def _why_not_glorot(decision: Decision) -> str | None:
+    context = decision.context
+    if decision.choice.family != "he" or not context.in_stack:
+        return None
+    moment = context.second_moment
+    if moment > 1 - 1e-9:
+        return None
+    layers = decision.depth or _SHOWN_LAYERS
+    return (
+        "Glorot leaves E[x^2] out of its derivation: between layers of equal width it keeps "
+        f"{moment:.6g} of the variance, which leaves {_after(moment, layers)}."
+    )
+
+
+def _finite_width(decision: Decision) -> str | None:
+    context, depth, width = decision.context, decision.depth, decision.context.fan_in
+    slope = context.variance_slope
+    if depth is None or not width or not context.in_stack or slope > 1:
+        return None
+    if decision.choice.gain_rule != "exact":
+        return None
+    variance = variance_of_log_variance(slope, context.spread, width, depth)
+    factor = math.exp(2.0 * min(variance, 1e4) ** 0.5)
+    return (
+        f"Because n = {width} is finite, 95 of 100 networks of {depth} layers have a variance "
+        f"within a factor {factor:.4g} of the median."
+    )
+
+
+def _normalization(decision: Decision) -> str | None:
+    context = decision.context
+    kind = context.question.normalization
+    if kind not in ("batch", "group") or not context.connects:
+        return None
+    return (
+        f"{kind} normalization lowers the stakes: it divides by the std that the weights make, so "
+        "a std of 0.01 will do as well, and the std only decides how fast the first steps turn the "
+        "weights."
+    )
+
+
+def _backward(decision: Decision) -> str | None:
+    context, std = decision.context, decision.std
+    factor = decision.backward_factor(std)
+    if factor is None or std == 0 or context.question.position in ("first", "output"):
+        return None
+    if context.layer == "recurrent":
+        return None
+    moment = 1.0 / context.backward_gain**2
+    return (
+        "Backward, the layer multiplies the variance of a gradient by fan_out std^2 E[f'^2] = "
+        f"{context.fan_out} x {std * std:.6g} x {moment:.6g} = {factor:.6g}."
+    )
+
+
+def _bias(decision: Decision) -> str | None:
+    context = decision.context
+    if not context.connects or decision.choice.bias.std > 0:
+        return None
+    if context.is_head:
+        return (
+            "The bias is 0, or ln(p / (1 - p)) for a class of frequency p if classes are uneven "
+            "(scheme prior_bias)."
+        )
+    if context.layer == "recurrent":
+        return "The bias is 0, but 1 for the forget gate of an LSTM (scheme forget_gate_bias)."
+    if context.question.normalization == "batch":
+        return "The bias may be left out, because batch normalization subtracts it."
+    return None
+
+
+_LINES: tuple[Line, ...] = (
+    _compared,
+    _chaos,
+    _stability,
+    _why_not_glorot,
+    _assumed,
+    _bias,
+    _finite_width,
+    _normalization,
+    _backward,
+)
+"""In the order of their weight: the first ones that apply are told."""
 
 
 def _after(factor: float, layers: int) -> str:
     through = compounded(factor, layers)
     number = "more than float64 holds" if through is None else f"{through:.3g}"
     return f"{number} after {layers} layers"
-
-
-_LINES: tuple[Callable[[Decision], str | None], ...] = (
-    _forward,
-    _assumed,
-    _backward,
-    _variance_scaling,
-    _why_not_glorot,
-    _chaos,
-    _stability,
-    _residual,
-    _finite_width,
-    _normalization,
-    _bias,
-    _recurrent_bias,
-    _compared,
-)

@@ -4,13 +4,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from service.advice.alternatives import Alternative, alternatives_of
+from service.advice.bias import Bias, bias_of, bias_url_of
 from service.advice.comparison import Compared, compared, requested_plan
 from service.advice.context import context_of
-from service.advice.decision import Decision, planned_choice, url_of
+from service.advice.decision import Decision, issued, url_of
 from service.advice.equivalents import Equivalent, equivalents_of
 from service.advice.question import Question
-from service.advice.rationale import rationale_of
+from service.advice.rationale import decision_of, equation_of, rationale_of
 from service.advice.rules import choose
+from service.advice.understanding import Understood
 from service.advice.warnings import warnings_of
 from service.initializers import references as papers
 from service.initializers.references import Reference
@@ -19,27 +21,27 @@ from service.wire.json_text import json_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Bias:
-    """How to initialize the layer's bias."""
-
-    scheme: str
-    value: float
-    std: float
-
-
-@dataclass(frozen=True, slots=True)
 class Recommendation:
     """How to initialize a tensor, and why.
 
-    Numbers are of the values before rounding to the dtype. A number that does not apply is None.
+    `decision` says it in one sentence, `equation` is the variance after the layer, and `rationale`
+    has at most five sentences. `understood` is how the question was understood, its role and
+    defaults included.
 
-    `gain_rule` is `exact` (E[f^2]^-1/2 of the activation on the input), `one`, `head` (half the
-    exact gain), `residual` (the gain divided by sqrt(2 depth)) or `deep_norm` ((8 depth)^-1/4).
-    `limit` is the largest possible magnitude. `bounds` is where a normal is cut, in its standard
-    deviations. `weights_url` fetches the tensor. Without a seed in the question it has none, and
-    the server draws one.
+    Numbers are of the values before rounding to the dtype. A number that does not apply is None.
+    `gain_rule` says what the gain is: `exact` (E[f^2]^-1/2 of the activation on the input), `one`,
+    `head` (half the exact gain), `residual` (the gain divided by sqrt(branches depth)),
+    `deep_norm` ((8 depth)^-1/4), `fixup` (the gain times depth^(-1/(2 m - 2))), `edge_of_chaos`
+    (the backward gain, beside random biases) or `mup` (the gain in the base model). `limit` is the
+    largest possible magnitude. `bounds` is where a normal is cut, in its standard deviations.
+
+    `multipliers` are the factors that the network must apply besides, by what they multiply.
+    `weights_url` fetches the tensor. Without a seed in the question it has none, and the server
+    draws one. `bias_url` fetches the bias, and is None if that starts at 0.
     """
 
+    decision: str
+    equation: str | None
     scheme: str
     distribution: str
     mode: str | None
@@ -53,6 +55,8 @@ class Recommendation:
     limit: float | None
     bounds: tuple[float, float] | None
     bias: Bias
+    multipliers: dict[str, float]
+    understood: Understood
     rationale: tuple[str, ...]
     warnings: tuple[PlanWarning, ...]
     references: tuple[Reference, ...]
@@ -60,6 +64,7 @@ class Recommendation:
     equivalents: dict[str, Equivalent]
     compared: Compared | None
     weights_url: str
+    bias_url: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """The recommendation as JSON can carry it."""
@@ -74,12 +79,15 @@ def recommend(question: Question, *, max_bytes: int) -> Recommendation:
     """How to initialize the question's tensor.
 
     `max_bytes` bounds the values of the whole tensor, as for a plan. Raises ImpossibleError if the
-    tensor, or the one with the question's own scheme fields, cannot be issued. Raises
-    UnreadableError for a layout that is neither letters nor a framework.
+    tensor, or the one with the question's own scheme fields, cannot be issued, or if a field
+    contradicts the role. Raises UnreadableError for a layout that is neither letters nor a
+    framework.
     """
     decision = _decide(question, max_bytes)
     context, facts = decision.context, decision.facts
     return Recommendation(
+        decision=decision_of(decision),
+        equation=equation_of(decision),
         scheme=facts.scheme,
         distribution=facts.distribution,
         mode=facts.mode,
@@ -92,7 +100,9 @@ def recommend(question: Question, *, max_bytes: int) -> Recommendation:
         std=decision.std,
         limit=facts.limit,
         bounds=facts.bounds,
-        bias=Bias("zeros", 0.0, 0.0),
+        bias=bias_of(decision),
+        multipliers=dict(decision.choice.multipliers),
+        understood=context.understood,
         rationale=rationale_of(decision),
         warnings=warnings_of(decision),
         references=_references(decision),
@@ -100,24 +110,25 @@ def recommend(question: Question, *, max_bytes: int) -> Recommendation:
         equivalents=equivalents_of(decision),
         compared=compared(decision),
         weights_url=url_of(decision.plan),
+        bias_url=bias_url_of(decision),
     )
 
 
 def _decide(question: Question, max_bytes: int) -> Decision:
     context = context_of(question)
-    choice = choose(context)
-    distribution = question.distribution or choice.distribution
-    plan = planned_choice(context, choice, distribution, max_bytes)
-    return Decision(context, choice, plan, requested_plan(question, max_bytes), max_bytes)
+    choice, plan = issued(context, choose(context), max_bytes)
+    return Decision(context, choice, plan, requested_plan(context, max_bytes), max_bytes)
 
 
 def _references(decision: Decision) -> tuple[Reference, ...]:
-    """The papers of the rule, then those of the normalization, residual and depth asked about."""
-    question, connects = decision.context.question, decision.context.connects
+    """The papers of the rule, then those of the normalization and depth asked about."""
+    context, question = decision.context, decision.context.question
+    deep = context.in_stack and question.depth is not None
     further = (
-        (papers.RADFORD_2019, decision.choice.gain_rule == "residual"),
-        (papers.IOFFE_2015, connects and question.normalization == "batch"),
-        (papers.HANIN_2019, connects and question.depth is not None),
+        (papers.IOFFE_2015, context.connects and question.normalization == "batch"),
+        (papers.HANIN_2019, context.connects and deep),
+        (papers.YANG_DEPTH_2023, decision.choice.gain_rule == "residual"),
+        (papers.DEY_2025, decision.choice.gain_rule == "residual"),
     )
     cited = (*decision.choice.references, *(paper for paper, applies in further if applies))
     return tuple(dict.fromkeys(cited))

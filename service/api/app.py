@@ -13,6 +13,7 @@ from service.api.openapi import openapi, openapi_route
 from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
+from service.api.routes.calibration import Calibrator
 from service.api.routes.propagation import Propagator
 from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute, routed
@@ -55,6 +56,7 @@ def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> 
         *issuer.routes(),
         *Adviser(settings.max_bytes).routes(),
         *propagator.routes(),
+        *Calibrator(settings.max_bytes).routes(),
         *listings.routes(),
         *health.routes(),
         *docs.routes(),

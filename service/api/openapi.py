@@ -13,6 +13,7 @@ from service.api.operations import PROBLEM_TYPE, document_operation, reference
 from service.api.reasons import REASONS, Reason
 from service.api.responses import revalidated_json
 from service.api.routing import PlainRoute
+from service.calibration import Calibration, Measurement
 from service.dtypes import DTYPES, Dtype
 from service.fields import Spec
 from service.fields.types import ORDERS
@@ -99,6 +100,7 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Certificate": (Facts, _CERTIFICATE),
     "Recommendation": (Recommendation, {}),
     "Propagation": (Propagation, {}),
+    "Calibration": (Calibration, {}),
 }
 """The records of JSON answers: the dataclass of each, and the members that the answer adds."""
 
@@ -270,9 +272,17 @@ def _schemas() -> Schema:
         "Question": question,
         "NetworkLayer": layer,
         "Network": network,
+        "Measurement": _measurement(),
         "Problem": _problem(),
         **records,
     }
+
+
+def _measurement() -> Schema:
+    """A tensor is described by a shape and other fields, or by the URL that has them."""
+    schema = Measurement.model_json_schema() | {"properties": _members(Measurement)}
+    tensor = [{"required": ["shape"]}, {"required": ["weights_url"]}]
+    return schema | {"required": ["measured_variance"], "anyOf": tensor}
 
 
 def _record(name: str, record: type, more: Schema) -> Schema:

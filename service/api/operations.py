@@ -29,6 +29,11 @@ _FILES = {
     "json": "The certificate: every fact about the tensor, without its values",
 }
 
+_MEASUREMENT = {
+    "weights_url": "/v1/weights.npy?shape=256,256&scheme=orthogonal&seed=42&name=fc1.weight",
+    "measured_mean": 0.02,
+    "measured_variance": 1.7,
+}
 _QUESTION = {"shape": [64, 3, 7, 7], "activation": "relu", "depth": 30, "name": "conv1.weight"}
 
 _NETWORK = {
@@ -157,6 +162,28 @@ def picture_operations() -> dict[str, Operation]:
 def _parameter_name(field: str) -> str:
     """The name of the parameter's component. A stack needs no shape, a tensor does."""
     return "stack_shape" if field == "shape" else field
+
+
+def calibrate_operations() -> dict[str, Operation]:
+    """POST of a measurement."""
+    summary = "The corrected scale of a layer's weights, from the measured variance of its output"
+    content = {"schema": reference("schemas", "Measurement"), "example": _MEASUREMENT}
+    answer = {
+        "description": summary,
+        "headers": {"Cache-Control": reference("headers", "Cache-Control")},
+        "content": {"application/json": {"schema": reference("schemas", "Calibration")}},
+    }
+    post = {
+        "operationId": "post_calibrate",
+        "summary": summary,
+        "tags": ["advice"],
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": {
+            "200": answer,
+            **_responses(_REFUSALS | {"413": "TooLarge", "415": "NotJson"}),
+        },
+    }
+    return {"post": post}
 
 
 def listing_operations(name: str, record: str) -> dict[str, Operation]:

@@ -32,10 +32,20 @@ REASONS: dict[str, Reason] = {
         "The request cannot be read",
         "/docs describes the requests that each path accepts.",
     ),
+    "bad_weights_url": Reason(
+        "The weights_url is not that of a tensor",
+        "Send the weights_url of an answer as it stands: the path and the query of a tensor, "
+        "without scheme and host.",
+    ),
     "conflicting_fields": Reason(
         "Two fields exclude each other",
         "The fields set the same number, or one leaves no choice for the other. Leave one of "
         "them out.",
+    ),
+    "dead_output": Reason(
+        "The measured outputs do not vary",
+        "A variance of 0 stays 0 at every scale of the weights. Look for a constant input, for "
+        "weights that are 0, and for units that are 0 on the whole batch.",
     ),
     "duplicate_field": Reason(
         "A field is given more than once",
@@ -117,7 +127,7 @@ REASONS: dict[str, Reason] = {
     ),
     "missing_field": Reason(
         "A field is missing",
-        "Every tensor needs a shape.",
+        "Every tensor needs a shape, and every calibration a measured variance.",
     ),
     "no_auto": Reason(
         "auto cannot choose a scheme",
@@ -132,6 +142,11 @@ REASONS: dict[str, Reason] = {
         "PyTorch has no gain for the activation",
         "torch.nn.init.calculate_gain covers a few activations; gain_rule=exact covers all of "
         "them.",
+    ),
+    "no_seed": Reason(
+        "The tensor has no seed",
+        "Without a seed a tensor is drawn anew each time, so a measurement says nothing about the "
+        "next one. The header Weights-Seed has the seed of a tensor that was fetched.",
     ),
     "no_such_layer": Reason(
         "The framework does not have this layer",
@@ -175,6 +190,11 @@ REASONS: dict[str, Reason] = {
         "There is no number between the bounds",
         "No float32 value (for float64 tensors: no float64 value) lies between the bounds, or "
         "the normal distribution has almost no mass there.",
+    ),
+    "nothing_to_scale": Reason(
+        "The tensor has no scale",
+        "Weights are calibrated by a number that all their values are proportional to: a gain, a "
+        "std or bounds. Constants, biases and fixed filters have none.",
     ),
     "out_of_range": Reason(
         "A number is out of range",

@@ -1,72 +1,148 @@
-"""A recommendation as a page of text."""
+"""A recommendation as text: one screen, or everything."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from service.advice import Recommendation
 from service.advice.alternatives import Alternative
 from service.initializers.references import Reference
 
-_WIDTH = 96
+SCREEN_LINES = 24
+SCREEN_WIDTH = 80
+"""The terminal that every other one is at least as large as."""
+
+_WIDTH = 100
 _INDENT = "  "
+_MORE = "--long adds what is left out here: "
+
+
+def short_report(answer: Recommendation) -> str:
+    """The decision, its warnings and as many reasons as one screen holds; last the URL.
+
+    A line that cannot be wrapped, such as a URL, may be wider than the screen.
+    """
+    head = [*_filled(answer.decision, "", SCREEN_WIDTH), *_equation(answer)]
+    warnings = [_filled(f"Warning {each.code}: {each.message}") for each in answer.warnings]
+    reasons = [_filled(f"- {each}") for each in answer.rationale]
+    foot = ["", *_others(answer), *_urls(answer)]
+    room = SCREEN_LINES - len(head) - len(foot) - 1
+    told, left = _fitting([*warnings, *reasons], room)
+    warned = sum(1 for each in warnings if each in told)
+    hidden = [each.code for each in answer.warnings[warned:]]
+    more = [*hidden, *(["reasons"] if left else []), "references", "code for other frameworks"]
+    return "\n".join([*head, *(line for each in told for line in each), *foot, _more(more)]) + "\n"
+
+
+def _fitting(paragraphs: list[list[str]], room: int) -> tuple[list[list[str]], bool]:
+    """The first paragraphs that fit into this many lines, and whether any is left."""
+    told: list[list[str]] = []
+    for paragraph in paragraphs:
+        room -= len(paragraph)
+        if room < 0:
+            return told, True
+        told.append(paragraph)
+    return told, False
+
+
+def _more(left_out: list[str]) -> str:
+    return textwrap.shorten(_MORE + ", ".join(left_out), SCREEN_WIDTH, placeholder=" ...")
+
+
+def _equation(answer: Recommendation) -> list[str]:
+    return [] if answer.equation is None else [_INDENT + answer.equation]
+
+
+def _others(answer: Recommendation) -> list[str]:
+    """The alternatives in a line or two."""
+    if not answer.alternatives:
+        return []
+    names = ", ".join(_named(each) for each in answer.alternatives)
+    return _filled(f"Or {names}.", "")
+
+
+def _named(alternative: Alternative) -> str:
+    std = "" if alternative.std is None else f" (std {alternative.std:.4g})"
+    return f"{alternative.scheme}{std}"
 
 
 def report(answer: Recommendation) -> str:
-    """The numbers, then a section for each part of the answer that is not empty."""
+    """Everything: a section for each part of the answer that is not empty."""
     warnings = (f"{each.code}: {each.message}" for each in answer.warnings)
-    prose = {
-        _headline(answer): _measures(answer),
-        "Why": answer.rationale,
-        "Warnings": warnings,
-        "Alternatives": map(_alternative, answer.alternatives),
-        "References": map(cited, answer.references),
-    }
-    code = {
-        "In other frameworks (not run by Fanin's tests)": _lines(answer),
-        "Fetch": (answer.weights_url,),
-    }
-    sections = [_section(title, list(map(_wrapped, rows))) for title, rows in prose.items()]
-    sections += [_section(title, [_INDENT + row for row in rows]) for title, rows in code.items()]
-    return "\n\n".join(filter(None, sections)) + "\n"
+    sections = [
+        [*_filled(answer.decision, "", _WIDTH), *_equation(answer), *_measures(answer)],
+        _section("Why", answer.rationale),
+        _section("Warnings", warnings),
+        _alternatives(answer.alternatives),
+        _section("References", map(_short, answer.references)),
+        _unwrapped("In other frameworks", _lines(answer)),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
-def _section(title: str, rows: list[str]) -> str:
-    return "\n".join([title, *rows]) if rows else ""
+def _section(title: str, paragraphs: Iterable[str]) -> list[str]:
+    lines = [line for each in paragraphs for line in _filled(each, _INDENT, _WIDTH)]
+    return [title, *lines] if lines else []
 
 
-def _wrapped(row: str) -> str:
-    return textwrap.fill(
-        row,
-        _WIDTH,
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT * 2,
+def _unwrapped(title: str, rows: Iterable[str]) -> list[str]:
+    """Code and URLs, which must stay on one line."""
+    lines = [_INDENT + row for row in rows]
+    return [title, *lines] if lines else []
+
+
+def _filled(text: str, indent: str = "", width: int = SCREEN_WIDTH) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + _INDENT,
         break_long_words=False,
         break_on_hyphens=False,
     )
 
 
-def _headline(answer: Recommendation) -> str:
-    if answer.gain is None:
-        return f"{answer.scheme}: mean {answer.mean:.6g}, std {answer.std:.6g}"
-    return f"{answer.scheme}: std {answer.std:.6g}, gain {answer.gain:.6g}, n = {answer.mode}"
-
-
 def _measures(answer: Recommendation) -> Iterator[str]:
+    """The fans, the layer as it was understood, and what else must be multiplied."""
+    understood = answer.understood
     if answer.fan_in is not None:
-        yield f"fan_in {answer.fan_in}, fan_out {answer.fan_out}, letters {answer.layout}"
-    if answer.limit is not None:
-        yield f"limit {answer.limit:.6g}"
-    yield f"bias {answer.bias.scheme}"
+        yield f"{_INDENT}fan_in {answer.fan_in}, fan_out {answer.fan_out}, letters {answer.layout}"
+        yield (
+            f"{_INDENT}{understood.position}, reads {understood.input_activation}, feeds "
+            f"{understood.activation}, normalization {understood.normalization}, residual "
+            f"{understood.residual}"
+        )
+    for name, factor in answer.multipliers.items():
+        yield f"{_INDENT}multiply {name} by {factor:.6g}"
+    for url in _urls(answer):
+        yield _INDENT + url
 
 
-def _alternative(alternative: Alternative) -> str:
-    std = "" if alternative.std is None else f", std {alternative.std:.6g}"
-    return f"{alternative.scheme}{std}: {alternative.what}. When: {alternative.when}."
+def _alternatives(alternatives: Iterable[Alternative]) -> list[str]:
+    lines = []
+    for each in alternatives:
+        std = "" if each.std is None else f", std {each.std:.6g}"
+        text = f"{each.scheme}{std}: {each.what}. When: {each.when}."
+        lines += [*_filled(text, _INDENT, _WIDTH), _INDENT * 2 + each.weights_url]
+    return ["Alternatives", *lines] if lines else []
 
 
 def _lines(answer: Recommendation) -> Iterator[str]:
     for framework, line in answer.equivalents.items():
-        yield f"{framework}: {line.code or line.note}"
+        if line.code is not None:
+            yield f"{framework}: {line.code}"
+
+
+def _urls(answer: Recommendation) -> Iterator[str]:
+    yield answer.weights_url
+    if answer.bias_url is not None:
+        yield answer.bias_url
+
+
+def _short(reference: Reference) -> str:
+    """A paper with its first author and without its subtitle."""
+    others = " et al." if len(reference.authors) > 1 else ""
+    title = reference.title.partition(":")[0]
+    return f"{reference.authors[0]}{others} ({reference.year}): {title}. {reference.where}."
 
 
 def cited(reference: Reference) -> str:

@@ -3,7 +3,7 @@
 The same parser reads the subclasses of Spec and the filter of `/schemes`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -89,10 +89,15 @@ def with_seed(spec: Spec, seed: int) -> Spec:
     return spec.model_copy(update={"seed": seed})
 
 
-def json_members(body: bytes) -> list[tuple[str, object]]:
-    """The members of a JSON object in their order. Raises UnreadableError for other bodies."""
+def json_members(
+    body: bytes, constant: Callable[[str], object] | None = None
+) -> list[tuple[str, object]]:
+    """The members of a JSON object in their order. Raises UnreadableError for other bodies.
+
+    `constant` reads NaN and the infinities. Without it they are refused, as JSON has none.
+    """
     try:
-        return read_object(body)
+        return read_object(body) if constant is None else read_object(body, constant)
     except FieldError as error:
         raise refusal([("", error)]) from None
 
@@ -121,7 +126,7 @@ def read_members(model: type[Model], members: Members, errors: FieldErrors) -> M
         read = model.model_validate({f: v for f, v in values.items() if v is not None})
     except ValidationError as error:
         known = {field for field, _ in errors}
-        raise refusal([*errors, *_errors(error, known, words)]) from None
+        raise refusal([*errors, *_errors(model, error, known, words)]) from None
     if errors:
         raise refusal(errors)
     return read
@@ -182,7 +187,7 @@ def _duplicate(field: str) -> FieldError:
 
 
 def _errors(
-    error: ValidationError, known: set[str], words: Mapping[str, str]
+    model: type[BaseModel], error: ValidationError, known: set[str], words: Mapping[str, str]
 ) -> Iterator[tuple[str, FieldError]]:
     """pydantic's errors as field errors, except for fields that already have one."""
     for entry in error.errors(include_url=False, include_input=False):
@@ -190,12 +195,16 @@ def _errors(
         if field in known:
             continue
         if entry["type"] == "missing":
-            yield (
-                field,
-                FieldError("missing_field", "every tensor has a shape", "add shape=64,3,7,7"),
-            )
+            yield field, _missing(model, field)
         else:
             yield field, _of_scheme(field, entry["ctx"]["error"], words)
+
+
+def _missing(model: type[BaseModel], field: str) -> FieldError:
+    if field == "shape":
+        return FieldError("missing_field", "every tensor has a shape", "add shape=64,3,7,7")
+    [example] = model.model_fields[field].examples or [""]
+    return FieldError("missing_field", f"{field} is needed", f"add {field}={example}")
 
 
 def _of_scheme(field: str, error: FieldError, words: Mapping[str, str]) -> FieldError:

@@ -8,6 +8,7 @@ Numbers in JSON keep their spelling. The reader of each field decides what they 
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -97,11 +98,19 @@ _EXAMPLE = 'send an object such as {"shape": [64, 3]}'
 _BRACKET_OR_STRING = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 
-def read_object(body: bytes) -> list[tuple[str, object]]:
+def _refuse_constant(word: str) -> NoReturn:
+    message = f"{shown(word)} is not JSON"
+    raise FieldError("malformed_json", message, "numbers are finite: write one such as 0.02")
+
+
+def read_object(
+    body: bytes, constant: Callable[[str], object] = _refuse_constant
+) -> list[tuple[str, object]]:
     """The members of a JSON object (RFC 8259) in their order, with duplicates.
 
     One UTF-8 byte order mark is ignored (RFC 8259, section 8.1). The caller refuses duplicates
-    (RFC 7493, section 2.3).
+    (RFC 7493, section 2.3). `constant` reads NaN, Infinity and -Infinity, which JSON lacks and some
+    writers write; by default they are refused.
 
     Raises FieldError (`malformed_json`) unless the body is one object nested at most 4 deep.
     """
@@ -116,7 +125,7 @@ def read_object(body: bytes) -> list[tuple[str, object]]:
             object_pairs_hook=JsonObject,
             parse_int=NumberToken,
             parse_float=NumberToken,
-            parse_constant=_refuse_constant,
+            parse_constant=constant,
         )
     except UnicodeDecodeError:
         raise FieldError("malformed_json", "the body is not UTF-8", "send JSON as UTF-8") from None
@@ -146,11 +155,6 @@ class JsonObject:
     """A JSON object. A dict would lose duplicate members."""
 
     members: list[tuple[str, object]]
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    message = f"{shown(word)} is not JSON"
-    raise FieldError("malformed_json", message, "numbers are finite: write one such as 0.02")
 
 
 def _depth(body: bytes) -> int:

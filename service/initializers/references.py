@@ -375,10 +375,39 @@ DAUGMAN_1985 = Reference(
     year=1985,
     where="Journal of the Optical Society of America A 2(7)",
 )
-XIAO_2018 = Reference(
-    title="Dynamical Isometry and a Mean Field Theory of CNNs: How to Train 10,000-Layer Vanilla "
-    "Convolutional Neural Networks",
-    authors=("L. Xiao", "Y. Bahri", "J. Sohl-Dickstein", "S. S. Schoenholz", "J. Pennington"),
-    year=2018,
-    where="ICML 2018, arXiv:1806.05393",
+GOYAL_2017 = Reference(
+    title="Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour",
+    authors=(
+        *("P. Goyal", "P. Dollár", "R. Girshick", "P. Noordhuis", "L. Wesolowski"),
+        *("A. Kyrola", "A. Tulloch", "Y. Jia", "K. He"),
+    ),
+    year=2017,
+    where="arXiv:1706.02677",
+)
+YANG_DEPTH_2023 = Reference(
+    title="Tensor Programs VI: Feature Learning in Infinite-Depth Neural Networks",
+    authors=("G. Yang", "D. Yu", "C. Zhu", "S. Hayou"),
+    year=2023,
+    where="ICLR 2024, arXiv:2310.02244",
+)
+DEY_2025 = Reference(
+    title="Don't be lazy: CompleteP enables compute-efficient deep transformers",
+    authors=(
+        *("N. Dey", "B. C. Zhang", "L. Noci", "M. Li", "B. Bordelon"),
+        *("S. Bergsma", "C. Pehlevan", "B. Hanin", "J. Hestness"),
+    ),
+    year=2025,
+    where="NeurIPS 2025, arXiv:2505.01618",
+)
+MISHKIN_2015 = Reference(
+    title="All you need is a good init",
+    authors=("D. Mishkin", "J. Matas"),
+    year=2015,
+    where="ICLR 2016, arXiv:1511.06422",
+)
+MISHKIN_2015 = Reference(
+    title="All you need is a good init",
+    authors=("D. Mishkin", "J. Matas"),
+    year=2015,
+    where="ICLR 2016, arXiv:1511.06422",
 )

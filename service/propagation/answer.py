@@ -216,7 +216,7 @@ def _layer(
         number=number,
         layer=node.entry,
         name=node.name,
-        activation=weights.activation,
+        activation=node.activation,
         scheme=weights.scheme,
         fan_in=weights.fan_in,
         fan_out=weights.fan_out,
@@ -232,7 +232,7 @@ def _layer(
         correlation=rounded(after.correlation),
         token_correlation=rounded(after.tokens) if network.attends else None,
         gradient=rounded(back.gradient),
-        gradient_band=(None, None) if back.gradient is None else _band(back.gradient, back.spread),
+        gradient_band=_gradient_band(step, back),
         chi_1=rounded(step.chi) if step.found is not None else None,
         simulated=_mean(runs) if runs else None,
     )
@@ -241,6 +241,14 @@ def _layer(
 def _stream_band(step: Step) -> Band:
     stream = step.stream
     return _band(stream.variance, measured(stream.spread, step.node.weights.outputs))
+
+
+def _gradient_band(step: Step, back: Return) -> Band:
+    """The band of the gradient. That of the last layer is 1 in every draw."""
+    if back.gradient is None:
+        return None, None
+    sure = back.spread == 0 and not step.node.norms
+    return _band(back.gradient, 0.0 if sure else measured(back.spread, step.node.weights.outputs))
 
 
 def _keeping_gain(step: Step) -> float | None:
@@ -351,7 +359,7 @@ def _depth_scales(network: Network) -> DepthScales | None:
     weights = node.weights
     if not 0 < weights.variance < 1e12:
         return None
-    found = scales(weights.activation, weights.variance, weights.bias_variance, weights.slope)
+    found = scales(node.activation, weights.variance, weights.bias_variance, node.slope)
     length = found.xi_correlation
     return DepthScales(
         layer=node.name,
@@ -367,12 +375,12 @@ def _depth_scales(network: Network) -> DepthScales | None:
 
 
 def _repeats(node: Node) -> bool:
-    return not (node.source or node.added or node.beside or node.head) and node.norm == "none"
+    return not (node.source or node.added or node.beside or node.head) and not node.norms
 
 
 def _notes(network: Network) -> list[str]:
-    nodes, entries = network.nodes, network.inquiry.entries
-    kinds = {node.kind for node in nodes if node.norm != "none"}
+    nodes = network.nodes
+    kinds = {node.kind for node in nodes if node.norms}
     notes = [
         (
             any(not node.weights.simulated and not node.source for node in nodes),
@@ -386,25 +394,25 @@ def _notes(network: Network) -> list[str]:
             "start.",
         ),
         (
-            any(getattr(entry, "role", None) == "mlp_gate" for entry in entries),
+            any(node.weights.understood.role == "mlp_gate" for node in nodes),
             "The gate of a gated unit counts as one with the variance of mlp_up.",
         ),
         (
             "batch" in kinds,
             "Batch normalization subtracts what the inputs of a batch have in common. The theory "
-            "takes the batch for large.",
+            f"takes the batch for large, and a simulation has {INPUTS} inputs.",
         ),
         ("group" in kinds, "Group normalization counts as one over all units."),
         (
-            any(node.norm == "after" for node in nodes),
-            "Without residual branches a normalization stands after the layer and before the next "
-            "activation.",
+            any("between" in node.norms for node in nodes),
+            "Layer and rms normalization stand between an activation and the next layer. To put it "
+            "before the activation, give input_activation.",
         ),
     ]
     return [text for applies, text in notes if applies]
 
 
 def _references(network: Network) -> tuple[Reference, ...]:
-    batch = any(node.norm != "none" and node.kind == "batch" for node in network.nodes)
+    batch = any(node.norms and node.kind == "batch" for node in network.nodes)
     common = (papers.POOLE_2016, papers.SCHOENHOLZ_2017, papers.HANIN_2019)
     return (*common, papers.YANG_2019) if batch else common

@@ -15,7 +15,7 @@ from service.fields import NUMBER_FIELDS
 from service.initializers.schemes import AUTO
 from service.mean_field.maps import edge_of_chaos
 from service.mean_field.moments import moments
-from service.propagation.network import Network, Node, Weights, network_of
+from service.propagation.network import Network, Node, network_of
 from service.propagation.parsing import plain_inquiry
 from service.propagation.question import Inquiry, NetworkLayer
 from service.propagation.theory import backward, forward
@@ -165,37 +165,38 @@ def _kept(node: Node, layer: NetworkLayer) -> Edit | None:
     weights = node.weights
     if node.source or node.added or node.head:
         return None
-    gain = _exact(weights)
-    if node.closes and layer.residual != "post_norm":
-        gain *= (2.0 * (layer.depth or 1)) ** -0.5
+    gain = _exact(node)
+    if node.closes and weights.understood.residual != "post_norm":
+        gain *= weights.branches**-0.5
     return _scaled(gain)
 
 
-def _exact(weights: Weights) -> float:
-    """The gain that keeps variance 1 through the activation that the layer reads."""
-    return float(moments(weights.activation, 1.0, weights.slope).second ** -0.5)
+def _exact(node: Node) -> float:
+    """The gain that keeps variance 1 through what the layer reads."""
+    if "between" in node.norms:
+        return 1.0
+    return float(moments(node.activation, 1.0, node.slope).second ** -0.5)
 
 
 def _critical(node: Node, layer: NetworkLayer) -> Edit | None:
-    weights = node.weights
-    if node.source or node.added or node.head or layer.residual != "none":
+    if node.source or node.added or node.head or node.weights.understood.residual != "none":
         return None
-    pair = edge_of_chaos(weights.activation, 1.0, weights.slope)
-    bare: Edit = {} if layer.normalization == "none" else {"normalization": "none"}
+    pair = edge_of_chaos(node.activation, 1.0, node.slope)
+    bare: Edit = {"normalization": "none"} if node.norms else {}
     if pair is None:
-        return _scaled(_exact(weights)) | bare
+        return _scaled(_exact(node)) | bare
     gain, bias_std = (number**0.5 for number in pair)
     return _scaled(gain, bias_std) | bare
 
 
 def _normalised(node: Node, layer: NetworkLayer) -> Edit | None:
-    if node.source or node.added or node.head or layer.residual != "none":
+    if node.source or node.added or node.head or node.weights.understood.residual != "none":
         return None
-    return {"normalization": "layer"}
+    return {"normalization": "rms"}
 
 
 def _residual(node: Node, layer: NetworkLayer) -> Edit | None:
-    if layer.residual != "none":
+    if node.weights.understood.residual != "none":
         return None
     return {"normalization": "layer", "residual": "pre_norm"}
 
@@ -216,7 +217,7 @@ def _gains(network: Network, edit: Callable[[Node, NetworkLayer], Edit | None]) 
             numbers = _numbers(new["gain"], new.get("bias_std", 0.0))
             told.append(f"{who} {numbers} instead of {_numbers(old, bias)}")
     more = f", and {len(told) - 3} more layers theirs" if len(told) > 3 else ""
-    norms = any(entry.normalization != "none" for entry in inquiry.entries) and edit is _critical
+    norms = any(node.norms for node in network.nodes) and edit is _critical
     given = f"Give {', '.join(told[:3])}{more}." if told else ""
     return " ".join(filter(None, ("Leave the normalization out." if norms else "", given)))
 
@@ -237,7 +238,7 @@ def _say_recommended(network: Network) -> str:
 def _say_residual(_: Network) -> str:
     return (
         "Make blocks of two layers with a residual connection around each and layer normalization "
-        "before it (pre-norm). The last weights of a block are then divided by sqrt(2 depth)."
+        "before it (pre-norm). The last weights of a block are then divided by sqrt(depth)."
     )
 
 
@@ -264,7 +265,7 @@ _WAYS = (
     _RECOMMENDED,
     _Way(
         lambda network: (
-            "Add a layer normalization after each layer, and leave out the scheme with its numbers."
+            "Put an RMS normalization before each layer, and leave out the scheme with its numbers."
         ),
         _normalised,
     ),

@@ -13,8 +13,10 @@ from typing import Literal
 from service.advice import recommend
 from service.advice.comparison import requested_plan
 from service.advice.context import LayerContext, context_of
+from service.advice.understanding import Understood
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec, parse_query
+from service.initializers.activations import ACTIVATIONS
 from service.plan import Plan, plan
 from service.propagation.question import Inquiry, NetworkLayer
 from service.stream.draws import (
@@ -26,8 +28,16 @@ from service.stream.draws import (
     UniformBetween,
 )
 
-Norm = Literal["none", "before", "after", "sum"]
-"""Where a normalization stands: before the layer, after it, or after the branch is added."""
+Norm = Literal["before", "between", "after", "branch", "sum"]
+"""Where a normalization stands: before the layer's activation, between its activation and its
+weights, after its weights, after a branch, or after a branch is added."""
+
+AFTER: tuple[Norm, ...] = ("after", "sum")
+"""Norms of what the next layer gets. A layer has at most one of the two."""
+
+_DIRECT = ("layer", "rms")
+"""Normalizations whose output a layer reads directly. `batch` and `group` stand between a layer and
+its activation."""
 
 MOST_DIFFERENT = 200
 """The most different layers. Each of them costs a recommendation, which takes milliseconds."""
@@ -57,10 +67,12 @@ class Weights:
     """The weights of a layer, and what it reads.
 
     `spec` makes them, without seed and name. `inputs` and `outputs` are numbers of channels or
-    units. `multiplier` is the number by which DeepNorm multiplies the stream before it adds the
-    branch; it is 1 without DeepNorm. `simulated`: the layer is dense, so that a simulation covers
-    it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal` and `cheap` say what
-    kind of draw makes them. `given`: the scheme or one of its numbers was in the question.
+    units. `activation` is what the layer reads. `understood` is how its question was understood.
+    `skip` is the number by which DeepNorm multiplies the stream before it adds the branch, 1
+    without DeepNorm. `branches` is the number of residual branches of the whole network. `scaled`
+    multiplies the rows of an embedding. `simulated`: the layer is dense, so that a simulation
+    covers it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal` and `cheap` say
+    what kind of draw makes them. `given`: the scheme or one of its numbers was in the question.
     """
 
     spec: Spec
@@ -73,8 +85,10 @@ class Weights:
     outputs: int
     activation: str
     slope: float | None
-    gated: bool
-    multiplier: float
+    understood: Understood
+    skip: float
+    branches: int
+    scaled: float
     simulated: bool
     rows_are_outputs: bool
     orthogonal: bool
@@ -111,16 +125,19 @@ class Weights:
 class Node:
     """A layer of the network.
 
-    `entry` is the place of its question in the inquiry, from 0. `opens`: it reads the stream at the
-    beginning of a residual branch. `closes`: its output is added to the stream. `beside`: the next
-    layer does not read it. `head`: it is the output layer. `source`: it looks rows up, and reads
-    nothing. `added`: its rows are added to the stream. `mixes`: it reads averages over tokens.
+    `entry` is the place of its question in the inquiry, from 0. `activation` is what it applies to
+    the signal before it reads it. `norms` are the places of normalizations around it, of the kind
+    `kind`. `opens`: it reads the stream at the beginning of a residual branch. `closes`: its output
+    is added to the stream. `beside`: the next layer does not read it. `head`: it is the output
+    layer. `source`: it looks rows up, and reads nothing. `added`: its rows are added to the stream.
+    `mixes`: it reads averages over tokens.
     """
 
     entry: int
     name: str
     weights: Weights
-    norm: Norm
+    activation: str
+    norms: frozenset[Norm]
     kind: str
     opens: bool
     closes: bool
@@ -129,6 +146,16 @@ class Node:
     source: bool
     added: bool
     mixes: bool
+
+    @property
+    def gated(self) -> bool:
+        """Whether the activation is a gated unit, which reads two halves."""
+        return ACTIVATIONS[self.activation].family == "gated"
+
+    @property
+    def slope(self) -> float | None:
+        """The slope below 0 of the activation, if it was given."""
+        return self.weights.slope if ACTIVATIONS[self.activation].takes_slope else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,50 +207,49 @@ def _located(inquiry: Inquiry, index: int, entry: NetworkLayer, max_bytes: int) 
 def _weights_of(entry: NetworkLayer, max_bytes: int) -> Weights:
     context = context_of(entry)
     _refuse_no_layer(context)
-    requested = requested_plan(entry, max_bytes)
-    bias_std, multiplier = entry.bias_std or 0.0, 1.0
+    requested = requested_plan(context, max_bytes)
+    bias_std, multipliers = entry.bias_std or 0.0, dict[str, float]()
     if requested is None:
         advice = recommend(entry, max_bytes=max_bytes)
         query = advice.weights_url.partition("?")[2]
         planned = plan(parse_query(query.encode()), "raw", max_bytes=max_bytes)
+        multipliers = advice.multipliers
         if entry.bias_std is None:
             bias_std = advice.bias.std
-        deep_norm = advice.gain_rule == "deep_norm"
     else:
         planned = plan(requested.spec, "raw", max_bytes=max_bytes)
-        deep_norm = planned.facts.scheme == "deepnorm"
-    if deep_norm:
-        multiplier = (2.0 * (entry.depth or 1)) ** 0.25
+        if planned.facts.scheme == "deepnorm":
+            multipliers = {"skip": (2.0 * (entry.depth or 1)) ** 0.25}
     _refuse_other_laws(planned)
-    return _weights(context, planned, bias_std, multiplier, given=requested is not None)
+    return replace(
+        _weights(context, planned, multipliers), bias_std=bias_std, given=requested is not None
+    )
 
 
-def _weights(
-    context: LayerContext, planned: Plan, bias_std: float, multiplier: float, *, given: bool
-) -> Weights:
-    letters, shape = context.letters or "", context.question.shape
-    activation = context.input_activation
-    slope = context.question.negative_slope if activation.takes_slope else None
-    spec, source = planned.spec, context.layer == "embedding"
-    fans = (context.fan_in, context.fan_out)
+def _weights(context: LayerContext, planned: Plan, multipliers: dict[str, float]) -> Weights:
+    """The weights, as if they were not given and had no bias."""
+    letters, question = context.letters or "", context.question
+    activation, source = context.input_activation.name, context.layer == "embedding"
     return Weights(
-        spec=spec,
+        spec=planned.spec,
         scheme=planned.facts.scheme,
         std=planned.facts.std or 0.0,
-        bias_std=bias_std,
-        fan_in=1.0 if source else fans[0] or 0.0,
-        fan_out=fans[1] or 0.0,
-        inputs=_channels(letters, shape, "I"),
-        outputs=_channels(letters, shape, "O"),
-        activation="linear" if source else activation.name,
-        slope=slope,
-        gated=activation.family == "gated" and not source,
-        multiplier=multiplier,
+        bias_std=0.0,
+        fan_in=1.0 if source else context.fan_in or 0.0,
+        fan_out=context.fan_out or 0.0,
+        inputs=_channels(letters, question.shape, "I"),
+        outputs=_channels(letters, question.shape, "O"),
+        activation="linear" if source else activation,
+        slope=question.negative_slope,
+        understood=context.understood,
+        skip=multipliers.get("skip", 1.0),
+        branches=context.branches * (question.depth or 1),
+        scaled=multipliers.get("embedding_output", 1.0),
         simulated=sorted(letters) == ["I", "O"] and len(planned.tensor.blocks) == 1,
         rows_are_outputs=letters.startswith("O"),
         orthogonal=isinstance(planned.tensor.law.draw, Orthogonal),
         cheap=isinstance(planned.tensor.law.draw, CHEAP),
-        given=given,
+        given=False,
     )
 
 
@@ -235,7 +261,7 @@ def _channels(letters: str, shape: tuple[int, ...], letter: str) -> int:
 
 
 def _refuse_no_layer(context: LayerContext) -> None:
-    role = getattr(context.question, "role", None) or context.layer
+    role = context.question.role or context.layer
     if role in _NO_LAYER or not (context.connects or context.layer == "embedding"):
         message = f"a {role} is no layer that reads another one"
         hint = "leave it out; bias_std sets the biases of a layer, and normalization its norm"
@@ -265,56 +291,83 @@ def _nodes(inquiry: Inquiry, resolved: list[Weights]) -> Iterator[Node]:
                 number += 1
                 name = entry.name or "layer"
                 name = f"{name}.{number}" if counted or not entry.name else name
-                yield _node(index, entry, name, resolved[index])
+                yield _node(index, name, resolved[index])
 
 
-def _node(index: int, entry: NetworkLayer, name: str, weights: Weights) -> Node:
-    role, position = getattr(entry, "role", None), entry.position
-    residual, head = entry.residual, entry.position == "output"
-    beside, added = role in _BESIDE, role == _ADDS
-    in_block = residual != "none" and not beside
-    norm: Norm = "none"
-    if entry.normalization != "none" and not added:
-        if residual == "none" and not head:
-            norm = "after"
-        elif residual == "pre_norm" and (position == "branch_first" or head):
-            norm = "before"
-        elif residual == "post_norm" and position == "branch_last":
-            norm = "sum"
+def _node(index: int, name: str, weights: Weights) -> Node:
+    """The node, without a norm that depends on where its branch begins."""
+    place = weights.understood
+    beside, added = place.role in _BESIDE, place.role == _ADDS
+    source = weights.spec.layer == "embedding" and not added
+    in_block = place.residual != "none" and not beside
     return Node(
         entry=index,
         name=name,
         weights=weights,
-        norm=norm,
-        kind=entry.normalization,
-        opens=in_block and position == "branch_first",
-        closes=in_block and position == "branch_last",
+        activation=weights.activation,
+        norms=frozenset() if source or added else _norms(place, in_block),
+        kind=place.normalization,
+        opens=in_block and place.position == "branch_first",
+        closes=in_block and place.position == "branch_last",
         beside=beside,
-        head=head,
-        source=weights.spec.layer == "embedding" and not added,
+        head=place.position == "output",
+        source=source,
         added=added,
-        mixes=role == _MIXES,
+        mixes=place.role == _MIXES,
     )
+
+
+def _norms(place: Understood, in_block: bool) -> frozenset[Norm]:
+    """Where the norms around a layer stand.
+
+    In a residual block a norm stands at the beginning of the branch (pre_norm), at its end
+    (branch_norm) or after the sum (post_norm). Apart from that, layer and rms stand directly before
+    each layer but the first, and batch and group after each layer but the last of a branch and of
+    the network.
+    """
+    kind, position = place.normalization, place.position
+    if kind == "none" or place.residual == "norm_free":
+        return frozenset()
+    found: set[Norm] = set()
+    first, last = in_block and position == "branch_first", in_block and position == "branch_last"
+    if kind in _DIRECT and not (first or last or position == "first"):
+        # A layer that reads an activation directly has the norm before the activation.
+        found.add("between" if place.input_activation == "linear" else "before")
+    if kind not in _DIRECT and not (last or position == "output"):
+        found.add("after")
+    if first and place.residual == "pre_norm":
+        found.add("before")
+    if last and place.residual == "branch_norm":
+        found.add("branch")
+    if last and place.residual == "post_norm":
+        found.add("sum")
+    return frozenset(found)
 
 
 def _linked(inquiry: Inquiry, nodes: Iterator[Node]) -> Iterator[Node]:
     """The nodes, each branch checked to have a beginning and an end.
 
     A last layer of a branch that has no first one is a branch of its own, and begins with the norm
-    of a pre-norm block.
+    of a pre-norm block. Where a norm stands between the activation and the weights, the activation
+    is that on the output of the layer before; a stack begins with its own.
     """
     opened: Node | None = None
+    before = inquiry.stack.activation if inquiry.plain else None
     for node in nodes:
         if node.opens and opened is not None:
             raise _bad_block(node, f"it begins a branch within that of {opened.name}", "hidden")
         if node.closes and opened is None:
-            entry, norm = inquiry.entries[node.entry], node.norm
-            if entry.residual == "pre_norm" and entry.normalization != "none":
-                norm = "before"
-            node = replace(node, opens=True, norm=norm)
+            place, norms = node.weights.understood, node.norms
+            if place.residual == "pre_norm" and place.normalization != "none":
+                norms |= {"before"}
+            node = replace(node, opens=True, norms=norms)
         if node.opens or node.closes:
             opened = None if node.closes else node
+        if "between" in node.norms and not node.head:
+            node = replace(node, activation=before or node.activation)
         yield node
+        if not node.beside:
+            before = node.weights.understood.activation
     if opened is not None:
         raise _bad_block(opened, "its branch has no end", "branch_last, in the layer that ends it")
 

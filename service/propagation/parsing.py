@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from service.advice.roles import ROLES
 from service.errors import ImpossibleError, Problem, UnreadableError
 from service.fields.errors import FieldError, refusal
 from service.fields.numbers import kind
@@ -16,6 +17,9 @@ LAYERS = "layers"
 
 _ENTRY_FIELDS = ("shape", "width", "repeat", "name")
 """Fields of one layer. At the top level they are no defaults of the layers in a list."""
+
+_NO_HALVES = ("branch_last", "output")
+"""Positions of layers whose output passes no activation of the block."""
 
 
 def parse_stack_query(query_string: bytes) -> Inquiry:
@@ -70,23 +74,21 @@ def plain_inquiry(stack: Stack) -> Inquiry:
             (field, FieldError("missing_field", f"a stack has a {field}", f"add {example[field]}"))
             for field in missing
         )
-    blocks, residual = stack.depth or 1, stack.residual != "none"
+    blocks, residual = stack.depth or 1, stack.residual not in (None, "none")
     per_block = 2 if residual else 1
     _refuse_many(blocks * per_block * stack.repeat, "depth", MOST_LAYERS // per_block)
     if not residual:
         layer = _shaped(stack).model_copy(update={"repeat": blocks * stack.repeat})
         return Inquiry(stack, (layer,), 1, plain=True)
-    activation = stack.activation or "linear"
-    # The first layer of a block reads the stream, and the last one the activation within.
-    first = _in_block(stack, "branch_first", stack.input_activation or "linear", activation)
-    last = _in_block(stack, "branch_last", activation, "linear")
+    first, last = (_in_block(stack, position) for position in ("branch_first", "branch_last"))
     return Inquiry(stack, (first, last), blocks * stack.repeat, plain=True)
 
 
-def _in_block(stack: Stack, position: str, before: str, after: str) -> NetworkLayer:
-    """A layer of a block of two, between two activations."""
-    place = {"position": position, "input_activation": before, "activation": after}
-    return _shaped(stack.model_copy(update={"repeat": 1} | place))
+def _in_block(stack: Stack, position: str) -> NetworkLayer:
+    """A layer of a block that has one branch of two layers."""
+    given = stack.model_copy(update={"position": position, "repeat": 1})
+    one = {"branches": stack.branches or 1, "branch_layers": stack.branch_layers or 2}
+    return _shaped(given.model_copy(update=one))
 
 
 def listed_inquiry(stack: Stack, entries: tuple[NetworkLayer, ...]) -> Inquiry:
@@ -94,12 +96,29 @@ def listed_inquiry(stack: Stack, entries: tuple[NetworkLayer, ...]) -> Inquiry:
     inquiry = Inquiry(stack, tuple(map(_shaped, entries)), stack.repeat, plain=False)
     once = sum(entry.repeat for entry in entries)
     _refuse_many(inquiry.layer_count, "repeat", MOST_LAYERS // once)
-    depth = stack.repeat if stack.repeat > 1 else once
-    deep = (
-        entry if entry.depth is not None else entry.model_copy(update={"depth": depth})
-        for entry in inquiry.entries
-    )
+    branches = stack.repeat * sum(entry.repeat for entry in inquiry.entries if _ends_branch(entry))
+    deep = (_deep(entry, inquiry.layer_count, branches) for entry in inquiry.entries)
     return replace(inquiry, entries=tuple(deep))
+
+
+def _ends_branch(entry: NetworkLayer) -> bool:
+    role = entry.role and ROLES[entry.role]
+    return (entry.position or (role.position if role else "")) == "branch_last"
+
+
+def _deep(entry: NetworkLayer, layers: int, branches: int) -> NetworkLayer:
+    """The layer with the depth of its network, unless it has one.
+
+    The depth of a residual network is its number of blocks. DeepNorm counts two branches to a
+    block. All others count branches, so a block of one branch is said.
+    """
+    if entry.depth is not None:
+        return entry
+    if not branches:
+        return entry.model_copy(update={"depth": layers})
+    if entry.residual == "post_norm":
+        return entry.model_copy(update={"depth": -(-branches // 2)})
+    return entry.model_copy(update={"depth": branches, "branches": entry.branches or 1})
 
 
 def _read_entries(value: object, others: Members) -> Iterator[NetworkLayer]:
@@ -149,7 +168,8 @@ def _shaped(layer: NetworkLayer) -> NetworkLayer:
     _refuse_extents(layer, also="shape")
     width, after = layer.width, layer.activation
     gated = after is not None and ACTIVATIONS[after].family == "gated"
-    halves = 2 if gated else 1
+    feeds = layer.role == "mlp_gate_up" if layer.role else layer.position not in _NO_HALVES
+    halves = 2 if gated and feeds else 1
     shape = {"shape": (halves * width, width), "width": None}
     return layer.model_copy(update=shape | ({"parts": 2} if halves == 2 else {}))
 

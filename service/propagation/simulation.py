@@ -2,8 +2,8 @@
 
 The tensors are those of the layers' URLs under the names of the answer, in float32. Network number
 k has the seed of the question plus k. Products of matrices are in float32, of inputs divided by
-their root mean square; all else is in float64. A weight is drawn again for the backward pass, so
-that no more than one is in memory.
+their root mean square; all else is in float64. The weights of a large network are drawn again for
+the backward pass, so that they need no memory.
 
 The cost is estimated before anything is drawn, from the sizes alone, so that a question is
 simulated on every machine or on none.
@@ -22,7 +22,7 @@ from service.fields import Spec
 from service.mean_field.functions import backward as activation_backward
 from service.mean_field.functions import value
 from service.plan import plan
-from service.propagation.network import Network, Node, Weights
+from service.propagation.network import AFTER, Network, Node, Norm, Weights
 
 MOST_WIDTH = 1024
 MOST_DEPTH = 200
@@ -38,8 +38,11 @@ _FAST_VALUES = 6e8
 _SLOW_VALUES = 8e6
 """The same for tensors whose elements take more work."""
 
-_ORTHOGONAL_SECONDS = 1.5e-10
+_ORTHOGONAL_SECONDS = 7e-11
 """Seconds for each m n min(m, n) of an orthogonal matrix."""
+
+MOST_KEPT = 2**24
+"""The most elements of all weights of a network that are kept for the backward pass: 64 MiB."""
 
 _PRODUCT_SECONDS = 1.3e-11
 """Seconds for each multiplication of a product of matrices."""
@@ -100,11 +103,12 @@ def networks_within_limits(network: Network) -> int:
     if widest > MOST_WIDTH:
         message = f"a simulation has at most {MOST_WIDTH} units in a layer, and one has {widest}"
         raise _too_large(message, f"write simulate=false, or a width of at most {MOST_WIDTH}")
-    seconds = sum(_seconds(node.weights) for node in nodes)
+    draws = 1 if _keeps(network) else 2
+    seconds = sum(_seconds(node.weights, draws) for node in nodes)
     if seconds > MOST_SECONDS:
         message = (
-            f"the tensors would take about {seconds:.0f} seconds of a core, and a simulation takes "
-            f"at most {MOST_SECONDS:.0f}"
+            f"a simulation would take about {seconds:.1f} seconds of a core, and the most is "
+            f"{MOST_SECONDS:.0f}"
         )
         raise _too_large(message, "write simulate=false, or ask about a smaller network")
     return min(MOST_NETWORKS, int(MOST_SECONDS / seconds))
@@ -115,7 +119,13 @@ def _units(weights: Weights) -> int:
     return weights.outputs // (parts if isinstance(parts, int) else 1)
 
 
-def _seconds(weights: Weights) -> float:
+def _keeps(network: Network) -> bool:
+    """Whether the weights of the forward pass are kept."""
+    every = (node.weights.inputs * node.weights.outputs for node in network.nodes)
+    return sum(every) <= MOST_KEPT
+
+
+def _seconds(weights: Weights, draws: int) -> float:
     """The estimated time of a layer in one network."""
     rows, columns = weights.outputs, weights.inputs
     elements = rows * columns
@@ -123,7 +133,7 @@ def _seconds(weights: Weights) -> float:
     if weights.orthogonal:
         drawn = elements * min(rows, columns) * _ORTHOGONAL_SECONDS
     products = 2 * INPUTS * elements * _PRODUCT_SECONDS
-    return 2 * (drawn + _TENSOR_SECONDS) + products + INPUTS * (rows + columns) * _UNIT_SECONDS
+    return draws * (drawn + _TENSOR_SECONDS) + products + INPUTS * (rows + columns) * _UNIT_SECONDS
 
 
 def _too_large(message: str, hint: str) -> ImpossibleError:
@@ -139,7 +149,7 @@ def _uncovered(network: Network) -> str | None:
             return f"Simulations cover dense layers alone, and {node.name} is none."
         if node.beside or node.mixes:
             return f"Simulations do not cover attention and gates of their own, as in {node.name}."
-        read = weights.inputs * (2 if weights.gated else 1)
+        read = weights.inputs * (2 if node.gated else 1)
         if units is not None and read != units:
             return f"{node.name} reads {read} values, and the layer before it gives {units}."
         units = weights.outputs
@@ -152,6 +162,8 @@ class _Run:
     def __init__(self, network: Network, seed: int) -> None:
         self._network = network
         self._seed = seed
+        self._keeps = _keeps(network)
+        self._kept: dict[int, npt.NDArray[np.float32]] = {}
 
     def through(self) -> tuple[Simulated, ...]:
         """The numbers of each layer."""
@@ -164,29 +176,31 @@ class _Run:
 
     def _forward(self) -> Iterator["_Pass"]:
         signal = stream = self._inputs()
-        for node in self._network.nodes:
+        for index, node in enumerate(self._network.nodes):
             if node.opens:
                 stream = signal
-            normed = None
-            if node.norm == "before":
-                normed = _Normed(signal, node.kind)
-                signal = normed.output
-            read = value(node.weights.activation, signal, node.weights.slope)
-            output = _product(read, self._matrix(node).T)
+            norms: dict[Norm, _Normed] = {}
+            if "before" in node.norms:
+                signal = _normalise("before", signal, node, norms)
+            read = value(node.activation, signal, node.slope)
+            if "between" in node.norms:
+                read = _normalise("between", read, node, norms)
+            output = _product(read, self._matrix(index).T)
             if node.weights.bias_std:
-                output = output + node.weights.bias_std * self._normal(
-                    f"{node.name}.bias", 1, output.shape[1]
-                )
+                bias = self._normal(f"{node.name}.bias", 1, output.shape[1])
+                output = output + node.weights.bias_std * bias
             passed = output
+            if "branch" in node.norms:
+                passed = _normalise("branch", passed, node, norms)
             if node.closes:
-                passed = node.weights.multiplier * stream + output
-            if node.norm in ("after", "sum"):
-                normed = _Normed(passed, node.kind)
-                passed = normed.output
+                passed = node.weights.skip * stream + passed
+            for place in AFTER:
+                if place in node.norms:
+                    passed = _normalise(place, passed, node, norms)
             yield _Pass(
                 node=node,
                 signal=signal,
-                normed=normed,
+                norms=norms,
                 variance=_mean_square(output),
                 stream=_mean_square(passed),
                 correlation=_correlation(output),
@@ -199,26 +213,25 @@ class _Run:
         gradient = self._normal("gradient", rows, units)
         gradient /= math.sqrt(np.mean(gradient * gradient))
         skipped = gradient
-        for each in reversed(passes):
+        for index in range(len(passes) - 1, -1, -1):
+            each = passes[index]
             node = each.node
-            if each.normed is not None and node.norm in ("after", "sum"):
-                gradient = each.normed.backward(gradient)
-            yield _mean_square(gradient)
+            for place in AFTER:
+                gradient = each.back(place, gradient)
             if node.closes:
-                skipped = node.weights.multiplier * gradient
-            read = _product(gradient, self._matrix(node))
-            gradient = activation_backward(
-                node.weights.activation, each.signal, read, node.weights.slope
-            )
-            if each.normed is not None and node.norm == "before":
-                gradient = each.normed.backward(gradient)
+                skipped = node.weights.skip * gradient
+            gradient = each.back("branch", gradient)
+            yield _mean_square(gradient)
+            read = each.back("between", _product(gradient, self._matrix(index)))
+            gradient = activation_backward(node.activation, each.signal, read, node.slope)
+            gradient = each.back("before", gradient)
             if node.opens:
                 gradient = gradient + skipped
 
     def _inputs(self) -> Array:
         """Inputs of the given mean square, each two of the given correlation."""
-        stack, first = self._network.inquiry.stack, self._network.nodes[0].weights
-        units = first.inputs * (2 if first.gated else 1)
+        stack, first = self._network.inquiry.stack, self._network.nodes[0]
+        units = first.weights.inputs * (2 if first.gated else 1)
         drawn = self._normal("input", INPUTS + 1, units)
         c = stack.input_correlation
         inputs = math.sqrt(c) * drawn[-1] + math.sqrt(1.0 - c) * drawn[:-1]
@@ -229,11 +242,16 @@ class _Run:
         spec = Spec(shape=(rows, columns), scheme="normal")
         return self._drawn(spec, name).astype(np.float64)
 
-    def _matrix(self, node: Node) -> npt.NDArray[np.float32]:
+    def _matrix(self, index: int) -> npt.NDArray[np.float32]:
         """The weight of a layer: a row for each output."""
-        spec = node.weights.spec
-        matrix = self._drawn(spec, node.name)
-        return matrix if node.weights.rows_are_outputs else matrix.T
+        if index in self._kept:
+            return self._kept[index]
+        node = self._network.nodes[index]
+        matrix = self._drawn(node.weights.spec, node.name)
+        matrix = matrix if node.weights.rows_are_outputs else matrix.T
+        if self._keeps:
+            self._kept[index] = matrix
+        return matrix
 
     def _drawn(self, spec: Spec, name: str) -> npt.NDArray[np.float32]:
         fields = {"name": name, "seed": self._seed, "dtype": "float32", "order": "C", "slice": None}
@@ -250,11 +268,15 @@ class _Pass:
 
     node: Node
     signal: Array
-    normed: "_Normed | None"
+    norms: "dict[Norm, _Normed]"
     variance: float | None
     stream: float | None
     correlation: float | None
     shape: tuple[int, ...]
+
+    def back(self, place: Norm, gradient: Array) -> Array:
+        """The gradient with respect to what the norm at this place gets, if there is one."""
+        return self.norms[place].backward(gradient) if place in self.norms else gradient
 
 
 class _Normed:
@@ -276,6 +298,12 @@ class _Normed:
         if self._centred:
             rest = rest - gradient.mean(axis=self._axis, keepdims=True)
         return np.asarray(rest / self._size)
+
+
+def _normalise(place: Norm, signal: Array, node: Node, norms: dict[Norm, _Normed]) -> Array:
+    """The normalised signal; the norm is kept under its place."""
+    norms[place] = _Normed(signal, node.kind)
+    return norms[place].output
 
 
 def _product(rows: Array, matrix: npt.NDArray[np.float32]) -> Array:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from service.mean_field.moments import moments
 from service.mean_field.record import Moments
 from service.propagation.correlation import product_ratio
-from service.propagation.network import Network, Node, Weights
+from service.propagation.network import AFTER, Network, Node, Norm, Weights
 
 DEVIATIONS = 1.959963984540054
 """A normal variable is within so many standard deviations in 95 of 100 draws."""
@@ -50,7 +50,7 @@ class Step:
     `before` is the signal that its activation gets, after any norm. `read` is the mean square of
     what the weights multiply. `after` is the layer's own output, before a norm or a sum. `stream`
     is what the next layer gets. `within`: the layer is in a branch and does not end it. `divided`
-    is the number by which a norm divides the variance, 1 without one. `found` are the moments of
+    has the number by which each norm divides the variance. `found` are the moments of
     the activation, None for a table of rows. `slope` is d ln(after) / d ln(before), and `noise` is
     what the layer adds to the spread.
     """
@@ -61,15 +61,21 @@ class Step:
     after: Signal
     stream: Signal
     within: bool
-    divided: float
+    divided: dict[Norm, float]
     found: Moments | None
     slope: float
     noise: float
 
     @property
     def chi(self) -> float:
-        """s_w^2 E f'^2: the layer multiplies the squared norm of a gradient by it."""
-        return times(self.node.weights.variance, self.found.derivative) if self.found else 0.0
+        """s_w^2 E f'^2, divided by what a norm between them divides by.
+
+        The layer multiplies the squared norm of a gradient by it.
+        """
+        if self.found is None:
+            return 0.0
+        chi = times(self.node.weights.variance, self.found.derivative)
+        return quotient(chi, self.divided.get("between", 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +121,77 @@ def _steps(network: Network, signal: Signal, most: float) -> Iterator[Step]:
 def _step(node: Node, signal: Signal, stream: Signal, tokens: int) -> Step:
     weights = node.weights
     if node.source or node.added:
-        row = Signal(weights.std * weights.std, signal.correlation, signal.tokens, 0.0)
+        size = weights.scaled * weights.std
+        row = Signal(size * size, signal.correlation, signal.tokens, 0.0)
         passed = _added(signal, row, 1.0) if node.added else row
-        return Step(node, signal, 1.0, row, passed, False, 1.0, None, 1.0, 0.0)
-    divided = 1.0
-    if node.norm == "before":
-        divided, signal = normed(signal, node.kind)
-    found = moments(weights.activation, signal.variance, weights.slope)
-    mixed = mixing(tokens, signal.tokens) if node.mixes else 1.0
-    after, slope, noise = _output(weights, signal, found, mixed)
+        return Step(node, signal, 1.0, row, passed, False, {}, None, 1.0, 0.0)
+    divided: dict[Norm, float] = {}
+    if "before" in node.norms:
+        divided["before"], signal = normed(signal, node.kind)
+    found = moments(node.activation, signal.variance, node.slope)
+    activated = _activated(node, signal, found)
+    if "between" in node.norms:
+        divided["between"], activated = _centred(activated, found, node.kind)
+    read = activated.variance * (mixing(tokens, activated.tokens) if node.mixes else 1.0)
+    after, share = _output(weights, activated, read)
+    slope = 0.0 if "between" in node.norms else found.slope * share
     passed = replace(after, tokens=1.0) if node.mixes else after
+    if "branch" in node.norms:
+        divided["branch"], passed = normed(passed, node.kind)
     if node.closes:
-        passed = _added(stream, passed, weights.multiplier)
-    if node.norm in ("after", "sum"):
-        divided, passed = normed(passed, node.kind)
-    read = found.second * mixed
+        passed = _added(stream, passed, weights.skip)
+    for place in AFTER:
+        if place in node.norms:
+            divided[place], passed = normed(passed, node.kind)
+    noise = after.spread - slope * slope * signal.spread
     return Step(node, signal, read, after, passed, False, divided, found, slope, noise)
+
+
+def _activated(node: Node, signal: Signal, found: Moments) -> Signal:
+    """What the activation makes of a signal. Its spread is that of its mean square."""
+    noise = found.spread - 1.0 - _kept(node.weights, found.slope * found.slope)
+    return Signal(
+        found.second,
+        _mapped(node, signal, signal.correlation),
+        _mapped(node, signal, signal.tokens),
+        found.slope * found.slope * signal.spread + noise / node.weights.reads,
+    )
+
+
+def _mapped(node: Node, signal: Signal, correlation: float) -> float:
+    """E f(u1) f(u2) / E f^2. Equal inputs stay equal."""
+    if correlation == 1.0 or not 0 < signal.variance < math.inf:
+        return correlation
+    return product_ratio(node.activation, signal.variance, correlation, node.slope)
+
+
+def _centred(activated: Signal, found: Moments, kind: str) -> tuple[float, Signal]:
+    """The norm of an activation's output: layer normalization takes its mean away first."""
+    mean = found.mean * found.mean if kind != "rms" else 0.0
+    left = activated.variance - mean
+    if not 0 < left < math.inf:
+        return left, replace(activated, variance=0.0)
+
+    def of(correlation: float) -> float:
+        return (activated.variance * correlation - mean) / left
+
+    return left, Signal(1.0, of(activated.correlation), of(activated.tokens), 0.0)
+
+
+def _output(weights: Weights, activated: Signal, read: float) -> tuple[Signal, float]:
+    """The output of a layer that reads a signal, and the share of its weights in the variance."""
+    by_weights = times(weights.variance, read)
+    variance = by_weights + weights.bias_variance
+    if not 0 < variance < math.inf:
+        return replace(activated, variance=variance), 1.0
+    share = by_weights / variance
+    after = Signal(
+        variance,
+        share * activated.correlation + (1.0 - share),
+        share * activated.tokens + (1.0 - share),
+        share * share * activated.spread,
+    )
+    return after, share
 
 
 def times(first: float, second: float) -> float:
@@ -143,44 +204,9 @@ def mixing(tokens: int, correlation: float) -> float:
     return correlation + (1.0 - correlation) / tokens
 
 
-def _output(
-    weights: Weights, signal: Signal, found: Moments, mixed: float
-) -> tuple[Signal, float, float]:
-    """The output of a layer whose activation gets this signal, and its slope and noise."""
-    read = times(weights.variance, found.second * mixed)
-    variance = read + weights.bias_variance
-    if not 0 < variance < math.inf:
-        return replace(signal, variance=variance), 1.0, 0.0
-    share = read / variance
-    slope = found.slope * share
-    noise = (
-        (found.spread - 1.0 - _kept(weights, found.slope * found.slope))
-        / weights.reads
-        * share
-        * share
-    )
-    after = Signal(
-        variance,
-        _mapped(weights, signal, signal.correlation, variance),
-        _mapped(weights, signal, signal.tokens, variance),
-        slope * slope * signal.spread + noise,
-    )
-    return after, slope, noise
-
-
 def _kept(weights: Weights, squared: float) -> float:
     """What orthogonal weights take away from a noise, by keeping the norm of what they read."""
     return 2.0 * squared if weights.orthogonal else 0.0
-
-
-def _mapped(weights: Weights, signal: Signal, correlation: float, variance: float) -> float:
-    """The correlation after a layer. Equal inputs stay equal."""
-    if correlation == 1.0:
-        return 1.0
-    ratio = product_ratio(weights.activation, signal.variance, correlation, weights.slope)
-    read = variance - weights.bias_variance
-    mapped = (read * ratio + weights.bias_variance) / variance
-    return min(1.0, max(-1.0, mapped))
 
 
 def normed(signal: Signal, kind: str) -> tuple[float, Signal]:
@@ -254,13 +280,14 @@ class _Passing:
             + self._induced
             + self._sensitivity * self._sensitivity * step.stream.spread
         )
-        if node.norm in ("after", "sum"):
-            self._divide(step.divided)
+        for place in AFTER:
+            self._divide(step.divided.get(place, 1.0))
         if node.closes:
-            skipped = node.weights.multiplier * node.weights.multiplier
+            skipped = node.weights.skip * node.weights.skip
             norm = None if self._norm is None else self._norm * skipped
             self._kept = (self._gradient * skipped, norm, self._spread, self._tokens)
             self._spread = 0.0
+        self._divide(step.divided.get("branch", 1.0))
         found = Return(self._gradient, told, spread)
         if step.found is not None:
             self._layer(step, step.found, reader)
@@ -274,11 +301,12 @@ class _Passing:
         if node.mixes:
             mixed = mixing(self._count, self._tokens)
             self._tokens = 1.0
-        if node.norm in ("after", "sum") or self._kept is not None:
+        if node.norms or self._kept is not None:
             self._sensitivity = 0.0
         halves = _halves(weights, reader)
-        into = 0.5 if weights.gated else 1.0
+        into = 0.5 if node.gated else 1.0
         factor = times(weights.backward_variance, found.derivative)
+        factor = quotient(factor, step.divided.get("between", 1.0))
         self._gradient = times(self._gradient, factor * halves * mixed * into)
         if self._norm is not None:
             self._norm = times(self._norm, step.chi * mixed)
@@ -290,13 +318,13 @@ class _Passing:
             self._induced += self._sensitivity * self._sensitivity * step.noise
             self._induced += 2.0 * self._sensitivity * shared / weights.reads
             self._sensitivity = found.derivative_slope + step.slope * self._sensitivity
-        if node.norm == "before":
-            self._divide(step.divided)
+        self._divide(step.divided.get("before", 1.0))
+        if node.norms:
             self._sensitivity = 0.0
 
     def _divide(self, divided: float) -> None:
-        self._gradient = _quotient(self._gradient, divided)
-        self._norm = None if self._norm is None else _quotient(self._norm, divided)
+        self._gradient = quotient(self._gradient, divided)
+        self._norm = None if self._norm is None else quotient(self._norm, divided)
 
     def _join(self, kept: tuple[float, float | None, float, float]) -> None:
         """Add the gradient that the skip connection brings to that of the branch."""
@@ -314,13 +342,13 @@ class _Passing:
 
 def _halves(weights: Weights, reader: Node | None) -> float:
     """2 if the layer makes both halves of a gated unit and its fan_out counts one of them."""
-    if reader is None or not reader.weights.gated:
+    if reader is None or not reader.gated:
         return 1.0
     counted = weights.spec.parts == 1 and weights.outputs == 2 * reader.weights.inputs
     return 1.0 if counted else 2.0
 
 
-def _quotient(above: float, below: float) -> float:
+def quotient(above: float, below: float) -> float:
     if above == 0:
         return 0.0
     return above / below if below > 0 else math.inf

@@ -41,16 +41,15 @@ def weights(url: str) -> Array:
 def log_variance(activation: str, seed: int, scheme: str = "") -> float:
     """ln of the mean square of the activations after the layers, relative to E f^2.
 
-    The weights are the recommended ones, or those of the alternative of this scheme.
+    The weights are the recommended ones, or those of this scheme.
     """
     moment = ACTIVATIONS[activation].second_moment
+    own = f"&scheme={scheme}" if scheme else ""
     x = np.full(WIDTH, math.sqrt(moment))
     for layer in range(LAYERS):
-        query = f"activation={activation}&seed={seed}&name=layers.{layer}.weight"
+        query = f"activation={activation}&seed={seed}&name=layers.{layer}.weight{own}"
         answer = asked(f"shape={WIDTH},{WIDTH}&{query}")
-        urls = {each.scheme: each.weights_url for each in answer.alternatives}
-        url = urls[scheme] if scheme else answer.weights_url
-        assert url is not None
+        url = answer.weights_url if answer.compared is None else answer.compared.weights_url
         x = FUNCTIONS[activation](weights(url) @ x)
     return math.log(np.mean(x**2) / moment)
 

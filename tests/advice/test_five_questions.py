@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from service.initializers.schemes import SCHEMES
 from tests.application import ask, serving
 from tests.server import Address
 
@@ -54,8 +53,9 @@ def test_one_a_sigmoid_head_on_relu_features_is_scaled_down(address: Address) ->
     assert codes(answer) == {"saturating_head"}
     (warning,) = answer["warnings"]
     assert "scale down to 0.03125, or to 0.5 / sqrt(512 E[x^2])" in warning["message"]
-    assert "Var(y) = n Var(w) E[x^2] = 512 x 0.000976563 x 0.5 = 0.25" in answer["rationale"][1]
-    assert {"zeros", "prior_bias"} <= set(alternatives(answer))
+    assert answer["equation"] == ("Var(y) = fan_in std^2 E[x^2] = 512 x 0.000976563 x 0.5 = 0.25")
+    assert "zeros" in alternatives(answer)
+    assert any("scheme prior_bias" in reason for reason in answer["rationale"])
 
 
 def test_two_each_activation_has_its_scheme(address: Address) -> None:
@@ -64,8 +64,8 @@ def test_two_each_activation_has_its_scheme(address: Address) -> None:
     for activation in ("tanh", "sigmoid", "relu"):
         answer = asked(address, f"shape=256,256&activation={activation}")
         chosen[activation] = (answer["scheme"], round(answer["gain"], 4))
-        scaled = f"{answer['scheme']} is a case of variance scaling, Var(w) = gain^2 / n"
-        assert any(line.startswith(scaled) for line in answer["rationale"])
+        number = "sqrt(3 / fan_avg)" if answer["distribution"] == "uniform" else "/ sqrt(fan_in)"
+        assert f"= gain {number} = " in answer["decision"]
         assert answer["std"] == pytest.approx(answer["gain"] / 16)
     assert chosen == {
         "tanh": ("glorot_uniform", 1.5925),
@@ -89,16 +89,15 @@ def test_three_the_three_variances_and_their_limits(
     answer = asked(address, f"shape=100,300&{query}&distribution=uniform")
     assert answer["std"] == pytest.approx(math.sqrt(variance))
     assert answer["limit"] == pytest.approx(math.sqrt(3 * variance))
-    assert any("U(-a, a) has variance a^2 / 3" in line for line in answer["rationale"])
-    others = {name for _, name, _ in VARIANCES} - {scheme}
-    assert others <= set(alternatives(answer)) | {answer["scheme"]}
+    assert "limit = gain sqrt(3 / fan_" in answer["decision"]
+    assert scheme.partition("_")[0] in answer["scheme"]
 
 
 def test_three_why_not_glorot_with_relu(address: Address) -> None:
     """It halves the variance in each layer: 2^-30 after thirty."""
     answer = asked(address, "shape=256,256&activation=relu&depth=30")
-    (reason,) = (line for line in answer["rationale"] if line.startswith("Why not Glorot"))
-    assert "the factor is 0.5, which leaves 9.31e-10 after 30 layers" in reason
+    (reason,) = (line for line in answer["rationale"] if line.startswith("Glorot"))
+    assert "keeps 0.5 of the variance, which leaves 9.31e-10 after 30 layers" in reason
     compared = asked(address, "shape=256,256&activation=relu&depth=30&scheme=glorot_uniform")
     assert compared["compared"]["after_depth"] == pytest.approx(2**-30)
 
@@ -127,13 +126,23 @@ def test_four_batch_norm_lowers_the_stakes(address: Address) -> None:
     assert small["weights_url"] == "/v1/weights.npy?shape=64,32,3,3&scheme=normal&std=0.01"
 
 
-@pytest.mark.parametrize("name", ["constant", "identity", "dirac", "pretrained", "orthogonal"])
-def test_four_other_starts_are_named_with_when(address: Address, name: str) -> None:
-    """Constants do not fit a weight, no URL gives trained ones, and identity has two axes."""
-    alternative = alternatives(asked(address, "shape=64,32,3,3&activation=relu"))[name]
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("dirac", "shape=64,64,3,3&activation=relu"),
+        ("delta_orthogonal", "shape=64,32,3,3&activation=relu"),
+        ("identity", "shape=64,64&layer=recurrent&activation=relu"),
+        ("gabor", "shape=64,3,7,7&position=first&activation=relu"),
+        ("zeros", "shape=10,64&position=output&input_activation=relu&activation=softmax"),
+    ],
+)
+def test_four_other_starts_are_offered_where_they_fit(
+    address: Address, name: str, query: str
+) -> None:
+    """Each says when to take it, and is served."""
+    alternative = alternatives(asked(address, query))[name]
     assert alternative["when"]
-    if name in ("constant", "identity", "pretrained") or name not in SCHEMES:
-        assert alternative["weights_url"] is None
+    assert ask(address, alternative["weights_url"].replace(".npy", ".json")).status == 200
 
 
 def test_five_zeros_are_for_biases(address: Address) -> None:
@@ -156,4 +165,4 @@ def test_five_a_std_picked_by_hand_is_served_and_compared(address: Address, std:
     assert compared["after_depth"] == pytest.approx((144 * std**2) ** 20)
     served = ask(address, compared["weights_url"].replace(".npy", ".json"))
     assert json.loads(served.body)["std"] == std
-    assert alternatives(answer)["gabor"]["when"]
+    assert answer["alternatives"][0]["weights_url"] == compared["weights_url"]

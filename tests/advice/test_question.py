@@ -7,11 +7,12 @@ from service.advice import (
     parse_question_json,
     parse_question_query,
     parse_question_words,
+    recommend,
 )
 from service.errors import UnreadableError
 from service.fields import FIELDS
 
-OWN = ("input_activation", "normalization", "residual", "position")
+OWN = ("input_activation", "normalization", "residual", "position", "role")
 
 
 def test_a_question_is_a_spec_with_a_few_more_fields() -> None:
@@ -22,7 +23,9 @@ def test_a_question_is_a_spec_with_a_few_more_fields() -> None:
 def test_what_is_not_said_is_the_simplest_network() -> None:
     """A hidden layer without norms and residuals, of unknown depth."""
     question = parse_question_query(b"shape=8,4")
-    assert [getattr(question, name) for name in OWN] == [None, "none", "none", "hidden"]
+    assert [getattr(question, name) for name in OWN] == [None] * 5
+    answer = recommend(question, max_bytes=2**44).understood
+    assert (answer.position, answer.residual, answer.normalization) == ("hidden", "none", "none")
 
 
 def test_query_json_and_shell_say_the_same() -> None:
@@ -48,6 +51,13 @@ def test_query_json_and_shell_say_the_same() -> None:
         ("residual=pre-norm", "unknown_word", "write pre_norm"),
         ("residual=postln", "unknown_word", "write post_norm"),
         ("position=head", "unknown_word", "write output"),
+        ("position=BranchLast", "unknown_word", "write branch_last"),
+        ("residual=norm-free", "unknown_word", "write norm_free"),
+        ("role=c_fc", "unknown_word", "write mlp_up"),
+        ("role=c_proj", "unknown_word", "write attention_output or mlp_down"),
+        ("role=q_proj", "unknown_word", "write attention_query"),
+        ("role=lm_head", "unknown_word", "write head"),
+        ("role=barber", "unknown_word", "the nearest are "),
         ("depth=0", "out_of_range", ""),
         ("depth=10001", "out_of_range", ""),
         ("depth=1e2", "malformed_number", "write 100"),

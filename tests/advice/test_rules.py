@@ -36,6 +36,12 @@ CHOSEN = [
     ("activation=softmax&position=output", "glorot_uniform", "fan_avg", 1.0, "exact"),
     ("activation=sigmoid&position=output", "glorot_uniform", "fan_avg", 1.0, "exact"),
     ("layer=recurrent&activation=tanh", "lecun_normal", "fan_in", 1.0, "one"),
+    ("normalization=layer&activation=relu", "glorot_uniform", "fan_avg", 1.0, "exact"),
+    ("normalization=batch&activation=relu", "he_normal", "fan_in", ROOT_2, "exact"),
+    ("role=mlp_down&activation=swiglu", "variance_scaling", "fan_in", 1.676532, "exact"),
+    ("role=mlp_gate&activation=swiglu", "lecun_normal", "fan_in", 1.0, "exact"),
+    ("role=mlp_up&activation=gelu", "lecun_normal", "fan_in", 1.0, "exact"),
+    ("role=head", "variance_scaling", "fan_in", 0.5, "head"),
 ]
 
 
@@ -74,6 +80,7 @@ def test_an_embedding_has_unit_rows_of_features() -> None:
     """n = 1, so std 1. The alternatives have 0.02 and 1/sqrt(fan_out)."""
     answer = asked("shape=1000,64&layer=embedding")
     assert (answer.scheme, answer.std, answer.fan_in) == ("normal", 1.0, 1)
+    assert asked("shape=1000,64&role=embedding").weights_url == answer.weights_url
     assert [each.std for each in answer.alternatives] == [0.02, 0.125]
 
 
@@ -90,22 +97,158 @@ def test_a_head_of_unbounded_features_is_scaled_down(activation: str) -> None:
         assert codes(answer) == ["saturating_head"]
 
 
-def test_pre_norm_shares_the_variance_among_the_writes() -> None:
-    """12 blocks add 24 branches: He's gain / sqrt(24). Not in the head, nor without a depth."""
-    query = "shape=64,256&input_activation=relu&residual=pre_norm"
-    answer = asked(f"{query}&depth=12")
+PRE_NORM = "shape=64,256&input_activation=relu&residual=pre_norm&depth=12"
+
+
+def test_only_the_last_weight_of_a_pre_norm_branch_is_scaled() -> None:
+    """12 blocks have 24 branches: He's gain / sqrt(24), and no other weight of a block has it."""
+    answer = asked(f"{PRE_NORM}&position=branch_last")
     assert (answer.gain, answer.gain_rule) == (ROOT_2 * math.sqrt(1 / 24), "residual")
-    assert asked(f"{query}&depth=12&position=output").gain == ROOT_2
-    without = asked(query)
+    for position in ("branch_first", "hidden", "output", "first"):
+        assert asked(f"{PRE_NORM}&position={position}").gain == ROOT_2
+    assert asked(PRE_NORM).gain == ROOT_2
+
+
+@pytest.mark.parametrize(("more", "branches"), [("", 2), ("&branches=1", 1), ("&branches=3", 3)])
+def test_a_block_has_as_many_branches_as_the_question_says(more: str, branches: int) -> None:
+    """Two in a Transformer's block, one in Mamba's."""
+    gain = asked(f"{PRE_NORM}&position=branch_last{more}").gain
+    assert gain == ROOT_2 * math.sqrt(1 / (12 * branches))
+
+
+def test_a_block_of_convolutions_has_one_branch() -> None:
+    """16 residual blocks of a ResNet add 16 branches."""
+    query = "shape=64,64,3,3&activation=relu&residual=pre_norm&position=branch_last&depth=16"
+    assert asked(query).gain == ROOT_2 / 4
+
+
+def test_without_a_depth_a_branch_is_not_scaled_and_warned_of() -> None:
+    """The gain depends on the depth."""
+    without = asked("shape=64,256&input_activation=relu&residual=pre_norm&position=branch_last")
     assert (without.gain, codes(without)) == (ROOT_2, ["depth_missing"])
 
 
 def test_post_norm_is_deep_norm() -> None:
     """Glorot with gain (8 N)^-1/4. The reason has the factor (2 N)^1/4 of the skip."""
-    answer = asked("shape=64,256&activation=relu&residual=post_norm&depth=18")
+    query = "shape=64,256&activation=relu&residual=post_norm&depth=18"
+    answer = asked(f"{query}&position=branch_last")
     assert (answer.scheme, answer.gain_rule) == ("glorot_normal", "deep_norm")
     assert answer.gain == pytest.approx(144**-0.25)
     assert "2.44949 x + f(x)" in answer.rationale[0]
+    assert answer.multipliers == {"skip": pytest.approx(36**0.25)}
+
+
+@pytest.mark.parametrize(
+    ("role", "beta"),
+    [
+        ("attention_query", False),
+        ("attention_key", False),
+        ("attention_value", True),
+        ("attention_output", True),
+        ("mlp_up", True),
+        ("mlp_down", True),
+    ],
+)
+def test_deep_norm_leaves_query_and_key_alone(role: str, beta: bool) -> None:
+    """Wang et al. 2022, figure 2."""
+    answer = asked(f"shape=64,64&activation=gelu&role={role}&residual=post_norm&depth=18")
+    assert answer.gain == pytest.approx(144**-0.25 if beta else 1.0)
+
+
+def test_post_norm_of_batch_normalization_is_not_deep_norm() -> None:
+    """DeepNorm is for layer normalization. A ResNet keeps He's gain."""
+    query = "shape=64,64,3,3&activation=relu&residual=post_norm&normalization=batch&depth=18"
+    assert asked(f"{query}&position=branch_last").gain == ROOT_2
+
+
+def test_a_block_without_a_normalization_is_fixups() -> None:
+    """depth^-1/2 for branches of two weights, depth^-1/4 for three; the last one is 0."""
+    query = "shape=64,64,3,3&activation=relu&residual=norm_free&depth=16"
+    for layers, factor in (("", 1 / 4), ("&branch_layers=3", 1 / 2)):
+        answer = asked(f"{query}{layers}&position=branch_first")
+        assert answer.gain_rule == "fixup"
+        assert answer.gain == pytest.approx(ROOT_2 * factor)
+    assert asked(f"{query}&position=branch_last").scheme == "zeros"
+
+
+def test_a_recurrent_matrix_is_orthogonal() -> None:
+    """Each gate has a matrix of its own; a weight that is not square has gain 1 / sqrt(n)."""
+    assert asked("shape=64,64&layer=recurrent").scheme == "orthogonal"
+    gates = asked("shape=256,64&layer=recurrent&parts=4")
+    assert (gates.scheme, gates.std) == ("orthogonal", 1 / 8)
+    assert asked("shape=64,32&layer=recurrent").scheme == "lecun_normal"
+    assert asked("shape=64,64&layer=recurrent&distribution=normal").scheme == "lecun_normal"
+
+
+def test_a_deep_tanh_stack_goes_to_the_edge_of_chaos() -> None:
+    """Beyond six depth scales: orthogonal weights with gain E[f'^2]^-1/2, and random biases."""
+    shallow, deep = (asked(f"shape=64,64&activation=tanh&depth={depth}") for depth in (30, 50))
+    assert (shallow.scheme, shallow.gain_rule, shallow.bias_url) == (
+        "glorot_uniform",
+        "exact",
+        None,
+    )
+    assert (deep.scheme, deep.gain_rule) == ("orthogonal", "edge_of_chaos")
+    assert deep.gain == pytest.approx(2.153303**0.5, abs=1e-6)
+    assert deep.bias.std == pytest.approx(0.150965**0.5, abs=1e-6)
+    assert fetched(deep.bias_url or "").facts.std == deep.bias.std
+    wide = asked("shape=64,32&activation=tanh&depth=50")
+    assert (wide.scheme, wide.gain) == ("variance_scaling", deep.gain)
+
+
+def test_the_bias_is_a_tensor_beside_the_weight() -> None:
+    """Its name is that of the weight with another end, and it has the same seed."""
+    query = "shape=64,64&activation=tanh&depth=50&seed=7&name=h.3.weight"
+    url = asked(query).bias_url or ""
+    assert url.startswith("/v1/weights.npy?shape=64&")
+    assert url.endswith("&seed=7&name=h.3.bias")
+
+
+MUP = "base_fan_in=256&activation=gelu"
+
+
+@pytest.mark.parametrize(
+    ("query", "scheme", "std", "rate"),
+    [
+        ("shape=64,1024&role=mlp_up", "mup_hidden", 1 / 32, 1 / 4),
+        ("shape=64,1024&role=mlp_up&std=0.02", "mup_hidden", 0.01, 1 / 4),
+        ("shape=64,1024&role=head", "mup_output", 0.5 / 16 / 4, 1 / 4),
+        ("shape=1000,64&role=embedding", "mup_input", 1.0, 1.0),
+        ("shape=64,1024&position=first", "mup_input", 1 / 16, 1.0),
+    ],
+)
+def test_widths_ask_for_mup(query: str, scheme: str, std: float, rate: float) -> None:
+    """Table 3 of Yang et al. 2022 for Adam; `std` is that of the base model."""
+    answer = asked(f"{query}&{MUP}")
+    assert (answer.scheme, answer.gain_rule) == (scheme, "mup")
+    assert answer.std == pytest.approx(std)
+    assert answer.multipliers == {"learning_rate": rate}
+    assert answer.compared is None
+
+
+def test_a_router_starts_small() -> None:
+    """Fedus et al. 2021 draw from a truncated normal of parent std sqrt(0.1 / n)."""
+    answer = asked("shape=8,256&role=router")
+    assert answer.scheme == "switch_router"
+    assert answer.std < math.sqrt(0.1 / 256)
+
+
+def test_an_adapter_starts_without_effect() -> None:
+    """Hu et al. 2021: A is random, and B is 0."""
+    assert asked("shape=8,256&role=lora_a").scheme == "lora_a"
+    assert asked("shape=256,8&role=lora_b").scheme == "lora_b"
+
+
+def test_the_factor_of_a_branch() -> None:
+    """Touvron et al. 2021 by depth in a pre-norm block, otherwise 0."""
+    assert asked("shape=384&role=branch_scale&residual=pre_norm&depth=24").mean == 1e-5
+    assert asked("shape=1&role=branch_scale&residual=norm_free").scheme == "zeros"
+
+
+def test_the_last_scale_of_a_branch_is_0() -> None:
+    """Goyal et al. 2017. All other scales are 1."""
+    assert asked("shape=64&role=norm_scale").scheme == "ones"
+    assert asked("shape=64&role=norm_scale&position=branch_last").scheme == "zeros"
 
 
 def test_a_wished_distribution_is_followed() -> None:
@@ -134,10 +277,10 @@ def test_every_description_has_an_answer(activation: str) -> None:
             f"shape=64,64&activation={activation}&normalization={normalization}"
             f"&residual={residual}&position={position}{depth}"
         )
-        assert answer.rationale[0]
+        assert 1 <= len(answer.rationale) <= 5
         assert answer.references
-        assert answer.bias.scheme == "zeros"
-        assert "Var(y) = n Var(w) E[x^2] = 64 x " in answer.rationale[1]
+        assert (answer.bias_url is None) == (answer.bias.scheme == "zeros")
+        assert answer.std == 0 or "Var(y) = fan_in std^2 E[x^2]" in (answer.equation or "")
         json.dumps(answer.as_dict(), allow_nan=False)
 
 

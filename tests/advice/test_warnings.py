@@ -23,7 +23,7 @@ def test_a_missing_name_is_the_plans_own_warning() -> None:
         ("activation=gelu&depth=4", False),
         ("activation=gelu", False),
         ("activation=gelu&depth=48&normalization=layer", False),
-        ("activation=gelu&depth=48&residual=pre_norm", False),
+        ("activation=gelu&depth=48&residual=pre_norm&position=branch_first", False),
         ("activation=elu&depth=48", False),
         ("activation=relu&depth=48", False),
         ("activation=tanh&depth=48", False),
@@ -63,3 +63,117 @@ def test_activations_without_a_critical_point_are_warned_of(query: str, warned: 
 def test_a_std_among_the_subnormals_is_warned_of(query: str, warned: bool) -> None:
     """Below 2^-14 = 6.1e-5 for float16, 2^-6 for float8_e4m3fn; std 0 gives no warning."""
     assert ("subnormal_std" in codes(asked(query))) == warned
+
+
+OWN = [
+    ("shape=64,64&dtype=float16&std=5e-5", True),
+    ("shape=64,64&dtype=float16&std=1e-4", False),
+    ("shape=64,64&dtype=float32&std=5e-5", False),
+]
+
+
+@pytest.mark.parametrize(("query", "warned"), OWN)
+def test_a_subnormal_std_of_ones_own_is_warned_of(query: str, warned: bool) -> None:
+    """As the recommended one is."""
+    assert ("subnormal_std" in codes(asked(query))) == warned
+
+
+GAINS = [
+    ("activation=selu&scheme=he_normal", ["he_on_selu"]),
+    ("activation=selu&scheme=he_uniform", ["he_on_selu"]),
+    ("activation=selu&gain=1.4142", ["he_on_selu"]),
+    ("activation=selu&std=0.1767767", ["he_on_selu"]),
+    ("activation=selu&scheme=lecun_normal", []),
+    ("activation=relu&scheme=he_normal", []),
+    ("activation=tanh&gain=1.6667", ["pytorch_gain"]),
+    ("activation=tanh&gain_rule=pytorch", ["pytorch_gain"]),
+    ("activation=tanh&scheme=glorot_uniform&gain=1.6666666666666667", ["pytorch_gain"]),
+    ("activation=tanh&gain=1.5925", []),
+    ("activation=selu&gain=0.75", ["pytorch_gain"]),
+    ("activation=relu&gain_rule=pytorch", []),
+    ("activation=sigmoid&gain_rule=pytorch&normalization=batch", ["pytorch_gain"]),
+]
+
+
+@pytest.mark.parametrize(("query", "warned"), GAINS)
+def test_a_gain_that_the_activation_contradicts_is_warned_of(query: str, warned: list[str]) -> None:
+    """He on SELU and torch's empirical numbers, however they are written."""
+    assert codes(asked(f"shape=64,64&{query}")) == warned
+
+
+BOUNDS = [
+    ("scheme=truncated_normal&std=0.02&low=-2&high=2", True),
+    ("std=0.02&low=-2&high=2&distribution=truncated_normal", True),
+    ("scheme=truncated_normal&std=0.02&low=-0.04&high=2", False),
+    ("scheme=truncated_normal&std=0.02&low=-0.04&high=0.04", False),
+    ("scheme=truncated_normal&std=0.02&bounds=2", False),
+    ("scheme=truncated_normal&std=0.02&mean=2&low=-2&high=2.04", False),
+    ("scheme=uniform&low=-2&high=2", False),
+]
+
+
+@pytest.mark.parametrize(("query", "warned"), BOUNDS)
+def test_bounds_far_outside_the_std_are_warned_of(query: str, warned: bool) -> None:
+    """torch's trunc_normal_ with its default bounds of -2 and 2 cuts nothing off."""
+    assert ("bounds_outside_std" in codes(asked(f"shape=64,64&{query}"))) == warned
+
+
+TABLES = [
+    ("layer=embedding&std=1", True),
+    ("role=tied_embedding&scheme=normal", True),
+    ("role=embedding&scheme=torch.embedding", True),
+    ("layer=embedding&std=0.02", False),
+    ("role=tied_embedding", False),
+    ("layer=embedding", False),
+]
+
+
+@pytest.mark.parametrize(("query", "warned"), TABLES)
+def test_a_wide_embedding_with_a_tied_head_is_warned_of(query: str, warned: bool) -> None:
+    """Its logits have std sqrt(d) = 27.7. The advice for a tied table is 1 / sqrt(d)."""
+    assert ("tied_head" in codes(asked(f"shape=1000,768&{query}"))) == warned
+
+
+PLACES = [
+    ("residual=pre_norm", ["position_missing"]),
+    ("residual=pre_norm&position=hidden", []),
+    ("residual=pre_norm&position=branch_first", []),
+    ("residual=pre_norm&position=branch_last", ["depth_missing"]),
+    ("residual=pre_norm&position=branch_last&depth=3", []),
+    ("residual=branch_norm&position=branch_last", []),
+    ("residual=norm_free&position=branch_first", ["depth_missing"]),
+    ("residual=norm_free&position=branch_last", []),
+    ("residual=post_norm&position=branch_first", ["depth_missing"]),
+    ("residual=post_norm&position=branch_first&normalization=batch", []),
+    ("position=branch_last", ["residual_missing"]),
+    ("role=mlp_down", ["depth_missing"]),
+    ("role=mlp_up", []),
+    ("role=mlp_down&residual=none", []),
+]
+
+
+@pytest.mark.parametrize(("query", "warned"), PLACES)
+def test_what_a_branch_needs_to_say_is_asked_for(query: str, warned: list[str]) -> None:
+    """The position in the branch, how the block is built, and the number of blocks."""
+    assert codes(asked(f"shape=64,64&activation=relu&{query}")) == warned
+
+
+def test_the_start_for_calibration_is_said_to_be_one() -> None:
+    """Gain 1 and then 1.53353, and that no gain computed without data holds."""
+    (warning, *_) = asked("shape=64,64&activation=gelu&depth=50").warnings
+    assert "multiplies a deviation of the variance by 1.144" in warning.message
+    assert "Gain 1 in the first layer and 1.53353 in the others is a start" in warning.message
+    assert "POST /calibrate" in warning.message
+
+
+def test_following_a_hint_ends_the_warning() -> None:
+    """Each says what to write."""
+    selu = "shape=64,64&activation=selu"
+    assert "write scheme=lecun_normal" in asked(f"{selu}&scheme=he_normal").warnings[0].message
+    assert codes(asked(f"{selu}&scheme=lecun_normal")) == []
+    table = asked("shape=1000,64&layer=embedding&std=1").warnings[0].message
+    assert "write std=0.125" in table
+    assert codes(asked("shape=1000,64&layer=embedding&std=0.125")) == []
+    cut = "shape=64,64&scheme=truncated_normal&std=0.02"
+    assert "write bounds=2" in asked(f"{cut}&low=-2&high=2").warnings[0].message
+    assert codes(asked(f"{cut}&bounds=2")) == []

@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from service.advice.question import NORMALIZATIONS, POSITIONS, RESIDUALS
+from service.advice.roles import ROLES
 from service.dtypes import DTYPES
 from service.errors import FaninError
 from service.initializers.activations import ACTIVATIONS
@@ -40,6 +41,10 @@ FIELDS = {
     "normalization": st.sampled_from(NORMALIZATIONS),
     "residual": st.sampled_from(RESIDUALS),
     "position": st.sampled_from(POSITIONS),
+    "role": st.sampled_from(list(ROLES)),
+    "branches": COUNTS,
+    "branch_layers": COUNTS,
+    "base_fan_in": COUNTS,
     "depth": st.sampled_from(["1", "12", "30", "10000"]),
 }
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from service.advice.alternatives import NAMED
 from service.dtypes import DTYPES
 from service.errors import Problem, UnreadableError
 from service.fields import parse_words, types
@@ -131,16 +130,6 @@ def test_no_word_has_two_rows(rows: tuple[NotIssued, ...]) -> None:
     """Which of two explanations is right would depend on their order."""
     words = [word for row in rows for word in row.words]
     assert len(words) == len(set(words))
-
-
-@pytest.mark.parametrize("named", [row.scheme for row in NAMED])
-def test_what_recommend_speaks_of_is_known_here(named: str) -> None:
-    """An alternative that `/recommend` names is a scheme, or explained as one not issued."""
-    if named in SCHEMES:
-        return
-    with pytest.raises(UnreadableError) as refused:
-        find_scheme(named)
-    assert refused.value.reason == "not_issued"
 
 
 SPELLINGS = [

@@ -1,5 +1,6 @@
 """/docs: the OpenAPI document as one HTML page, without scripts or other files."""
 
+import json
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -11,6 +12,7 @@ from service.advice import Question
 from service.api.operations import page_operation
 from service.api.responses import entity_tag, not_modified
 from service.api.routing import PlainRoute
+from service.calibration.measurement import MEASURED_FIELDS
 from service.fields import FIELDS
 from service.listings import SchemeFilter
 
@@ -57,16 +59,24 @@ def render(document: dict[str, Any]) -> str:
         for method, operation in item.items()
     )
     parameters = document["components"]["parameters"]
+    members = document["components"]["schemas"]["Measurement"]["properties"]
+    measured = (_member(name, members[name]) for name in MEASURED_FIELDS)
     tables = (
         f"<h2>{heading}</h2>\n<table>{_rows(_field(parameters[name]) for name in names)}</table>"
         for heading, names in _FIELDS.items()
     )
     summary = escape(document["info"]["summary"])
-    return _PAGE.format(summary=summary, paths=_rows(operations), fields="\n".join(tables))
+    body = f"<h2>More members of /calibrate</h2>\n<table>{_rows(measured)}</table>"
+    fields = "\n".join((*tables, body))
+    return _PAGE.format(summary=summary, paths=_rows(operations), fields=fields)
 
 
 def _field(parameter: dict[str, Any]) -> tuple[str, str]:
     return f"{parameter['name']}={parameter['example']}", parameter["description"]
+
+
+def _member(name: str, schema: dict[str, Any]) -> tuple[str, str]:
+    return f"{name}: {json.dumps(schema['examples'][0])}", schema["description"]
 
 
 def _rows(cells: Iterable[tuple[str, str]]) -> str:

@@ -1,0 +1,76 @@
+"""What a person reads: the decision, its equation, and at most five sentences of reasons."""
+
+import pytest
+
+from tests.advice.asking import asked
+
+DECISIONS = [
+    (
+        "shape=64,3,7,7&activation=relu",
+        "Use he_normal: N(0, std^2) with std = gain / sqrt(fan_in) = 1.41421 / sqrt(147) = "
+        "0.116642, with biases of 0.",
+        "Var(y) = fan_in std^2 E[x^2] = 147 x 0.0136054 x 0.5 = 1",
+    ),
+    (
+        "shape=100,300&activation=linear",
+        "Use glorot_uniform: U(-limit, limit) with limit = gain sqrt(3 / fan_avg) = 1 sqrt(3 / "
+        "200) = 0.122474, so the std is 0.0707107, with biases of 0.",
+        "Var(y) = fan_in std^2 E[x^2] = 300 x 0.005 x 1 = 1.5",
+    ),
+    ("shape=64&layer=scale", "Use ones: every value is 1.", None),
+    ("shape=1000,64&layer=embedding", "Use normal: N(0, std^2) with std 1.", None),
+    (
+        "shape=64,64&activation=tanh&depth=50",
+        "Use orthogonal: orthogonal rows or columns times gain 1.46741, so the std is 0.183427, "
+        "with biases from N(0, 0.388542^2).",
+        "Var(y) = fan_in std^2 E[x^2] + Var(b) = 64 x 0.0336454 x 0.394294 + 0.150965 = 1",
+    ),
+    (
+        "shape=64,64&role=attention_output",
+        "Use lecun_normal: N(0, std^2) with std = gain / sqrt(fan_in) = 1 / sqrt(64) = 0.125, "
+        "with biases of 0.",
+        "Var(y) = fan_in std^2 E[x^2] = 64 x 0.015625 x 1 = 1",
+    ),
+    ("shape=64,64&residual=norm_free&position=branch_last", "Use zeros: every value is 0", None),
+]
+
+
+@pytest.mark.parametrize(("query", "decision", "equation"), DECISIONS)
+def test_the_decision_is_one_sentence_with_its_numbers(
+    query: str, decision: str, equation: str | None
+) -> None:
+    """And the equation has the numbers of the same layer."""
+    answer = asked(query)
+    assert answer.decision.startswith(decision)
+    assert answer.equation == equation
+
+
+def test_the_rule_comes_first_and_the_branches_after_it() -> None:
+    """A GPT's c_proj: the gain of gelu, then the share of 48 branches."""
+    reasons = asked("shape=64,64&role=mlp_down&activation=gelu&depth=24").rationale
+    assert reasons[0] == "Gain 1.53353 = E[gelu(z)^2]^-1/2 keeps a unit variance through gelu."
+    assert "one of 48 branches, so its gain is divided by sqrt(48)" in reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("activation=gelu", "by 1.144, and more than a few layers need a normalization"),
+        ("activation=elu", "by 0.891, and deep stacks are stable"),
+        ("activation=tanh", "grow by chi_1 = gain^2 E[f'^2] = 1.17781 a layer"),
+        ("activation=relu&normalization=batch", "a std of 0.01 will do as well"),
+        ("activation=relu&depth=30", "95 of 100 networks of 30 layers"),
+        ("activation=relu&normalization=layer", "taken for the output of layer normalization"),
+        ("activation=softmax&position=output", "add input_activation=relu"),
+        ("activation=relu", "fan_out std^2 E[f'^2] = 256 x 0.0078125 x 0.5 = 1"),
+    ],
+)
+def test_a_reason_is_given_where_it_applies(query: str, told: str) -> None:
+    """The stability of the fixed point, gradients, the norm, finite width, what was assumed."""
+    assert any(told in reason for reason in asked(f"shape=256,256&{query}").rationale)
+
+
+def test_what_is_said_is_not_assumed() -> None:
+    """A given activation on the input is no assumption."""
+    query = "shape=64,64&normalization=layer&activation=relu&input_activation=linear"
+    assert not any("is taken for" in reason for reason in asked(query).rationale)
