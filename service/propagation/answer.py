@@ -187,6 +187,11 @@ def rounded(number: float | None) -> float | None:
     return float(f"{number:.{DIGITS}g}")
 
 
+def _share(number: float) -> float | None:
+    """A correlation with DIGITS decimals: below that it is rounding."""
+    return round(number, DIGITS) + 0.0 if math.isfinite(number) else None
+
+
 def _band(mean: float, spread: float) -> Band:
     if not math.isfinite(mean) or not spread <= MOST_SPREAD:
         return None, None
@@ -229,8 +234,8 @@ def _layer(
         variance_band=_band(after.variance, measured(after.spread, weights.outputs)),
         stream=None if hidden else rounded(step.stream.variance),
         stream_band=(None, None) if hidden else _stream_band(step),
-        correlation=rounded(after.correlation),
-        token_correlation=rounded(after.tokens) if network.attends else None,
+        correlation=_share(after.correlation),
+        token_correlation=_share(after.tokens) if network.attends else None,
         gradient=rounded(back.gradient),
         gradient_band=_gradient_band(step, back),
         chi_1=rounded(step.chi) if step.found is not None else None,
@@ -264,7 +269,7 @@ def _mean(runs: tuple[Simulated, ...]) -> Simulated:
         variance=_geometric([run.variance for run in runs]),
         stream=_geometric([run.stream for run in runs]),
         gradient=_geometric([run.gradient for run in runs]),
-        correlation=rounded(sum(correlations) / len(correlations)) if correlations else None,
+        correlation=_share(sum(correlations) / len(correlations)) if correlations else None,
     )
 
 
@@ -383,9 +388,9 @@ def _notes(network: Network) -> list[str]:
     kinds = {node.kind for node in nodes if node.norms}
     notes = [
         (
-            any(not node.weights.simulated and not node.source for node in nodes),
-            "A convolution counts as a layer that reads channels x kernel values, and is not "
-            "simulated: simulations cover dense layers alone.",
+            any(node.weights.convolves for node in nodes),
+            "A convolution counts as a layer that reads channels x kernel values. Simulations "
+            "cover dense layers alone.",
         ),
         (
             network.attends,
@@ -404,7 +409,7 @@ def _notes(network: Network) -> list[str]:
         ),
         ("group" in kinds, "Group normalization counts as one over all units."),
         (
-            any("between" in node.norms for node in nodes),
+            any("between" in node.norms and node.activation != "linear" for node in nodes),
             "Layer and rms normalization stand between an activation and the next layer. To put it "
             "before the activation, give input_activation.",
         ),

@@ -64,23 +64,21 @@ class _Way:
 
 def changes_of(network: Network, max_bytes: int) -> tuple[Change, ...]:
     """At most MOST_CHANGES changes, each of which makes the network stable; the simplest first."""
+    ways = [(way, False) for way in _WAYS]
+    if network.inquiry.stack.input_variance != 1.0:
+        ways = [(_INPUTS, True), *ways, *((way, True) for way in _WAYS)]
     found: list[Change] = []
-    for standardised in (False, True):
-        if standardised and network.inquiry.stack.input_variance == 1.0:
+    for way, standardised in ways:
+        change = _tried(network, way, standardised, max_bytes)
+        if change is not None and change.steps not in [each.steps for each in found]:
+            found.append(change)
+        if len(found) == MOST_CHANGES:
             break
-        for way in (_INPUTS, *_WAYS):
-            change = _tried(network, way, standardised, max_bytes)
-            if change is not None and change.steps not in [each.steps for each in found]:
-                found.append(change)
-            if len(found) == MOST_CHANGES:
-                return tuple(found)
     return tuple(found)
 
 
 def _tried(network: Network, way: _Way, standardised: bool, max_bytes: int) -> Change | None:
     steps = tuple(_steps(network, way))
-    if way is _INPUTS and not standardised:
-        return None
     if not steps and way is not _INPUTS:
         return None
     if standardised:

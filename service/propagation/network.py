@@ -70,7 +70,8 @@ class Weights:
     units. `activation` is what the layer reads. `understood` is how its question was understood.
     `skip` is the number by which DeepNorm multiplies the stream before it adds the branch, 1
     without DeepNorm. `branches` is the number of residual branches of the whole network. `scaled`
-    multiplies the rows of an embedding. `simulated`: the layer is dense, so that a simulation
+    multiplies the rows of an embedding. `looks_up`: it is a table whose rows are looked up.
+    `convolves`: it has kernel axes. `simulated`: the layer is dense, so that a simulation
     covers it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal` and `cheap` say
     what kind of draw makes them. `given`: the scheme or one of its numbers was in the question.
     """
@@ -89,6 +90,8 @@ class Weights:
     skip: float
     branches: int
     scaled: float
+    looks_up: bool
+    convolves: bool
     simulated: bool
     rows_are_outputs: bool
     orthogonal: bool
@@ -245,6 +248,8 @@ def _weights(context: LayerContext, planned: Plan, multipliers: dict[str, float]
         skip=multipliers.get("skip", 1.0),
         branches=context.branches * (question.depth or 1),
         scaled=multipliers.get("embedding_output", 1.0),
+        looks_up=source,
+        convolves=context.convolves,
         simulated=sorted(letters) == ["I", "O"] and len(planned.tensor.blocks) == 1,
         rows_are_outputs=letters.startswith("O"),
         orthogonal=isinstance(planned.tensor.law.draw, Orthogonal),
@@ -289,8 +294,8 @@ def _nodes(inquiry: Inquiry, resolved: list[Weights]) -> Iterator[Node]:
         for index, entry in enumerate(inquiry.entries):
             for _ in range(entry.repeat):
                 number += 1
-                name = entry.name or "layer"
-                name = f"{name}.{number}" if counted or not entry.name else name
+                name = entry.name or f"{entry.role or 'layer'}.{number}"
+                name = f"{name}.{number}" if counted and entry.name else name
                 yield _node(index, name, resolved[index])
 
 
@@ -298,14 +303,14 @@ def _node(index: int, name: str, weights: Weights) -> Node:
     """The node, without a norm that depends on where its branch begins."""
     place = weights.understood
     beside, added = place.role in _BESIDE, place.role == _ADDS
-    source = weights.spec.layer == "embedding" and not added
+    source = weights.looks_up and not added
     in_block = place.residual != "none" and not beside
     return Node(
         entry=index,
         name=name,
         weights=weights,
         activation=weights.activation,
-        norms=frozenset() if source or added else _norms(place, in_block),
+        norms=frozenset() if source or added else _norms(place),
         kind=place.normalization,
         opens=in_block and place.position == "branch_first",
         closes=in_block and place.position == "branch_last",
@@ -317,7 +322,7 @@ def _node(index: int, name: str, weights: Weights) -> Node:
     )
 
 
-def _norms(place: Understood, in_block: bool) -> frozenset[Norm]:
+def _norms(place: Understood) -> frozenset[Norm]:
     """Where the norms around a layer stand.
 
     In a residual block a norm stands at the beginning of the branch (pre_norm), at its end
@@ -329,6 +334,7 @@ def _norms(place: Understood, in_block: bool) -> frozenset[Norm]:
     if kind == "none" or place.residual == "norm_free":
         return frozenset()
     found: set[Norm] = set()
+    in_block = place.residual != "none"
     first, last = in_block and position == "branch_first", in_block and position == "branch_last"
     if kind in _DIRECT and not (first or last or position == "first"):
         # A layer that reads an activation directly has the norm before the activation.
