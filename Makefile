@@ -52,7 +52,8 @@ moments: install
 pins:
 	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py
 
-# Presets against Keras, JAX, Flax and TensorFlow.js, which it installs into build/ the first time.
+# Presets, and the lines of code of recommendations, against Keras, JAX, Flax, TensorFlow.js, PyTorch
+# and MLX, which it installs into build/ the first time.
 peers: install
 	$(VENV_PYTHON) -m pytest tests/peers $(ARGS)
 

@@ -9,6 +9,7 @@ of the service has no file of tests that is not listed.
 
 LONG = (
     "tests/advice/test_depth.py::test_the_recommended_weights_carry_thirty_layers",
+    "tests/advice/test_equivalents.py::test_every_number_of_a_line_is_the_recommended_one",
     "tests/advice/test_rules.py",
     "tests/advice/test_weights_url.py",
     "tests/api/test_activations_over_http.py::test_every_activation_has_a_recommendation",

@@ -84,6 +84,8 @@ A_PATH = re.compile(rf"(?<![\w.])/(?:{'|'.join(PATHS)})\b|https?:")
 MAY_NAME_PATHS = {
     "__main__.py": "the greeting of `serve`",
     "plan/canonical.py": "the canonical URL",
+    "advice/alternatives.py": "the route that makes LSUV's steps",
+    "advice/warnings.py": "the same",
     "calibration/measurement.py": "the URL of a tensor, which a request has",
     "listings/scheme_schema.py": "the name of the JSON Schema dialect",
     "propagation/drawing.py": "the XML namespace of SVG",

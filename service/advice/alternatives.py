@@ -98,7 +98,7 @@ def _requested(decision: Decision) -> Alternative | None:
     if plan is None or plan.facts == decision.facts:
         return None
     what = f"your own choice, with std {std_of(plan):.6g}"
-    return _of_plan(plan, what, "you know something about the layer that the question does not say")
+    return _of_plan(plan, what, "you know more about the layer than the question says")
 
 
 def _siren(decision: Decision) -> Alternative | None:
@@ -308,7 +308,7 @@ def _calibrated(decision: Decision) -> Alternative | None:
     if not context.in_stack or not context.connects or context.variance_slope <= 1:
         return None
     what = "orthogonal weights, rescaled by POST /calibrate with the variance you measure (LSUV)"
-    when = "the stack is deep and has no normalization, so no gain computed without data holds"
+    when = "the stack is deep and without a normalization, and a batch of data is at hand"
     return _planned(decision, what, when, scheme=_orthogonal(decision), gain=context.forward_gain)
 
 

@@ -84,7 +84,7 @@ def _compared(decision: Decision) -> str | None:
         return None
     std, recommended = std_of(decision.requested), decision.std
     factor = decision.forward_factor(std)
-    if factor is None or decision.requested.facts.mean != 0 or recommended == 0:
+    if factor is None or decision.requested.facts.mean != 0 or 0 in (std, recommended):
         return None
     layers = decision.depth or _SHOWN_LAYERS
     passed = decision.through(factor, layers)

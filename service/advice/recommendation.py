@@ -127,6 +127,7 @@ def _references(decision: Decision) -> tuple[Reference, ...]:
     further = (
         (papers.IOFFE_2015, context.connects and question.normalization == "batch"),
         (papers.HANIN_2019, context.connects and deep),
+        (papers.MISHKIN_2015, decision.unstable),
         (papers.YANG_DEPTH_2023, decision.choice.gain_rule == "residual"),
         (papers.DEY_2025, decision.choice.gain_rule == "residual"),
     )

@@ -115,10 +115,9 @@ def _unstable_gain(decision: Decision) -> str | None:
     return (
         f"{name} has no gain that is stable in {decision.depth} layers without a normalization: "
         f"each layer multiplies a deviation of the variance by {context.variance_slope:.4g}, and "
-        "finite width makes one. "
-        f"Gain 1 in the first layer and {gain:.6g} in the others is a start for calibration only: "
-        "measure each layer's variance on a batch and ask POST /calibrate, or add a normalization, "
-        "or residual branches that start at 0"
+        f"finite width makes one. Gain 1 in the first layer and {gain:.6g} in the others is a "
+        "start for calibration only. POST /calibrate holds the variance of a batch, not of each sample; "
+        "a normalization, or branches that start at 0, hold both"
     )
 
 

@@ -13,6 +13,9 @@ SCREEN_WIDTH = 80
 
 _WIDTH = 100
 _INDENT = "  "
+_MOST_REFERENCES = 3
+"""The papers of the rule come first. --json has all."""
+
 _MORE = "--long adds what is left out here: "
 
 
@@ -73,7 +76,7 @@ def report(answer: Recommendation) -> str:
         _section("Why", answer.rationale),
         _section("Warnings", warnings),
         _alternatives(answer.alternatives),
-        _section("References", map(_short, answer.references)),
+        _section("References", map(_short, answer.references[:_MOST_REFERENCES])),
         _unwrapped("In other frameworks", _lines(answer)),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"

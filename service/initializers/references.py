@@ -405,9 +405,3 @@ MISHKIN_2015 = Reference(
     year=2015,
     where="ICLR 2016, arXiv:1511.06422",
 )
-MISHKIN_2015 = Reference(
-    title="All you need is a good init",
-    authors=("D. Mishkin", "J. Matas"),
-    year=2015,
-    where="ICLR 2016, arXiv:1511.06422",
-)

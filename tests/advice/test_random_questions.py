@@ -15,7 +15,7 @@ from service.errors import FaninError
 from service.initializers.activations import ACTIVATIONS
 from tests.advice.asking import asked, fetched
 
-QUESTIONS = 2_000
+QUESTIONS, SEED = 2_000, 11
 EXTENTS = (1, 2, 3, 8, 16, 64, 96, 100, 128, 256, 768, 1024, 3072)
 KERNELS = ((), (), (), (1, 1), (3, 3), (7, 7), (5,))
 CHOSEN = ("he_normal", "zeros", "glorot_uniform", "lecun_normal", "orthogonal", "torch.linear")
@@ -59,7 +59,7 @@ def question(drawn: random.Random) -> str:
 
 def answered() -> Iterator[tuple[str, Recommendation]]:
     """The first 2,000 of the random questions that have an answer."""
-    drawn, left = random.Random(11), QUESTIONS
+    drawn, left = random.Random(SEED), QUESTIONS
     while left:
         query = question(drawn)
         try:

@@ -15,16 +15,31 @@ PACKAGES = ROOT / "tests" / "peers" / "tfjs" / "package.json"
 
 
 def peers_python() -> Path:
-    """The Python of build/peers-venv, which has Keras, JAX and Flax.
+    """The Python of build/peers-venv, which has Keras, JAX and Flax."""
+    return python_with("peers-venv", PINS)
+
+
+def torch_python() -> Path:
+    """The Python of build/peers-torch, which has PyTorch for the CPU."""
+    return python_with("peers-torch", ROOT / "checks" / "peers-torch.txt")
+
+
+def mlx_python() -> Path:
+    """The Python of build/peers-mlx, which has MLX for the CPU."""
+    return python_with("peers-mlx", ROOT / "checks" / "peers-mlx.txt")
+
+
+def python_with(name: str, pins: Path) -> Path:
+    """The Python of the environment build/NAME, which has the packages of a file of pins.
 
     If they cannot be installed, the test is skipped on a desk and fails under CI=true.
     """
-    home = ROOT / "build" / "peers-venv"
+    home = ROOT / "build" / name
     python, mark = home / "bin" / "python", home / "requirements.txt"
-    if not _is(mark, PINS):
+    if not _is(mark, pins):
         venv.create(home, clear=True, with_pip=True)
-        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(PINS)], ROOT)
-        shutil.copy(PINS, mark)
+        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(pins)], ROOT)
+        shutil.copy(pins, mark)
     return python
 
 
