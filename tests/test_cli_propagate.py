@@ -43,13 +43,11 @@ def test_the_text_fits_a_screen() -> None:
         "--width 64 --depth 1000 --activation gelu --gain 3 --name x",
         "--width 64 --depth 9 --activation relu --residual pre_norm --normalization batch",
         "--width 64 --depth 1 --activation relu --simulate true",
-        "--shape 64,64,3,3 --depth 7 --activation swish --simulate true",
+        "--shape 64,64,3,3 --depth 7 --activation silu --simulate true",
     ],
 )
 def test_every_text_fits_a_screen(words: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Also with a simulation, notes, and numbers that float64 cannot hold."""
-    if "swish" in words:
-        words = words.replace("swish", "silu")
     assert main(["propagate", *words.split()]) == 0
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) <= 30
@@ -60,9 +58,8 @@ def test_simulated_numbers_stand_beside_the_predicted_ones(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """A column after each of the two, and how many are in the bands."""
-    assert (
-        main(["propagate", *"--width 64 --depth 4 --activation relu --simulate true".split()]) == 0
-    )
+    words = "--width 64 --depth 4 --activation relu --simulate true"
+    assert main(["propagate", *words.split()]) == 0
     text = capfd.readouterr().out
     assert "Simulated: 4 networks of issued tensors." in text
     head = text.splitlines()[-5].split()

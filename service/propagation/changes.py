@@ -34,7 +34,8 @@ class ChangeStep:
     """An edit of one question: fields to leave out, then fields to set.
 
     `layer` is the place in the list of layers, from 0; None for a stack, whose question is the
-    whole query or object, and for members beside the list.
+    whole query or object, and for members beside the list. In a listed layer a field is set to None
+    (in JSON null) instead of being left out, since a member beside the list may give it.
     """
 
     layer: int | None
@@ -116,10 +117,12 @@ def _steps(network: Network, way: _Way) -> Iterator[ChangeStep]:
         if edit is None:
             continue
         left = tuple(name for name in way.leaves if _given(layer, name) and name not in edit)
-        if edit or left:
-            yield ChangeStep(None if inquiry.plain else node.entry, left, edit)
         if inquiry.plain:
+            if edit or left:
+                yield ChangeStep(None, left, edit)
             return
+        if edit or left:
+            yield ChangeStep(node.entry, (), dict.fromkeys(left) | edit)
 
 
 def _given(layer: NetworkLayer, name: str) -> bool:
@@ -134,7 +137,10 @@ def _edited(inquiry: Inquiry, steps: tuple[ChangeStep, ...]) -> Inquiry:
     """The inquiry after the steps."""
     stack, entries = inquiry.stack, list(inquiry.entries)
     for step in steps:
-        update = {name: _default(name) for name in step.leave_out} | step.set
+        update = {name: _default(name) for name in step.leave_out}
+        update |= {
+            name: _default(name) if value is None else value for name, value in step.set.items()
+        }
         if step.layer is None:
             stack = stack.model_copy(update=update)
         else:

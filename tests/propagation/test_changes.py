@@ -50,6 +50,20 @@ def test_a_change_of_a_list_makes_it_stable(seed: int) -> None:
         assert network(**followed_body(body, change)).verdict == "stable", change
 
 
+@pytest.mark.parametrize("given", [{"std": 0.3}, {"gain": 5, "scheme": "glorot_normal"}])
+def test_a_change_overrides_what_stands_beside_the_list(given: dict[str, object]) -> None:
+    """A Transformer whose scheme is a default of all layers: null in a layer leaves it out."""
+    roles = {"attention_value": (64, 64), "attention_output": (64, 64), "mlp_up": (256, 64)}
+    layers = [{"role": role, "shape": list(shape)} for role, shape in roles.items()]
+    layers.append({"role": "mlp_down", "shape": [64, 256]})
+    body = {"layers": layers, "repeat": 24, "activation": "gelu", **given}
+    answer = network(**body)
+    assert answer.verdict == "exploding"
+    assert len(answer.changes) == 2
+    for change in answer.changes:
+        assert network(**followed_body(body, change)).verdict == "stable", change
+
+
 def test_the_words_of_a_change_have_its_numbers() -> None:
     """The new gain and the old one, as in the steps."""
     change = stack("width=256&depth=30&activation=relu&gain=2.5").changes[0]
