@@ -1,8 +1,14 @@
 """Ask for a recommendation with a query, as a client would."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from service.advice import Recommendation, parse_question_query, recommend
+from service.chunks import TensorBody
 from service.fields import parse_query
 from service.plan import Plan, plan
+
+Array = NDArray[np.float64]
 
 MOST = 2**44
 
@@ -19,6 +25,14 @@ def fetched(url: str) -> Plan:
     if spec.seed is None:
         spec = parse_query(f"{query}&seed=1".encode())
     return plan(spec, path.rpartition(".")[2], max_bytes=MOST)
+
+
+def weights(url: str) -> Array:
+    """The float32 tensor at a weights_url."""
+    planned = fetched(url)
+    body = b"".join(map(bytes, TensorBody(planned).chunks()))
+    values = np.frombuffer(body[len(planned.tensor.head) :], np.float32)
+    return values.reshape(planned.tensor.placement.shape).astype(np.float64)
 
 
 def codes(recommendation: Recommendation) -> list[str]:

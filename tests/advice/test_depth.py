@@ -11,13 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from service.chunks import TensorBody
 from service.initializers.activations import ACTIVATIONS
-from tests.advice.asking import asked, fetched
-
-Array = NDArray[np.float64]
+from tests.advice.asking import Array, asked, weights
 
 WIDTH, LAYERS, NETWORKS = 256, 30, 16
 SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -28,14 +24,6 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "selu": lambda z: SCALE * np.where(z > 0, z, ALPHA * np.expm1(np.minimum(z, 0.0))),
     "tanh": np.tanh,
 }
-
-
-def weights(url: str) -> Array:
-    """The tensor at a weights_url."""
-    planned = fetched(url)
-    body = b"".join(map(bytes, TensorBody(planned).chunks()))
-    values = np.frombuffer(body[len(planned.tensor.head) :], np.float32)
-    return values.reshape(planned.tensor.placement.shape).astype(np.float64)
 
 
 def log_variance(activation: str, seed: int, scheme: str = "") -> float:
