@@ -5,13 +5,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from service.advice.decision import planned
 from service.initializers import references as papers
 from service.initializers.references import Reference
 from service.initializers.schemes import AUTO
 from service.mean_field.maps import scales
 from service.propagation.changes import Change, changes_of
 from service.propagation.network import Network, Node, network_of
-from service.propagation.question import Inquiry
+from service.propagation.question import Inquiry, Stack
 from service.propagation.simulation import INPUTS, Simulated, Simulation, simulate
 from service.propagation.theory import Return, Step, backward, band, forward, measured
 from service.propagation.verdict import LIMIT, Judgement, Verdict, Word, verdict_of
@@ -72,7 +73,7 @@ class LayerAnswer:
     respect to its output, relative to the last layer's. `chi_1` is s_w^2 E f'^2. `keeping_gain` is
     the gain with which its output has variance 1. A band holds 95 of 100 draws of the network. A
     number is None if it does not apply or if float64 cannot hold it. A band is also None if a draw
-    may have any size.
+    may have any size. `weights_url` fetches the weights, under the layer's name.
     """
 
     number: int
@@ -97,6 +98,7 @@ class LayerAnswer:
     gradient_band: Band
     chi_1: float | None
     simulated: Simulated | None
+    weights_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def propagate(inquiry: Inquiry, *, max_bytes: int) -> Propagation:
     returns = backward(network, steps)
     verdict = verdict_of(steps, returns)
     simulation = simulate(network) if inquiry.stack.simulate else None
-    layers = _layers(network, steps, returns, simulation)
+    layers = _layers(network, steps, returns, simulation, max_bytes)
     return Propagation(
         verdict=verdict.word,
         summary=_summary(verdict, network),
@@ -204,16 +206,22 @@ def _layers(
     steps: tuple[Step, ...],
     returns: tuple[Return, ...],
     simulation: Simulation | None,
+    max_bytes: int,
 ) -> tuple[LayerAnswer, ...]:
     rows = []
     for index, (step, back) in enumerate(zip(steps, returns, strict=True)):
         runs = () if simulation is None else tuple(run[index] for run in simulation.networks)
-        rows.append(_layer(index + 1, step, back, network, runs))
+        rows.append(_layer(index + 1, step, back, network, runs, max_bytes))
     return tuple(rows)
 
 
 def _layer(
-    number: int, step: Step, back: Return, network: Network, runs: tuple[Simulated, ...]
+    number: int,
+    step: Step,
+    back: Return,
+    network: Network,
+    runs: tuple[Simulated, ...],
+    max_bytes: int,
 ) -> LayerAnswer:
     node, weights, after = step.node, step.node.weights, step.after
     hidden = step.within or node.beside or not network.residual
@@ -240,7 +248,15 @@ def _layer(
         gradient_band=_gradient_band(step, back),
         chi_1=rounded(step.chi) if step.found is not None else None,
         simulated=_mean(runs) if runs else None,
+        weights_url=_url(node, network.inquiry.stack, max_bytes),
     )
+
+
+def _url(node: Node, stack: Stack, max_bytes: int) -> str:
+    """The URL of a layer's weights. In a simulation the seed is 0 unless it was given."""
+    seed = 0 if stack.simulate and stack.seed is None else stack.seed
+    spec = node.weights.spec.model_copy(update={"name": node.name, "seed": seed})
+    return planned(spec, max_bytes).url
 
 
 def _stream_band(step: Step) -> Band:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -234,6 +235,16 @@ def test_members_beside_the_list_are_defaults(address: Address) -> None:
     assert {row["scheme"] for row in found} == {"he_normal"}
 
 
+def test_the_weights_of_a_layer_are_served(address: Address) -> None:
+    """By its weights_url, with the std told; with the question's seed, or one that is drawn."""
+    for query in (f"{QUERY}&seed=3", QUERY, f"{QUERY}&dtype=bfloat16"):
+        layer = json.loads(ask(address, f"/propagate?{query}").body)["layers"][4]
+        served = ask(address, layer["weights_url"], "HEAD")
+        assert served.status == 200
+        assert float(served.headers["weights-std"]) == pytest.approx(layer["std"], rel=1e-5)
+        assert "layer.5" in served.headers["content-disposition"]
+
+
 def test_a_wide_network_needs_no_simulation(address: Address) -> None:
     """The theory has no limit on the width."""
     assert ask(address, "/propagate?width=16384&depth=1000&activation=relu").status == 200
@@ -288,8 +299,6 @@ def test_the_same_simulation_is_made_once(address: Address) -> None:
 
 def test_simulations_wait_for_the_kernels() -> None:
     """503 not_ready before the kernels are checked; the theory needs none."""
-    from threading import Event
-
     checked = Event()
     with serving(warm_up=lambda: assert_set(checked)) as address:
         try:
@@ -300,7 +309,7 @@ def test_simulations_wait_for_the_kernels() -> None:
             checked.set()
 
 
-def assert_set(event: Any) -> None:
+def assert_set(event: Event) -> None:
     """Wait for an event."""
     assert event.wait(30)
 

@@ -1,13 +1,17 @@
 """The simulation agrees with the theory, draws the tensors of the URLs, and has limits."""
 
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from service.chunks import TensorBody
 from service.errors import ImpossibleError
+from service.fields import parse_query
+from service.plan import plan
 from service.propagation import parse_network_json, parse_stack_query, propagate
 from service.propagation.network import network_of
 from service.propagation.simulation import (
@@ -47,13 +51,14 @@ STACKS = [
 def test_it_agrees_with_the_theory(query: str) -> None:
     """Variances and gradients are in their 95 % bands, and correlations near theirs.
 
-    The bands are for single draws, so 0.9 of up to 400 numbers that hang together are enough. The
-    correlation of 32 inputs at width 256 differs by a few hundredths between draws.
+    A band has 95 of 100 draws, and the numbers of a draw hang together: one of four networks whose
+    variances, or gradients, are outside leaves 0.875. The correlation of 32 inputs at width 256
+    differs by a few hundredths between draws.
     """
     answer = stack(f"{query}&simulate=true&seed=1")
     assert answer.simulation is not None
     assert answer.simulation.networks >= 1
-    assert (answer.simulation.within_band or 0) >= 0.9
+    assert (answer.simulation.within_band or 0) >= 0.87
     for layer in answer.layers:
         assert layer.simulated is not None
         if layer.variance and layer.correlation is not None:
@@ -82,10 +87,6 @@ def test_the_same_question_has_the_same_answer() -> None:
 
 def test_a_weight_is_the_tensor_of_its_url() -> None:
     """The layer's output is that of NumPy with the bytes of /v1 under the layer's name and seed."""
-    from service.chunks import TensorBody
-    from service.fields import parse_query
-    from service.plan import plan
-
     answer = network(
         layers=[{"shape": [32, 16], "name": "fc1", "scheme": "lecun_normal", "position": "first"}],
         seed=5,
@@ -105,6 +106,8 @@ def test_a_weight_is_the_tensor_of_its_url() -> None:
         inputs /= np.sqrt(np.mean(inputs**2, axis=1, keepdims=True))
         squares.append(float(np.mean((inputs @ weight.T) ** 2)))
     [layer] = answer.layers
+    url = "/v1/weights.npy?shape=32,16&scheme=lecun_normal&seed=5&name=fc1"
+    assert layer.weights_url == url
     assert layer.simulated is not None
     expected = math.exp(sum(map(math.log, squares)) / len(squares))
     assert layer.simulated.variance == pytest.approx(expected, rel=1e-5)
@@ -190,8 +193,6 @@ def test_the_largest_plain_network_is_within_the_limits() -> None:
 @pytest.mark.slow
 def test_the_largest_network_takes_the_time_that_is_told() -> None:
     """Processor time of all threads. Twice the limit is allowed for a slower or busy machine."""
-    import time
-
     inquiry = parse_stack_query(f"width={MOST_WIDTH}&depth={MOST_DEPTH}&activation=gelu".encode())
     built = network_of(inquiry, MAX_BYTES)
     started = time.process_time()
