@@ -29,6 +29,7 @@ from service.initializers.layers import preset_letters
 from service.initializers.schemes import SCHEMES, Scheme
 from service.plan import drafts
 from service.plan.warnings import WARNINGS
+from service.propagation import Stack
 from service.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,6 +73,17 @@ def page(document: Mapping[str, Any]) -> str:
         "Fields of /recommend": (
             "`/recommend` takes the fields above and these.\n\n"
             + _fields([parameters[name] for name in Question.model_fields if name not in FIELDS])
+        ),
+        "Fields of /propagate": (
+            "`/propagate` and `/propagate.svg` take the fields above, `shape` being optional, and "
+            "these. [propagate.md](propagate.md) has examples.\n\n"
+            + _fields(
+                [
+                    parameters[name]
+                    for name in Stack.model_fields
+                    if name not in Question.model_fields
+                ]
+            )
         ),
         "Fields of /calibrate": (
             "`/calibrate` takes a JSON body: the fields of a tensor, or `weights_url`, and these. "

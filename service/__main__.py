@@ -3,6 +3,7 @@
 The syntax of this module is old, so that an old Python can print the version error.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ commands:
   serve        run the HTTP server
   weights      write one tensor to a file
   recommend    recommend how to initialize a layer
+  propagate    follow variances and gradients through a stack of layers
   schemes      list or search the schemes, or describe one
   activations  list the activations with their gains
   layers       list the layers with the letters of their axes
@@ -28,6 +30,9 @@ python -m service COMMAND --help lists a command's options.
 
 def main(arguments: list[str]) -> int:
     """Run a command and return the exit status: 0 success, 1 failure, 2 invalid arguments."""
+    # NumPy multiplies matrices in simulations alone. More threads for that would take the cores
+    # from the threads that compute tensors.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
         helped = arguments[:1] in (["-h"], ["--help"])
@@ -91,6 +96,12 @@ def _recommend(arguments: list[str]) -> int:
     return print_recommendation(arguments)
 
 
+def _propagate(arguments: list[str]) -> int:
+    from service.cli.propagating import print_propagation
+
+    return print_propagation(arguments)
+
+
 def _listing(name: str, arguments: list[str]) -> int:
     from service.cli.listings import print_listing
 
@@ -117,6 +128,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _serve,
     "weights": _weights,
     "recommend": _recommend,
+    "propagate": _propagate,
     "schemes": _schemes,
     "activations": partial(_listing, "activations"),
     "layers": partial(_listing, "layers"),

@@ -88,6 +88,7 @@ MAY_NAME_PATHS = {
     "advice/warnings.py": "the same",
     "calibration/measurement.py": "the URL of a tensor, which a request has",
     "listings/scheme_schema.py": "the name of the JSON Schema dialect",
+    "propagation/drawing.py": "the XML namespace of SVG",
 }
 """Modules outside of `api` that have a path or a URL in a string, and what it is."""
 

@@ -14,6 +14,7 @@ from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
 from service.api.routes.calibration import Calibrator
+from service.api.routes.propagation import Propagator
 from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute, routed
 from service.api.streaming import StreamPool
@@ -41,17 +42,20 @@ def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> 
     """The application with these settings. It issues no bytes until `warm_up` has returned."""
     readiness = Readiness()
     pool = StreamPool(settings.max_streams, settings.stream_threads)
+    propagator = Propagator(settings.max_bytes, readiness)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         readiness.start(warm_up)
         yield
         pool.close()
+        propagator.close()
 
     issuer = Issuer(settings.max_bytes, pool, readiness)
     routes = [
         *issuer.routes(),
         *Adviser(settings.max_bytes).routes(),
+        *propagator.routes(),
         *Calibrator(settings.max_bytes).routes(),
         *listings.routes(),
         *health.routes(),

@@ -25,6 +25,7 @@ from service.listings.tables import ListedScheme
 from service.plan import Facts, PlanWarning
 from service.plan.certificate import FACTS_OF_A_BLOCK
 from service.plan.rounded import Rounded
+from service.propagation import NetworkLayer, Propagation, Stack
 from service.stream.edition import EDITION
 from service.stream.precision import Precision
 from service.wire.formats import FORMATS
@@ -98,6 +99,7 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Rounded": (Rounded, {}),
     "Certificate": (Facts, _CERTIFICATE),
     "Recommendation": (Recommendation, {}),
+    "Propagation": (Propagation, {}),
     "Calibration": (Calibration, {}),
 }
 """The records of JSON answers: the dataclass of each, and the members that the answer adds."""
@@ -116,6 +118,7 @@ _HEADERS: dict[str, str] = {
     "Content-Location": "The canonical URL, if another URL was requested.",
     "Accept-Ranges": "none: use the field `slice` to get a part of the tensor.",
     "Content-Disposition": "A file name made from the name of the tensor.",
+    "Content-Security-Policy": "The picture's own styles are allowed, and nothing else.",
     "Link": "The canonical URL, with rel=canonical. A GET of it returns the same bytes.",
     **{fact.header: fact.description for fact in FACTS},
 }
@@ -158,7 +161,10 @@ def openapi(routes: Iterable[PlainRoute]) -> Schema:
         "paths": {route.path: dict(route.operations) for route in routes},
         "components": {
             "parameters": (
-                _field_parameters(Question) | _field_parameters(SchemeFilter) | _header_parameters()
+                _field_parameters(Question)
+                | _field_parameters(SchemeFilter)
+                | _stack_parameters()
+                | _header_parameters()
             ),
             "headers": {name: _header(text) for name, text in _HEADERS.items()},
             "responses": _responses(),
@@ -173,6 +179,13 @@ def _field_parameters(model: type[BaseModel]) -> Schema:
         field: _parameter(field, schema) | ({"required": True} if field in required else {})
         for field, schema in _fields(model).items()
     }
+
+
+def _stack_parameters() -> Schema:
+    """The parameters that a question of /recommend lacks, and `shape`, which a stack may lack."""
+    own = _field_parameters(Stack)
+    more = {name: own[name] for name in own if name not in Question.model_fields}
+    return {"stack_shape": own["shape"]} | more
 
 
 def _parameter(field: str, schema: Schema) -> Schema:
@@ -241,12 +254,24 @@ def _schemas() -> Schema:
     format_field = {"enum": list(FORMATS), "default": "npy", "description": "The file format."}
     members = _members(Spec) | {"format": _or_null(format_field)}
     with_format = Spec.model_json_schema() | {"properties": members}
+    layer = NetworkLayer.model_json_schema() | {"properties": _members(NetworkLayer)}
+    layers = {"type": "array", "minItems": 1, "items": reference("schemas", "NetworkLayer")}
+    described = layers | {
+        "description": "The layers in their order. The other members are their defaults. Without "
+        "it, the object is a stack of equal layers."
+    }
+    network = Stack.model_json_schema() | {
+        "title": "Network",
+        "properties": _members(Stack) | {"layers": _or_null(described)},
+    }
     records: Schema = {}
     for name, (record, more) in _RECORDS.items():
         records |= _record(name, record, more)
     return {
         "SpecWithFormat": with_format,
         "Question": question,
+        "NetworkLayer": layer,
+        "Network": network,
         "Measurement": _measurement(),
         "Problem": _problem(),
         **records,

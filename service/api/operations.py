@@ -7,6 +7,7 @@ from service.api.headers import FACTS
 from service.api.routing import Operation
 from service.fields import FIELDS
 from service.listings import SchemeFilter
+from service.propagation import Stack
 from service.wire.formats import FORMATS
 
 CACHING_HEADERS = ("ETag", "Cache-Control", "Content-Location")
@@ -34,6 +35,17 @@ _MEASUREMENT = {
     "measured_variance": 1.7,
 }
 _QUESTION = {"shape": [64, 3, 7, 7], "activation": "relu", "depth": 30, "name": "conv1.weight"}
+
+_NETWORK = {
+    "activation": "gelu",
+    "residual": "pre_norm",
+    "normalization": "layer",
+    "repeat": 12,
+    "layers": [
+        {"shape": [2048, 512], "position": "branch_first", "input_activation": "linear"},
+        {"shape": [512, 2048], "position": "branch_last", "input_activation": "gelu"},
+    ],
+}
 
 
 def weights_operations(format_name: str) -> dict[str, Operation]:
@@ -102,6 +114,54 @@ def recommend_operations() -> dict[str, Operation]:
         },
     }
     return {"get": get, "head": get | head, "post": post}
+
+
+def propagate_operations() -> dict[str, Operation]:
+    """GET and HEAD of a stack of equal layers, and POST of a list of layers."""
+    summary = "Variances and gradients through a network, and what to change"
+    fields = [reference("parameters", _parameter_name(field)) for field in Stack.model_fields]
+    get = _json_operation("get_propagate", summary, fields, reference("schemas", "Propagation"))
+    get["tags"] = ["advice"]
+    get["parameters"].append(reference("parameters", "If-Match"))
+    get["responses"] |= _responses(_REFUSALS | _CONDITIONAL | {"503": "Unavailable"})
+    head = {"operationId": "head_propagate", "summary": f"{summary}: only the headers"}
+    answer = {
+        "description": summary,
+        "headers": {"Cache-Control": reference("headers", "Cache-Control")},
+        "content": get["responses"]["200"]["content"],
+    }
+    content = {"schema": reference("schemas", "Network"), "example": _NETWORK}
+    post = {
+        "operationId": "post_propagate",
+        "summary": f"{summary}; the layers are JSON",
+        "tags": ["advice"],
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": {
+            "200": answer,
+            **_responses(_REFUSALS | {"413": "TooLarge", "415": "NotJson", "503": "Unavailable"}),
+        },
+    }
+    return {"get": get, "head": get | head, "post": post}
+
+
+def picture_operations() -> dict[str, Operation]:
+    """GET and HEAD of the picture of a stack of equal layers."""
+    summary = "The same answer as a picture"
+    get = propagate_operations()["get"] | {"operationId": "get_propagate_svg", "summary": summary}
+    names = ("ETag", "Cache-Control", "Content-Security-Policy")
+    answer = {
+        "description": "An SVG picture",
+        "headers": {name: reference("headers", name) for name in names},
+        "content": {"image/svg+xml": {"schema": {"type": "string"}}},
+    }
+    get["responses"] = get["responses"] | {"200": answer}
+    head = {"operationId": "head_propagate_svg", "summary": f"{summary}: only the headers"}
+    return {"get": get, "head": get | head}
+
+
+def _parameter_name(field: str) -> str:
+    """The name of the parameter's component. A stack needs no shape, a tensor does."""
+    return "stack_shape" if field == "shape" else field
 
 
 def calibrate_operations() -> dict[str, Operation]:

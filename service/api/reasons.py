@@ -18,6 +18,11 @@ REASONS: dict[str, Reason] = {
         "fans differ by orders of magnitude. Give layer, or give layout with a letter for each "
         "axis.",
     ),
+    "bad_block": Reason(
+        "A residual branch has no end, or begins within another one",
+        "A branch begins with the layer of position=branch_first and ends with the next layer of "
+        "position=branch_last.",
+    ),
     "bad_layout": Reason(
         "The layout has wrong letters",
         "A layout has one letter for each axis: O out, I in, D H W kernel, E independent "
@@ -148,6 +153,11 @@ REASONS: dict[str, Reason] = {
         "The name of a framework stands for that framework's letters of the layer. Write the "
         "letters themselves instead.",
     ),
+    "not_a_layer": Reason(
+        "The tensor is no layer of a network",
+        "A network is made of weights between units and of embeddings. Biases and norms are fields "
+        "of a layer: bias_std and normalization.",
+    ),
     "not_depthwise": Reason(
         "The tensor is not a depthwise kernel",
         "Each group of a depthwise layer has one input. So I is 1, and E or O is the number of "
@@ -165,6 +175,11 @@ REASONS: dict[str, Reason] = {
     "not_positive": Reason(
         "A number must be greater than 0",
         "For a standard deviation, gain or scale of 0, use scheme=zeros.",
+    ),
+    "not_random": Reason(
+        "The weights are not random with mean 0",
+        "Mean-field theory is about independent random weights of mean 0. Weights of zeros are "
+        "accepted, too.",
     ),
     "not_ready": Reason(
         "The server is not ready yet",
@@ -225,6 +240,11 @@ REASONS: dict[str, Reason] = {
         "Only leaky_relu, prelu and rrelu take negative_slope. Without an activation, "
         "negative_slope means leaky_relu.",
     ),
+    "simulation_too_large": Reason(
+        "The network is too large to simulate",
+        "A simulation has limits on width, depth and time. The theory covers any network of at "
+        "most 1,000 layers: leave simulate out.",
+    ),
     "spec_too_long": Reason(
         "The canonical URL is too long",
         "The canonical URL must be short enough for every proxy. Each byte of the name may take "
@@ -243,6 +263,10 @@ REASONS: dict[str, Reason] = {
         "The tensor is too large",
         "The number of elements must be countable, and the bytes must be within the server's "
         "limit. For a slice, the whole tensor counts.",
+    ),
+    "too_many_layers": Reason(
+        "The network has too many layers",
+        "A network has at most 1,000 layers, repetitions included, and at most 200 different ones.",
     ),
     "unknown_field": Reason(
         "There is no such field",

@@ -122,7 +122,7 @@ def read_object(
     try:
         value = json.loads(
             body.decode("utf-8"),
-            object_pairs_hook=_Object,
+            object_pairs_hook=JsonObject,
             parse_int=NumberToken,
             parse_float=NumberToken,
             parse_constant=constant,
@@ -132,7 +132,7 @@ def read_object(
     except json.JSONDecodeError as error:
         message = f"invalid JSON at line {error.lineno}, column {error.colno}: {error.msg}"
         raise FieldError("malformed_json", message, _EXAMPLE) from None
-    if not isinstance(value, _Object):
+    if not isinstance(value, JsonObject):
         message = f"the body is {kind(value)}"
         raise FieldError("malformed_json", message, _EXAMPLE)
     return value.members
@@ -151,7 +151,7 @@ def _refuse_other_encodings(body: bytes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Object:
+class JsonObject:
     """A JSON object. A dict would lose duplicate members."""
 
     members: list[tuple[str, object]]

@@ -182,6 +182,14 @@ _SLICE_FORMS = WithJsonSchema(_text(f"{_INTERVAL_PATTERN}(,{_INTERVAL_PATTERN})*
 COUNT_FORMS = _any_of(_COUNT_SCHEMA, _text(_COUNT_PATTERN))
 _NUMBER_TEXT = _text(_NUMBER_PATTERN, maxLength=numbers.MOST_NUMBER_CHARACTERS)
 _NUMBER_FORMS = _any_of(_NUMBER_SCHEMA, _NUMBER_TEXT)
+BOOLEAN_FORMS = _any_of({"type": "boolean"}, {"type": "string", "enum": ["true", "false"]})
+
+
+def number_from(least: float, most: float) -> WithJsonSchema:
+    """A number from `least` to `most`."""
+    return _any_of({"type": "number", "minimum": least, "maximum": most}, _NUMBER_TEXT)
+
+
 _FAN_FORMS = _any_of(
     {"type": "number", "minimum": LEAST_FAN, "maximum": MOST_FAN},
     _NUMBER_TEXT,
@@ -264,7 +272,7 @@ Window = Annotated[
 Periodic = Annotated[
     str | None,
     BeforeValidator(_read_periodic),
-    _any_of({"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}),
+    BOOLEAN_FORMS,
 ]
 Scaling = Annotated[
     str | None,

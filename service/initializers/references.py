@@ -108,6 +108,12 @@ HANIN_2019 = Reference(
     year=2019,
     where="Communications in Mathematical Physics 376, arXiv:1812.05994",
 )
+YANG_2019 = Reference(
+    title="A Mean Field Theory of Batch Normalization",
+    authors=("G. Yang", "J. Pennington", "V. Rao", "J. Sohl-Dickstein", "S. S. Schoenholz"),
+    year=2019,
+    where="ICLR 2019, arXiv:1902.08129",
+)
 RADFORD_2019 = Reference(
     title="Language Models are Unsupervised Multitask Learners",
     authors=("A. Radford", "J. Wu", "R. Child", "D. Luan", "D. Amodei", "I. Sutskever"),

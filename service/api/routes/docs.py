@@ -15,6 +15,7 @@ from service.api.routing import PlainRoute
 from service.calibration.measurement import MEASURED_FIELDS
 from service.fields import FIELDS
 from service.listings import SchemeFilter
+from service.propagation import Stack
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -33,6 +34,9 @@ td {{ padding: 0 1rem .5rem 0; vertical-align: top }}</style>
 _FIELDS = {
     "Fields": FIELDS,
     "More fields of /recommend": [name for name in Question.model_fields if name not in FIELDS],
+    "More fields of /propagate": [
+        name for name in Stack.model_fields if name not in Question.model_fields
+    ],
     "Fields of /schemes": list(SchemeFilter.model_fields),
 }
 """The names of the fields under each heading of the page."""

@@ -1,0 +1,278 @@
+"""What to change in a network that is not stable. Each change is tried before it is told.
+
+A change edits the question, as the client would. The edited question is asked again, and the change
+is kept if the new verdict is stable.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from service.advice.context import OF_THE_LAYER
+from service.errors import FaninError
+from service.fields import NUMBER_FIELDS
+from service.initializers.schemes import AUTO
+from service.mean_field.maps import edge_of_chaos
+from service.mean_field.moments import moments
+from service.propagation.network import Network, Node, network_of
+from service.propagation.parsing import plain_inquiry
+from service.propagation.question import Inquiry, NetworkLayer
+from service.propagation.theory import backward, forward
+from service.propagation.verdict import LIMIT, verdict_of
+
+MOST_CHANGES = 2
+
+_OF_THE_SCHEME = ("scheme", *(name for name in NUMBER_FIELDS if name not in OF_THE_LAYER))
+"""The fields that choose the weights. A change of the weights replaces all of them."""
+
+Edit = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStep:
+    """An edit of one question: fields to leave out, then fields to set.
+
+    `layer` is the place in the list of layers, from 0; None for a stack, whose question is the
+    whole query or object, and for members beside the list. In a listed layer a field is set to None
+    (in JSON null) instead of being left out, since a member beside the list may give it.
+    """
+
+    layer: int | None
+    leave_out: tuple[str, ...]
+    set: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change after which the network is stable. `what` says it in words."""
+
+    what: str
+    steps: tuple[ChangeStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to change the layers: `edit` gives the fields to set in a layer, None to leave it.
+
+    `leaves` are the fields that are left out first.
+    """
+
+    what: Callable[[Network], str]
+    edit: Callable[[Node, NetworkLayer], Edit | None]
+    leaves: tuple[str, ...] = (*_OF_THE_SCHEME, "bias_std")
+
+
+def changes_of(network: Network, max_bytes: int) -> tuple[Change, ...]:
+    """At most MOST_CHANGES changes, each of which makes the network stable; the simplest first."""
+    ways = [(way, False) for way in _WAYS]
+    if network.inquiry.stack.input_variance != 1.0:
+        ways = [(_INPUTS, True), *ways, *((way, True) for way in _WAYS)]
+    found: list[Change] = []
+    for way, standardised in ways:
+        change = _tried(network, way, standardised, max_bytes)
+        if change is not None and change.steps not in [each.steps for each in found]:
+            found.append(change)
+        if len(found) == MOST_CHANGES:
+            break
+    return tuple(found)
+
+
+def _tried(network: Network, way: _Way, standardised: bool, max_bytes: int) -> Change | None:
+    steps = tuple(_steps(network, way))
+    if not steps and way is not _INPUTS:
+        return None
+    if standardised:
+        steps = (*steps, ChangeStep(None, (), {"input_variance": 1.0}))
+    try:
+        changed = network_of(_edited(network.inquiry, steps), max_bytes)
+    except FaninError:
+        return None
+    if not _stable(changed):
+        return None
+    what = way.what(network)
+    if standardised and way is not _INPUTS:
+        what = f"{what} Standardise the inputs as well: divide them by their root mean square."
+    return Change(what, steps)
+
+
+def _stable(network: Network) -> bool:
+    steps = forward(network, LIMIT)
+    whole = len(steps) == len(network.nodes)
+    return whole and verdict_of(steps, backward(network, steps)).stable
+
+
+def _steps(network: Network, way: _Way) -> Iterator[ChangeStep]:
+    """The step for each entry that the way changes. A plain stack has one question."""
+    inquiry = network.inquiry
+    if inquiry.plain and len(inquiry.entries) > 1 and way is not _RECOMMENDED:
+        return
+    seen: set[int] = set()
+    for node in network.nodes:
+        if node.entry in seen:
+            continue
+        seen.add(node.entry)
+        layer = inquiry.stack if inquiry.plain else inquiry.entries[node.entry]
+        edit = way.edit(node, layer)
+        if edit is None:
+            continue
+        left = tuple(name for name in way.leaves if _given(layer, name) and name not in edit)
+        if inquiry.plain:
+            if edit or left:
+                yield ChangeStep(None, left, edit)
+            return
+        if edit or left:
+            yield ChangeStep(node.entry, (), dict.fromkeys(left) | edit)
+
+
+def _given(layer: NetworkLayer, name: str) -> bool:
+    return bool(getattr(layer, name) != _default(name))
+
+
+def _default(name: str) -> Any:
+    return AUTO if name == "scheme" else NetworkLayer.model_fields[name].default
+
+
+def _edited(inquiry: Inquiry, steps: tuple[ChangeStep, ...]) -> Inquiry:
+    """The inquiry after the steps."""
+    stack, entries = inquiry.stack, list(inquiry.entries)
+    for step in steps:
+        update = {name: _default(name) for name in step.leave_out}
+        update |= {
+            name: _default(name) if value is None else value for name, value in step.set.items()
+        }
+        if step.layer is None:
+            stack = stack.model_copy(update=update)
+        else:
+            entries[step.layer] = entries[step.layer].model_copy(update=update)
+    if inquiry.plain:
+        return plain_inquiry(stack)
+    return Inquiry(stack, tuple(entries), inquiry.repeat, plain=False)
+
+
+def _scaled(gain: float, bias_std: float = 0.0) -> Edit:
+    edit: Edit = {"scheme": "variance_scaling", "mode": "fan_in", "gain": _short(gain)}
+    return edit | ({"bias_std": _short(bias_std)} if bias_std else {})
+
+
+def _short(number: float) -> float:
+    """The number with six digits, which people write and which change no verdict."""
+    return float(f"{number:.6g}")
+
+
+def _recommended(node: Node, layer: NetworkLayer) -> Edit | None:
+    return {} if node.weights.given or layer.bias_std is not None else None
+
+
+def _kept(node: Node, layer: NetworkLayer) -> Edit | None:
+    """The gain that keeps variance 1, with the branch's share of the stream."""
+    weights = node.weights
+    if node.source or node.added or node.head:
+        return None
+    gain = _exact(node)
+    if node.closes and weights.understood.residual != "post_norm":
+        gain *= weights.branches**-0.5
+    return _scaled(gain)
+
+
+def _exact(node: Node) -> float:
+    """The gain that keeps variance 1 through what the layer reads."""
+    if "between" in node.norms:
+        return 1.0
+    return float(moments(node.activation, 1.0, node.slope).second ** -0.5)
+
+
+def _critical(node: Node, layer: NetworkLayer) -> Edit | None:
+    if node.source or node.added or node.head or node.weights.understood.residual != "none":
+        return None
+    pair = edge_of_chaos(node.activation, 1.0, node.slope)
+    bare: Edit = {"normalization": "none"} if node.norms else {}
+    if pair is None:
+        return _scaled(_exact(node)) | bare
+    gain, bias_std = (number**0.5 for number in pair)
+    return _scaled(gain, bias_std) | bare
+
+
+def _normalised(node: Node, layer: NetworkLayer) -> Edit | None:
+    if node.source or node.added or node.head or node.weights.understood.residual != "none":
+        return None
+    return {"normalization": "rms"}
+
+
+def _residual(node: Node, layer: NetworkLayer) -> Edit | None:
+    if node.weights.understood.residual != "none":
+        return None
+    return {"normalization": "layer", "residual": "pre_norm"}
+
+
+def _gains(network: Network, edit: Callable[[Node, NetworkLayer], Edit | None]) -> str:
+    """What the edit makes of the gains, biases and norms: at most three layers, then a count."""
+    inquiry, told, seen = network.inquiry, list[str](), set[int]()
+    for node in network.nodes:
+        layer = inquiry.entries[node.entry]
+        new = None if node.entry in seen else edit(node, layer)
+        seen.add(node.entry)
+        if new is None or "gain" not in new:
+            continue
+        who = "every layer" if inquiry.plain or len(inquiry.entries) == 1 else node.name
+        old, bias = node.weights.gain, node.weights.bias_std
+        same = math.isclose(new["gain"], old, rel_tol=1e-4) and bias == new.get("bias_std", 0.0)
+        if not same:
+            numbers = _numbers(new["gain"], new.get("bias_std", 0.0))
+            told.append(f"{who} {numbers} instead of {_numbers(old, bias)}")
+    more = f", and {len(told) - 3} more layers theirs" if len(told) > 3 else ""
+    norms = any(node.norms for node in network.nodes) and edit is _critical
+    given = f"Give {', '.join(told[:3])}{more}." if told else ""
+    return " ".join(filter(None, ("Leave the normalization out." if norms else "", given)))
+
+
+def _numbers(gain: float, bias_std: float) -> str:
+    biases = f" with biases of std {bias_std:.6g}" if bias_std else ""
+    return f"gain {gain:.6g}{biases}"
+
+
+def _say_recommended(network: Network) -> str:
+    layer = max(network.nodes, key=lambda node: abs(math.log(node.weights.gain or 1e-300)))
+    return (
+        "Leave out the scheme with its numbers, so that each layer gets what is recommended for "
+        f"it, instead of gain {layer.weights.gain:.6g} in {layer.name}."
+    )
+
+
+def _say_residual(_: Network) -> str:
+    return (
+        "Make blocks of two layers with a residual connection around each and layer normalization "
+        "before it (pre-norm). The last weights of a block are then divided by sqrt(depth)."
+    )
+
+
+_INPUTS = _Way(
+    what=lambda network: (
+        "Standardise the inputs: divide them by their root mean square, which is "
+        f"{network.inquiry.stack.input_variance**0.5:.6g}."
+    ),
+    edit=lambda node, layer: None,
+)
+_RECOMMENDED = _Way(_say_recommended, _recommended)
+_WAYS = (
+    _Way(
+        lambda network: f"{_gains(network, _kept)} It keeps a variance of 1.",
+        _kept,
+    ),
+    _Way(
+        lambda network: (
+            f"{_gains(network, _critical)} This is the edge of chaos at variance 1, which keeps "
+            "the gradient too."
+        ),
+        _critical,
+    ),
+    _RECOMMENDED,
+    _Way(
+        lambda network: (
+            "Put an RMS normalization before each layer, and leave out the scheme with its numbers."
+        ),
+        _normalised,
+    ),
+    _Way(_say_residual, _residual),
+)
+"""In the order in which they are tried."""

@@ -1,0 +1,125 @@
+"""The verdict, and that every change that is told makes the network stable."""
+
+import random
+
+import pytest
+
+from service.initializers.activations import ACTIVATIONS
+from service.propagation.verdict import LIMIT
+from tests.propagation.asking import followed, followed_body, network, stack
+
+NORMALIZATIONS = ("none", "none", "none", "layer", "rms", "batch")
+
+
+def random_query(source: random.Random) -> str:
+    """A stack with a gain from 0.1 to 16."""
+    activation = source.choice(sorted(ACTIVATIONS))
+    depth, width = source.choice((5, 20, 50, 100, 200)), source.choice((64, 256, 1024))
+    gain, norm = round(10 ** source.uniform(-1, 1.2), 3), source.choice(NORMALIZATIONS)
+    query = f"width={width}&depth={depth}&activation={activation}&gain={gain}"
+    return query if norm == "none" else f"{query}&normalization={norm}"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_change_that_is_followed_makes_a_stack_stable(seed: int) -> None:
+    """Random stacks. A wrong gain always has a change, and none of the changes fails."""
+    query = random_query(random.Random(seed))
+    answer = stack(query)
+    assert (answer.verdict == "stable") == (not answer.changes)
+    for change in answer.changes:
+        assert stack(followed(query, change)).verdict == "stable", (query, change)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_change_of_a_list_makes_it_stable(seed: int) -> None:
+    """A network of a first layer, hidden layers and a head, each with a wrong gain."""
+    source = random.Random(seed)
+    activation = source.choice(("relu", "tanh", "selu", "elu", "erf"))
+    wide = {"activation": activation, "gain": round(source.uniform(2.5, 9), 3)}
+    body = {
+        "layers": [
+            {"shape": [256, 784], "position": "first", **wide},
+            {"shape": [256, 256], "repeat": 20, **wide},
+            {"shape": [10, 256], "position": "output", "input_activation": activation},
+        ]
+    }
+    answer = network(**body)
+    assert answer.verdict == "exploding"
+    assert answer.changes
+    for change in answer.changes:
+        assert network(**followed_body(body, change)).verdict == "stable", change
+
+
+@pytest.mark.parametrize("given", [{"std": 0.3}, {"gain": 5, "scheme": "glorot_normal"}])
+def test_a_change_overrides_what_stands_beside_the_list(given: dict[str, object]) -> None:
+    """A Transformer whose scheme is a default of all layers: null in a layer leaves it out."""
+    roles = {"attention_value": (64, 64), "attention_output": (64, 64), "mlp_up": (256, 64)}
+    layers = [{"role": role, "shape": list(shape)} for role, shape in roles.items()]
+    layers.append({"role": "mlp_down", "shape": [64, 256]})
+    body = {"layers": layers, "repeat": 24, "activation": "gelu", **given}
+    answer = network(**body)
+    assert answer.verdict == "exploding"
+    assert len(answer.changes) == 2
+    for change in answer.changes:
+        assert network(**followed_body(body, change)).verdict == "stable", change
+
+
+def test_the_words_of_a_change_have_its_numbers() -> None:
+    """The new gain and the old one, as in the steps."""
+    change = stack("width=256&depth=30&activation=relu&gain=2.5").changes[0]
+    assert change.what.startswith("Give every layer gain 1.41421 instead of gain 2.5.")
+    assert change.steps[0].set == {"scheme": "variance_scaling", "mode": "fan_in", "gain": 1.41421}
+
+
+def test_deep_tanh_is_sent_to_the_edge_of_chaos() -> None:
+    """The gain that keeps the variance makes the gradient grow: the pair keeps both."""
+    answer = stack("width=256&depth=80&activation=tanh&scheme=variance_scaling")
+    assert (answer.forward.verdict, answer.backward.verdict) == ("stable", "exploding")
+    edge = answer.changes[0].steps[0].set
+    assert (edge["gain"], edge["bias_std"]) == (1.46741, 0.388542)
+
+
+def test_gelu_without_a_norm_is_not_called_stable() -> None:
+    """The mean stays 1, but a = 1.144 amplifies the noise of finite width (Hanin and Nica)."""
+    answer = stack("width=256&depth=50&activation=gelu")
+    assert answer.verdict == "unstable"
+    assert answer.forward.most == pytest.approx(1.0, rel=1e-3)
+    assert "single draw" in answer.summary
+    assert answer.changes[0].steps[0].set == {"normalization": "rms"}
+
+
+def test_inputs_that_are_not_standardised_are_noticed() -> None:
+    """ReLU carries their size through all layers."""
+    answer = stack("width=256&depth=10&activation=relu&input_variance=65025")
+    assert answer.verdict == "exploding"
+    assert answer.changes[0].what.startswith("Standardise the inputs: divide them by")
+    assert answer.changes[0].steps[0].set == {"input_variance": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("query", "word", "layer"),
+    [
+        ("activation=relu&scheme=glorot_normal", "vanishing", 10),
+        ("activation=relu&gain=2", "exploding", 10),
+        ("activation=relu&gain=1e18", "exploding", 1),
+        ("activation=relu&std=1e-18", "vanishing", 1),
+    ],
+)
+def test_the_layer_is_where_the_bound_is_passed(query: str, word: str, layer: int) -> None:
+    """2^10 is the first power of 2 beyond the limit of 1,000, up and down."""
+    assert 2**9 < LIMIT < 2**10
+    answer = stack(f"width=256&depth=40&{query}")
+    assert (answer.forward.verdict, answer.forward.layer) == (word, layer)
+    assert f"layer {layer} of 40" in answer.summary
+    assert answer.summary.startswith(word.capitalize())
+
+
+def test_a_head_and_a_zero_branch_may_have_any_size() -> None:
+    """They start small on purpose: neither the head nor the inside of a branch is judged."""
+    relu = {"shape": [64, 64], "activation": "relu"}
+    head = {"shape": [10, 64], "position": "output", "scheme": "zeros", "input_activation": "relu"}
+    assert network(layers=[{**relu, "repeat": 10}, head]).verdict == "stable"
+    branch = {"residual": "pre_norm", "normalization": "layer", "activation": "relu", "width": 64}
+    first = {**branch, "position": "branch_first", "std": 1e-9}
+    last = {**branch, "position": "branch_last", "scheme": "zeros"}
+    assert network(layers=[first, last], repeat=10).verdict == "stable"
