@@ -17,11 +17,14 @@ from service.mean_field.maps import (
 )
 from service.mean_field.moments import correlated, moments
 from service.mean_field.record import Moments
+from service.mean_field.sampled_width import Layer, Sample, sampled_bands, sampled_errors
 
 __all__ = [
     "Band",
     "Bands",
+    "Layer",
     "Moments",
+    "Sample",
     "Scales",
     "Step",
     "backward",
@@ -34,6 +37,8 @@ __all__ = [
     "moments",
     "next_correlation",
     "next_variance",
+    "sampled_bands",
+    "sampled_errors",
     "scales",
     "step",
     "value",

@@ -25,11 +25,34 @@ def exponential(exponent: float) -> float:
 
 def _exp(q: float) -> Moments:
     second, spread = exponential(2.0 * q), exponential(4.0 * q)
-    return Moments(exponential(q / 2.0), second, second, spread, 2.0 * q, spread, 2.0 * q, spread)
+    slope = 2.0 * q
+    return Moments(
+        mean=exponential(q / 2.0),
+        second=second,
+        derivative=second,
+        spread=spread,
+        slope=slope,
+        derivative_spread=spread,
+        derivative_slope=slope,
+        shared=spread,
+        alignment=slope,
+        radial=1.0 + 2.0 * slope,
+    )
 
 
 def _wave(mean: float) -> Moments:
-    return Moments(mean, 0.5, 0.5, 1.5, 0.0, 1.5, 0.0, 0.5)
+    return Moments(
+        mean=mean,
+        second=0.5,
+        derivative=0.5,
+        spread=1.5,
+        slope=0.0,
+        derivative_spread=1.5,
+        derivative_slope=0.0,
+        shared=0.5,
+        alignment=0.0,
+        radial=1.0,
+    )
 
 
 def _sin(q: float) -> Moments:
@@ -54,6 +77,8 @@ def _snake(q: float) -> Moments:
         derivative_slope=0.0,
         # E (u + s)^2 (1 + sin 2u)^2 = 3/2 q + 3/8 + E s^2 sin(2u)^2, which is 5/32.
         shared=(1.5 + 17.0 / 32.0 / q) / (1.0 + 0.375 / q) / derivative,
+        alignment=q / second,
+        radial=1.0,
     )
 
 

@@ -78,9 +78,18 @@ _LARGEST = 27.0
 
 
 def _ratio(polynomials: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -> Array:
-    above, below = (np.polyval(polynomial, x) for polynomial in polynomials)
-    quotient: Array = above / below
-    return quotient
+    above, below = (_polynomial(coefficients, x) for coefficients in polynomials)
+    above /= below
+    return above
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+    """By Horner's rule in one array."""
+    total = np.full_like(x, coefficients[0])
+    for coefficient in coefficients[1:]:
+        total *= x
+        total += coefficient
+    return total
 
 
 def erf(x: Array) -> Array:

@@ -18,8 +18,11 @@ So ln G_l - ln G_(l+1) has
 - the error of ln S_l times d ln E f'^2 / d ln q.
 
 Means are to second order in the errors: half of a map's curvature times the variance of what it
-maps, and minus half of the variance of a sampling error. tests/mean_field compares all of this with
-networks of issued weights.
+maps, and minus half of the variance of a sampling error.
+
+This is right while the errors are small, and at any size where all maps are powers of q, as for
+ReLU. It is not right for many layers with a > 1 or with a^2 > chi_1: see `sampled_width`, which has
+no such limit. tests/mean_field compares both with networks of issued weights.
 """
 
 import math
@@ -27,6 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.initializers.activations import ACTIVATIONS
+from service.mean_field.closed_forms import exponential
 from service.mean_field.moments import moments
 from service.mean_field.record import Moments
 
@@ -59,29 +63,27 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The distribution of ln(actual / predicted) over draws of the network's weights."""
+    """The distribution of ln(actual / predicted) over draws of the network's weights.
+
+    95 % of the draws are between `low` and `high` times the predicted value.
+    """
 
     mean: float
     variance: float
+    low: float
+    high: float
 
     @property
     def std(self) -> float:
         """Of the logarithm."""
         return math.sqrt(self.variance)
 
-    @property
-    def low(self) -> float:
-        """The actual value is below this multiple of the predicted one in 2.5 % of the draws."""
-        return _exponential(self.mean - _TWO_SIDED * self.std)
 
-    @property
-    def high(self) -> float:
-        """The actual value is above this multiple of the predicted one in 2.5 % of the draws."""
-        return _exponential(self.mean + _TWO_SIDED * self.std)
-
-
-def _exponential(exponent: float) -> float:
-    return math.exp(min(exponent, 709.0))
+def normal_band(mean: float, variance: float) -> Band:
+    """The band of a logarithm that is normal."""
+    variance = max(variance, 0.0)
+    half = _TWO_SIDED * math.sqrt(variance)
+    return Band(mean, variance, exponential(mean - half), exponential(mean + half))
 
 
 def step(
@@ -111,7 +113,8 @@ def step(
     forward, back = at.spread - 1.0, 3.0 * at.derivative_spread - 1.0
     both = at.shared - 1.0
     if orthogonal and ACTIVATIONS[activation].family != "gated":
-        # n normal numbers without the error of their norm, which moves mean(g) by its slope.
+        # n normal numbers without the error of their norm, which moves mean(g) by its slope. What
+        # is 0 then, as for linear layers, is so but for rounding.
         sure = max(0.0, 1.0 - bias_variance / variance) ** 2
         forward -= 2.0 * sure * at.slope**2
         back -= 2.0 * (1.0 + sure * at.derivative_slope**2)
@@ -119,10 +122,10 @@ def step(
     return Step(
         carry=part * at.slope,
         curvature=part * (bend + at.slope**2) - (part * at.slope) ** 2,
-        noise=part**2 * forward / width,
+        noise=part**2 * max(forward, 0.0) / width,
         gradient_slope=at.derivative_slope,
         gradient_curvature=(above.derivative_slope - below.derivative_slope) / (2.0 * _DIFFERENCE),
-        gradient_noise=back / width,
+        gradient_noise=max(back, 0.0) / width,
         covariance=part * both / width,
     )
 
@@ -149,12 +152,12 @@ def bands(steps: Sequence[Step], start: float = 0.0) -> list[Bands]:
     `start` is the variance of ln S at the first place: 0 for an input of known norm, 2 / n for one
     of n independent normal numbers.
     """
-    forward = [Band(0.0, start)]
+    forward = [normal_band(0.0, start)]
     for each in steps:
         before = forward[-1]
         mean = each.carry * before.mean + (each.curvature * before.variance - each.noise) / 2.0
-        forward.append(Band(mean, each.carry**2 * before.variance + each.noise))
-    gradient = [Band(0.0, 0.0)]
+        forward.append(normal_band(mean, each.carry**2 * before.variance + each.noise))
+    gradient = [normal_band(0.0, 0.0)]
     # ln G is sensitivity * (the error of ln S here) + errors of this and of later layers.
     sensitivity = mean = noise = 0.0
     for each, place in zip(reversed(steps), reversed(forward[:-1]), strict=True):
@@ -166,5 +169,5 @@ def bands(steps: Sequence[Step], start: float = 0.0) -> list[Bands]:
             each.gradient_slope * place.mean
             + (each.gradient_curvature * place.variance - each.gradient_noise) / 2.0
         )
-        gradient.append(Band(mean, sensitivity**2 * place.variance + noise))
+        gradient.append(normal_band(mean, sensitivity**2 * place.variance + noise))
     return [Bands(*pair) for pair in zip(forward, reversed(gradient), strict=True)]

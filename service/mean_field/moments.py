@@ -74,7 +74,8 @@ def _moments(activation: str, variance: float, slope: float | None) -> Moments:
     function = function_of(activation, slope)
     if isinstance(function, Elementwise):
         return _integrated(function, variance)
-    return _product(_integrated(function.gate, variance), _integrated(function.value, variance))
+    gate, linear = (_integrated(part, variance) for part in (function.gate, function.value))
+    return _product(gate, linear, variance)
 
 
 def _integrated(function: Elementwise, variance: float) -> Moments:
@@ -90,8 +91,9 @@ def _integrated(function: Elementwise, variance: float) -> Moments:
         value, value_size = _normalised(function.value(scale * z))
         derivative, derivative_size = _normalised(function.derivative(scale * z))
         f2, d2, z2 = value * value, derivative * derivative, z * z
-        rows = np.stack([value, f2, f2 * f2, f2 * z2, d2, d2 * d2, d2 * z2, f2 * d2])
-        mean, second, fourth, second_z2, slope2, slope4, slope2_z2, both = (rows @ weights).tolist()
+        terms = [value, f2, f2 * f2, f2 * z2, d2, d2 * d2, d2 * z2, f2 * d2, z * value * derivative]
+        sums = (np.stack(terms) @ weights).tolist()
+    mean, second, fourth, second_z2, slope2, slope4, slope2_z2, both, along = sums
     return Moments(
         mean=mean * value_size,
         second=second * value_size * value_size,
@@ -101,6 +103,8 @@ def _integrated(function: Elementwise, variance: float) -> Moments:
         derivative_spread=_ratio(slope4, slope2 * slope2),
         derivative_slope=(_ratio(slope2_z2, slope2) - 1.0) / 2.0,
         shared=_ratio(both, second * slope2),
+        alignment=_ratio(scale * along, second) * _ratio(derivative_size, value_size),
+        radial=_ratio(slope2_z2, slope2),
     )
 
 
@@ -114,7 +118,7 @@ def _ratio(above: float, below: float) -> float:
     return above / below if below > 0 else math.inf
 
 
-def _product(gate: Moments, linear: Moments) -> Moments:
+def _product(gate: Moments, linear: Moments, variance: float) -> Moments:
     """The moments of f(g) h(v) from those of f and h, whose inputs are independent.
 
     The square of the gradient is f'^2 h^2 + f^2 h'^2. `share` is the first term's part of it.
@@ -134,6 +138,13 @@ def _product(gate: Moments, linear: Moments) -> Moments:
         derivative_slope=share * (gate.derivative_slope + linear.slope)
         + rest * (gate.slope + linear.derivative_slope),
         shared=share * gate.shared * linear.spread + rest * gate.spread * linear.shared,
+        alignment=gate.alignment + linear.alignment,
+        radial=share * gate.radial
+        + rest * linear.radial
+        + 2.0
+        * (gate.alignment * linear.alignment)
+        * (gate.second / variance)
+        * (linear.second / derivative),
     )
 
 

@@ -1,9 +1,9 @@
 """Gauss-Legendre quadrature of E g(z), z ~ N(0, 1), for g made of functions of u = scale z.
 
 The intervals end at the kinks of the functions, divided by the scale, so that g is analytic on
-each. They are at most 1 wide in z, for the normal density. In u they are 1 wide near 0 and widen in
-proportion to |u| farther out, because that is how the functions of the table flatten. The tests
-compare the moments with mpmath.
+each. They are at most 1 wide in z, for the normal density. Near 0 they are 1.5 wide in u, and
+farther out they widen in proportion to |u|, because that is how the functions of the table flatten.
+The tests compare the moments with mpmath.
 """
 
 import math
@@ -18,7 +18,7 @@ REACH = 13.0
 _SMALLEST_NORMAL = 39.0
 """The density is 0 in float64 beyond it."""
 
-_STEPS = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0])
+_STEPS = np.array([0.0, 1.5, 3.0, 4.5, 6.0, 8.0, 12.0])
 _BEYOND_A_KINK = np.array([0.0, 0.125, 0.25, 0.5, 1.0, 2.0])
 
 
@@ -29,7 +29,7 @@ def features(scale: float, kinks: tuple[float, ...]) -> Array:
     """
     farthest = 4.0 * scale
     octaves = np.exp2(np.arange(4.0, max(4.0, math.log2(max(farthest, 1.0)))))
-    steps = np.concatenate([_STEPS, octaves, 1.5 * octaves])
+    steps = np.concatenate([_STEPS, octaves])
     kept = steps[steps < farthest] if scale > 1.0 else steps[:0]
     return np.concatenate([-kept, kept, np.array(kinks)])
 
@@ -73,8 +73,8 @@ def gaussian(scale: float, kinks: tuple[float, ...]) -> tuple[Array, Array]:
     return z, weights * normal_density(z)
 
 
-_PLANE_REACH = 9.0
-"""Beyond it are 2e-19 of the probability, and 1e-15 of E z^4."""
+_PLANE_REACH = 8.0
+"""Beyond it are 2e-15 of the probability, and 2e-12 of E z^4."""
 
 
 def plane(scale: float, correlation: float, kinks: tuple[float, ...]) -> tuple[Array, Array, Array]:
@@ -106,7 +106,7 @@ def plane(scale: float, correlation: float, kinks: tuple[float, ...]) -> tuple[A
 
 _UNITS = 2 * int(_PLANE_REACH) + 1
 
-_LEAST_WEIGHT = 1e-24
+_LEAST_WEIGHT = 1e-20
 """Nodes of less weight are dropped, those of empty intervals among them."""
 
 _LEAST_SHARE = 1e-30

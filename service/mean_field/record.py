@@ -29,3 +29,7 @@ class Moments:
     """d ln E f'^2 / d ln q"""
     shared: float
     """E f^2 f'^2 / (E f^2 E f'^2)"""
+    alignment: float
+    """E u f f' / E f^2: the slope without the jumps, as backpropagation sees it"""
+    radial: float
+    """E (u f')^2 / (q E f'^2); u f' means the sum over both halves of a gated unit"""

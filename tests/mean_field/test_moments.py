@@ -4,11 +4,14 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 from checks.moments import FUNCTIONS, Function, Gated, Halved, moments_of, mp
 from service.initializers.activations import ACTIVATIONS
-from service.mean_field import Moments, correlated, moments
+from service.mean_field import Moments, backward, correlated, moments, value
+from service.mean_field.elementary import Array
+from service.mean_field.quadrature import gaussian
 
 
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
@@ -144,8 +147,8 @@ def test_every_correlation_ends_in_the_moments(name: str) -> None:
     A jump, and the jump of a derivative, adds sqrt(1 - c).
     """
     at = moments(name, 0.7)
-    value, derivative = correlated(name, 0.7, 1 - 1e-12)
-    assert value == pytest.approx(at.second, rel=3e-6)
+    product, derivative = correlated(name, 0.7, 1 - 1e-12)
+    assert product == pytest.approx(at.second, rel=3e-6)
     assert derivative == pytest.approx(at.derivative, rel=3e-6)
     assert correlated(name, 0.7, 0.0)[0] == pytest.approx(at.mean**2, abs=1e-10)
 
@@ -189,22 +192,55 @@ def test_a_function_that_is_0_near_0_keeps_its_tail() -> None:
     assert (vanished.second, vanished.spread) == (0.0, math.inf)
 
 
-@pytest.mark.parametrize("name", ["geglu", "gtu", "seglu"])
-def test_a_gated_unit_is_a_product(name: str) -> None:
-    """Members of a gated unit at q = 0.7 from a two-dimensional sum over its halves."""
-    gated = FUNCTIONS[name]
-    assert isinstance(gated, Gated)
-    gate, value = moments(gated.gate, 0.7), moments(gated.value, 0.7)
-    at = moments(name, 0.7)
-    by_gate = (gate.derivative * value.second, gate.second * value.derivative)
-    assert at.derivative == pytest.approx(sum(by_gate), rel=1e-12)
-    fourth = (
-        gate.derivative_spread * gate.derivative**2 * value.spread * value.second**2
-        + 2 * gate.shared * gate.second * gate.derivative * value.shared * value.second
-        * value.derivative
-        + gate.spread * gate.second**2 * value.derivative_spread * value.derivative**2
-    )  # fmt: skip
-    assert at.derivative_spread * at.derivative**2 == pytest.approx(fourth, rel=1e-12)
+GATED = [name for name, function in FUNCTIONS.items() if isinstance(function, Gated)]
+
+
+@pytest.mark.parametrize("name", GATED)
+@pytest.mark.parametrize("q", [0.3, 2.0])
+def test_a_gated_unit_has_the_moments_of_a_sum_over_both_halves(name: str, q: float) -> None:
+    """Every member from values and gradients on the square grid of two quadratures."""
+    scale = math.sqrt(q)
+    z, weights = gaussian(scale, (0.0,))
+    u = scale * np.stack(np.meshgrid(z, z, indexing="ij"), axis=-1)
+    both = np.outer(weights, weights)
+    f2 = np.square(value(name, u)[..., 0])
+    gradient = backward(name, u, np.ones((*u.shape[:-1], 1)))
+    d2 = np.square(gradient).sum(axis=-1)
+    along = (u * gradient).sum(axis=-1)
+    lengths = np.square(u).sum(axis=-1) / q
+
+    def mean(values: Array) -> float:
+        return float((both * values).sum())
+
+    at, second, derivative = moments(name, q), mean(f2), mean(d2)
+    assert at.mean == pytest.approx(mean(value(name, u)[..., 0]), abs=1e-12)
+    assert at.second == pytest.approx(second, rel=1e-9)
+    assert at.derivative == pytest.approx(derivative, rel=1e-9)
+    assert at.spread == pytest.approx(mean(f2 * f2) / second**2, rel=1e-9)
+    assert at.derivative_spread == pytest.approx(mean(d2 * d2) / derivative**2, rel=1e-9)
+    assert at.shared == pytest.approx(mean(f2 * d2) / (second * derivative), rel=1e-9)
+    # The density of both halves has the logarithmic slope (|u|^2 / q - 2) / 2 over q.
+    assert at.slope == pytest.approx((mean(f2 * lengths) / second - 2) / 2, rel=1e-9)
+    slope = (mean(d2 * lengths) / derivative - 2) / 2
+    assert at.derivative_slope == pytest.approx(slope, rel=1e-9, abs=1e-9)
+    values = value(name, u)[..., 0]
+    assert at.alignment == pytest.approx(mean(values * along) / second, rel=1e-9)
+    assert at.radial == pytest.approx(mean(along * along) / (q * derivative), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu", "tanh", "softplus", "square"])
+def test_without_jumps_the_alignment_is_the_slope(name: str) -> None:
+    """E u f f' is q d E f^2 / d q by Price's theorem, and E (u f')^2 is the same for f'."""
+    at = moments(name, 0.8)
+    assert at.alignment == pytest.approx(at.slope, rel=1e-10)
+    assert at.radial == pytest.approx(1 + 2 * at.derivative_slope, rel=1e-10)
+
+
+def test_backpropagation_does_not_see_a_jump() -> None:
+    """u f f' is f^2 for hardshrink, whose mean square grows faster than q by its jumps."""
+    at = moments("hardshrink", 0.8)
+    assert at.alignment == pytest.approx(1.0)
+    assert at.slope > 1.05
 
 
 @pytest.mark.parametrize("wrong", [-1e-9, math.nan])
