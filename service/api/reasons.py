@@ -266,7 +266,7 @@ REASONS: dict[str, Reason] = {
     ),
     "too_many_layers": Reason(
         "The network has too many layers",
-        "A network has at most 1,000 layers, repetitions included, and at most 200 different ones.",
+        "A network has at most 1,000 layers, repetitions included, and at most 100 different ones.",
     ),
     "unknown_field": Reason(
         "There is no such field",

@@ -39,7 +39,7 @@ _DIRECT = ("layer", "rms")
 """Normalizations whose output a layer reads directly. `batch` and `group` stand between a layer and
 its activation."""
 
-MOST_DIFFERENT = 200
+MOST_DIFFERENT = 100
 """The most different layers. Each of them costs a recommendation, which takes milliseconds."""
 
 CHEAP = (Constant, SymmetricUniform, UniformBetween, Normal, SymmetricTruncatedNormal)

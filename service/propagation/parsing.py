@@ -65,23 +65,30 @@ def plain_inquiry(stack: Stack) -> Inquiry:
     A stack without residual branches begins with what the first activation reads: it has no first
     layer. Raises UnreadableError and ImpossibleError.
     """
-    missing = [field for field in ("depth",) if stack.depth is None]
-    if not stack.shape and stack.width is None:
-        missing.insert(0, "width")
-    if missing:
-        example = {"width": "width=512", "depth": "depth=50"}
-        raise refusal(
-            (field, FieldError("missing_field", f"a stack has a {field}", f"add {example[field]}"))
-            for field in missing
-        )
+    _refuse_missing(stack)
     blocks, residual = stack.depth or 1, stack.residual not in (None, "none")
-    per_block = 2 if residual else 1
-    _refuse_many(blocks * per_block * stack.repeat, "depth", MOST_LAYERS // per_block)
+    per_block = (2 if residual else 1) * stack.repeat
+    _refuse_many(blocks * per_block, "depth", MOST_LAYERS // per_block)
     if not residual:
         layer = _shaped(stack).model_copy(update={"repeat": blocks * stack.repeat})
         return Inquiry(stack, (layer,), 1, plain=True)
     first, last = (_in_block(stack, position) for position in ("branch_first", "branch_last"))
     return Inquiry(stack, (first, last), blocks * stack.repeat, plain=True)
+
+
+def _refuse_missing(stack: Stack) -> None:
+    """A stack needs a width, or a shape, and a depth."""
+    examples = {
+        "width": (bool(stack.shape) or stack.width is not None, "add width=512"),
+        "depth": (stack.depth is not None, "add depth=50"),
+    }
+    missing = [
+        (field, FieldError("missing_field", f"a stack has a {field}", hint))
+        for field, (given, hint) in examples.items()
+        if not given
+    ]
+    if missing:
+        raise refusal(missing)
 
 
 def _in_block(stack: Stack, position: str) -> NetworkLayer:
@@ -125,7 +132,7 @@ def _read_entries(value: object, others: Members) -> Iterator[NetworkLayer]:
     if not isinstance(value, list) or not value:
         found = "an empty list" if isinstance(value, list) else kind(value)
         hint = 'write a list of objects such as {"shape": [512, 512], "activation": "relu"}'
-        raise refusal([(LAYERS, FieldError("malformed_json", f"{found} is no list", hint))])
+        raise refusal([(LAYERS, FieldError("malformed_json", f"{found} is no network", hint))])
     if len(value) > MOST_LAYERS:
         message = f"{len(value)} layers are more than {MOST_LAYERS}"
         hint = f"write at most {MOST_LAYERS}"
@@ -165,7 +172,9 @@ def _shaped(layer: NetworkLayer) -> NetworkLayer:
     """
     if layer.width is None:
         return layer
-    _refuse_extents(layer, also="shape")
+    if layer.shape:
+        problem = Problem("width", "the shape says it already", "leave width or shape out")
+        raise ImpossibleError("conflicting_fields", problem)
     width, after = layer.width, layer.activation
     gated = after is not None and ACTIVATIONS[after].family == "gated"
     feeds = layer.role == "mlp_gate_up" if layer.role else layer.position not in _NO_HALVES
@@ -174,21 +183,18 @@ def _shaped(layer: NetworkLayer) -> NetworkLayer:
     return layer.model_copy(update=shape | ({"parts": 2} if halves == 2 else {}))
 
 
-def _refuse_extents(layer: NetworkLayer, also: str | None = None) -> None:
-    """Refuse a shape beside a width, or (beside a list of layers) either of them."""
-    given = [field for field in ("shape", "width") if getattr(layer, field)]
-    if also is None and given:
-        hint = f"leave {given[0]} out, and give each layer its own"
-        problem = Problem(given[0], "each layer in the list has its own shape", hint)
-        raise ImpossibleError("conflicting_fields", problem)
-    if len(given) == 2:
-        problem = Problem("width", "the shape says it already", "leave width or shape out")
-        raise ImpossibleError("conflicting_fields", problem)
+def _refuse_extents(stack: Stack) -> None:
+    """Refuse a shape or width beside a list of layers."""
+    for field in ("shape", "width"):
+        if getattr(stack, field):
+            hint = f"leave {field} out, and give each layer its own"
+            problem = Problem(field, "each layer in the list has its own shape", hint)
+            raise ImpossibleError("conflicting_fields", problem)
 
 
 def _refuse_many(count: int, field: str, most: int) -> None:
     if count <= MOST_LAYERS:
         return
     message = f"{count} layers are more than {MOST_LAYERS}"
-    hint = f"write {field}={most}" if most else "leave layers out"
+    hint = f"write {field}={most}" if most else "write a smaller repeat, or leave it out"
     raise ImpossibleError("too_many_layers", Problem(field, message, hint))

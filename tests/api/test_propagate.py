@@ -145,6 +145,7 @@ def test_a_bad_question_is_a_problem(
     [
         ("width=64&depth=1001", "write depth=1000", "width=64&depth=1000"),
         ("width=64&depth=501&residual=pre_norm", "depth=500", "width=64&depth=500"),
+        ("width=64&depth=500&repeat=4", "write depth=250", "width=64&depth=250&repeat=4"),
         ("width=64", "add depth=50", "width=64&depth=50"),
         ("depth=5", "add width=512", "width=512&depth=5"),
         ("width=64&depth=4&simulate=on", "true, false", "width=64&depth=4&simulate=true"),
@@ -283,6 +284,20 @@ def test_a_second_simulation_is_told_to_wait(address: Address) -> None:
     assert "simulate=false" in told["errors"][0]["hint"]
     assert theory.status == 200
     assert ask(address, f"/propagate?{QUERY}&simulate=true&seed=13").status == 200
+
+
+@pytest.mark.slow
+def test_a_long_queue_for_the_theory_is_refused(address: Address) -> None:
+    """Some of twenty requests that take a second each get 503 at once; all others are answered."""
+    queries = [f"width=64&depth=800&activation=logcosh&gain=2.{number}" for number in range(20)]
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda query: ask(address, f"/propagate?{query}"), queries))
+    statuses = [answer.status for answer in answers]
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= 8
+    refused = next(answer for answer in answers if answer.status == 503)
+    assert problem(refused)["reason"] == "too_busy"
+    assert refused.headers["retry-after"] == "2"
 
 
 def test_the_same_simulation_is_made_once(address: Address) -> None:
