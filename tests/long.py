@@ -40,6 +40,7 @@ LONG = (
     "tests/initializers/test_truncation.py",
     "tests/listings/test_scheme_schema.py::test_a_schema_and_the_service_agree_on_every_field",
     "tests/mean_field/test_fifty_layers.py",
+    "tests/mean_field/test_maps.py::test_no_stack_breaks_the_scales",
     "tests/mean_field/test_moments.py",
     "tests/mean_field/test_simulation.py",
     "tests/models/test_models.py",

@@ -37,6 +37,9 @@ from service.mean_field.record import Moments
 _DIFFERENCE = 0.01
 """The step of ln q in the difference that gives a map's curvature."""
 
+_HOPELESS = 1e6
+"""A larger variance of a logarithm leaves no digit of a float64."""
+
 _TWO_SIDED = 1.959963984540054
 """95 % of a normal are within this many standard deviations."""
 
@@ -80,8 +83,10 @@ class Band:
 
 
 def normal_band(mean: float, variance: float) -> Band:
-    """The band of a logarithm that is normal."""
+    """The band of a logarithm that is normal: from 0 to inf if its std is above 1,000."""
     variance = max(variance, 0.0)
+    if variance > _HOPELESS:
+        return Band(mean, variance, 0.0, math.inf)
     half = _TWO_SIDED * math.sqrt(variance)
     return Band(mean, variance, exponential(mean - half), exponential(mean + half))
 
@@ -150,24 +155,32 @@ def bands(steps: Sequence[Step], start: float = 0.0) -> list[Bands]:
     """The bands before the first step and after each: one more than there are steps.
 
     `start` is the variance of ln S at the first place: 0 for an input of known norm, 2 / n for one
-    of n independent normal numbers.
+    of n independent normal numbers. Errors that grow are bounded, so that nothing overflows; their
+    band is from 0 to inf.
     """
     forward = [normal_band(0.0, start)]
     for each in steps:
         before = forward[-1]
         mean = each.carry * before.mean + (each.curvature * before.variance - each.noise) / 2.0
-        forward.append(normal_band(mean, each.carry**2 * before.variance + each.noise))
+        variance = each.carry * each.carry * before.variance + each.noise
+        forward.append(normal_band(_bounded(mean), _bounded(variance)))
     gradient = [normal_band(0.0, 0.0)]
     # ln G is sensitivity * (the error of ln S here) + errors of this and of later layers.
     sensitivity = mean = noise = 0.0
     for each, place in zip(reversed(steps), reversed(forward[:-1]), strict=True):
-        noise += (
-            each.gradient_noise + 2.0 * sensitivity * each.covariance + sensitivity**2 * each.noise
-        )
-        sensitivity = each.gradient_slope + each.carry * sensitivity
-        mean += (
-            each.gradient_slope * place.mean
-            + (each.gradient_curvature * place.variance - each.gradient_noise) / 2.0
-        )
-        gradient.append(normal_band(mean, sensitivity**2 * place.variance + noise))
+        added = 2.0 * sensitivity * each.covariance + sensitivity * sensitivity * each.noise
+        noise = _bounded(noise + each.gradient_noise + added)
+        sensitivity = _bounded(each.gradient_slope + each.carry * sensitivity)
+        change = each.gradient_curvature * place.variance - each.gradient_noise
+        mean = _bounded(mean + each.gradient_slope * place.mean + change / 2.0)
+        spread = sensitivity * sensitivity * place.variance
+        gradient.append(normal_band(mean, _bounded(spread + noise)))
     return [Bands(*pair) for pair in zip(forward, reversed(gradient), strict=True)]
+
+
+_LARGEST = 1e90
+"""Three factors of this size do not overflow."""
+
+
+def _bounded(number: float) -> float:
+    return max(-_LARGEST, min(_LARGEST, number))

@@ -5,6 +5,7 @@ and 50, is within four of its standard deviations.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ WIDTH, LAYERS, NETWORKS = 256, 50, 16
 DEPTHS = (10, 25, 50)
 
 
+@cache
 def found_in(stack: Stack) -> tuple[Array, Array]:
     """The errors of variance and of gradient: a row for each network, a column for each place."""
     errors = [stack.measured(network) for network in range(NETWORKS)]

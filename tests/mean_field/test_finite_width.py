@@ -1,5 +1,6 @@
 """The numbers of Hanin and Nica 2019 and what the recursion must give in simple cases."""
 
+import math
 from math import exp, log
 
 import pytest
@@ -90,6 +91,16 @@ def test_the_band_holds_95_percent() -> None:
     assert band.high == pytest.approx(2.718281828 ** (-1.25 + 1.959964 * 2.5**0.5))
     wide = bands([step("bilinear", 1.0, 2, 1.0)] * 300)[-1].forward
     assert (wide.low, wide.high) == (0.0, float("inf"))
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_no_depth_breaks_a_band(name: str) -> None:
+    """After 1,000 layers no mean is NaN, and a band that is too wide is from 0 to inf."""
+    found = bands([step(name, 1.0, 64, ACTIVATIONS[name].gain ** 2)] * 1000)
+    for band in (found[-1].forward, found[0].gradient):
+        assert math.isfinite(band.mean)
+        assert math.isfinite(band.variance)
+        assert 0 <= band.low <= band.high
 
 
 def test_the_sampling_errors_are_those_of_one_layer() -> None:
