@@ -114,6 +114,19 @@ def test_the_layer_is_where_the_bound_is_passed(query: str, word: str, layer: in
     assert answer.summary.startswith(word.capitalize())
 
 
+def test_numbers_in_sentences_are_written_as_people_write_them() -> None:
+    """With commas up to a million, and an exponent without a plus beyond."""
+    assert (
+        "reaches 3,040."
+        in stack("width=256&depth=50&activation=tanh&scheme=variance_scaling").summary
+    )
+    assert "reaches 1.13e15." in stack("width=256&depth=50&activation=relu&gain=2").summary
+    assert stack("width=256&depth=5&activation=relu").summary == (
+        "Stable through 5 layers: the variance of the signal stays from 1 to 1 and the squared "
+        "norm of the gradient stays from 1 to 1."
+    )
+
+
 def test_a_head_and_a_zero_branch_may_have_any_size() -> None:
     """They start small on purpose: neither the head nor the inside of a branch is judged."""
     relu = {"shape": [64, 64], "activation": "relu"}
