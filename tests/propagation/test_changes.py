@@ -30,6 +30,18 @@ def test_a_change_that_is_followed_makes_a_stack_stable(seed: int) -> None:
         assert stack(followed(query, change)).verdict == "stable", (query, change)
 
 
+@pytest.mark.parametrize("residual", ["pre_norm", "post_norm", "branch_norm", "norm_free"])
+@pytest.mark.parametrize("normalization", ["none", "layer", "batch"])
+def test_a_wrong_gain_in_blocks_has_a_change(residual: str, normalization: str) -> None:
+    """A gain of 8 in 50 blocks of each kind: what is not stable has a change that works."""
+    query = f"width=64&depth=50&activation=relu&gain=8&residual={residual}"
+    query += f"&normalization={normalization}"
+    answer = stack(query)
+    assert bool(answer.changes) == (answer.verdict != "stable")
+    for change in answer.changes:
+        assert stack(followed(query, change)).verdict == "stable", change
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_change_of_a_list_makes_it_stable(seed: int) -> None:
     """A network of a first layer, hidden layers and a head, each with a wrong gain."""
