@@ -116,8 +116,8 @@ def _unstable_gain(decision: Decision) -> str | None:
         f"{name} has no gain that is stable in {decision.depth} layers without a normalization: "
         f"each layer multiplies a deviation of the variance by {context.variance_slope:.4g}, and "
         f"finite width makes one. Gain 1 in the first layer and {gain:.6g} in the others is a "
-        "start for calibration only. POST /calibrate holds the variance of a batch, not of each sample; "
-        "a normalization, or branches that start at 0, hold both"
+        "start for calibration only. POST /calibrate holds the variance of a batch, not of each "
+        "sample; a normalization, or branches that start at 0, hold both"
     )
 
 
