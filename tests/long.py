@@ -62,6 +62,7 @@ LONG = (
     "tests/plan/test_rounded.py::test_a_sample_that_is_cast_agrees",
     "tests/plan/test_rounded.py::test_what_is_told_is_possible",
     "tests/propagation/test_changes.py::test_a_change_that_is_followed_makes_a_stack_stable",
+    "tests/propagation/test_random_networks.py",
     "tests/propagation/test_simulation.py",
     "tests/stream/test_accuracy.py",
     "tests/stream/test_assembler.py",

@@ -176,8 +176,9 @@ def title_of(inquiry: Inquiry) -> str:
     named = f"{stack.name}: " if stack.name else ""
     first = inquiry.entries[0]
     layers = f"{count} layers of {'x'.join(map(str, first.shape))}" if inquiry.plain else count
-    blocks = "" if stack.residual == "none" else f", {stack.residual}"
-    norm = "" if stack.normalization == "none" else f", {stack.normalization} normalization"
+    blocks = "" if stack.residual in (None, "none") else f", {stack.residual}"
+    plain = stack.normalization in (None, "none")
+    norm = "" if plain else f", {stack.normalization} normalization"
     scheme = "" if stack.scheme == AUTO else f", {stack.scheme}"
     return f"{named}{layers}, {stack.activation or 'linear'}{scheme}{norm}{blocks}"
 
@@ -342,7 +343,7 @@ def _summary(verdict: Verdict, network: Network) -> str:
     )
     if verdict.stable:
         kept = " and ".join(
-            f"the {what} {whose} stays from {side.least:.3g} to {side.most:.3g}"
+            f"the {what} {whose} stays from {_said(side.least)} to {_said(side.most)}"
             for what, whose, side in sides
         )
         return f"Stable through {_layers_of(count)}: {kept}."
@@ -350,6 +351,13 @@ def _summary(verdict: Verdict, network: Network) -> str:
         _sentence(what, whose, side, count) for what, whose, side in sides if side.word != "stable"
     ]
     return f"{verdict.word.capitalize()}: {' '.join(told)}"
+
+
+def _said(number: float) -> str:
+    """The number with three digits, in words for people: 3,040 and not 3.04e+03."""
+    short = float(f"{number:.3g}")
+    plain = number == 0 or 1e-3 <= number < 1e6
+    return f"{short:,g}" if plain else f"{short:g}".replace("e+", "e").replace("e-0", "e-")
 
 
 def _layers_of(count: int) -> str:
@@ -365,7 +373,7 @@ def _sentence(what: str, whose: str, side: Judgement, count: int) -> str:
         )
     bound = LIMIT if side.word == "exploding" else 1.0 / LIMIT
     end = side.most if side.word == "exploding" else side.least
-    far = f"reaches {end:.3g}" if math.isfinite(end) else "leaves the range of float64"
+    far = f"reaches {_said(end)}" if math.isfinite(end) else "leaves the range of float64"
     back = ", counted from the input," if whose == "of the gradient" else ""
     return f"The {what} {whose} {_WORDS[side.word]} {bound:,g} in {where}{back} and {far}."
 

@@ -17,14 +17,18 @@ from service.mean_field.maps import edge_of_chaos
 from service.mean_field.moments import moments
 from service.propagation.network import Network, Node, network_of
 from service.propagation.parsing import plain_inquiry
-from service.propagation.question import Inquiry, NetworkLayer
+from service.propagation.question import Inquiry, NetworkLayer, Stack
 from service.propagation.theory import backward, forward
 from service.propagation.verdict import LIMIT, verdict_of
 
 MOST_CHANGES = 2
 
-_OF_THE_SCHEME = ("scheme", *(name for name in NUMBER_FIELDS if name not in OF_THE_LAYER))
-"""The fields that choose the weights. A change of the weights replaces all of them."""
+_LEFT_OUT = (
+    "scheme",
+    *(name for name in NUMBER_FIELDS if name not in OF_THE_LAYER),
+    "bias_std",
+)
+"""The fields that choose weights and biases. A change replaces all of them."""
 
 Edit = dict[str, Any]
 
@@ -55,12 +59,12 @@ class Change:
 class _Way:
     """A way to change the layers: `edit` gives the fields to set in a layer, None to leave it.
 
-    `leaves` are the fields that are left out first.
+    `uniform`: the edit is the same for all layers, so that a stack of blocks can be changed by it.
     """
 
     what: Callable[[Network], str]
     edit: Callable[[Node, NetworkLayer], Edit | None]
-    leaves: tuple[str, ...] = (*_OF_THE_SCHEME, "bias_std")
+    uniform: bool = False
 
 
 def changes_of(network: Network, max_bytes: int) -> tuple[Change, ...]:
@@ -105,7 +109,7 @@ def _stable(network: Network) -> bool:
 def _steps(network: Network, way: _Way) -> Iterator[ChangeStep]:
     """The step for each entry that the way changes. A plain stack has one question."""
     inquiry = network.inquiry
-    if inquiry.plain and len(inquiry.entries) > 1 and way is not _RECOMMENDED:
+    if inquiry.plain and len(inquiry.entries) > 1 and not way.uniform:
         return
     seen: set[int] = set()
     for node in network.nodes:
@@ -116,7 +120,7 @@ def _steps(network: Network, way: _Way) -> Iterator[ChangeStep]:
         edit = way.edit(node, layer)
         if edit is None:
             continue
-        left = tuple(name for name in way.leaves if _given(layer, name) and name not in edit)
+        left = tuple(name for name in _LEFT_OUT if _given(layer, name) and name not in edit)
         if inquiry.plain:
             if edit or left:
                 yield ChangeStep(None, left, edit)
@@ -199,8 +203,12 @@ def _normalised(node: Node, layer: NetworkLayer) -> Edit | None:
     return {"normalization": "rms"}
 
 
-def _residual(node: Node, layer: NetworkLayer) -> Edit | None:
-    if node.weights.understood.residual != "none":
+def _pre_norm(node: Node, layer: NetworkLayer) -> Edit | None:
+    """Pre-norm blocks: of a stack, or where a list has blocks of another kind."""
+    place = node.weights.understood
+    if place.residual == "none" and not isinstance(layer, Stack):
+        return None
+    if (place.residual, place.normalization) == ("pre_norm", "layer"):
         return None
     return {"normalization": "layer", "residual": "pre_norm"}
 
@@ -239,10 +247,13 @@ def _say_recommended(network: Network) -> str:
     )
 
 
-def _say_residual(_: Network) -> str:
+def _say_pre_norm(network: Network) -> str:
+    scaled = "The last weights of a branch are then divided by sqrt(number of branches)."
+    if network.residual:
+        return f"Put a layer normalization before each branch, and no other (pre-norm). {scaled}"
     return (
-        "Make blocks of two layers with a residual connection around each and layer normalization "
-        "before it (pre-norm). The last weights of a block are then divided by sqrt(depth)."
+        "Make blocks of two layers, with a residual connection around each and a layer "
+        f"normalization before it (pre-norm). {scaled}"
     )
 
 
@@ -253,7 +264,6 @@ _INPUTS = _Way(
     ),
     edit=lambda node, layer: None,
 )
-_RECOMMENDED = _Way(_say_recommended, _recommended)
 _WAYS = (
     _Way(
         lambda network: f"{_gains(network, _kept)} It keeps a variance of 1.",
@@ -266,13 +276,13 @@ _WAYS = (
         ),
         _critical,
     ),
-    _RECOMMENDED,
+    _Way(_say_recommended, _recommended, uniform=True),
     _Way(
         lambda network: (
             "Put an RMS normalization before each layer, and leave out the scheme with its numbers."
         ),
         _normalised,
     ),
-    _Way(_say_residual, _residual),
+    _Way(_say_pre_norm, _pre_norm, uniform=True),
 )
 """In the order in which they are tried."""

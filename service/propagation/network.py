@@ -109,6 +109,11 @@ class Weights:
         return self.fan_out * self.std * self.std
 
     @property
+    def keeps_norm(self) -> bool:
+        """Whether the output has the norm of what the weights read, times the gain."""
+        return self.orthogonal and self.outputs >= self.inputs
+
+    @property
     def reads(self) -> float:
         """The number of values over which a unit of the layer sums."""
         return max(self.fan_in, 1.0)

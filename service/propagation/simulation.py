@@ -142,7 +142,7 @@ def _too_large(message: str, hint: str) -> ImpossibleError:
 
 def _uncovered(network: Network) -> str | None:
     """Why the network is not simulated, None if it is."""
-    units: int | None = None
+    units = stream = None
     for node in network.nodes:
         weights = node.weights
         if not weights.simulated or node.source or node.added:
@@ -152,7 +152,10 @@ def _uncovered(network: Network) -> str | None:
         read = weights.inputs * (2 if node.gated else 1)
         if units is not None and read != units:
             return f"{node.name} reads {read} values, and the layer before it gives {units}."
+        stream = read if node.opens else stream
         units = weights.outputs
+        if node.closes and units != stream:
+            return f"{node.name} adds {units} values to a stream of {stream}."
     return None
 
 

@@ -154,7 +154,7 @@ def _activated(node: Node, signal: Signal, found: Moments) -> Signal:
         found.second,
         _mapped(node, signal, signal.correlation),
         _mapped(node, signal, signal.tokens),
-        found.slope * found.slope * signal.spread + noise / node.weights.reads,
+        found.slope * found.slope * signal.spread + max(0.0, noise) / node.weights.reads,
     )
 
 
@@ -206,7 +206,7 @@ def mixing(tokens: int, correlation: float) -> float:
 
 def _kept(weights: Weights, squared: float) -> float:
     """What orthogonal weights take away from a noise, by keeping the norm of what they read."""
-    return 2.0 * squared if weights.orthogonal else 0.0
+    return 2.0 * squared if weights.keeps_norm else 0.0
 
 
 def normed(signal: Signal, kind: str) -> tuple[float, Signal]:
@@ -288,7 +288,8 @@ class _Passing:
             self._kept = (self._gradient * skipped, norm, self._spread, self._tokens)
             self._spread = 0.0
         self._divide(step.divided.get("branch", 1.0))
-        found = Return(self._gradient, told, spread)
+        # A covariance may be negative. Rounding must not make the whole so.
+        found = Return(self._gradient, told, max(0.0, spread))
         if step.found is not None:
             self._layer(step, step.found, reader)
         if node.opens and self._kept is not None:
@@ -311,7 +312,8 @@ class _Passing:
         if self._norm is not None:
             self._norm = times(self._norm, step.chi * mixed)
             kept = _kept(weights, 1.0 + found.derivative_slope * found.derivative_slope)
-            self._spread += (3.0 * found.derivative_spread - 1.0 - kept) / weights.reads
+            noise = 3.0 * found.derivative_spread - 1.0 - kept
+            self._spread += max(0.0, noise) / weights.reads
             # The noise of this layer's output reaches chi of all layers after it, and the same
             # units make the noise of its own chi.
             shared = found.shared - 1.0 - _kept(weights, found.slope * found.derivative_slope)

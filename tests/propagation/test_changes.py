@@ -30,6 +30,18 @@ def test_a_change_that_is_followed_makes_a_stack_stable(seed: int) -> None:
         assert stack(followed(query, change)).verdict == "stable", (query, change)
 
 
+@pytest.mark.parametrize("residual", ["pre_norm", "post_norm", "branch_norm", "norm_free"])
+@pytest.mark.parametrize("normalization", ["none", "layer", "batch"])
+def test_a_wrong_gain_in_blocks_has_a_change(residual: str, normalization: str) -> None:
+    """A gain of 8 in 50 blocks of each kind: what is not stable has a change that works."""
+    query = f"width=64&depth=50&activation=relu&gain=8&residual={residual}"
+    query += f"&normalization={normalization}"
+    answer = stack(query)
+    assert bool(answer.changes) == (answer.verdict != "stable")
+    for change in answer.changes:
+        assert stack(followed(query, change)).verdict == "stable", change
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_change_of_a_list_makes_it_stable(seed: int) -> None:
     """A network of a first layer, hidden layers and a head, each with a wrong gain."""
@@ -112,6 +124,19 @@ def test_the_layer_is_where_the_bound_is_passed(query: str, word: str, layer: in
     assert (answer.forward.verdict, answer.forward.layer) == (word, layer)
     assert f"layer {layer} of 40" in answer.summary
     assert answer.summary.startswith(word.capitalize())
+
+
+def test_numbers_in_sentences_are_written_as_people_write_them() -> None:
+    """With commas up to a million, and an exponent without a plus beyond."""
+    assert (
+        "reaches 3,040."
+        in stack("width=256&depth=50&activation=tanh&scheme=variance_scaling").summary
+    )
+    assert "reaches 1.13e15." in stack("width=256&depth=50&activation=relu&gain=2").summary
+    assert stack("width=256&depth=5&activation=relu").summary == (
+        "Stable through 5 layers: the variance of the signal stays from 1 to 1 and the squared "
+        "norm of the gradient stays from 1 to 1."
+    )
 
 
 def test_a_head_and_a_zero_branch_may_have_any_size() -> None:

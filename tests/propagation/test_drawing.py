@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from service.propagation import parse_stack_query, title_of
 from service.propagation.drawing import svg
 from tests.propagation.asking import network, stack
 
@@ -57,6 +58,26 @@ def test_it_shows_what_the_answer_has() -> None:
     assert any("4 simulated networks" in text for text in texts)
     assert "layer" in texts
     assert drawn(svg(stack("width=64&depth=12&activation=tanh"), "tanh")).get("role") == "img"
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("width=64&depth=5&activation=relu", "5 layers of 64x64, relu"),
+        ("width=64&depth=5&name=my%20net", "my net: 5 layers of 64x64, linear"),
+        (
+            "width=64&depth=5&activation=relu&scheme=he_normal&normalization=rms",
+            "5 layers of 64x64, relu, he_normal, rms normalization",
+        ),
+        (
+            "width=64&depth=5&activation=gelu&residual=pre_norm&normalization=layer",
+            "10 layers of 64x64, gelu, layer normalization, pre_norm",
+        ),
+    ],
+)
+def test_the_title_says_what_the_network_is(query: str, title: str) -> None:
+    """The fields that are given, and no others."""
+    assert title_of(parse_stack_query(query.encode())) == title
 
 
 def test_without_a_simulation_there_are_no_dots() -> None:

@@ -205,6 +205,10 @@ def test_the_largest_network_takes_the_time_that_is_told() -> None:
     [
         ([{"shape": [64, 32]}, {"shape": [64, 60]}], "layer.2 reads 60 values"),
         ([{"shape": [8, 8, 3, 3]}], "dense layers alone"),
+        (
+            [{"shape": [32, 64], "position": "branch_last", "residual": "pre_norm"}],
+            "adds 32 values to a stream of 64",
+        ),
         ([{"shape": [100, 32], "role": "embedding"}, {"shape": [32, 32]}], "embedding.1 is none"),
         (
             [{"shape": [32, 32], "role": f"attention_{part}"} for part in ("value", "output")],
