@@ -222,7 +222,8 @@ def test_a_certificate_has_the_warnings_of_its_spelling() -> None:
 def test_the_page_of_warnings_lists_each_once() -> None:
     """docs/warnings.md has a row for every code, in the table's order."""
     page = (Path(__file__).parents[2] / "docs" / "warnings.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(WARNINGS)
+    tensors = page.partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", tensors, re.MULTILINE) == list(WARNINGS)
 
 
 def test_every_code_is_tried_here() -> None:
