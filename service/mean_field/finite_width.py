@@ -102,11 +102,13 @@ def step(
 ) -> Step:
     """The step from inputs of an activation to those of the next.
 
-    `variance` is that of the activation's inputs, and the weights behind it read `width` units. A
-    convolution has as many units as it has inputs and places that differ; its fan_in is a bound
-    from below. Square orthogonal weights keep the norm of what they read, so that the activation's
-    inputs have no sampling error along their own direction, but for the biases, of `bias_variance`
-    here too. A gated unit has no square weights, and `orthogonal` changes nothing for it. Raises
+    `variance` is that of the activation's inputs, and the weights behind it read `width` units. For
+    a convolution fan_in is a rough guide to their number, which no test compares.
+
+    `orthogonal` says that the weights before and behind the activation are square and orthogonal.
+    They keep the norm of what they read, so that the activation's inputs have no sampling error
+    along their own direction, but for the biases before it, which are taken to have `bias_variance`
+    too. A gated unit has no square weights, and `orthogonal` changes nothing for it. Raises
     KeyError and ValueError as `moments` does.
     """
     at = moments(activation, variance, slope)
@@ -154,9 +156,10 @@ class Bands:
 def bands(steps: Sequence[Step], start: float = 0.0) -> list[Bands]:
     """The bands before the first step and after each: one more than there are steps.
 
-    `start` is the variance of ln S at the first place: 0 for an input of known norm, 2 / n for one
-    of n independent normal numbers. Errors that grow are bounded, so that nothing overflows; their
-    band is from 0 to inf.
+    `start` is the variance of ln S at the first place: 0 if its units are independent normal
+    numbers of known variance. Where their norm is known as well, the first layer adds less, as
+    orthogonal weights would. Errors that grow are bounded, so that nothing overflows; their band is
+    from 0 to inf.
     """
     forward = [normal_band(0.0, start)]
     for each in steps:

@@ -154,10 +154,11 @@ def sampled_errors(
 ) -> Sample:
     """The errors at each place of a plain stack: one place more than there are layers.
 
-    `variance` is that of the first inputs of an activation, and has no error. `forward` is of S by
-    q, and `gradient` of the squared norm of the gradient by its prediction, relative to the last
-    place. Both numbers are bounded by e^-690 and e^690 before they are divided. The same seed gives
-    the same errors. Raises KeyError and ValueError as `moments` does.
+    The first inputs of an activation are independent normal numbers of this variance, which has no
+    error. `forward` is of S by q, and `gradient` of the squared norm of the gradient by its
+    prediction, relative to the last place. Both numbers are bounded by e^-690 and e^690 before they
+    are divided. The same seed gives the same errors. Raises KeyError and ValueError as `moments`
+    does.
     """
     generator = np.random.default_rng(seed)
     center = _logarithm(variance)

@@ -24,7 +24,11 @@ QUANTILES = 4000
 
 @dataclass(frozen=True)
 class Stack:
-    """Square layers without normalization. Inputs have the mean square `variance`."""
+    """Square layers without normalization.
+
+    Inputs are independent normal numbers. Before orthogonal weights they are scaled to a mean
+    square of 1, as if they came from such weights too.
+    """
 
     activation: str
     width: int
@@ -92,6 +96,7 @@ class Stack:
             vector("inputs", self.outputs, network),
             vector("more", self.outputs, network),
         )
+        first = first / math.sqrt(float(np.mean(first * first)))
         other = other - first * float(np.mean(first * other))
         other = other / math.sqrt(float(np.mean(other * other)))
         pair = np.stack([first, start * first + math.sqrt(1.0 - start**2) * other])
@@ -106,13 +111,16 @@ class Stack:
     def _passed(self, network: int) -> tuple[Array, Array]:
         """Mean squares of the outputs, and squared norms of the gradients."""
         inputs = vector("inputs", self.outputs, network)
+        if self.orthogonal:
+            inputs /= math.sqrt(float(np.mean(inputs * inputs)))
         outputs = [inputs * math.sqrt(self.variance)]
         matrices = []
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             for matrix, bias in self._weights(network):
                 outputs.append(matrix @ value(self.activation, outputs[-1]) + bias)
                 matrices.append(matrix)
-            gradients = [vector("gradient", self.outputs, network) / math.sqrt(self.outputs)]
+            last = vector("gradient", self.outputs, network)
+            gradients = [last / math.sqrt(float(np.sum(last * last)))]
             for matrix, before in zip(reversed(matrices), outputs[-2::-1], strict=True):
                 gradients.append(backward(self.activation, before, gradients[-1] @ matrix))
             squares = np.array([np.mean(each * each) for each in outputs])
@@ -132,10 +140,8 @@ class Stack:
 
 
 def vector(name: str, length: int, network: int) -> Array:
-    """Issued normal numbers, scaled to a mean square of 1."""
-    numbers = weights(name, f"shape={length}&scheme=normal&std=1", network)
-    scaled: Array = numbers / math.sqrt(float(np.mean(numbers * numbers)))
-    return scaled
+    """Issued independent normal numbers of variance 1."""
+    return weights(name, f"shape={length}&scheme=normal&std=1", network)
 
 
 def bounded(numbers: Array) -> Array:
