@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.advice.context import LayerContext
 from service.advice.decision import Decision, planned_choice, planned_or_none, std_of, url_of
-from service.advice.variance_propagation import edge_of_chaos
+from service.advice.variance_propagation import SCALE_FREE, edge_of_chaos
 from service.errors import ImpossibleError
 from service.plan import Plan
 
@@ -105,7 +105,7 @@ def _siren(decision: Decision) -> Alternative | None:
     context, first = decision.context, decision.context.question.position == "first"
     if "sin" not in (context.input_activation.name, context.output_activation.name):
         return None
-    if not context.connects or context.is_head:
+    if not context.connects or context.is_head or context.has_sine:
         return None
     scheme = "siren_first" if first else "siren"
     limit = "1 / n" if first else "sqrt(6 / n) / w0"
@@ -151,12 +151,14 @@ def _small_inputs(decision: Decision) -> Alternative | None:
     context = decision.context
     if context.family not in ("odd", "sigmoid") or not context.connects:
         return None
+    if context.is_head:
+        return None
     gain, name = 1.0, context.input_activation.name
     what = f"Glorot's own gain 1, which takes {name} for its tangent at 0"
     if name == "sigmoid":
         gain, what = 4.0, "Glorot with gain 4, because the slope of sigmoid at 0 is 1/4"
     return _planned(
-        decision, what, "inputs are small and centred", scheme="glorot_uniform", gain=gain
+        decision, what, "pre-activations stay small", scheme="glorot_uniform", gain=gain
     )
 
 
@@ -168,8 +170,8 @@ def _depth_transfer(decision: Decision) -> Alternative | None:
     root = math.sqrt(1.0 / depth)
     return _planned(
         decision,
-        f"weights without the factor, and branches times {root:.4g} with Adam's rate times "
-        f"{root:.4g} (depth-muP), or branches times {1.0 / depth:.4g} at the same rate (CompleteP)",
+        f"weights without the factor; relative to one block, branches times {root:.4g} and Adam's "
+        f"rate times {root:.4g} (depth-muP), or branches times {1.0 / depth:.4g} (CompleteP)",
         "hyperparameters are to transfer from a shallower model",
         {
             "depth_mup_branch": root,
@@ -195,11 +197,15 @@ def _gpt2(decision: Decision) -> Alternative | None:
 
 def _language_model(decision: Decision) -> Alternative | None:
     context = decision.context
-    inner = context.in_branch and not context.writes_residual and not context.convolves
-    if not context.connects or not (inner or context.question.role == "head"):
+    normed = context.question.normalization in ("layer", "rms")
+    if not context.connects or context.convolves or not normed:
+        return None
+    if not (context.in_branch or (context.question.role == "head" and context.is_probability_head)):
         return None
     what = f"N(0, {LANGUAGE_MODEL_STD}^2) whatever the width"
-    when = "a GPT-2, BERT or LLaMA is to be reproduced"
+    when = "a BERT or LLaMA is to be reproduced"
+    if not context.writes_residual:
+        when = "a GPT-2, BERT or LLaMA is to be reproduced"
     return _planned(decision, what, when, scheme="normal", std=LANGUAGE_MODEL_STD)
 
 
@@ -227,9 +233,17 @@ def _zeros(decision: Decision) -> Alternative | None:
     context = decision.context
     if not context.connects or not (context.is_head or context.writes_residual):
         return None
-    when = "each block should be the identity at the start"
-    if context.is_head:
-        when = "every class should start equally likely: the weights differ after one step"
+    if not context.is_head:
+        # Behind a weight of zeros a normalization would divide 0 by 0.
+        normed = context.question.residual == "branch_norm"
+        when = "each block should be the identity at the start"
+        return None if normed else _planned(decision, "all 0", when, scheme="zeros")
+    if context.is_probability_head:
+        when = "every class should start equally likely; the first step makes the weights differ"
+    elif context.output_activation.family in ("linear", "odd"):
+        when = "every output should start at 0; the first step makes the weights differ"
+    else:
+        return None
     return _planned(decision, "all 0", when, scheme="zeros")
 
 
@@ -251,6 +265,14 @@ def _unit_rows(decision: Decision) -> Alternative | None:
     return _planned(
         decision, "Var(w) = 1 / fan_out", when, scheme="normal", std=math.sqrt(1.0 / width)
     )
+
+
+def _size_of_tokens(decision: Decision) -> Alternative | None:
+    width = decision.context.fan_out
+    if decision.context.question.role != "position_embedding" or not width:
+        return None
+    what, when = "Var(w) = 1 / fan_out", "the tokens have this variance, as a tied_embedding has"
+    return _planned(decision, what, when, scheme="normal", std=math.sqrt(1.0 / width))
 
 
 def _sinusoids(decision: Decision) -> Alternative | None:
@@ -292,6 +314,8 @@ def _zero_scale(decision: Decision) -> Alternative | None:
     if decision.context.layer != "scale":
         return None
     when = "it is the last normalization of a residual branch: the block starts as the identity"
+    if decision.context.question.role == "branch_scale":
+        when = "the branch ends with a weight that is not 0 (ReZero, SkipInit)"
     return _planned(decision, "all 0", when, scheme="zeros")
 
 
@@ -299,6 +323,8 @@ def _unit_scale(decision: Decision) -> Alternative | None:
     if decision.context.layer != "scale":
         return None
     when = "the branch should take part from the first step"
+    if decision.context.question.role == "branch_scale":
+        when = "the last weight of the branch is 0, as Fixup has it: two zeros never train"
     return _planned(decision, "all 1", when, scheme="ones")
 
 
@@ -307,6 +333,8 @@ def _calibrated(decision: Decision) -> Alternative | None:
     context = decision.context
     if not context.in_stack or not context.connects or context.variance_slope <= 1:
         return None
+    if not _keeps_variance(context):
+        return None
     what = "orthogonal weights, rescaled by POST /calibrate with the variance you measure (LSUV)"
     when = "the stack is deep and without a normalization, and a batch of data is at hand"
     return _planned(decision, what, when, scheme=_orthogonal(decision), gain=context.forward_gain)
@@ -314,13 +342,21 @@ def _calibrated(decision: Decision) -> Alternative | None:
 
 def _small(decision: Decision) -> Alternative | None:
     context = decision.context
-    if context.question.normalization not in ("batch", "group") or not context.connects:
-        return None
-    if context.is_head:
+    if not context.norm_follows:
         return None
     what = f"N(0, {SMALL_STD}^2), independent of the fans"
     when = "a normalization divides by the std of the output, so that 0.01 will do"
     return _planned(decision, what, when, scheme="normal", std=SMALL_STD)
+
+
+def _fan_out(decision: Decision) -> Alternative | None:
+    context = decision.context
+    if not context.convolves or not context.norm_follows or context.family != "rectifier":
+        return None
+    what = "He with n = fan_out, the number of outputs times the kernel"
+    when = "a ResNet of torchvision or timm is to be reproduced"
+    activation = context.input_activation.name
+    return _planned(decision, what, when, scheme="he_normal", mode="fan_out", activation=activation)
 
 
 def _gabor(decision: Decision) -> Alternative | None:
@@ -345,11 +381,25 @@ def _orthogonal_weights(decision: Decision) -> Alternative | None:
     hidden = context.question.position == "hidden" and not context.in_branch
     if not context.connects or not hidden or gain is None or decision.choice.family == "orthogonal":
         return None
+    if not _keeps_variance(context):
+        return None
     what = f"orthogonal weights with gain {gain:.6g}, whose singular values are all equal"
-    when = "the state passes through the same matrix many times"
-    if context.layer != "recurrent":
-        when = "signals should keep their directions apart through many layers"
+    when = "the stack is deep, and no direction should be lost"
+    if context.family not in ("linear", "odd"):
+        when = "one layer should lose no direction, as in reinforcement learning"
     return _planned(decision, what, when, scheme=_orthogonal(decision), gain=gain)
+
+
+def _keeps_variance(context: LayerContext) -> bool:
+    """Whether orthogonal weights have the std gain / sqrt(fan_in), and mix all channels.
+
+    They have if there are at most as many outputs as inputs, and at the centre of a kernel only
+    between equal numbers of channels.
+    """
+    if context.convolves:
+        whole = context.weight.groups in (None, 1) and not context.weight.depthwise
+        return whole and context.fan_in == context.fan_out
+    return (context.fan_out or 0) <= (context.fan_in or 0)
 
 
 def _identity(decision: Decision) -> Alternative | None:
@@ -365,6 +415,9 @@ def _dirac(decision: Decision) -> Alternative | None:
     context = decision.context
     if not context.convolves or not context.in_stack or context.fan_in != context.fan_out:
         return None
+    if context.family not in SCALE_FREE:
+        # f(f(z)) is f(z) for ReLU and linear layers alone.
+        return None
     what = "1 at the centre of the kernel from each channel to itself, and 0 elsewhere"
     when = "the layer is added to a trained network, which it should not change at first"
     return _planned(decision, what, when, scheme="dirac")
@@ -374,7 +427,7 @@ def _backward(decision: Decision) -> Alternative | None:
     context = decision.context
     if not context.connects or context.question.position != "hidden" or context.in_branch:
         return None
-    if decision.choice.gain_rule != "exact":
+    if decision.choice.gain_rule != "exact" or context.output_activation.family == "gated":
         return None
     return _planned(
         decision,
@@ -399,7 +452,7 @@ def _other_distribution(decision: Decision) -> Alternative | None:
         return None
     if plan.facts.distribution != other:
         return None
-    when = "you prefer it: the derivation uses the variance alone"
+    when = "another distribution is wanted: only the variance counts"
     return _of_plan(plan, f"{other} with the same std{limit}", when, dict(choice.multipliers))
 
 
@@ -416,6 +469,7 @@ _CANDIDATES: tuple[Callable[[Decision], Alternative | None], ...] = (
     _language_model,
     _shared_embedding,
     _unit_rows,
+    _size_of_tokens,
     _sinusoids,
     _pytorch_bias,
     _prior_bias,
@@ -423,6 +477,7 @@ _CANDIDATES: tuple[Callable[[Decision], Alternative | None], ...] = (
     _zero_scale,
     _unit_scale,
     _calibrated,
+    _fan_out,
     _small,
     _small_inputs,
     _gabor,

@@ -24,8 +24,14 @@ from service.initializers.schemes import AUTO, SCHEMES
 from service.plan.laws import ambiguous_axes, laws_of, weight_of
 from service.plan.placement import Placement, place
 
-OF_THE_LAYER = (*FAN_FIELDS, "depth", "branches", "branch_layers", "layer_index", "base_fan_in")
+OF_THE_LAYER = (
+    *FAN_FIELDS,
+    *("depth", "branches", "branch_layers", "layer_index", "base_fan_in", "omega"),
+)
 """Fields of schemes that describe the layer, so a question may have them with any scheme."""
+
+ONE_FAN_OUT = ("attention_qkv", "mlp_gate_up")
+"""Roles of fused weights, whose blocks may have different heights."""
 
 TRANSFORMER_BRANCHES = 2
 """The residual branches of a Transformer's block. A block of convolutions has one."""
@@ -105,6 +111,30 @@ class LayerContext:
         return self.question.normalization != "none" or self.question.residual != "none"
 
     @property
+    def norm_follows(self) -> bool:
+        """Whether a batch or group normalization divides by the std of this layer's output.
+
+        In x + f(norm(x)) and x + f(x) nothing stands behind the last layer of a branch, and nothing
+        behind an output layer.
+        """
+        question = self.question
+        if question.normalization not in ("batch", "group") or self.is_head or not self.connects:
+            return False
+        return not self.writes_residual or question.residual == "branch_norm"
+
+    @property
+    def has_sine(self) -> bool:
+        """Whether the layer is one of sin(omega (W x + b)), with a frequency that is given."""
+        sines = (self.input_activation.name, self.output_activation.name)
+        return self.question.omega is not None and "sin" in sines and self.connects
+
+    @property
+    def frequency(self) -> float:
+        """The number by which the network multiplies the layer's output: omega of a sine layer."""
+        is_sine = self.has_sine and self.output_activation.name == "sin"
+        return (self.question.omega or 1.0) if is_sine else 1.0
+
+    @property
     def in_stack(self) -> bool:
         """Whether the layer is one of a plain stack, without normalization or residual branches."""
         hidden = self.question.position == "hidden" and self.layer != "recurrent"
@@ -154,8 +184,12 @@ def context_of(asked: Question) -> LayerContext:
     fan_in, fan_out = question.fan_in, question.fan_out
     before, after = activations_of(question)
     if layer is None and len(question.shape) == 3 and fan_in is None:
-        spec = spec_of(question, scheme=AUTO, activation=before.name)
-        raise ambiguous_axes(spec, "advice goes by the layer, and three axes fit several layers")
+        gain = _gain("exact", question, before)
+        spec = spec_of(question, scheme="variance_scaling", activation=before.name, gain=gain)
+        message = "advice goes by the layer, and three axes fit several layers"
+        if question.role is not None:
+            message += "; weights of experts are EOI, or EIO as in JAX"
+        raise ambiguous_axes(spec, f"{message}. Before any factor of depth")
     if layer is None or LAYERS[layer].has_fans:
         spec = spec_of(question, scheme="variance_scaling", gain=1.0)
         law = laws_of(spec, placement)[0].law
@@ -182,8 +216,13 @@ def _with_equal_parts(question: Question, placement: Placement) -> Question:
     if not isinstance(question.parts, tuple):
         return question
     if len(set(question.parts)) > 1:
+        if question.role in ONE_FAN_OUT and question.residual != "post_norm":
+            # Their advice goes by fan_in, which all blocks have in common.
+            return question.model_copy(update={"parts": 1})
         message = "blocks of different heights have fans of their own, and advice is for one"
         hint = f"leave parts out, and ask for a shape of {question.parts[0]} outputs, then the next"
+        if question.role in ONE_FAN_OUT:
+            hint += ", with role=attention_query"
         raise ImpossibleError("conflicting_fields", Problem("parts", message, hint))
     refuse_impossible(weight_of(question, placement))
     return question.model_copy(update={"parts": len(question.parts)})

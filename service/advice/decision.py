@@ -68,10 +68,14 @@ class Decision:
         return depth > DEEP or slope**depth > _MOST_GROWTH
 
     def forward_factor(self, std: float) -> float | None:
-        """Var(y) = fan_in std^2 E[x^2]: the variance after a layer of this std, before it 1."""
+        """Var(y) = fan_in std^2 E[x^2]: the variance after a layer of this std, before it 1.
+
+        A sine layer multiplies its output by omega, and the variance by omega^2.
+        """
         if not self.context.connects or self.context.fan_in is None:
             return None
-        return finite(self.context.fan_in * std * std * self.context.second_moment)
+        scaled = self.context.frequency * std
+        return finite(self.context.fan_in * scaled * scaled * self.context.second_moment)
 
     def backward_factor(self, std: float) -> float | None:
         """fan_out std^2 E[f'^2]: a layer of this std multiplies a gradient's variance by it."""

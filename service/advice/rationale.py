@@ -22,7 +22,8 @@ Line = Callable[[Decision], str | None]
 def decision_of(decision: Decision) -> str:
     """One sentence: the scheme with its numbers, and how the bias starts."""
     facts = decision.facts
-    text = f"Use {facts.scheme}: {_drawn(decision, facts)}"
+    start = " as a start for calibration" if decision.unstable else ""
+    text = f"Use {facts.scheme}{start}: {_drawn(decision, facts)}"
     bias = decision.choice.bias
     if bias.std > 0:
         return f"{text}, with biases from N(0, {bias.std:.6g}^2)."
@@ -65,10 +66,13 @@ def equation_of(decision: Decision) -> str | None:
     factor = decision.forward_factor(std)
     if factor is None or std == 0:
         return None
-    bias = decision.choice.bias.std**2
-    names = "fan_in std^2 E[x^2]" + (" + Var(b)" if bias else "")
-    numbers = f"{context.fan_in} x {std * std:.6g} x {context.second_moment:.6g}"
-    numbers += f" + {bias:.6g}" if bias else ""
+    if context.layer == "recurrent":
+        return None
+    bias, omega = decision.choice.bias.std**2, context.frequency
+    names = "omega^2 " * (omega != 1) + "fan_in std^2 E[x^2]" + " + Var(b)" * (bias > 0)
+    numbers = f"{omega * omega:.6g} x " * (omega != 1)
+    numbers += f"{context.fan_in} x {std * std:.6g} x {context.second_moment:.6g}"
+    numbers += f" + {bias:.6g}" * (bias > 0)
     return f"Var(y) = {names} = {numbers} = {factor + bias:.6g}"
 
 
@@ -135,12 +139,12 @@ def _stability(decision: Decision) -> str | None:
         return None
     if decision.unstable:
         return None
-    verdict = "and deep stacks are stable"
-    if slope == 1:
-        verdict = "and it stays as it is"
-    if slope > 1:
-        verdict = "and more than a few layers need a normalization"
-    return f"Each layer multiplies a deviation of the variance from 1 by {slope:.4g}, {verdict}."
+    chi = context.forward_gain**2 * context.input_activation.derivative_moment
+    verdict = ", and more than a few layers need a normalization" if slope > 1 else ""
+    return (
+        f"Each layer multiplies a deviation of the variance from 1 by {slope:.4g} and, between "
+        f"equal widths, the variance of gradients by {chi:.4g}{verdict}."
+    )
 
 
 def _why_not_glorot(decision: Decision) -> str | None:
@@ -162,7 +166,8 @@ def _finite_width(decision: Decision) -> str | None:
     slope = context.variance_slope
     if depth is None or not width or not context.in_stack or slope > 1:
         return None
-    if decision.choice.gain_rule != "exact":
+    # The places of an image become alike with depth, so the theory of dense layers does not hold.
+    if decision.choice.gain_rule != "exact" or context.convolves:
         return None
     variance = variance_of_log_variance(slope, context.spread, width, depth)
     factor = math.exp(2.0 * min(variance, 1e4) ** 0.5)
@@ -175,7 +180,7 @@ def _finite_width(decision: Decision) -> str | None:
 def _normalization(decision: Decision) -> str | None:
     context = decision.context
     kind = context.question.normalization
-    if kind not in ("batch", "group") or not context.connects:
+    if not context.norm_follows:
         return None
     return (
         f"{kind} normalization lowers the stakes: it divides by the std that the weights make, so "
@@ -189,7 +194,7 @@ def _backward(decision: Decision) -> str | None:
     factor = decision.backward_factor(std)
     if factor is None or std == 0 or context.question.position in ("first", "output"):
         return None
-    if context.layer == "recurrent":
+    if context.layer == "recurrent" or _is_one_half(decision):
         return None
     moment = 1.0 / context.backward_gain**2
     return (
@@ -198,19 +203,33 @@ def _backward(decision: Decision) -> str | None:
     )
 
 
+def _is_one_half(decision: Decision) -> bool:
+    """Whether the weight makes a part of a gated unit, whose halves have gradients of their own."""
+    context = decision.context
+    return context.output_activation.family == "gated" and context.weight.parts != 2
+
+
 def _bias(decision: Decision) -> str | None:
     context = decision.context
     if not context.connects or decision.choice.bias.std > 0:
         return None
     if context.is_head:
-        return (
-            "The bias is 0, or ln(p / (1 - p)) for a class of frequency p if classes are uneven "
-            "(scheme prior_bias)."
-        )
+        return _bias_of_head(decision)
     if context.layer == "recurrent":
         return "The bias is 0, but 1 for the forget gate of an LSTM (scheme forget_gate_bias)."
-    if context.question.normalization == "batch":
+    if context.norm_follows and context.question.normalization == "batch":
         return "The bias may be left out, because batch normalization subtracts it."
+    return None
+
+
+def _bias_of_head(decision: Decision) -> str | None:
+    """The logits of the classes' frequencies, if the layer makes logits."""
+    if decision.context.output_activation.name == "softmax":
+        return "The bias is 0, or ln p for a class of frequency p if classes are uneven."
+    if decision.context.is_probability_head:
+        return (
+            "The bias is 0, or ln(p / (1 - p)) for an outcome of frequency p (scheme prior_bias)."
+        )
     return None
 
 

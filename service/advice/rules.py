@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from service.advice.context import LayerContext
 from service.advice.variance_propagation import UNBOUNDED, edge_of_chaos
+from service.errors import ImpossibleError, Problem
 from service.initializers import references as papers
 from service.initializers.references import Reference
 from service.mean_field import scales
@@ -21,6 +22,9 @@ Two standard deviations are then 1, where sigmoid differs from its tangent at 0 
 
 TRAINABLE_SCALES = 6.0
 """A plain stack trains up to about six of its depth scales (Schoenholz et al. 2017, section 5)."""
+
+ROUTER_SCALE = 0.1
+"""gain^2 of the router of Switch Transformers, before its normal is cut (Fedus et al. 2021)."""
 
 POSITION_STD = 0.02
 """The std of the learned positions of GPT-2, BERT and ViT."""
@@ -89,7 +93,7 @@ def _shared_among_branches(context: LayerContext, choice: Choice) -> Choice:
     total = context.branches * depth
     reason = (
         f"This weight ends one of {total} branches, so its gain is divided by sqrt({total}), and "
-        "all branches together add 1 to the variance of the stream."
+        "all branches together add at most 1 to the variance of the stream."
     )
     return replace(
         choice,
@@ -103,44 +107,85 @@ def _shared_among_branches(context: LayerContext, choice: Choice) -> Choice:
 def _mup(context: LayerContext, choice: Choice) -> Choice:
     """The choice as muP has it in a wider model than the one whose hyperparameters are known.
 
-    Table 3 of Yang et al. 2022, for Adam. A `std` in the question is that of the base model.
+    Table 3 of Yang et al. 2022, for Adam: hidden weights keep a variance of 1 / n, which the other
+    rules give anyway. Only the output layer differs, and the learning rates. A `std` in the
+    question is that of the base model, and sets the std of any layer.
     """
     question, base = context.question, float(context.question.base_fan_in or 1.0)
-    if not context.connects and context.layer != "embedding":
+    if context.layer == "embedding":
+        return _mup_input(context, choice, base)
+    if not context.connects or question.role in ("lora_a", "lora_b"):
         return choice
-    std = question.std
-    if std is None:
-        std = choice.std if choice.gain is None else choice.gain * math.sqrt(1.0 / base)
-    if std is None:
-        return choice
+    if question.position == "first":
+        return _mup_input(context, choice, base)
     ratio = base / (context.fan_in or base)
-    kind, multipliers = "mup_hidden", {"learning_rate": ratio}
-    reason = (
-        f"muP keeps what a step of Adam changes: the std falls as fan_in^-1/2 and the learning "
-        f"rate as 1 / fan_in, to {ratio:.6g} of the base model's."
-    )
-    if context.is_head:
-        kind = "mup_output"
+    rate = {**choice.multipliers, "learning_rate": ratio}
+    if context.is_head or question.role == "router":
         reason = (
-            "muP lets the std of an output layer fall as 1 / fan_in, and its learning rate too, to "
-            f"{ratio:.6g} of the base model's."
+            "muP lets the std of a layer of fixed outputs fall as 1 / fan_in, and its rate "
+            f"too, to {ratio:.6g} of the base model's."
         )
-    elif question.position == "first" or context.layer == "embedding":
-        kind, multipliers = "mup_input", {"learning_rate": 1.0}
-        reason = "muP keeps the std and the learning rate of layers that read data at any width."
-    fields: dict[str, object] = {"std": std}
-    if kind != "mup_input":
+        fields: dict[str, object] = {"std": _std_at(context, choice, base)}
         fields["base_fan_in"] = question.base_fan_in
-    return Choice(
-        kind,
-        "normal",
-        (reason, *_logits_of_attention(context), *choice.reasons[:1]),
-        (papers.YANG_2022, *choice.references),
+        return _of_mup(choice, "mup_output", reason, fields, rate)
+    reason = (
+        "muP keeps what a step of Adam changes: the std falls as fan_in^-1/2 and the learning rate "
+        f"as 1 / fan_in, to {ratio:.6g} of the base model's."
+    )
+    reasons = (*_logits_of_attention(context), *choice.reasons)
+    choice = replace(choice, reasons=reasons)
+    if question.std is None:
+        cited = (papers.YANG_2022, *choice.references)
+        return replace(choice, reasons=(reason, *reasons), references=cited, multipliers=rate)
+    fields = {"std": question.std, "base_fan_in": question.base_fan_in}
+    return _of_mup(choice, "mup_hidden", reason, fields, rate)
+
+
+def _mup_input(context: LayerContext, choice: Choice, base: float) -> Choice:
+    """Layers that read data keep std and learning rate, and a tied head is divided by the width."""
+    question, rate = context.question, {**choice.multipliers, "learning_rate": 1.0}
+    reason = "muP keeps the std and the learning rate of a layer that reads data at any width."
+    std = question.std
+    if question.role == "tied_embedding":
+        width = float(context.fan_out or base)
+        reason = (
+            "muP keeps the std and the learning rate of a table at any width, and multiplies the "
+            f"logits of its head by base / width = {base / width:.6g}."
+        )
+        rate["logits"] = base / width
+        std = std or math.sqrt(1.0 / base)
+    if std is not None:
+        return _of_mup(choice, "mup_input", reason, {"std": std}, rate)
+    cited = (papers.YANG_2022, *choice.references)
+    reasons = (reason, *choice.reasons)
+    return replace(choice, reasons=reasons, references=cited, multipliers=rate)
+
+
+def _of_mup(
+    choice: Choice, scheme: str, reason: str, fields: dict[str, object], rate: dict[str, float]
+) -> Choice:
+    """A scheme of muP in place of the choice, with its biases and its reasons."""
+    return replace(
+        choice,
+        family=scheme,
+        distribution="normal",
+        reasons=(reason, *choice.reasons),
+        references=(papers.YANG_2022, *choice.references),
+        gain=None,
         gain_rule="mup",
+        std=None,
         fields=fields,
-        multipliers=multipliers,
+        multipliers=rate,
         otherwise=choice,
     )
+
+
+def _std_at(context: LayerContext, choice: Choice, base: float) -> float:
+    """The std of an output layer in the base model."""
+    if context.question.std is not None:
+        return context.question.std
+    gain = math.sqrt(ROUTER_SCALE) if choice.gain is None else choice.gain
+    return gain * math.sqrt(1.0 / base)
 
 
 def _logits_of_attention(context: LayerContext) -> tuple[str, ...]:
@@ -150,10 +195,20 @@ def _logits_of_attention(context: LayerContext) -> tuple[str, ...]:
 
 
 def _branch_scale(context: LayerContext) -> Choice:
-    if context.question.residual == "pre_norm" and context.question.depth is not None:
+    question = context.question
+    if question.residual == "norm_free":
+        reason = (
+            "The last weight of a branch without normalization starts at 0, so its factor starts "
+            "at 1: with two zeros neither would get a gradient."
+        )
+        return Choice("ones", "constant", (reason,), (papers.ZHANG_2019,))
+    if question.depth is not None:
         reason = "A small factor lets each branch grow slowly from a block that is nearly x."
         return Choice("layer_scale", "constant", (reason,), (papers.TOUVRON_2021,))
-    reason = "With a factor of 0 each block is the identity at the start, at any depth."
+    reason = (
+        "With a factor of 0 each block is the identity at the start; the last weight of its branch "
+        "must then not be 0."
+    )
     return Choice("zeros", "constant", (reason,), (papers.BACHLECHNER_2020, papers.DE_2020))
 
 
@@ -188,8 +243,8 @@ def _scale(_: LayerContext) -> Choice:
 
 def _positions(_: LayerContext) -> Choice:
     reason = (
-        f"Learned positions are added to the tokens, so they start small: std {POSITION_STD}, as "
-        "in GPT-2, BERT and ViT."
+        "Learned positions are added to the tokens and start at about the same size: std "
+        f"{POSITION_STD} goes with tokens of std 0.02, as in BERT and ViT."
     )
     return Choice("plain", "normal", (reason,), (papers.RADFORD_2019,), std=POSITION_STD)
 
@@ -197,31 +252,27 @@ def _positions(_: LayerContext) -> Choice:
 def _tied(context: LayerContext) -> Choice:
     width = context.fan_out or 1.0
     reasons = (
-        "The head multiplies by the same table, so the std of its logits is std(w) sqrt(d) for "
-        f"features of variance 1, with d = {width}.",
-        "Std 1 / sqrt(d) makes it 1, and the stream may multiply the rows by sqrt(d) to start "
-        "from variance 1, as the Transformer does.",
+        "The head multiplies by the same table, so its logits have std(w) sqrt(d) for features of "
+        f"variance 1, with d = {width}, and std 1 / sqrt(d) makes that 1.",
+        "The first normalization makes up for the small rows.",
     )
-    return Choice(
-        "plain",
-        "normal",
-        reasons,
-        (papers.VASWANI_2017,),
-        std=math.sqrt(1.0 / width),
-        multipliers={"embedding_output": math.sqrt(width)},
-    )
+    std = math.sqrt(1.0 / width)
+    return Choice("plain", "normal", reasons, (papers.VASWANI_2017,), std=std)
 
 
 def _embedding(_: LayerContext) -> Choice:
     reasons = (
         "An embedding looks up one row, so n = 1 and Var(y) = Var(w).",
-        "With std 1 the next layer reads inputs of variance 1, for which its gain is made.",
+        "With std 1 the stream starts at variance 1, for which the gains of the layers are made.",
     )
-    return Choice("plain", "normal", reasons, (papers.RADFORD_2019,), std=1.0)
+    return Choice("plain", "normal", reasons, (papers.VASWANI_2017,), std=1.0)
 
 
 def _lora_a(_: LayerContext) -> Choice:
-    reason = "The adapter's first matrix is drawn as the authors do, so that its second can learn."
+    reason = (
+        "The adapter's first matrix is uniform as in the authors' code, so that its second one can "
+        "learn; the paper has a normal distribution."
+    )
     return Choice("lora_a", "uniform", (reason,), (papers.HU_2021,))
 
 
@@ -235,8 +286,8 @@ def _lora_b(_: LayerContext) -> Choice:
 
 def _router(_: LayerContext) -> Choice:
     reason = (
-        "A router starts with small logits, so that every expert is chosen about as often: a "
-        "tenth of the usual variance keeps Switch Transformers stable."
+        "Small logits make the gates of a router soft and its training stable: Switch Transformers "
+        "draw with a tenth of the usual variance and cut at two std, which leaves 0.077."
     )
     return Choice("switch_router", "truncated_normal", (reason,), (papers.FEDUS_2021,))
 
@@ -245,11 +296,7 @@ def _recurrent(context: LayerContext) -> Choice:
     normal = Choice(
         "lecun",
         "normal",
-        (
-            "The same matrix acts at every step.",
-            "With variance 1 / n its eigenvalues fill a disc of radius 1, so the state neither "
-            "dies out nor explodes on average.",
-        ),
+        _reasons_of_recurrence(context),
         (papers.SAXE_2013, papers.LECUN_1998),
         1.0,
         "one",
@@ -259,11 +306,25 @@ def _recurrent(context: LayerContext) -> Choice:
     reasons = (
         "The same matrix acts at every step, so each of its singular values acts to the power of "
         "the number of steps.",
-        "In an orthogonal matrix all of them are 1, so neither the state nor its gradient dies "
-        "out or explodes.",
+        "In an orthogonal matrix all of them are 1, so what dies out or explodes does so by the "
+        "activation or the gates alone.",
     )
-    cited = (papers.SAXE_2013, papers.LE_2015)
+    cited = (papers.SAXE_2013,)
     return Choice("orthogonal", "orthogonal", reasons, cited, 1.0, "one", otherwise=normal)
+
+
+def _reasons_of_recurrence(context: LayerContext) -> tuple[str, ...]:
+    if _is_square(context):
+        return (
+            "The same matrix acts at every step.",
+            "With variance 1 / n its eigenvalues fill a disc of radius 1, so it neither shrinks "
+            "nor stretches the state on average.",
+        )
+    return (
+        "With variance 1 / n the weights keep the variance of what they read.",
+        "If the weight has several gates along O, say so with parts, and each gate gets an "
+        "orthogonal matrix.",
+    )
 
 
 def _is_square(context: LayerContext) -> bool:
@@ -272,6 +333,11 @@ def _is_square(context: LayerContext) -> bool:
 
 
 def _deep_norm(context: LayerContext) -> Choice:
+    """Raises ImpossibleError (`conflicting_fields`) for a fused weight, which has two gains."""
+    if context.question.role == "attention_qkv":
+        message = "DeepNorm gives the value block another gain than query and key"
+        hint = "ask for each block: its shape with role=attention_query, or attention_value"
+        raise ImpossibleError("conflicting_fields", Problem("role", message, hint))
     depth = context.question.depth or 1
     skip, gain = (2.0 * depth) ** 0.25, (8.0 * depth) ** -0.25
     if context.question.role in ("attention_query", "attention_key"):
@@ -306,13 +372,13 @@ def _fixup_last(_: LayerContext) -> Choice:
 
 
 def _fixup(context: LayerContext) -> Choice:
-    depth, layers = context.question.depth or 1, context.question.branch_layers or 2
-    power = -1.0 / (2.0 * max(layers, 2) - 2.0)
-    factor = depth**power
+    """(branches depth)^(-1 / (2 m - 2)) for branches of m weights (Zhang et al. 2019)."""
+    total, layers = context.branches * (context.question.depth or 1), _branch_layers(context)
+    factor = total ** (-1.0 / (2.0 * layers - 2.0))
     reason = (
-        "Without a normalization Fixup multiplies the std of a branch's inner weights by depth^"
-        f"(-1 / (2 m - 2)) = {factor:.6g} for {depth} blocks of m = {max(layers, 2)} weights, so "
-        "that one step changes the function as much at any depth."
+        f"Without a normalization Fixup multiplies the std of a branch's inner weights by {total}^"
+        f"(-1 / (2 m - 2)) = {factor:.6g} for {total} branches of m = {layers} weights, so that "
+        "one step changes the function as much at any depth."
     )
     cited = (papers.ZHANG_2019, papers.HE_2015)
     return Choice(
@@ -320,17 +386,30 @@ def _fixup(context: LayerContext) -> Choice:
     )
 
 
+def _branch_layers(context: LayerContext) -> int:
+    """The weights of a branch, at least 2.
+
+    Fixup's code counts four in attention. The gate and the up projection of a GLU are multiplied,
+    as two layers in a row are.
+    """
+    question = context.question
+    usual = 4 if (question.role or "").startswith("attention") else 2
+    if context.output_activation.family == "gated":
+        usual = 3
+    return max(question.branch_layers or usual, 2)
+
+
 def _head(context: LayerContext) -> Choice:
     gain, after = context.forward_gain * HEAD_FACTOR, context.output_activation.name
-    unbounded = context.family in UNBOUNDED
-    features = f"{context.input_activation.name} features are unbounded, and so are the logits"
+    start = "Logits should start small, so that the first loss is that of guessing"
+    if context.family in UNBOUNDED:
+        start += f", and {context.input_activation.name} features are unbounded"
     reasons = (
-        f"{features if unbounded else 'Logits start small'}: where |logit| is large, {after} is "
-        "flat and its gradient is nearly 0.",
+        f"{start}.",
         f"So the gain is {HEAD_FACTOR:g} of the one that keeps the variance, which makes the "
-        f"variance of the logits {HEAD_FACTOR**2:g}.",
+        f"variance of what {after} reads {HEAD_FACTOR**2:g}.",
     )
-    cited = (papers.HE_2015, papers.LIN_2017)
+    cited = (papers.HE_2015,)
     return Choice("variance_scaling", "normal", reasons, cited, gain, "head")
 
 
@@ -367,9 +446,9 @@ def _edge_of_chaos(context: LayerContext) -> Choice:
     name, reach = context.input_activation.name, trainable_layers(context) or 0.0
     chi = context.input_activation.derivative_moment * context.forward_gain**2
     reasons = (
-        f"{context.question.depth} layers are more than about {reach:.0f}, the depth that gain "
-        f"{context.forward_gain:.6g} can train: it multiplies the variance of gradients by "
-        f"chi_1 = {chi:.6g} a layer.",
+        f"{context.question.depth} layers are more than {reach:.0f}, six depth scales of gain "
+        f"{context.forward_gain:.6g}, which multiplies the variance of gradients by chi_1 = "
+        f"{chi:.6g} a layer.",
         f"At the edge of chaos, gain {gain:.6g} with biases of std {bias_std:.6g}, {name} keeps "
         "variance 1 forward and chi_1 = 1 backward.",
     )
@@ -396,10 +475,12 @@ def _edge_of_chaos(context: LayerContext) -> Choice:
 
 
 def _rectifier(context: LayerContext) -> Choice:
+    gain = "gain^2 = 1 / E[x^2]"
+    if context.input_activation.takes_slope:
+        gain = "gain^2 = 2 / (1 + a^2), a being the slope below 0"
     reason = (
         f"{context.input_activation.name} turns a unit variance into E[x^2] = "
-        f"{context.second_moment:.6g}, and the weights make up for it: gain^2 = 2 / (1 + a^2), a "
-        "being the slope below 0."
+        f"{context.second_moment:.6g}, and the weights make up for it: {gain}."
     )
     cited = (papers.HE_2015, papers.GLOROT_2010)
     return Choice("he", "normal", (reason,), cited, context.forward_gain, "exact")
@@ -419,7 +500,7 @@ def _odd(context: LayerContext) -> Choice:
     name, gain = context.input_activation.name, context.forward_gain
     reasons = (
         f"Gain {gain:.6g} = E[{name}(z)^2]^-1/2 makes up for the variance that {name} takes away, "
-        "and any other variance moves back to 1 from layer to layer.",
+        "and between layers of equal width any other variance moves back to 1.",
         "Glorot's n is the average of the fans, a compromise between forward and backward.",
     )
     cited = (papers.GLOROT_2010, papers.POOLE_2016, papers.SCHOENHOLZ_2017)
@@ -432,7 +513,7 @@ def _sigmoid(context: LayerContext) -> Choice:
         f"{activation.name} is not centred, and its derivatives are small: E[f'^2] = "
         f"{activation.derivative_moment:.6g} and E[f^2] = {activation.second_moment:.6g}, so no "
         "gain keeps both activations and gradients.",
-        "Glorot's weights on centred inputs are the best compromise.",
+        "Glorot's weights are the usual compromise.",
     )
     cited = (papers.GLOROT_2010, papers.SCHOENHOLZ_2017)
     return _balanced(context, Choice("glorot", "uniform", reasons, cited, 1.0, "one"))
@@ -450,20 +531,21 @@ def _gated(context: LayerContext) -> Choice:
     reasons = (
         f"The layer reads {name}, whose two halves are independent and of unit variance, so "
         f"E[x^2] = {context.second_moment:.6g} and the gain is {gain:.6g}.",
-        "The gate and up projections read a normalised stream and keep gain 1.",
+        "The gate and up projections keep gain 1 if they read a normalised stream.",
     )
     cited = (papers.SHAZEER_2020, papers.HE_2015)
     return Choice("variance_scaling", "normal", reasons, cited, gain, "exact")
 
 
 def _reads_unit_variance(context: LayerContext) -> bool:
-    """Whether a layer of a block reads a normalization, or what attention makes of one."""
-    return context.family == "linear" and context.in_branch
+    """Whether the layer reads a normalization, or what attention makes of one."""
+    behind = context.question.normalization in ("layer", "rms")
+    return context.family == "linear" and (context.in_branch or behind)
 
 
 def _unit_variance(context: LayerContext) -> Choice:
     reason = (
-        "The layer reads a normalised stream, so E[x^2] = 1, and gain 1 with n = fan_in keeps it "
+        "The layer reads a normalised input, so E[x^2] = 1, and gain 1 with n = fan_in keeps it "
         "at 1."
     )
     if context.question.position == "branch_last":
@@ -471,6 +553,14 @@ def _unit_variance(context: LayerContext) -> Choice:
             "The layer reads averages of values of variance 1, so E[x^2] is at most 1, and gain 1 "
             "with n = fan_in makes no more of it."
         )
+    return Choice("lecun", "normal", (reason,), (papers.LECUN_1998,), 1.0, "exact")
+
+
+def _plain_head(_: LayerContext) -> Choice:
+    reason = (
+        "The output layer reads no activation, so gain 1 with n = fan_in keeps the variance; "
+        "fan_out, the number of outputs, does not count, because no layer follows."
+    )
     return Choice("lecun", "normal", (reason,), (papers.LECUN_1998,), 1.0, "exact")
 
 
@@ -485,8 +575,9 @@ def _linear(context: LayerContext) -> Choice:
 
 
 def _balanced(context: LayerContext, choice: Choice) -> Choice:
-    """The choice, with fan_in alone if there is no fan_out to average it with."""
-    return choice if context.fan_out else replace(choice, family="lecun")
+    """The choice, with fan_in alone if there is no fan_out to average it with, or no next layer."""
+    alone = not context.fan_out or context.is_head
+    return replace(choice, family="lecun") if alone else choice
 
 
 def _has_role(*names: str) -> Callable[[LayerContext], bool]:
@@ -504,9 +595,20 @@ def _takes_deep_norm(context: LayerContext) -> bool:
     return deep and context.in_branch and question.normalization not in ("batch", "group")
 
 
-def _is_head(context: LayerContext) -> bool:
-    small = context.family in UNBOUNDED or context.question.role == "head"
-    return context.is_probability_head and small
+def _siren(context: LayerContext) -> Choice:
+    """sin(omega (W x + b)): Sitzmann et al. 2020, section 3.2 and supplement 1."""
+    omega, cited = context.question.omega or 1.0, (papers.SITZMANN_2020,)
+    if context.question.position == "first":
+        reason = (
+            f"The first layer reads coordinates in [-1, 1], and omega = {omega:g} spreads W x over "
+            "several periods of the sine: the limit is 1 / n."
+        )
+        return Choice("siren_first", "uniform", (reason,), cited)
+    reason = (
+        f"The network multiplies by omega = {omega:g} before each sine, so the limit is "
+        "sqrt(6 / n) / omega, and the argument of each sine has a variance near 1."
+    )
+    return Choice("siren", "uniform", (reason,), cited, fields={"omega": omega})
 
 
 RULES: tuple[Rule, ...] = (
@@ -524,7 +626,8 @@ RULES: tuple[Rule, ...] = (
     Rule(_takes_deep_norm, _deep_norm),
     Rule(lambda context: _is_norm_free(context) and context.writes_residual, _fixup_last),
     Rule(lambda context: _is_norm_free(context) and context.question.depth is not None, _fixup),
-    Rule(_is_head, _head),
+    Rule(lambda context: context.has_sine and not context.is_probability_head, _siren),
+    Rule(lambda context: context.is_probability_head, _head),
     Rule(
         lambda context: context.question.position == "first" and context.family == "linear", _first
     ),
@@ -535,6 +638,7 @@ RULES: tuple[Rule, ...] = (
     Rule(lambda context: context.family == "sigmoid", _sigmoid),
     Rule(lambda context: context.family == "gated", _gated),
     Rule(lambda context: context.family in ("smooth", "softplus", "even"), _exact),
+    Rule(lambda context: context.is_head, _plain_head),
     Rule(_reads_unit_variance, _unit_variance),
     Rule(lambda context: True, _linear),
 )

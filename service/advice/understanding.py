@@ -12,6 +12,11 @@ _DIRECTLY_BEFORE = ("layer", "rms")
 """Normalizations that a layer reads directly. Behind `batch` and `group` comes the activation."""
 
 
+_SINE_SCHEMES = ("siren", "siren_first")
+_SINE_FREQUENCY = 30.0
+"""The default omega of the scheme `siren` (Sitzmann et al. 2020)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Understood:
     """How the question was understood. `activation` is the one on the layer's output."""
@@ -34,13 +39,23 @@ def completed(question: Question) -> Question:
     role = None if question.role is None else ROLES[question.role]
     if role is not None:
         question = _of_role(question, role)
+    if question.scheme in _SINE_SCHEMES and question.omega is None:
+        question = question.model_copy(update={"omega": _SINE_FREQUENCY})
     return question.model_copy(
         update={
             "position": question.position or "hidden",
             "residual": question.residual or "none",
-            "normalization": question.normalization or "none",
+            "normalization": question.normalization or _usual_normalization(question),
         }
     )
+
+
+def _usual_normalization(question: Question) -> str:
+    """The normalization of a block that has one: layer, or batch in a block of convolutions."""
+    if question.residual not in ("pre_norm", "post_norm", "branch_norm"):
+        return "none"
+    dense = question.layer in (None, "dense") and len(question.shape) < 4
+    return "layer" if dense else "batch"
 
 
 def _of_role(question: Question, role: Role) -> Question:
@@ -57,9 +72,14 @@ def _of_role(question: Question, role: Role) -> Question:
             "position": question.position or role.position,
             "parts": role.parts if question.parts == 1 else question.parts,
             "residual": question.residual or role.residual,
-            "normalization": question.normalization or role.normalization,
+            "normalization": question.normalization or _normalization(question, role),
         }
     )
+
+
+def _normalization(question: Question, role: Role) -> str:
+    """That of the role; none in a block that is said to have none."""
+    return "none" if question.residual == "norm_free" else role.normalization
 
 
 def _may_end_a_branch(question: Question) -> bool:
@@ -100,6 +120,9 @@ def activations_of(question: Question) -> tuple[Activation, Activation]:
         own = activation_of(question)
     role = None if question.role is None else ROLES[question.role]
     after = own if role is None else _beside(role.feeds, question, own)
+    if role is None and question.position == "branch_last" and question.residual != "none":
+        # What the layer feeds is the stream, whatever activation the block has.
+        after = ACTIVATIONS["linear"]
     if given is not None:
         return ACTIVATIONS[given], after
     if role is not None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from service.advice.decision import Decision, std_of
+from service.advice.variance_propagation import UNBOUNDED
 from service.plan import PlanWarning
 from service.plan.warnings import GAIN_IGNORES_ACTIVATION
 from service.stream.precision import PRECISIONS
@@ -61,7 +62,9 @@ def _must_break_symmetry(decision: Decision) -> bool:
     """
     context, requested = decision.context, decision.requested
     zeros = requested is not None and requested.facts.mean == 0
-    may_be_zeros = context.is_head or context.writes_residual or context.question.role == "lora_b"
+    # Behind a weight of zeros a normalization would divide 0 by 0.
+    ends = context.writes_residual and context.question.residual != "branch_norm"
+    may_be_zeros = context.is_head or ends or context.question.role == "lora_b"
     return (context.connects or context.layer == "embedding") and not (zeros and may_be_zeros)
 
 
@@ -94,7 +97,8 @@ def _pytorch_gain(decision: Decision) -> str | None:
     theirs = activation.pytorch_gain
     if theirs is None or gain is None or not _is(gain, theirs):
         return None
-    if _is(theirs, activation.gain):
+    # 1 for sigmoid is no claim that the variance is kept.
+    if theirs == 1 or _is(theirs, activation.gain):
         return None
     return (
         f"{theirs:.6g} is torch's calculate_gain for {activation.name}, an empirical number: the "
@@ -130,24 +134,23 @@ def _no_critical_point(decision: Decision) -> str | None:
     if factor > _LEAST_CRITICAL:
         return None
     return (
-        f"in a stack of {activation.name} layers, weights that keep the variance of activations "
-        f"multiply that of gradients by {factor:.4g} a layer, and no bias changes this: use tanh "
-        "or a rectifier, which can keep both"
+        f"in a stack of {activation.name} layers, weights that keep variance 1 multiply that of "
+        f"gradients by {factor:.4g} a layer, with biases or without: use tanh or a rectifier, "
+        "which can keep both"
     )
 
 
 def _saturating_head(decision: Decision) -> str | None:
     context = decision.context
-    if decision.choice.gain_rule != "head" or context.family == "linear":
+    if decision.choice.gain_rule != "head" or context.family not in UNBOUNDED:
         return None
     kept = context.forward_gain / (context.fan_in or 1) ** 0.5
     return (
         f"{context.input_activation.name} features are unbounded, and "
         f"{context.output_activation.name} saturates: std {kept:.6g}, which keeps the variance, "
-        f"gives logits of variance 1 for features with E[x^2] = {context.second_moment:.6g}, and "
-        f"more for larger features; scale down to {decision.std:.6g}, or to "
-        f"0.5 / sqrt({context.fan_in} E[x^2]) with the E[x^2] you measure, or normalise the "
-        "features"
+        f"would give logits of variance 1 for features with E[x^2] = {context.second_moment:.6g}, "
+        f"so the recommended std is {decision.std:.6g}; if your features are larger, write "
+        f"0.5 / sqrt({context.fan_in} E[x^2]) with the E[x^2] you measure, or normalise them"
     )
 
 
@@ -167,6 +170,23 @@ def _tied_head(decision: Decision) -> str | None:
         f"{tied} std {std:.6g} gives logits of std {std * math.sqrt(width):.4g} = std sqrt(d), and "
         f"the first loss is far above ln(classes): write std={math.sqrt(1.0 / width):.6g}, or "
         "std=0.02 as GPT-2 and BERT have it"
+    )
+
+
+def _suspicious_layout(decision: Decision) -> str | None:
+    """A weight with a role, whose fans are the other way round in every known model."""
+    context, question = decision.context, decision.context.question
+    fan_in, fan_out = context.fan_in or 0, context.fan_out or 0
+    narrows = question.role in ("mlp_down", "lora_a")
+    widens = question.role in ("mlp_up", "mlp_gate", "mlp_gate_up", "lora_b", "attention_qkv")
+    turned = (narrows and fan_in < fan_out) or (widens and fan_in > fan_out)
+    if not turned or sorted(context.letters or "") != ["I", "O"]:
+        return None
+    other = (context.letters or "")[::-1]
+    stored = "inputs x outputs" if other == "IO" else "outputs x inputs"
+    return (
+        f"{question.role} with {fan_in} inputs and {fan_out} outputs is unusual: if the weight is "
+        f"stored as {stored}, write layout={other}"
     )
 
 
@@ -199,8 +219,9 @@ def _depth_missing(decision: Decision) -> str | None:
         return None
     ends = context.question.residual == "pre_norm" and context.writes_residual
     free = context.question.residual == "norm_free" and not context.writes_residual
-    post = context.question.residual == "post_norm"
-    if not (ends or free or post) or context.question.normalization in ("batch", "group"):
+    layered = context.question.normalization not in ("batch", "group")
+    post = context.question.residual == "post_norm" and layered
+    if not (ends or free or post):
         return None
     return "the std depends on the number of blocks: add depth=12 if there are 12 of them"
 
@@ -243,6 +264,7 @@ WARNINGS: dict[str, Callable[[Decision], str | None]] = {
     "no_critical_point": _no_critical_point,
     "saturating_head": _saturating_head,
     "tied_head": _tied_head,
+    "suspicious_layout": _suspicious_layout,
     "position_missing": _position_missing,
     "residual_missing": _residual_missing,
     "depth_missing": _depth_missing,

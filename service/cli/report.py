@@ -27,12 +27,12 @@ def short_report(answer: Recommendation) -> str:
     head = [*_filled(answer.decision, "", SCREEN_WIDTH), *_equation(answer)]
     warnings = [_filled(f"Warning {each.code}: {each.message}") for each in answer.warnings]
     reasons = [_filled(f"- {each}") for each in answer.rationale]
-    foot = ["", *_others(answer), *_urls(answer)]
+    foot = ["", *map(_other, answer.alternatives), *_urls(answer)]
     room = SCREEN_LINES - len(head) - len(foot) - 1
     told, left = _fitting([*warnings, *reasons], room)
     warned = sum(1 for each in warnings if each in told)
     hidden = [each.code for each in answer.warnings[warned:]]
-    more = [*hidden, *(["reasons"] if left else []), "references", "code for other frameworks"]
+    more = [*hidden, *(["reasons"] if left else []), "numbers", "papers", "code for frameworks"]
     return "\n".join([*head, *(line for each in told for line in each), *foot, _more(more)]) + "\n"
 
 
@@ -55,17 +55,11 @@ def _equation(answer: Recommendation) -> list[str]:
     return [] if answer.equation is None else [_INDENT + answer.equation]
 
 
-def _others(answer: Recommendation) -> list[str]:
-    """The alternatives in a line or two."""
-    if not answer.alternatives:
-        return []
-    names = ", ".join(_named(each) for each in answer.alternatives)
-    return _filled(f"Or {names}.", "")
-
-
-def _named(alternative: Alternative) -> str:
+def _other(alternative: Alternative) -> str:
+    """An alternative in one line, which is cut short if it is too long."""
     std = "" if alternative.std is None else f" (std {alternative.std:.4g})"
-    return f"{alternative.scheme}{std}"
+    line = f"Or {alternative.scheme}{std} if {alternative.when}"
+    return textwrap.shorten(line, SCREEN_WIDTH, placeholder=" ...", break_on_hyphens=False)
 
 
 def report(answer: Recommendation) -> str:

@@ -65,6 +65,13 @@ FITTING = [
     ("identity", "shape=64,64&activation=relu&layer=recurrent", True),
     ("identity", "shape=64,64&activation=tanh&layer=recurrent", False),
     ("delta_orthogonal", "shape=64,64,3,3&activation=relu", True),
+    ("delta_orthogonal", "shape=64,32,3,3&activation=relu", False),
+    ("delta_orthogonal", "shape=64,16,3,3&groups=4&activation=relu", False),
+    ("delta_orthogonal", "shape=64,1,3,3&layer=depthwise_conv2d&activation=relu", False),
+    ("orthogonal", "shape=64,32&activation=tanh", False),
+    ("dirac", "shape=64,64,3,3&activation=tanh", False),
+    ("zeros", "shape=10,64&position=output&activation=relu", False),
+    ("zeros", "shape=10,64&position=output&activation=linear", True),
     ("orthogonal", "shape=64,64,3,3&activation=relu", False),
     ("orthogonal", "shape=64,64&activation=relu", True),
     ("siren", "shape=64,64&activation=sin", True),
@@ -89,6 +96,32 @@ FITTING = [
 def test_an_alternative_fits_the_layer(scheme: str, query: str, fits: bool) -> None:
     """No Dirac kernel for a dense layer, no zeros where they keep units equal."""
     assert (scheme in names(asked(query))) == fits
+
+
+@pytest.mark.parametrize(
+    ("query", "offered"),
+    [
+        ("shape=64,64&role=mlp_up", True),
+        ("shape=64,64&role=mlp_down&depth=2", True),
+        ("shape=64,64&role=head", True),
+        ("shape=64,64&role=head&activation=linear", False),
+        ("shape=64,64&activation=relu", False),
+        ("shape=64,64&activation=gelu&residual=norm_free&position=branch_first&depth=2", False),
+    ],
+)
+def test_a_language_models_std_is_for_language_models(query: str, offered: bool) -> None:
+    """0.02 for the weights of a block behind layer normalization, and a softmax head."""
+    found = [each for each in asked(query).alternatives if "LLaMA" in each.when]
+    assert (found != []) == offered
+
+
+def test_torchvisions_resnet_is_offered() -> None:
+    """He with fan_out, for a convolution behind which a batch normalization follows."""
+    query = "shape=128,64,3,3&activation=relu&normalization=batch&residual=branch_norm"
+    found = asked(f"{query}&position=branch_first").alternatives
+    assert any("torchvision" in each.when for each in found)
+    (each,) = (each for each in found if "torchvision" in each.when)
+    assert each.std == pytest.approx((2 / (128 * 9)) ** 0.5)
 
 
 def test_the_clients_own_choice_comes_first_and_once() -> None:

@@ -52,7 +52,8 @@ def test_one_a_sigmoid_head_on_relu_features_is_scaled_down(address: Address) ->
     assert answer["std"] == pytest.approx(0.5 * math.sqrt(2 / 512))
     assert codes(answer) == {"saturating_head"}
     (warning,) = answer["warnings"]
-    assert "scale down to 0.03125, or to 0.5 / sqrt(512 E[x^2])" in warning["message"]
+    assert "so the recommended std is 0.03125" in warning["message"]
+    assert "0.5 / sqrt(512 E[x^2])" in warning["message"]
     assert answer["equation"] == ("Var(y) = fan_in std^2 E[x^2] = 512 x 0.000976563 x 0.5 = 0.25")
     assert "zeros" in alternatives(answer)
     assert any("scheme prior_bias" in reason for reason in answer["rationale"])
@@ -130,7 +131,7 @@ def test_four_batch_norm_lowers_the_stakes(address: Address) -> None:
     ("name", "query"),
     [
         ("dirac", "shape=64,64,3,3&activation=relu"),
-        ("delta_orthogonal", "shape=64,32,3,3&activation=relu"),
+        ("delta_orthogonal", "shape=64,64,3,3&activation=relu"),
         ("identity", "shape=64,64&layer=recurrent&activation=relu"),
         ("gabor", "shape=64,3,7,7&position=first&activation=relu"),
         ("zeros", "shape=10,64&position=output&input_activation=relu&activation=softmax"),

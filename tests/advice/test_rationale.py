@@ -55,13 +55,19 @@ def test_the_rule_comes_first_and_the_branches_after_it() -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("activation=gelu", "by 1.144, and more than a few layers need a normalization"),
-        ("activation=elu", "by 0.891, and deep stacks are stable"),
+        ("activation=gelu", "gradients by 1.072, and more than a few layers need a normalization"),
+        (
+            "activation=elu",
+            "by 0.891 and, between equal widths, the variance of gradients by 1.036.",
+        ),
         ("activation=tanh", "grow by chi_1 = gain^2 E[f'^2] = 1.17781 a layer"),
         ("activation=relu&normalization=batch", "a std of 0.01 will do as well"),
         ("activation=relu&depth=30", "95 of 100 networks of 30 layers"),
         ("activation=relu&normalization=layer", "taken for the output of layer normalization"),
         ("activation=softmax&position=output", "add input_activation=relu"),
+        ("activation=softmax&position=output&input_activation=relu", "ln p for a class"),
+        ("activation=sigmoid&position=output&input_activation=relu", "ln(p / (1 - p)) for an"),
+        ("activation=selu&depth=200", "the variance of gradients by 1.072"),
         ("activation=relu", "fan_out std^2 E[f'^2] = 256 x 0.0078125 x 0.5 = 1"),
     ],
 )
@@ -74,3 +80,56 @@ def test_what_is_said_is_not_assumed() -> None:
     """A given activation on the input is no assumption."""
     query = "shape=64,64&normalization=layer&activation=relu&input_activation=linear"
     assert not any("is taken for" in reason for reason in asked(query).rationale)
+
+
+NOT_SAID = [
+    ("shape=10,64&position=output&activation=linear", "The bias is 0, or"),
+    ("shape=64,64&position=output&normalization=batch", "batch normalization"),
+    ("shape=64,64,3,3&residual=pre_norm&position=branch_last&depth=8", "batch normalization"),
+    ("shape=64,64,3,3&residual=norm_free&position=branch_first&depth=8", "batch normalization"),
+    ("shape=64,64,3,3&activation=relu&depth=50", "95 of 100 networks"),
+    ("shape=64,64&role=mlp_gate&activation=swiglu", "Backward"),
+]
+
+
+@pytest.mark.parametrize(("query", "text"), NOT_SAID)
+def test_a_reason_is_left_out_where_it_is_not_true(query: str, text: str) -> None:
+    """No norm behind the end of a pre-norm branch, no classes, no halves, no dense layers."""
+    assert not any(text in reason for reason in asked(query).rationale)
+
+
+def test_a_norm_behind_the_layer_is_told_of() -> None:
+    """The same layers where one follows: inside of a branch, and at the end of a branch_norm one."""
+    for more in (
+        "residual=pre_norm&position=branch_first",
+        "residual=branch_norm&position=branch_last",
+    ):
+        query = f"shape=64,64,3,3&activation=relu&normalization=batch&depth=8&{more}"
+        assert any("batch normalization lowers" in reason for reason in asked(query).rationale)
+
+
+def test_relu_has_no_slope_to_speak_of() -> None:
+    """The formula with the slope is that of leaky ReLU."""
+    assert "1 / E[x^2]" in asked("shape=64,64&activation=relu").rationale[0]
+    assert "(1 + a^2)" in asked("shape=64,64&activation=leaky_relu").rationale[0]
+
+
+def test_a_sine_layer_counts_its_frequency() -> None:
+    """sin(30 (W x + b)): 900 x 64 x (6 / 64 / 900 / 3) x E[sin^2] = 2 x 0.432332."""
+    answer = asked("shape=64,64&activation=sin&omega=30")
+    assert (answer.scheme, answer.gain) == ("siren", None)
+    assert (answer.equation or "").startswith("Var(y) = omega^2 fan_in std^2 E[x^2] = 900 x 64 x")
+    assert (answer.equation or "").endswith(" = 0.864665")
+    own = asked("shape=64,64&activation=sin&scheme=siren")
+    assert own.weights_url == answer.weights_url
+    assert own.compared is not None
+    assert own.compared.per_layer_factor == pytest.approx(0.864665, rel=1e-6)
+    assert asked("shape=64,2&activation=sin&omega=30&position=first").scheme == "siren_first"
+    assert asked("shape=3,64&input_activation=sin&omega=30&position=output").scheme == "siren"
+
+
+def test_a_start_for_calibration_is_called_one() -> None:
+    """In the first sentence."""
+    text = asked("shape=64,64&activation=gelu&depth=50").decision
+    assert text.startswith("Use variance_scaling as a start for calibration: N(0, std^2)")
+    assert "calibration" not in asked("shape=64,64&activation=gelu").decision

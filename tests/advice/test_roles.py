@@ -136,3 +136,39 @@ def test_a_layer_of_a_block_reads_the_normalization() -> None:
     assert answer.std == pytest.approx(512**-0.5)
     first = asked(f"{query}&name=a&position=branch_first")
     assert (first.std, codes(first)) == (answer.std, [])
+
+
+def test_blocks_of_different_heights_have_the_same_advice() -> None:
+    """Grouped-query attention: the std goes by fan_in, which q, k and v have in common."""
+    fused = asked("shape=6144,4096&parts=4096,1024,1024&role=attention_qkv")
+    alone = asked("shape=1024,4096&role=attention_key")
+    assert (fused.scheme, fused.std) == (alone.scheme, alone.std)
+    with pytest.raises(ImpossibleError) as refused:
+        asked("shape=6144,4096&parts=4096,1024,1024&role=attention_qkv&residual=post_norm&depth=2")
+    assert refused.value.reason == "conflicting_fields"
+
+
+def test_a_block_without_normalization_has_none() -> None:
+    """Also if the role's block usually has one."""
+    told = asked("shape=64,64&role=mlp_up&residual=norm_free&activation=gelu").understood
+    assert (told.normalization, told.input_activation) == ("none", "linear")
+
+
+@pytest.mark.parametrize(("shape", "normalization"), [("64,64", "layer"), ("64,64,3,3", "batch")])
+def test_a_block_with_a_normalization_has_the_usual_one(shape: str, normalization: str) -> None:
+    """pre_norm says that there is one: layer, or batch in a block of convolutions."""
+    for residual in ("pre_norm", "post_norm", "branch_norm"):
+        told = asked(f"shape={shape}&residual={residual}&position=branch_first").understood
+        assert told.normalization == normalization
+
+
+def test_experts_are_shown_their_own_std() -> None:
+    """Of three axes, EOI is named, and with it the answer has the std that the refusal tells."""
+    query = "shape=8,14336,4096&role=mlp_up&activation=swiglu"
+    with pytest.raises(ImpossibleError) as refused:
+        asked(query)
+    (problem,) = refused.value.problems
+    assert refused.value.reason == "ambiguous_axes"
+    assert "weights of experts are EOI" in problem.message
+    assert f"EOI, experts, each out x in: std {4096**-0.5:.6g}" in problem.message
+    assert asked(f"{query}&layout=EOI").std == pytest.approx(4096**-0.5)

@@ -33,10 +33,33 @@ CHOSEN = [
     ("input_activation=geglu", "variance_scaling", "fan_in", 1.533530, "exact"),
     ("activation=linear", "glorot_uniform", "fan_avg", 1.0, "exact"),
     ("activation=relu&position=first", "lecun_normal", "fan_in", 1.0, "exact"),
-    ("activation=softmax&position=output", "glorot_uniform", "fan_avg", 1.0, "exact"),
-    ("activation=sigmoid&position=output", "glorot_uniform", "fan_avg", 1.0, "exact"),
+    ("activation=softmax&position=output", "variance_scaling", "fan_in", 0.5, "head"),
+    ("activation=sigmoid&position=output", "variance_scaling", "fan_in", 0.5, "head"),
+    (
+        "input_activation=tanh&activation=softmax&position=output",
+        "variance_scaling",
+        "fan_in",
+        1.592537 / 2,
+        "head",
+    ),
+    ("activation=linear&position=output", "lecun_normal", "fan_in", 1.0, "exact"),
+    ("activation=tanh&position=output", "lecun_uniform", "fan_in", 1.592537, "exact"),
+    (
+        "residual=pre_norm&position=branch_first&activation=gelu",
+        "lecun_normal",
+        "fan_in",
+        1.0,
+        "exact",
+    ),
+    (
+        "residual=norm_free&position=branch_first&activation=gelu",
+        "variance_scaling",
+        "fan_in",
+        1.533530,
+        "exact",
+    ),
     ("layer=recurrent&activation=tanh", "lecun_normal", "fan_in", 1.0, "one"),
-    ("normalization=layer&activation=relu", "glorot_uniform", "fan_avg", 1.0, "exact"),
+    ("normalization=layer&activation=relu", "lecun_normal", "fan_in", 1.0, "exact"),
     ("normalization=batch&activation=relu", "he_normal", "fan_in", ROOT_2, "exact"),
     ("role=mlp_down&activation=swiglu", "variance_scaling", "fan_in", 1.676532, "exact"),
     ("role=mlp_gate&activation=swiglu", "lecun_normal", "fan_in", 1.0, "exact"),
@@ -164,11 +187,38 @@ def test_post_norm_of_batch_normalization_is_not_deep_norm() -> None:
 def test_a_block_without_a_normalization_is_fixups() -> None:
     """depth^-1/2 for branches of two weights, depth^-1/4 for three; the last one is 0."""
     query = "shape=64,64,3,3&activation=relu&residual=norm_free&depth=16"
-    for layers, factor in (("", 1 / 4), ("&branch_layers=3", 1 / 2)):
+    for layers, factor in (("", 1 / 4), ("&branch_layers=3", 1 / 2), ("&branches=4", 1 / 8)):
         answer = asked(f"{query}{layers}&position=branch_first")
         assert answer.gain_rule == "fixup"
         assert answer.gain == pytest.approx(ROOT_2 * factor)
     assert asked(f"{query}&position=branch_last").scheme == "zeros"
+
+
+@pytest.mark.parametrize(
+    ("role", "activation", "power"),
+    [
+        ("mlp_up", "gelu", -1 / 2),
+        ("attention_value", "gelu", -1 / 6),
+        ("attention_query", "gelu", -1 / 6),
+        ("mlp_up", "swiglu", -1 / 4),
+        ("mlp_gate", "swiglu", -1 / 4),
+    ],
+)
+def test_fixup_counts_branches_and_their_weights(role: str, activation: str, power: float) -> None:
+    """As the authors' code of Transformers does: 24 branches, two weights or four.
+
+    hongyi-zhang/Fixup, fairseq_fixup: transformer_zero.py and multihead_attention_zero.py.
+    """
+    query = f"shape=64,64&role={role}&activation={activation}&residual=norm_free&depth=12"
+    assert asked(query).gain == pytest.approx(24**power)
+
+
+def test_deep_norm_of_a_fused_weight_is_asked_for_in_blocks() -> None:
+    """Its value block has another gain than query and key."""
+    with pytest.raises(ImpossibleError) as refused:
+        asked("shape=192,64&role=attention_qkv&residual=post_norm&depth=24")
+    assert refused.value.reason == "conflicting_fields"
+    assert asked("shape=64,64&role=attention_query&residual=post_norm&depth=24").gain == 1
 
 
 def test_a_recurrent_matrix_is_orthogonal() -> None:
@@ -210,20 +260,49 @@ MUP = "base_fan_in=256&activation=gelu"
 @pytest.mark.parametrize(
     ("query", "scheme", "std", "rate"),
     [
-        ("shape=64,1024&role=mlp_up", "mup_hidden", 1 / 32, 1 / 4),
+        ("shape=64,1024&role=mlp_up", "lecun_normal", 1 / 32, 1 / 4),
         ("shape=64,1024&role=mlp_up&std=0.02", "mup_hidden", 0.01, 1 / 4),
         ("shape=64,1024&role=head", "mup_output", 0.5 / 16 / 4, 1 / 4),
-        ("shape=1000,64&role=embedding", "mup_input", 1.0, 1.0),
-        ("shape=64,1024&position=first", "mup_input", 1 / 16, 1.0),
+        ("shape=1000,64&role=embedding", "normal", 1.0, 1.0),
+        ("shape=1000,64&role=embedding&std=0.02", "mup_input", 0.02, 1.0),
+        ("shape=64,1024&position=first", "lecun_normal", 1 / 32, 1.0),
+        ("shape=8,512&role=router&std=0.02", "mup_output", 0.01, 1 / 2),
+        ("shape=64,1024&role=mlp_down&residual=norm_free&depth=4", "zeros", 0.0, 1 / 4),
     ],
 )
 def test_widths_ask_for_mup(query: str, scheme: str, std: float, rate: float) -> None:
     """Table 3 of Yang et al. 2022 for Adam; `std` is that of the base model."""
     answer = asked(f"{query}&{MUP}")
-    assert (answer.scheme, answer.gain_rule) == (scheme, "mup")
+    assert answer.scheme == scheme
     assert answer.std == pytest.approx(std)
     assert answer.multipliers == {"learning_rate": rate}
     assert answer.compared is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "shape=512,2048&role=mlp_down&residual=post_norm&depth=24&activation=gelu",
+        "shape=512,512&activation=tanh&depth=100",
+        "shape=512,512&role=mlp_up&activation=gelu",
+        "shape=512,784&position=first",
+        "shape=512,512&activation=relu",
+    ],
+)
+def test_mup_at_the_width_of_the_base_model_changes_nothing(query: str) -> None:
+    """But that the factor of the learning rate is told, which is 1."""
+    fan_in = query.partition("&")[0].rpartition(",")[2]
+    plain, mup = asked(query), asked(f"{query}&base_fan_in={fan_in}")
+    assert (mup.std, mup.bias, mup.scheme) == (plain.std, plain.bias, plain.scheme)
+    assert mup.multipliers == {**plain.multipliers, "learning_rate": 1.0}
+
+
+def test_a_tied_table_keeps_its_std_at_any_width() -> None:
+    """And its logits are multiplied by base / width."""
+    query = "role=tied_embedding&base_fan_in=128"
+    narrow, wide = asked(f"shape=1000,128&{query}"), asked(f"shape=1000,512&{query}")
+    assert narrow.std == wide.std == pytest.approx(128**-0.5)
+    assert (narrow.multipliers["logits"], wide.multipliers["logits"]) == (1.0, 0.25)
 
 
 def test_a_router_starts_small() -> None:
@@ -242,7 +321,20 @@ def test_an_adapter_starts_without_effect() -> None:
 def test_the_factor_of_a_branch() -> None:
     """Touvron et al. 2021 by depth in a pre-norm block, otherwise 0."""
     assert asked("shape=384&role=branch_scale&residual=pre_norm&depth=24").mean == 1e-5
-    assert asked("shape=1&role=branch_scale&residual=norm_free").scheme == "zeros"
+    assert asked("shape=384&role=branch_scale&depth=24").mean == 1e-5
+    assert asked("shape=1&role=branch_scale").scheme == "zeros"
+
+
+def test_a_branch_has_one_zero_and_not_two() -> None:
+    """Fixup's last weight is 0, so the factor is 1; two zeros would never get a gradient."""
+    weight = asked("shape=64,64&role=mlp_down&residual=norm_free&depth=12")
+    factor = asked("shape=1&role=branch_scale&residual=norm_free&depth=12")
+    assert (weight.scheme, factor.scheme) == ("zeros", "ones")
+    normed = "shape=64,64,3,3&residual=branch_norm&position=branch_last&normalization=batch"
+    answer = asked(f"{normed}&activation=relu")
+    assert answer.scheme == "he_normal"
+    assert "zeros" not in [each.scheme for each in answer.alternatives]
+    assert "symmetry" in codes(asked(f"{normed}&activation=relu&scheme=zeros"))
 
 
 def test_the_last_scale_of_a_branch_is_0() -> None:

@@ -91,7 +91,7 @@ GAINS = [
     ("activation=tanh&gain=1.5925", []),
     ("activation=selu&gain=0.75", ["pytorch_gain"]),
     ("activation=relu&gain_rule=pytorch", []),
-    ("activation=sigmoid&gain_rule=pytorch&normalization=batch", ["pytorch_gain"]),
+    ("activation=sigmoid&gain_rule=pytorch&normalization=batch", []),
 ]
 
 
@@ -177,3 +177,33 @@ def test_following_a_hint_ends_the_warning() -> None:
     cut = "shape=64,64&scheme=truncated_normal&std=0.02"
     assert "write bounds=2" in asked(f"{cut}&low=-2&high=2").warnings[0].message
     assert codes(asked(f"{cut}&bounds=2")) == []
+
+
+TURNED = [
+    ("shape=3072,768&role=mlp_down", True),
+    ("shape=768,3072&role=mlp_down", False),
+    ("shape=3072,768&role=mlp_down&layout=IO", False),
+    ("shape=768,3072&role=mlp_up", True),
+    ("shape=768,2304&role=attention_qkv", True),
+    ("shape=2304,768&role=attention_qkv", False),
+    ("shape=4096,8&role=lora_a", True),
+    ("shape=8,4096&role=lora_b", True),
+    ("shape=8,4096&role=lora_a", False),
+]
+
+
+@pytest.mark.parametrize(("query", "warned"), TURNED)
+def test_a_weight_that_lies_the_other_way_is_warned_of(query: str, warned: bool) -> None:
+    """GPT-2's checkpoint stores inputs x outputs. The layout in the message ends the warning."""
+    answer = asked(f"{query}&activation=gelu")
+    assert ("suspicious_layout" in codes(answer)) == warned
+    if warned:
+        (found,) = (each for each in answer.warnings if each.code == "suspicious_layout")
+        layout = found.message.rpartition(" ")[2]
+        assert "suspicious_layout" not in codes(asked(f"{query}&activation=gelu&{layout}"))
+
+
+def test_a_bounded_activation_is_not_called_unbounded() -> None:
+    """tanh before a softmax head."""
+    query = "shape=10,64&role=head&input_activation=tanh&normalization=none"
+    assert "saturating_head" not in codes(asked(query))
