@@ -117,7 +117,7 @@ def _siren(decision: Decision) -> Alternative | None:
 def _edge_of_chaos(decision: Decision) -> Alternative | None:
     context = decision.context
     pair = edge_of_chaos(context.input_activation)
-    if pair is None or not context.connects or not context.in_stack:
+    if pair is None or not context.connects or not context.in_stack or context.has_sine:
         return None
     gain, bias_std = pair
     if decision.choice.gain_rule == "edge_of_chaos" or _slope_at_the_edge(context) > 1:
@@ -151,7 +151,7 @@ def _small_inputs(decision: Decision) -> Alternative | None:
     context = decision.context
     if context.family not in ("odd", "sigmoid") or not context.connects:
         return None
-    if context.is_head:
+    if context.is_head or context.has_sine:
         return None
     gain, name = 1.0, context.input_activation.name
     what = f"Glorot's own gain 1, which takes {name} for its tangent at 0"

@@ -81,8 +81,8 @@ class Decision:
         """fan_out std^2 E[f'^2]: a layer of this std multiplies a gradient's variance by it."""
         if not self.context.connects or self.context.fan_out is None:
             return None
-        gain = self.context.backward_gain
-        return finite(self.context.fan_out * std * std / (gain * gain))
+        gain, scaled = self.context.backward_gain, self.context.frequency * std
+        return finite(self.context.fan_out * scaled * scaled / (gain * gain))
 
     def through(self, factor: float | None, layers: int | None) -> float | None:
         """factor^layers; None unless each of the layers has the same factor."""

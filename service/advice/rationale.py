@@ -196,10 +196,11 @@ def _backward(decision: Decision) -> str | None:
         return None
     if context.layer == "recurrent" or _is_one_half(decision):
         return None
-    moment = 1.0 / context.backward_gain**2
+    moment, scaled = 1.0 / context.backward_gain**2, context.frequency * std
+    name = "std" if context.frequency == 1 else "(omega std)"
     return (
-        "Backward, the layer multiplies the variance of a gradient by fan_out std^2 E[f'^2] = "
-        f"{context.fan_out} x {std * std:.6g} x {moment:.6g} = {factor:.6g}."
+        f"Backward, the layer multiplies the variance of a gradient by fan_out {name}^2 E[f'^2] = "
+        f"{context.fan_out} x {scaled * scaled:.6g} x {moment:.6g} = {factor:.6g}."
     )
 
 

@@ -550,8 +550,8 @@ def _unit_variance(context: LayerContext) -> Choice:
     )
     if context.question.position == "branch_last":
         reason = (
-            "The layer reads averages of values of variance 1, so E[x^2] is at most 1, and gain 1 "
-            "with n = fan_in makes no more of it."
+            "The layer reads averages of values of variance 1, so with gain 1 and n = fan_in its "
+            "output has at most variance 1."
         )
     return Choice("lecun", "normal", (reason,), (papers.LECUN_1998,), 1.0, "exact")
 

@@ -99,7 +99,7 @@ def test_a_reason_is_left_out_where_it_is_not_true(query: str, text: str) -> Non
 
 
 def test_a_norm_behind_the_layer_is_told_of() -> None:
-    """The same layers where one follows: inside of a branch, and at the end of a branch_norm one."""
+    """The same layers where one follows: within a branch, and at the end of branch_norm."""
     for more in (
         "residual=pre_norm&position=branch_first",
         "residual=branch_norm&position=branch_last",
