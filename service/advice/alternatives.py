@@ -38,32 +38,38 @@ class Alternative:
     weights_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An alternative and its plan."""
+
+    plan: Plan
+    alternative: Alternative
+
+
 def alternatives_of(decision: Decision) -> tuple[Alternative, ...]:
     """The first four that apply. No two have the same values, and none the recommended ones."""
-    found: dict[object, Alternative] = {}
-    recommended = _values(_of_plan(decision.plan, "", ""))
+    drawn, found = [_draws(decision.plan)], []
     for make in _CANDIDATES:
-        made = make(decision)
-        if made is not None and _values(made) != recommended:
-            found.setdefault(_values(made), made)
+        offer = make(decision)
+        if offer is None or _draws(offer.plan) in drawn:
+            continue
+        drawn.append(_draws(offer.plan))
+        found.append(offer.alternative)
         if len(found) == MOST_ALTERNATIVES:
             break
-    return tuple(found.values())
+    return tuple(found)
 
 
-def _values(alternative: Alternative) -> object:
-    """What decides the values: the distribution with its numbers, or else the URL."""
-    drawn = alternative.distribution in ("normal", "uniform")
-    if not drawn or alternative.std is None:
-        return alternative.weights_url
-    return alternative.distribution, alternative.std
+def _draws(plan: Plan) -> list[object]:
+    """What decides the values of each block, beside the words."""
+    return [(block.outputs, block.law.draw) for block in plan.tensor.blocks]
 
 
 def _of_plan(
     plan: Plan, what: str, when: str, multipliers: dict[str, float] | None = None
-) -> Alternative:
+) -> Offer:
     facts = plan.facts
-    return Alternative(
+    alternative = Alternative(
         scheme=facts.scheme,
         distribution=facts.distribution,
         what=what,
@@ -74,6 +80,7 @@ def _of_plan(
         multipliers=multipliers or {},
         weights_url=url_of(plan),
     )
+    return Offer(plan, alternative)
 
 
 def _planned(
@@ -82,7 +89,7 @@ def _planned(
     when: str,
     multipliers: dict[str, float] | None = None,
     **fields: object,
-) -> Alternative | None:
+) -> Offer | None:
     """The alternative with these scheme fields.
 
     None if the tensor cannot be issued with them, or if it is the recommended one.
@@ -93,7 +100,7 @@ def _planned(
     return _of_plan(plan, what, when, multipliers)
 
 
-def _requested(decision: Decision) -> Alternative | None:
+def _requested(decision: Decision) -> Offer | None:
     plan = decision.requested
     if plan is None or plan.facts == decision.facts:
         return None
@@ -101,7 +108,7 @@ def _requested(decision: Decision) -> Alternative | None:
     return _of_plan(plan, what, "you know more about the layer than the question says")
 
 
-def _siren(decision: Decision) -> Alternative | None:
+def _siren(decision: Decision) -> Offer | None:
     context, first = decision.context, decision.context.question.position == "first"
     if "sin" not in (context.input_activation.name, context.output_activation.name):
         return None
@@ -114,7 +121,7 @@ def _siren(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme=scheme)
 
 
-def _edge_of_chaos(decision: Decision) -> Alternative | None:
+def _edge_of_chaos(decision: Decision) -> Offer | None:
     context = decision.context
     pair = edge_of_chaos(context.input_activation)
     if pair is None or not context.connects or not context.in_stack or context.has_sine:
@@ -137,7 +144,7 @@ def _slope_at_the_edge(context: LayerContext) -> float:
     return activation.variance_slope * activation.second_moment / activation.derivative_moment
 
 
-def _variance_gain(decision: Decision) -> Alternative | None:
+def _variance_gain(decision: Decision) -> Offer | None:
     context = decision.context
     if decision.choice.gain_rule != "edge_of_chaos":
         return None
@@ -147,7 +154,7 @@ def _variance_gain(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="variance_scaling", gain=gain)
 
 
-def _small_inputs(decision: Decision) -> Alternative | None:
+def _small_inputs(decision: Decision) -> Offer | None:
     context = decision.context
     if context.family not in ("odd", "sigmoid") or not context.connects:
         return None
@@ -162,7 +169,7 @@ def _small_inputs(decision: Decision) -> Alternative | None:
     )
 
 
-def _depth_transfer(decision: Decision) -> Alternative | None:
+def _depth_transfer(decision: Decision) -> Offer | None:
     """depth-muP and CompleteP scale the branch and the learning rate, not the weights."""
     depth = decision.depth
     if decision.choice.gain_rule != "residual" or depth is None:
@@ -184,7 +191,7 @@ def _depth_transfer(decision: Decision) -> Alternative | None:
     )
 
 
-def _gpt2(decision: Decision) -> Alternative | None:
+def _gpt2(decision: Decision) -> Offer | None:
     context = decision.context
     ends = context.writes_residual and context.question.residual == "pre_norm"
     if not ends or context.convolves or not context.connects or decision.depth is None:
@@ -195,7 +202,7 @@ def _gpt2(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="gpt2_residual", branches=context.branches)
 
 
-def _language_model(decision: Decision) -> Alternative | None:
+def _language_model(decision: Decision) -> Offer | None:
     context = decision.context
     normed = context.question.normalization in ("layer", "rms")
     if not context.connects or context.convolves or not normed:
@@ -209,7 +216,7 @@ def _language_model(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="normal", std=LANGUAGE_MODEL_STD)
 
 
-def _without_fixup(decision: Decision) -> Alternative | None:
+def _without_fixup(decision: Decision) -> Offer | None:
     context = decision.context
     if context.question.residual != "norm_free" or not context.in_branch or not context.connects:
         return None
@@ -220,7 +227,7 @@ def _without_fixup(decision: Decision) -> Alternative | None:
     )
 
 
-def _query_and_key(decision: Decision) -> Alternative | None:
+def _query_and_key(decision: Decision) -> Offer | None:
     if decision.choice.gain_rule != "deep_norm" or decision.choice.gain == 1.0:
         return None
     if decision.context.question.role is not None:
@@ -229,7 +236,7 @@ def _query_and_key(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="glorot_normal")
 
 
-def _zeros(decision: Decision) -> Alternative | None:
+def _zeros(decision: Decision) -> Offer | None:
     context = decision.context
     if not context.connects or not (context.is_head or context.writes_residual):
         return None
@@ -247,7 +254,7 @@ def _zeros(decision: Decision) -> Alternative | None:
     return _planned(decision, "all 0", when, scheme="zeros")
 
 
-def _shared_embedding(decision: Decision) -> Alternative | None:
+def _shared_embedding(decision: Decision) -> Offer | None:
     if decision.context.layer != "embedding":
         return None
     what = f"N(0, {LANGUAGE_MODEL_STD}^2)"
@@ -257,7 +264,7 @@ def _shared_embedding(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="normal", std=LANGUAGE_MODEL_STD)
 
 
-def _unit_rows(decision: Decision) -> Alternative | None:
+def _unit_rows(decision: Decision) -> Offer | None:
     width, role = decision.context.fan_out, decision.context.question.role
     if decision.context.layer != "embedding" or not width or role == "position_embedding":
         return None
@@ -267,7 +274,7 @@ def _unit_rows(decision: Decision) -> Alternative | None:
     )
 
 
-def _size_of_tokens(decision: Decision) -> Alternative | None:
+def _size_of_tokens(decision: Decision) -> Offer | None:
     width = decision.context.fan_out
     if decision.context.question.role != "position_embedding" or not width:
         return None
@@ -275,14 +282,14 @@ def _size_of_tokens(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="normal", std=math.sqrt(1.0 / width))
 
 
-def _sinusoids(decision: Decision) -> Alternative | None:
+def _sinusoids(decision: Decision) -> Offer | None:
     if decision.context.question.role != "position_embedding":
         return None
     what, when = "sines and cosines of the positions", "positions should not be learned"
     return _planned(decision, what, when, scheme="sinusoidal_positions")
 
 
-def _pytorch_bias(decision: Decision) -> Alternative | None:
+def _pytorch_bias(decision: Decision) -> Offer | None:
     fan_in = decision.context.question.fan_in
     if decision.context.layer != "bias" or fan_in is None:
         return None
@@ -292,7 +299,7 @@ def _pytorch_bias(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="uniform", low=-limit, high=limit)
 
 
-def _prior_bias(decision: Decision) -> Alternative | None:
+def _prior_bias(decision: Decision) -> Offer | None:
     context = decision.context
     if context.layer != "bias" or context.question.position != "output":
         return None
@@ -301,7 +308,7 @@ def _prior_bias(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="prior_bias")
 
 
-def _forget_gate(decision: Decision) -> Alternative | None:
+def _forget_gate(decision: Decision) -> Offer | None:
     context = decision.context
     if context.layer != "bias" or context.question.role is not None or context.weight.parts != 4:
         return None
@@ -310,7 +317,7 @@ def _forget_gate(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="forget_gate_bias")
 
 
-def _zero_scale(decision: Decision) -> Alternative | None:
+def _zero_scale(decision: Decision) -> Offer | None:
     if decision.context.layer != "scale":
         return None
     when = "it is the last normalization of a residual branch: the block starts as the identity"
@@ -319,7 +326,7 @@ def _zero_scale(decision: Decision) -> Alternative | None:
     return _planned(decision, "all 0", when, scheme="zeros")
 
 
-def _unit_scale(decision: Decision) -> Alternative | None:
+def _unit_scale(decision: Decision) -> Offer | None:
     if decision.context.layer != "scale":
         return None
     when = "the branch should take part from the first step"
@@ -328,7 +335,7 @@ def _unit_scale(decision: Decision) -> Alternative | None:
     return _planned(decision, "all 1", when, scheme="ones")
 
 
-def _calibrated(decision: Decision) -> Alternative | None:
+def _calibrated(decision: Decision) -> Offer | None:
     """LSUV's start: orthogonal weights, whose scale a batch of data then sets."""
     context = decision.context
     if not context.in_stack or not context.connects or context.variance_slope <= 1:
@@ -340,7 +347,7 @@ def _calibrated(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme=_orthogonal(decision), gain=context.forward_gain)
 
 
-def _small(decision: Decision) -> Alternative | None:
+def _small(decision: Decision) -> Offer | None:
     context = decision.context
     if not context.norm_follows:
         return None
@@ -349,7 +356,7 @@ def _small(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="normal", std=SMALL_STD)
 
 
-def _fan_out(decision: Decision) -> Alternative | None:
+def _fan_out(decision: Decision) -> Offer | None:
     context = decision.context
     if not context.convolves or not context.norm_follows or context.family != "rectifier":
         return None
@@ -359,7 +366,7 @@ def _fan_out(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="he_normal", mode="fan_out", activation=activation)
 
 
-def _gabor(decision: Decision) -> Alternative | None:
+def _gabor(decision: Decision) -> Offer | None:
     context = decision.context
     if not context.convolves or context.question.position != "first":
         return None
@@ -376,7 +383,7 @@ def _orthogonal(decision: Decision) -> str:
     return "delta_orthogonal" if decision.context.convolves else "orthogonal"
 
 
-def _orthogonal_weights(decision: Decision) -> Alternative | None:
+def _orthogonal_weights(decision: Decision) -> Offer | None:
     context, gain = decision.context, decision.choice.gain
     hidden = context.question.position == "hidden" and not context.in_branch
     if not context.connects or not hidden or gain is None or decision.choice.family == "orthogonal":
@@ -402,7 +409,7 @@ def _keeps_variance(context: LayerContext) -> bool:
     return (context.fan_out or 0) <= (context.fan_in or 0)
 
 
-def _identity(decision: Decision) -> Alternative | None:
+def _identity(decision: Decision) -> Offer | None:
     context = decision.context
     rectified = context.output_activation.family == "rectifier"
     if context.layer != "recurrent" or context.fan_in != context.fan_out or not rectified:
@@ -411,7 +418,7 @@ def _identity(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="identity")
 
 
-def _dirac(decision: Decision) -> Alternative | None:
+def _dirac(decision: Decision) -> Offer | None:
     context = decision.context
     if not context.convolves or not context.in_stack or context.fan_in != context.fan_out:
         return None
@@ -423,7 +430,7 @@ def _dirac(decision: Decision) -> Alternative | None:
     return _planned(decision, what, when, scheme="dirac")
 
 
-def _backward(decision: Decision) -> Alternative | None:
+def _backward(decision: Decision) -> Offer | None:
     context = decision.context
     if not context.connects or context.question.position != "hidden" or context.in_branch:
         return None
@@ -440,7 +447,7 @@ def _backward(decision: Decision) -> Alternative | None:
     )
 
 
-def _other_distribution(decision: Decision) -> Alternative | None:
+def _other_distribution(decision: Decision) -> Offer | None:
     context, choice = decision.context, decision.choice
     if not context.connects or choice.family in ("orthogonal", "zeros", "lora_b"):
         return None
@@ -456,7 +463,7 @@ def _other_distribution(decision: Decision) -> Alternative | None:
     return _of_plan(plan, f"{other} with the same std{limit}", when, dict(choice.multipliers))
 
 
-_CANDIDATES: tuple[Callable[[Decision], Alternative | None], ...] = (
+_CANDIDATES: tuple[Callable[[Decision], Offer | None], ...] = (
     _requested,
     _siren,
     _edge_of_chaos,

@@ -179,6 +179,7 @@ def context_of(asked: Question) -> LayerContext:
     """
     question = completed(asked)
     placement = place(question)
+    _refuse_parts_of_role(asked, question, placement)
     question = _with_equal_parts(question, placement)
     layer = placement.layer
     fan_in, fan_out = question.fan_in, question.fan_out
@@ -190,6 +191,10 @@ def context_of(asked: Question) -> LayerContext:
         if question.role is not None:
             message += "; weights of experts are EOI, or EIO as in JAX"
         raise ambiguous_axes(spec, f"{message}. Before any factor of depth")
+    if not question.shape:
+        message = "a number without axes belongs to no layer that there is advice for"
+        hint = "write the extents of a weight, such as shape=512,256"
+        raise ImpossibleError("no_fan", Problem("shape", message, hint))
     if layer is None or LAYERS[layer].has_fans:
         spec = spec_of(question, scheme="variance_scaling", gain=1.0)
         law = laws_of(spec, placement)[0].law
@@ -206,6 +211,22 @@ def context_of(asked: Question) -> LayerContext:
         forward_gain=_gain("exact", question, before),
         backward_gain=_gain("backward", question, after),
     )
+
+
+def _refuse_parts_of_role(asked: Question, question: Question, placement: Placement) -> None:
+    """Raises ImpossibleError if the outputs cannot be the blocks that the role fuses."""
+    parts = question.parts
+    if not isinstance(parts, int) or parts == asked.parts or placement.letters is None:
+        return
+    outputs = weight_of(question, placement).count("O")
+    if outputs % parts == 0:
+        return
+    message = (
+        f"{question.role} fuses {parts} blocks of one height, and {outputs} outputs do not divide"
+    )
+    single = "attention_query" if question.role == "attention_qkv" else "mlp_up"
+    hint = f"ask for one block at a time, with its own shape and role={single}"
+    raise ImpossibleError("conflicting_fields", Problem("role", message, hint))
 
 
 def _with_equal_parts(question: Question, placement: Placement) -> Question:

@@ -1,6 +1,7 @@
 """The recommendation: the answer to a question, and how it is made."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from service.advice.alternatives import Alternative, alternatives_of
@@ -14,8 +15,10 @@ from service.advice.rationale import decision_of, equation_of, rationale_of
 from service.advice.rules import choose
 from service.advice.understanding import Understood
 from service.advice.warnings import warnings_of
+from service.errors import ImpossibleError, Problem
 from service.initializers import references as papers
 from service.initializers.references import Reference
+from service.initializers.schemes import AUTO
 from service.plan import PlanWarning
 from service.wire.json_text import json_bytes
 
@@ -115,9 +118,25 @@ def recommend(question: Question, *, max_bytes: int) -> Recommendation:
 
 
 def _decide(question: Question, max_bytes: int) -> Decision:
-    context = context_of(question)
-    choice, plan = issued(context, choose(context), max_bytes)
-    return Decision(context, choice, plan, requested_plan(context, max_bytes), max_bytes)
+    try:
+        context = context_of(question)
+        choice, plan = issued(context, choose(context), max_bytes)
+        requested = requested_plan(context, max_bytes)
+    except ImpossibleError as error:
+        raise ImpossibleError(error.reason, *_about_role(error, question)) from None
+    return Decision(context, choice, plan, requested, max_bytes)
+
+
+def _about_role(error: ImpossibleError, question: Question) -> Iterator[Problem]:
+    """The problems, with the role in place of a layer that the question does not name itself."""
+    for problem in error.problems:
+        filled = problem.field == "layer" and question.layer is None and question.role is not None
+        if not filled:
+            yield problem
+        elif question.scheme == AUTO:
+            yield replace(problem, field="role", hint="leave role out, or write another shape")
+        else:
+            yield replace(problem, field="scheme", hint="leave scheme out, or leave role out")
 
 
 def _references(decision: Decision) -> tuple[Reference, ...]:

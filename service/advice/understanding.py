@@ -65,7 +65,6 @@ def _of_role(question: Question, role: Role) -> Question:
     layer = question.layer or role.layer
     if layer is None and question.layout is None and len(question.shape) == 2:
         layer = "dense"
-    _refuse_parts(question, role)
     return question.model_copy(
         update={
             "layer": layer,
@@ -93,18 +92,6 @@ def _refuse_other(field: str, given: str | None, meant: str | None, role: str) -
     message = f"{role} has {field} {meant}, and the question says {given}"
     hint = f"leave {field} out, or leave role out"
     raise ImpossibleError("conflicting_fields", Problem(field, message, hint))
-
-
-def _refuse_parts(question: Question, role: Role) -> None:
-    """Raises ImpossibleError if no extent of the shape is a multiple of the role's parts."""
-    if role.parts == 1 or question.parts != 1:
-        return
-    if any(extent % role.parts == 0 for extent in question.shape):
-        return
-    message = f"{role.name} fuses {role.parts} blocks of one height, and no extent divides by that"
-    single = "attention_query" if role.name == "attention_qkv" else "mlp_up"
-    hint = f"ask for one block at a time: its shape with role={single}"
-    raise ImpossibleError("conflicting_fields", Problem("role", message, hint))
 
 
 def activations_of(question: Question) -> tuple[Activation, Activation]:

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from service.advice.decision import planned
-from service.calibration.measurement import Measurement
+from service.calibration.measurement import Measurement, in_url
 from service.calibration.scale import Scale, rounded, scale_of
 from service.calibration.warnings import Case, warnings_of
 from service.errors import ImpossibleError, Problem
@@ -88,6 +88,7 @@ def calibrate(measurement: Measurement, *, max_bytes: int) -> Calibration:
     _refuse_dead(measurement)
     before = _plan(measurement, measurement.spec, max_bytes)
     _refuse_unseeded(before)
+    _refuse_empty(before)
     old = scale_of(before.tensor)
     verdict = _verdict(measurement)
     new, after, factor = old, before, 1.0
@@ -195,7 +196,19 @@ def _plan(measurement: Measurement, spec: Spec, max_bytes: int) -> Plan:
     """The plan in the format of `weights_url`; without one, in the first that can carry it."""
     if measurement.format_name is None:
         return planned(spec, max_bytes)
-    return plan(spec, measurement.format_name, max_bytes=max_bytes)
+    try:
+        return plan(spec, measurement.format_name, max_bytes=max_bytes)
+    except ImpossibleError as error:
+        problems = in_url(error.problems, measurement.url_fields)
+        raise ImpossibleError(error.reason, *problems) from None
+
+
+def _refuse_empty(planned: Plan) -> None:
+    if planned.tensor.empty:
+        hint = "write extents above 0, those of the weight whose output you measured"
+        raise ImpossibleError(
+            "nothing_to_scale", Problem("shape", "the tensor has no values", hint)
+        )
 
 
 def _refuse_dead(measurement: Measurement) -> None:

@@ -5,10 +5,13 @@ query has the same fields. A field may stand in one of the two places only.
 """
 
 import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from service.errors import Problem, UnreadableError
 from service.fields import FIELDS, Spec
 from service.fields.errors import FieldError, refusal
 from service.fields.numbers import NumberToken, read_integer, read_number
@@ -182,6 +185,14 @@ class Measurement(Spec):
         return Spec.model_construct(**{field: getattr(self, field) for field in FIELDS})
 
     @property
+    def url_fields(self) -> frozenset[str]:
+        """The fields that the query of `weights_url` has."""
+        if self.weights_url is None:
+            return frozenset()
+        items, _ = split_query(_split_url(self.weights_url)[1].encode("ascii"))
+        return frozenset(field for field, _ in items)
+
+    @property
     def format_name(self) -> str | None:
         """The format in the path of `weights_url`; None without one."""
         return None if self.weights_url is None else _split_url(self.weights_url)[0]
@@ -195,6 +206,8 @@ def parse_measurement_json(body: bytes) -> Measurement:
     """The measurement in a JSON object; raises UnreadableError with a problem for each error."""
     # JSON has no NaN, but Python's json writes it. It is read as text, so that its field is known.
     members = json_members(body, NumberToken)
+    if any(field not in _MAY_BE_NAN and _has_nan(value) for field, value in members):
+        members = json_members(body)
     url = next((value for name, value in members if name == "weights_url" and value), None)
     if url is None:
         return read_members(Measurement, members, [])
@@ -203,4 +216,31 @@ def parse_measurement_json(body: bytes) -> Measurement:
     except FieldError as error:
         raise refusal([("weights_url", error)]) from None
     items, errors = split_query(query.encode("ascii"))
-    return read_members(Measurement, [*items, *members], errors)
+    try:
+        return read_members(Measurement, [*items, *members], errors)
+    except UnreadableError as error:
+        of_url = {field for field, _ in items} - {field for field, _ in members}
+        raise UnreadableError(error.reason, *in_url(error.problems, of_url)) from None
+
+
+def in_url(problems: Iterable[Problem], fields: Collection[str]) -> Iterator[Problem]:
+    """The problems, with `weights_url` in place of the fields that its query has."""
+    for problem in problems:
+        if problem.field not in fields:
+            yield problem
+            continue
+        message = f"{problem.field} in the URL: {problem.message}"
+        yield replace(
+            problem, field="weights_url", message=message, hint=f"in the URL, {problem.hint}"
+        )
+
+
+_NAN = ("NaN", "Infinity", "-Infinity")
+_MAY_BE_NAN = ("measured_mean", "measured_variance")
+"""The members that a program may have computed to be no number."""
+
+
+def _has_nan(value: object) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_nan, value))
+    return isinstance(value, NumberToken) and value in _NAN

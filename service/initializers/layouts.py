@@ -149,7 +149,8 @@ def _other_rank_hint(framework: str, letters: str, rank: int) -> str:
     if 0 < len(letters) < rank:
         why = "where E is copies" if "I" in letters else "since O may repeat"
         hint = f"write layout={_stretched(letters, rank)}, {why}, or {extents}"
-        return f"{hint}, or {_heads_hint(letters)}" if sorted(letters) == ["I", "O"] else hint
+        heads = sorted(letters) == ["I", "O"] and rank == 3
+        return f"{hint}, or {_heads_hint(letters)}" if heads else hint
     of_rank = default_layer(rank)
     if of_rank is None or framework not in LAYERS[of_rank].letters:
         return f"{extents}, or leave layer out"

@@ -55,6 +55,24 @@ def test_no_two_have_the_same_values() -> None:
     assert len(drawn) == len(set(drawn))
 
 
+SAME = [
+    "shape=64,64&role=head&position=output&scheme=keras.constant",
+    "shape=64,64&role=head&scheme=flux.zeros32",
+    "shape=2,2&layer=recurrent&activation=gelu_tanh&scheme=burn.orthogonal",
+    "shape=64,64&activation=relu&scheme=keras.he_uniform",
+]
+
+
+@pytest.mark.parametrize("query", SAME)
+def test_another_name_for_the_same_values_is_no_alternative(query: str) -> None:
+    """Constants, orthogonal matrices and presets are compared by what they draw."""
+    answer = asked(query)
+    urls = [answer.weights_url, *(each.weights_url for each in answer.alternatives)]
+    plans = [fetched(url) for url in urls]
+    draws = [plan.tensor.law.draw for plan in plans]
+    assert all(draw not in draws[:index] for index, draw in enumerate(draws))
+
+
 FITTING = [
     ("dirac", "shape=64,64&activation=relu", False),
     ("dirac", "shape=64,64,3,3&activation=relu", True),

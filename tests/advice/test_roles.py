@@ -172,3 +172,35 @@ def test_experts_are_shown_their_own_std() -> None:
     assert "weights of experts are EOI" in problem.message
     assert f"EOI, experts, each out x in: std {4096**-0.5:.6g}" in problem.message
     assert asked(f"{query}&layout=EOI").std == pytest.approx(4096**-0.5)
+
+
+ENDLESS = [
+    ("shape=63,64&role=mlp_gate_up", "role", "role=mlp_up"),
+    ("shape=64&role=branch_scale&scheme=flax.conv2d", "scheme", "leave scheme out"),
+    ("shape=scalar", "shape", "shape=512,256"),
+    ("shape=scalar&scheme=normal", "shape", "shape=512,256"),
+    ("shape=64,3,7,7&role=attention_qkv", "role", "role=attention_query"),
+]
+FOLLOWED = [
+    "shape=63,64&role=mlp_up",
+    "shape=64&role=branch_scale",
+    "shape=512,256",
+    "shape=512,256&scheme=normal",
+    "shape=64,3,7,7&role=attention_query",
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "hint", "followed"),
+    [(*row, followed) for row, followed in zip(ENDLESS, FOLLOWED, strict=True)],
+)
+def test_a_hint_speaks_of_what_the_question_says(
+    query: str, field: str, hint: str, followed: str
+) -> None:
+    """Not of parts or a layer that the role filled in; followed, it has an answer."""
+    with pytest.raises(ImpossibleError) as refused:
+        asked(query)
+    (problem,) = refused.value.problems
+    assert problem.field == field
+    assert hint in problem.hint
+    assert asked(followed).scheme

@@ -156,9 +156,11 @@ def test_any_spelling_of_a_tensor_is_read() -> None:
         ({"weights_url": URL + "#top"}, "bad_weights_url", "weights_url", "%23"),
         ({"weights_url": URL + "é"}, "bad_weights_url", "weights_url", "percent-encode"),
         ({"weights_url": 5}, "malformed_text", "weights_url", "as a string"),
-        ({"weights_url": URL + "&shape=4"}, "duplicate_field", "shape", "give it once"),
+        ({"weights_url": URL + "&shape=4"}, "duplicate_field", "weights_url", "URL, give it once"),
+        ({"weights_url": URL + "&slice=0:99,:"}, "impossible_slice", "weights_url", "in the URL, "),
+        ({"weights_url": None, "shape": [0, 5], "seed": 1}, "nothing_to_scale", "shape", "above 0"),
         ({"weights_url": URL + "&%zz=4"}, "malformed_query", "", "%25"),
-        ({"weights_url": "/v1/weights.npy?shap=4,4"}, "unknown_field", "shap", "shape"),
+        ({"weights_url": "/v1/weights.npy?shap=4,4"}, "unknown_field", "weights_url", "shape"),
         (
             {"weights_url": "/v1/weights.npy?shape=8,8&scheme=zeros"},
             "nothing_to_scale",
@@ -293,3 +295,12 @@ def test_size_is_limited() -> None:
     with pytest.raises(ImpossibleError) as refused:
         calibrate(parse_measurement_json(body), max_bytes=1000)
     assert refused.value.reason == "too_large"
+
+
+@pytest.mark.parametrize("member", ['"shape": [NaN, 4]', '"shape": NaN', '"target_variance": NaN'])
+def test_nan_is_read_in_measurements_alone(member: str) -> None:
+    """Elsewhere it is no JSON, as in every other body."""
+    body = f'{{"measured_variance": 2.0, {member}}}'.encode()
+    with pytest.raises(FaninError) as refused:
+        parse_measurement_json(body)
+    assert refused.value.reason == "malformed_json"
