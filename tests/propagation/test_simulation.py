@@ -44,6 +44,9 @@ STACKS = [
     "width=256&depth=12&activation=relu&normalization=layer&residual=post_norm",
     "width=256&depth=12&activation=relu&residual=norm_free",
     "width=256&depth=12&activation=relu&normalization=batch&residual=pre_norm",
+    "width=256&depth=10&activation=sin&scheme=siren",
+    "width=256&depth=10&activation=sin&scheme=siren_first&omega=200",
+    "width=256&depth=10&activation=sin&gain=0.3&omega=5&bias_std=0.02",
 ]
 
 
