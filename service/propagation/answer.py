@@ -12,6 +12,7 @@ from service.initializers.schemes import AUTO
 from service.mean_field.maps import scales
 from service.propagation.changes import Change, changes_of
 from service.propagation.draws import Draws, LayerDraws, Range, draws_of
+from service.propagation.fitting import misfits, refuse_misfits
 from service.propagation.network import Network, Node, network_of
 from service.propagation.question import Inquiry, Stack
 from service.propagation.simulation import INPUTS, Simulated, Simulation, simulate
@@ -157,6 +158,7 @@ def propagate(inquiry: Inquiry, *, max_bytes: int) -> Propagation:
     ImpossibleError for a network that cannot be, or whose simulation would be too large.
     """
     network = network_of(inquiry, max_bytes)
+    refuse_misfits(network)
     steps = forward(network)
     returns = backward(network, steps)
     draws = draws_of(network, steps, returns)
@@ -443,7 +445,13 @@ def _repeats(node: Node) -> bool:
 def _notes(network: Network, draws: Draws) -> list[str]:
     nodes = network.nodes
     kinds = {node.kind for node in nodes if node.norms}
+    unfit = next(misfits(network), None)
     notes = [
+        (
+            unfit is not None,
+            f"The widths of two layers do not fit: {'' if unfit is None else unfit.text}. The "
+            "theory takes what stands between them for a layer that keeps the variance.",
+        ),
         (
             any(node.weights.convolves for node in nodes),
             "A convolution counts as a layer that reads channels x kernel values. Simulations "

@@ -87,9 +87,10 @@ class Weights:
     without DeepNorm. `branches` is the number of residual branches of the whole network. `scaled`
     multiplies the rows of an embedding. `frequency` is omega of a sine layer, sin(omega (W x + b)),
     and 1 for any other: weights and biases count omega times. `looks_up`: it is a table whose rows
-    are looked up. `convolves`: it has kernel axes. `simulated`: the layer is dense, so that a
-    simulation covers it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal` and
-    `cheap` say what kind of draw makes them. `given`: the scheme or one of its numbers was in the
+    are looked up. `convolves`: it has kernel axes. `recurrent`: it reads the state of a recurrent
+    layer. `dense`: it has inputs and outputs alone. `simulated`: it is dense and not in parts, so
+    that a simulation covers it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal`
+    and `cheap` say what kind of draw makes them. `given`: the scheme or one of its numbers was in the
     question.
     `says_what_it_reads`: `input_activation` was in the question.
     """
@@ -111,6 +112,8 @@ class Weights:
     frequency: float
     looks_up: bool
     convolves: bool
+    recurrent: bool
+    dense: bool
     simulated: bool
     rows_are_outputs: bool
     orthogonal: bool
@@ -285,6 +288,7 @@ def _weights(context: LayerContext, planned: Plan, multipliers: dict[str, float]
     """The weights, as if they were not given and had no bias."""
     letters, question = context.letters or "", context.question
     activation, source = context.input_activation.name, context.layer == "embedding"
+    dense = sorted(letters) == ["I", "O"]
     return Weights(
         spec=planned.spec,
         scheme=planned.facts.scheme,
@@ -303,7 +307,9 @@ def _weights(context: LayerContext, planned: Plan, multipliers: dict[str, float]
         frequency=1.0,
         looks_up=source,
         convolves=context.convolves,
-        simulated=sorted(letters) == ["I", "O"] and len(planned.tensor.blocks) == 1,
+        recurrent=context.layer == "recurrent",
+        dense=dense,
+        simulated=dense and len(planned.tensor.blocks) == 1,
         rows_are_outputs=letters.startswith("O"),
         orthogonal=isinstance(planned.tensor.law.draw, Orthogonal),
         cheap=isinstance(planned.tensor.law.draw, CHEAP),

@@ -206,7 +206,6 @@ def test_the_largest_network_takes_the_time_that_is_told() -> None:
 @pytest.mark.parametrize(
     ("layers", "note"),
     [
-        ([{"shape": [64, 32]}, {"shape": [64, 60]}], "layer.2 reads 60 values"),
         ([{"shape": [8, 8, 3, 3]}], "dense layers alone"),
         (
             [{"shape": [32, 64], "position": "branch_last", "residual": "pre_norm"}],
