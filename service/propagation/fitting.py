@@ -59,9 +59,9 @@ def refuse_misfits(network: Network) -> None:
         hint = "write a square shape, such as width=512, or a list of layers in the body of a POST"
         raise ImpossibleError("conflicting_fields", Problem("shape", found.text, hint))
     field = f"layers[{found.node.entry}].shape"
-    hint = (
-        f"give {found.node.name} {found.given} inputs, or {found.before.name} {found.read} outputs"
-    )
+    inputs = found.given // (2 if found.node.gated else 1)
+    ways = (f"{found.node.name} {inputs} inputs", f"{found.before.name} {found.read} outputs")
+    hint = f"give {' or '.join(ways)}"
     raise ImpossibleError("conflicting_fields", Problem(field, found.text, hint))
 
 

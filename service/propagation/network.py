@@ -90,8 +90,8 @@ class Weights:
     are looked up. `convolves`: it has kernel axes. `recurrent`: it reads the state of a recurrent
     layer. `dense`: it has inputs and outputs alone. `simulated`: it is dense and not in parts, so
     that a simulation covers it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal`
-    and `cheap` say what kind of draw makes them. `given`: the scheme or one of its numbers was in the
-    question.
+    and `cheap` say what kind of draw makes them. `given`: the scheme or one of its numbers was in
+    the question.
     `says_what_it_reads`: `input_activation` was in the question.
     """
 
