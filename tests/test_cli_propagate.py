@@ -33,7 +33,7 @@ def test_the_text_fits_a_screen() -> None:
     assert lines[0].startswith("Exploding: ")
     assert any(line.startswith("Change: Give every layer gain 1.46741") for line in lines)
     head, *rows = lines[lines.index("") + 1 :]
-    assert head.split() == ["layer", "name", "variance", "gradient", "chi_1", "correlation"]
+    assert head.split() == ["layer", "name", "stream", "gradient", "chi_1", "correlation"]
     assert [row.split()[0] for row in rows] == ["1", "7", "13", "19", "25", "32", "38", "44", "50"]
 
 
@@ -63,7 +63,7 @@ def test_simulated_numbers_stand_beside_the_predicted_ones(
     text = capfd.readouterr().out
     assert "Simulated: 4 networks of issued tensors." in text
     head = text.splitlines()[-5].split()
-    assert head[2:6] == ["variance", "simulated", "gradient", "simulated"]
+    assert head[2:6] == ["stream", "simulated", "gradient", "simulated"]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def _wrapped(paragraph: str) -> str:
 _COLUMNS = (
     "layer",
     "name",
-    "variance",
+    "stream",
     "simulated",
     "gradient",
     "simulated",
@@ -78,8 +78,13 @@ _COLUMNS = (
 
 
 def _table(answer: Propagation) -> Iterator[str]:
-    """At most _MOST_ROWS layers, evenly apart, the first and the last among them."""
-    rows = [_COLUMNS, *(_row(answer.layers[index]) for index in _chosen(len(answer.layers)))]
+    """At most _MOST_ROWS layers of the path, evenly apart, the first and the last among them.
+
+    The numbers are those of the summary, so layers within a branch are left out.
+    """
+    judged = [layer for layer in answer.layers if layer.stream_gradient is not None]
+    judged = judged or list(answer.layers)
+    rows = [_COLUMNS, *(_row(judged[index]) for index in _chosen(len(judged)))]
     columns = [
         index
         for index in range(len(_COLUMNS))
@@ -100,10 +105,10 @@ def _chosen(count: int) -> list[int]:
 def _row(layer: LayerAnswer) -> tuple[str, ...]:
     simulated = layer.simulated
     numbers = (
-        layer.variance,
-        None if simulated is None else simulated.variance,
-        layer.gradient,
-        None if simulated is None else simulated.gradient,
+        layer.stream,
+        None if simulated is None else simulated.stream,
+        layer.stream_gradient,
+        None if simulated is None else simulated.stream_gradient,
         layer.chi_1,
         layer.correlation,
     )

@@ -4,7 +4,6 @@ Numbers here are advice. They are in float64 with the platform's libm, and no is
 on them.
 """
 
-from service.mean_field.finite_width import Band, Bands, Step, bands, step
 from service.mean_field.functions import backward, derivative, value
 from service.mean_field.maps import (
     Scales,
@@ -17,18 +16,14 @@ from service.mean_field.maps import (
 )
 from service.mean_field.moments import correlated, moments
 from service.mean_field.record import Moments
-from service.mean_field.sampled_width import Layer, Sample, sampled_bands, sampled_errors
+from service.mean_field.sampled_width import Layer, Sample, sampled_errors
 
 __all__ = [
-    "Band",
-    "Bands",
     "Layer",
     "Moments",
     "Sample",
     "Scales",
-    "Step",
     "backward",
-    "bands",
     "chi",
     "correlated",
     "critical_at",
@@ -37,9 +32,7 @@ __all__ = [
     "moments",
     "next_correlation",
     "next_variance",
-    "sampled_bands",
     "sampled_errors",
     "scales",
-    "step",
     "value",
 ]

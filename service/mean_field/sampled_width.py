@@ -1,14 +1,15 @@
-"""Bands of a network of finite width, from many draws of the few numbers that matter.
+"""A network of finite width, by many draws of the few numbers that matter.
 
-`finite_width` follows small errors. With a > 1 errors do not stay small: after twenty layers of
-GELU most draws of a network have vanished or exploded. Here the numbers of each layer are drawn
-instead of its weights. Let S be the variance of the inputs u of an activation, in one network of
-weights. Given S, the units are independent and
+The weights of a network are one draw, so the variance in its layers is random. While errors are
+small, their variances add up in closed form. With a = d ln V / d ln q > 1 they do not stay small:
+after twenty layers of GELU most draws of a network have vanished or exploded. Here the numbers of
+each layer are drawn instead of its weights. Let S be the variance of the inputs u of an activation,
+in one network of weights. Given S, the units are independent and
 
     ln S' = ln(s_w^2 E f^2(S) e^x + s_b^2)
 
-with x normal, E e^x = 1 and the variance of e^x that of a mean of n squares. This is the noise of
-`finite_width`, but of the moments at S, which are not those at q.
+with x normal, E e^x = 1 and the variance of e^x that of a mean of n squares. The moments are those
+at S, which are not those at q.
 
 The way back uses the same weights W. Of W the way forward has fixed only what W does to the vector
 x = f(u). So the gradient W^T g is x (W x . g) / |x|^2 plus a normal vector orthogonal to x. The
@@ -34,9 +35,7 @@ from functools import lru_cache
 import numpy as np
 
 from service.initializers.activations import ACTIVATIONS
-from service.mean_field.closed_forms import exponential
 from service.mean_field.elementary import Array
-from service.mean_field.finite_width import Band, Bands
 from service.mean_field.moments import moments
 from service.mean_field.record import Moments
 
@@ -57,8 +56,10 @@ _GRID = np.linspace(-30.0, 30.0, 301)
 class Layer:
     """An activation of `width` units, and the weights that read it.
 
-    `weight_variance` is s_w^2 = fan_in std^2 and `bias_variance` is s_b^2. `orthogonal` is as in
-    `finite_width.step`.
+    `weight_variance` is s_w^2 = fan_in std^2 and `bias_variance` is s_b^2. `orthogonal`: the
+    weights are square and keep the norm of what they read, so that the activation's inputs have no
+    sampling error along their own direction, but for the biases. It changes nothing for a gated
+    unit, which has no square weights.
     """
 
     activation: str
@@ -179,20 +180,6 @@ def sampled_errors(
     return Sample(np.array(forward), np.array(gradient[::-1]))
 
 
-def sampled_bands(
-    layers: Sequence[Layer], variance: float = 1.0, draws: int = 1000, seed: int = 0
-) -> list[Bands]:
-    """The bands of `sampled_errors`, place by place, as `finite_width.bands` has them.
-
-    With 1,000 draws the ends of a band have a sampling error of about 0.06 std.
-    """
-    sample = sampled_errors(layers, variance, draws, seed)
-    return [
-        Bands(_band(forward), _band(gradient))
-        for forward, gradient in zip(sample.forward, sample.gradient, strict=True)
-    ]
-
-
 def _forward(
     layer: Layer, center: float, before: Array, generator: np.random.Generator
 ) -> _Passage:
@@ -256,11 +243,5 @@ def _backward(
 
 def _exp(logs: Array) -> Array:
     """e^logs, bounded so that a product of two does not overflow."""
-    exponential: Array = np.exp(np.clip(logs, -_FARTHEST / 2.0, _FARTHEST / 2.0))
-    return exponential
-
-
-def _band(logs: Array) -> Band:
-    """The band of a sample of logarithms."""
-    low, high = np.quantile(logs, [0.025, 0.975]).tolist()
-    return Band(float(logs.mean()), float(logs.var()), exponential(low), exponential(high))
+    bounded: Array = np.exp(np.clip(logs, -_FARTHEST / 2.0, _FARTHEST / 2.0))
+    return bounded

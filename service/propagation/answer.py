@@ -11,18 +11,17 @@ from service.initializers.references import Reference
 from service.initializers.schemes import AUTO
 from service.mean_field.maps import scales
 from service.propagation.changes import Change, changes_of
+from service.propagation.draws import Draws, LayerDraws, Range, draws_of
+from service.propagation.fitting import misfits, refuse_misfits
 from service.propagation.network import Network, Node, network_of
 from service.propagation.question import Inquiry, Stack
 from service.propagation.simulation import INPUTS, Simulated, Simulation, simulate
-from service.propagation.theory import Return, Step, backward, band, forward, measured
+from service.propagation.theory import Return, Step, backward, forward
 from service.propagation.verdict import LIMIT, Judgement, Verdict, Word, verdict_of
 from service.wire.json_text import json_bytes
 
 DIGITS = 6
 """Significant digits of every number, so that an answer is the same on every machine."""
-
-MOST_SPREAD = 25.0
-"""With a larger variance of the logarithm a draw may have any size, and no band is told."""
 
 _SHOWN = 1e-6
 
@@ -33,7 +32,8 @@ Band = tuple[float | None, float | None]
 class Side:
     """The verdict about the variances or about the gradients, and what they range from and to.
 
-    `layer` is where a bound is passed first, from 1; None if none is.
+    `layer` is where a bound is passed first, from 1; None if none is. `least` and `most` are of the
+    theory of wide layers. Where errors of finite width grow they are of the medians.
     """
 
     verdict: Word
@@ -68,12 +68,15 @@ class LayerAnswer:
     """A layer: the theory's numbers, and the simulation's beside them.
 
     `activation` is what the layer reads. `read` is the mean square of what its weights multiply.
-    `variance` is that of its output, before a norm or a sum, and `stream` that of the residual
-    stream after the layer, if it ends a branch. `gradient` is the variance of the gradient with
-    respect to its output, relative to the last layer's. `chi_1` is s_w^2 E f'^2. `keeping_gain` is
-    the gain with which its output has variance 1. A band holds 95 of 100 draws of the network. A
-    number is None if it does not apply or if float64 cannot hold it. A band is also None if a draw
-    may have any size. `weights_url` fetches the weights, under the layer's name.
+    `variance` is that of its output, before a norm or a sum. `gradient` is the variance of the
+    gradient with respect to this output, relative to the gradient at the network's end. `stream`
+    is the variance of what the next layer gets, behind a norm or a sum, and `stream_gradient` the
+    squared norm of the gradient with respect to it, relative to that at the last layer before the
+    head. The verdict is about these two. They are None within a branch and beside the path. A band
+    holds 95 of 100 draws of the network, and half of them are below the median. `chi_1` is
+    s_w^2 E f'^2. `keeping_gain` is the gain with which its output has variance 1. A number is None
+    if it does not apply or if float64 cannot hold it. A band is also None if a draw may have any
+    size. `weights_url` fetches the weights, under the layer's name.
     """
 
     number: int
@@ -92,10 +95,14 @@ class LayerAnswer:
     variance_band: Band
     stream: float | None
     stream_band: Band
+    stream_median: float | None
     correlation: float | None
     token_correlation: float | None
     gradient: float | None
     gradient_band: Band
+    stream_gradient: float | None
+    stream_gradient_band: Band
+    stream_gradient_median: float | None
     chi_1: float | None
     simulated: Simulated | None
     weights_url: str
@@ -151,11 +158,13 @@ def propagate(inquiry: Inquiry, *, max_bytes: int) -> Propagation:
     ImpossibleError for a network that cannot be, or whose simulation would be too large.
     """
     network = network_of(inquiry, max_bytes)
+    refuse_misfits(network)
     steps = forward(network)
     returns = backward(network, steps)
-    verdict = verdict_of(steps, returns)
+    draws = draws_of(network, steps, returns)
+    verdict = verdict_of(steps, returns, draws)
     simulation = simulate(network) if inquiry.stack.simulate else None
-    layers = _layers(network, steps, returns, simulation, max_bytes)
+    layers = _layers(network, steps, returns, draws, simulation, max_bytes)
     return Propagation(
         verdict=verdict.word,
         summary=_summary(verdict, network),
@@ -164,7 +173,7 @@ def propagate(inquiry: Inquiry, *, max_bytes: int) -> Propagation:
         changes=() if verdict.stable else changes_of(network, max_bytes),
         depth_scales=_depth_scales(network),
         simulation=_simulation(simulation, layers),
-        notes=tuple(_notes(network)),
+        notes=tuple(_notes(network, draws)),
         references=_references(network),
         layers=layers,
     )
@@ -177,8 +186,8 @@ def title_of(inquiry: Inquiry) -> str:
     first = inquiry.entries[0]
     layers = f"{count} layers of {'x'.join(map(str, first.shape))}" if inquiry.plain else count
     blocks = "" if stack.residual in (None, "none") else f", {stack.residual}"
-    plain = stack.normalization in (None, "none")
-    norm = "" if plain else f", {stack.normalization} normalization"
+    none = stack.normalization in (None, "none")
+    norm = "" if none else f", {stack.normalization} normalization"
     scheme = "" if stack.scheme == AUTO else f", {stack.scheme}"
     return f"{named}{layers}, {stack.activation or 'linear'}{scheme}{norm}{blocks}"
 
@@ -195,24 +204,26 @@ def _share(number: float) -> float | None:
     return round(number, DIGITS) + 0.0 if math.isfinite(number) else None
 
 
-def _band(mean: float, spread: float) -> Band:
-    if not math.isfinite(mean) or not spread <= MOST_SPREAD:
-        return None, None
-    low, high = band(mean, spread)
-    return rounded(low), rounded(high)
+def _band(found: Range | None) -> Band:
+    return (None, None) if found is None else (rounded(found.low), rounded(found.high))
+
+
+def _median(found: Range | None) -> float | None:
+    return None if found is None else rounded(found.median)
 
 
 def _layers(
     network: Network,
     steps: tuple[Step, ...],
     returns: tuple[Return, ...],
+    draws: Draws,
     simulation: Simulation | None,
     max_bytes: int,
 ) -> tuple[LayerAnswer, ...]:
     rows = []
     for index, (step, back) in enumerate(zip(steps, returns, strict=True)):
         runs = () if simulation is None else tuple(run[index] for run in simulation.networks)
-        rows.append(_layer(index + 1, step, back, network, runs, max_bytes))
+        rows.append(_layer(index + 1, step, back, draws.layers[index], network, runs, max_bytes))
     return tuple(rows)
 
 
@@ -220,12 +231,13 @@ def _layer(
     number: int,
     step: Step,
     back: Return,
+    drawn: LayerDraws,
     network: Network,
     runs: tuple[Simulated, ...],
     max_bytes: int,
 ) -> LayerAnswer:
     node, weights, after = step.node, step.node.weights, step.after
-    hidden = step.within or node.beside or not network.residual
+    hidden = step.within or node.beside
     return LayerAnswer(
         number=number,
         layer=node.entry,
@@ -240,13 +252,17 @@ def _layer(
         keeping_gain=rounded(_keeping_gain(step)),
         read=rounded(step.read),
         variance=rounded(after.variance),
-        variance_band=_band(after.variance, measured(after.spread, weights.outputs)),
+        variance_band=_band(drawn.output),
         stream=None if hidden else rounded(step.stream.variance),
-        stream_band=(None, None) if hidden else _stream_band(step),
+        stream_band=(None, None) if hidden else _band(drawn.stream),
+        stream_median=None if hidden else _median(drawn.stream),
         correlation=_share(after.correlation),
         token_correlation=_share(after.tokens) if network.attends else None,
         gradient=rounded(back.gradient),
-        gradient_band=_gradient_band(step, back),
+        gradient_band=_band(drawn.gradient),
+        stream_gradient=rounded(back.norm),
+        stream_gradient_band=_band(drawn.norm),
+        stream_gradient_median=_median(drawn.norm),
         chi_1=rounded(step.chi) if step.found is not None else None,
         simulated=_mean(runs) if runs else None,
         weights_url=_url(node, network.inquiry.stack, max_bytes),
@@ -260,23 +276,15 @@ def _url(node: Node, stack: Stack, max_bytes: int) -> str:
     return planned(spec, max_bytes).url
 
 
-def _stream_band(step: Step) -> Band:
-    stream = step.stream
-    return _band(stream.variance, measured(stream.spread, step.node.weights.outputs))
-
-
-def _gradient_band(step: Step, back: Return) -> Band:
-    """The band of the gradient. That of the last layer is 1 in every draw."""
-    if back.gradient is None:
-        return None, None
-    sure = back.spread == 0 and not step.node.norms
-    return _band(back.gradient, 0.0 if sure else measured(back.spread, step.node.weights.outputs))
-
-
 def _keeping_gain(step: Step) -> float | None:
-    """The gain with which the output has variance 1; None if the biases alone make more."""
+    """The gain with which the output has variance 1.
+
+    None if the biases alone make more, and where the signal has vanished or exploded before.
+    """
     left = 1.0 - step.node.weights.bias_variance
-    return math.sqrt(left / step.read) if left > 0 and 0 < step.read < math.inf else None
+    if left <= 0 or not LIMIT**-2 <= step.read <= LIMIT**2:
+        return None
+    return math.sqrt(left / step.read) / step.node.weights.frequency
 
 
 def _mean(runs: tuple[Simulated, ...]) -> Simulated:
@@ -286,6 +294,7 @@ def _mean(runs: tuple[Simulated, ...]) -> Simulated:
         variance=_geometric([run.variance for run in runs]),
         stream=_geometric([run.stream for run in runs]),
         gradient=_geometric([run.gradient for run in runs]),
+        stream_gradient=_geometric([run.stream_gradient for run in runs]),
         correlation=_share(sum(correlations) / len(correlations)) if correlations else None,
     )
 
@@ -366,16 +375,42 @@ def _layers_of(count: int) -> str:
 
 def _sentence(what: str, whose: str, side: Judgement, count: int) -> str:
     where = f"layer {side.layer} of {count}"
+    where += ", counted from the input," if whose == "of the gradient" else ""
     if side.word == "unstable":
-        return (
-            f"The {what} {whose} keeps its size in the mean over many draws of the weights, but in "
-            f"{where} a single draw may be {LIMIT:,.0f} times larger or smaller."
-        )
+        return _of_draws(f"{what} {whose}", where, side)
     bound = LIMIT if side.word == "exploding" else 1.0 / LIMIT
     end = side.most if side.word == "exploding" else side.least
     far = f"reaches {_said(end)}" if math.isfinite(end) else "leaves the range of float64"
-    back = ", counted from the input," if whose == "of the gradient" else ""
-    return f"The {what} {whose} {_WORDS[side.word]} {bound:,g} in {where}{back} and {far}."
+    draws = "In half of the draws of the weights the" if side.sampled else "The"
+    return f"{draws} {what} {whose} {_WORDS[side.word]} {bound:,g} in {where} and {far}."
+
+
+def _of_draws(what: str, where: str, side: Judgement) -> str:
+    """Where 95 of 100 draws are in the layer that passes a bound first, and at the end."""
+    found = side.range
+    if found is None:
+        return f"In {where} a single draw of the weights may give the {what} any size."
+    passed = [
+        text
+        for passes, text in (
+            (found.low < 1.0 / LIMIT, f"1/{LIMIT:,.0f}"),
+            (found.high > LIMIT, f"{LIMIT:,.0f}"),
+        )
+        if passes
+    ]
+    bounds = f"bound{'s' if len(passed) > 1 else ''} {' and '.join(passed)}"
+    where = where.rstrip(",")
+    told = (
+        f"In {where}, the {what} is from {_said(found.low)} to {_said(found.high)} in 95 of 100 "
+        f"draws of the weights, which passes the {bounds}."
+    )
+    layer, end = side.end or (side.layer, None)
+    if layer == side.layer or end is None:
+        return told
+    return (
+        f"{told} In layer {layer} it is from {_said(end.low)} to {_said(end.high)}, and in half of "
+        f"the draws below {_said(end.median)}."
+    )
 
 
 def _depth_scales(network: Network) -> DepthScales | None:
@@ -407,10 +442,16 @@ def _repeats(node: Node) -> bool:
     return not (node.source or node.added or node.beside or node.head) and not node.norms
 
 
-def _notes(network: Network) -> list[str]:
+def _notes(network: Network, draws: Draws) -> list[str]:
     nodes = network.nodes
     kinds = {node.kind for node in nodes if node.norms}
+    unfit = next(misfits(network), None)
     notes = [
+        (
+            unfit is not None,
+            f"The widths of two layers do not fit: {'' if unfit is None else unfit.text}. The "
+            "theory takes what stands between them for a layer that keeps the variance.",
+        ),
         (
             any(node.weights.convolves for node in nodes),
             "A convolution counts as a layer that reads channels x kernel values. Simulations "
@@ -436,6 +477,11 @@ def _notes(network: Network) -> list[str]:
             any("between" in node.norms and node.activation != "linear" for node in nodes),
             "Layer and rms normalization stand between an activation and the next layer. To put it "
             "before the activation, give input_activation.",
+        ),
+        (
+            draws.rough,
+            "Errors of finite width grow from layer to layer here. The bands are for small errors, "
+            "so single draws may differ by more.",
         ),
     ]
     return [text for applies, text in notes if applies]

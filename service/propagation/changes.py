@@ -15,20 +15,22 @@ from service.fields import NUMBER_FIELDS
 from service.initializers.schemes import AUTO
 from service.mean_field.maps import edge_of_chaos
 from service.mean_field.moments import moments
+from service.propagation.draws import draws_of
 from service.propagation.network import Network, Node, network_of
 from service.propagation.parsing import plain_inquiry
 from service.propagation.question import Inquiry, NetworkLayer, Stack
 from service.propagation.theory import backward, forward
-from service.propagation.verdict import LIMIT, verdict_of
+from service.propagation.verdict import LIMIT, means_are_stable, verdict_of
 
 MOST_CHANGES = 2
 
 _LEFT_OUT = (
     "scheme",
-    *(name for name in NUMBER_FIELDS if name not in OF_THE_LAYER),
+    *(name for name in NUMBER_FIELDS if name not in (*OF_THE_LAYER, "omega")),
     "bias_std",
 )
-"""The fields that choose weights and biases. A change replaces all of them."""
+"""The fields that choose weights and biases. A change replaces all of them. omega belongs to the
+layer, which multiplies by it whatever its weights are."""
 
 Edit = dict[str, Any]
 
@@ -72,17 +74,34 @@ def changes_of(network: Network, max_bytes: int) -> tuple[Change, ...]:
     ways = [(way, False) for way in _WAYS]
     if network.inquiry.stack.input_variance != 1.0:
         ways = [(_INPUTS, True), *ways, *((way, True) for way in _WAYS)]
-    found: list[Change] = []
+    found: list[tuple[Change, Network]] = []
     for way, standardised in ways:
-        change = _tried(network, way, standardised, max_bytes)
-        if change is not None and change.steps not in [each.steps for each in found]:
-            found.append(change)
+        tried = _tried(network, way, standardised, max_bytes)
+        if tried is not None and not any(_same(tried[1], changed) for _, changed in found):
+            found.append(tried)
         if len(found) == MOST_CHANGES:
             break
-    return tuple(found)
+    return tuple(change for change, _ in found)
 
 
-def _tried(network: Network, way: _Way, standardised: bool, max_bytes: int) -> Change | None:
+def _same(one: Network, other: Network) -> bool:
+    """Whether two networks have the same layers, but for weights that differ by 1 % at most."""
+    if len(one.nodes) != len(other.nodes):
+        return False
+    if one.inquiry.stack.input_variance != other.inquiry.stack.input_variance:
+        return False
+    return all(
+        (first.norms, first.kind) == (second.norms, second.kind)
+        and math.isclose(first.weights.variance, second.weights.variance, rel_tol=0.02)
+        and math.isclose(first.weights.bias_std, second.weights.bias_std, rel_tol=0.01)
+        for first, second in zip(one.nodes, other.nodes, strict=True)
+    )
+
+
+def _tried(
+    network: Network, way: _Way, standardised: bool, max_bytes: int
+) -> tuple[Change, Network] | None:
+    """The change and the network after it; None if it is not stable."""
     steps = tuple(_steps(network, way))
     if not steps and way is not _INPUTS:
         return None
@@ -92,18 +111,28 @@ def _tried(network: Network, way: _Way, standardised: bool, max_bytes: int) -> C
         changed = network_of(_edited(network.inquiry, steps), max_bytes)
     except FaninError:
         return None
-    if not _stable(changed):
+    if _frequencies(changed) != _frequencies(network) or not _stable(changed):
         return None
     what = way.what(network)
     if standardised and way is not _INPUTS:
         what = f"{what} Standardise the inputs as well: divide them by their root mean square."
-    return Change(what, steps)
+    return Change(what, steps), changed
+
+
+def _frequencies(network: Network) -> set[float]:
+    """Those of sine layers, which belong to the network and not to its weights."""
+    return {node.weights.frequency for node in network.nodes}
 
 
 def _stable(network: Network) -> bool:
     steps = forward(network, LIMIT)
-    whole = len(steps) == len(network.nodes)
-    return whole and verdict_of(steps, backward(network, steps)).stable
+    if len(steps) < len(network.nodes):
+        return False
+    returns = backward(network, steps)
+    # Sampling takes long, and most changes that fail do so by the theory.
+    if not means_are_stable(steps, returns):
+        return False
+    return verdict_of(steps, returns, draws_of(network, steps, returns)).stable
 
 
 def _steps(network: Network, way: _Way) -> Iterator[ChangeStep]:
@@ -154,9 +183,12 @@ def _edited(inquiry: Inquiry, steps: tuple[ChangeStep, ...]) -> Inquiry:
     return Inquiry(stack, tuple(entries), inquiry.repeat, plain=False)
 
 
-def _scaled(gain: float, bias_std: float = 0.0) -> Edit:
-    edit: Edit = {"scheme": "variance_scaling", "mode": "fan_in", "gain": _short(gain)}
-    return edit | ({"bias_std": _short(bias_std)} if bias_std else {})
+def _scaled(node: Node, gain: float, bias_std: float = 0.0) -> Edit:
+    """Weights of this gain. Those of a sine layer are so much smaller as its omega is large."""
+    omega = node.weights.frequency
+    edit: Edit = {"scheme": "variance_scaling", "mode": "fan_in", "gain": _short(gain / omega)}
+    edit |= {"omega": _short(omega)} if omega != 1.0 else {}
+    return edit | ({"bias_std": _short(bias_std / omega)} if bias_std else {})
 
 
 def _short(number: float) -> float:
@@ -176,7 +208,7 @@ def _kept(node: Node, layer: NetworkLayer) -> Edit | None:
     gain = _exact(node)
     if node.closes and weights.understood.residual != "post_norm":
         gain *= weights.branches**-0.5
-    return _scaled(gain)
+    return _scaled(node, gain)
 
 
 def _exact(node: Node) -> float:
@@ -192,9 +224,9 @@ def _critical(node: Node, layer: NetworkLayer) -> Edit | None:
     pair = edge_of_chaos(node.activation, 1.0, node.slope)
     bare: Edit = {"normalization": "none"} if node.norms else {}
     if pair is None:
-        return _scaled(_exact(node)) | bare
+        return _scaled(node, _exact(node)) | bare
     gain, bias_std = (number**0.5 for number in pair)
-    return _scaled(gain, bias_std) | bare
+    return _scaled(node, gain, bias_std) | bare
 
 
 def _normalised(node: Node, layer: NetworkLayer) -> Edit | None:
@@ -228,10 +260,16 @@ def _gains(network: Network, edit: Callable[[Node, NetworkLayer], Edit | None]) 
         if not same:
             numbers = _numbers(new["gain"], new.get("bias_std", 0.0))
             told.append(f"{who} {numbers} instead of {_numbers(old, bias)}")
-    more = f", and {len(told) - 3} more layers theirs" if len(told) > 3 else ""
+    more = _more(len(told) - 3)
     norms = any(node.norms for node in network.nodes) and edit is _critical
-    given = f"Give {', '.join(told[:3])}{more}." if told else ""
+    given = f"Give {', '.join(told[:3])}.{more}" if told else ""
     return " ".join(filter(None, ("Leave the normalization out." if norms else "", given)))
+
+
+def _more(count: int) -> str:
+    if count <= 0:
+        return ""
+    return f" {count} more {'layer changes' if count == 1 else 'layers change'} too: see the steps."
 
 
 def _numbers(gain: float, bias_std: float) -> str:
@@ -240,11 +278,24 @@ def _numbers(gain: float, bias_std: float) -> str:
 
 
 def _say_recommended(network: Network) -> str:
-    layer = max(network.nodes, key=lambda node: abs(math.log(node.weights.gain or 1e-300)))
     return (
         "Leave out the scheme with its numbers, so that each layer gets what is recommended for "
-        f"it, instead of gain {layer.weights.gain:.6g} in {layer.name}."
+        f"it, instead of {_replaced(network)}."
     )
+
+
+def _replaced(network: Network) -> str:
+    """The weights that a recommendation replaces, as one number if they share one."""
+    given = [node.weights for node in network.nodes if node.weights.given] or [
+        node.weights for node in network.nodes
+    ]
+    where = "every layer" if len(given) == len(network.nodes) else "the layers that have one"
+    stds, gains = {each.std for each in given}, sorted(each.gain for each in given)
+    if math.isclose(gains[0], gains[-1], rel_tol=1e-6):
+        return f"gain {gains[0]:.6g} in {where}"
+    if len(stds) == 1:
+        return f"std {stds.pop():.6g} in {where}"
+    return f"gains from {gains[0]:.6g} to {gains[-1]:.6g}"
 
 
 def _say_pre_norm(network: Network) -> str:

@@ -17,8 +17,10 @@ from service.advice.understanding import Understood
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec, parse_query
 from service.initializers.activations import ACTIVATIONS
+from service.initializers.schemes import AUTO, SCHEMES
 from service.plan import Plan, plan
 from service.propagation.question import Inquiry, NetworkLayer
+from service.spelling import shortest
 from service.stream.draws import (
     Constant,
     Normal,
@@ -38,6 +40,19 @@ AFTER: tuple[Norm, ...] = ("after", "sum")
 _DIRECT = ("layer", "rms")
 """Normalizations whose output a layer reads directly. `batch` and `group` stand between a layer and
 its activation."""
+
+_DIRECTLY: frozenset[Norm] = frozenset({"before", "between"})
+"""The places of such norms."""
+
+SINE = "sin"
+
+SINE_SCHEMES = ("siren", "siren_first")
+"""Schemes whose weights are for layers sin(omega (W x + b))."""
+
+SIREN_FREQUENCY = 30.0
+"""omega of these schemes, unless the question has another (Sitzmann et al. 2020)."""
+
+MOST_FREQUENCY = 1e30
 
 MOST_DIFFERENT = 100
 """The most different layers. Each of them costs a recommendation, which takes milliseconds."""
@@ -70,10 +85,14 @@ class Weights:
     units. `activation` is what the layer reads. `understood` is how its question was understood.
     `skip` is the number by which DeepNorm multiplies the stream before it adds the branch, 1
     without DeepNorm. `branches` is the number of residual branches of the whole network. `scaled`
-    multiplies the rows of an embedding. `looks_up`: it is a table whose rows are looked up.
-    `convolves`: it has kernel axes. `simulated`: the layer is dense, so that a simulation
-    covers it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal` and `cheap` say
-    what kind of draw makes them. `given`: the scheme or one of its numbers was in the question.
+    multiplies the rows of an embedding. `frequency` is omega of a sine layer, sin(omega (W x + b)),
+    and 1 for any other: weights and biases count omega times. `looks_up`: it is a table whose rows
+    are looked up. `convolves`: it has kernel axes. `recurrent`: it reads the state of a recurrent
+    layer. `dense`: it has inputs and outputs alone. `simulated`: it is dense and not in parts, so
+    that a simulation covers it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal`
+    and `cheap` say what kind of draw makes them. `given`: the scheme or one of its numbers was in
+    the question.
+    `says_what_it_reads`: `input_activation` was in the question.
     """
 
     spec: Spec
@@ -90,23 +109,27 @@ class Weights:
     skip: float
     branches: int
     scaled: float
+    frequency: float
     looks_up: bool
     convolves: bool
+    recurrent: bool
+    dense: bool
     simulated: bool
     rows_are_outputs: bool
     orthogonal: bool
     cheap: bool
     given: bool
+    says_what_it_reads: bool
 
     @property
     def variance(self) -> float:
-        """s_w^2 = fan_in std^2: a layer makes it of a mean square of 1."""
-        return self.fan_in * self.std * self.std
+        """s_w^2 = fan_in (omega std)^2: a layer makes it of a mean square of 1."""
+        return self.fan_in * (self.frequency * self.std) ** 2
 
     @property
     def backward_variance(self) -> float:
-        """fan_out std^2: what a layer makes of the variance of a gradient."""
-        return self.fan_out * self.std * self.std
+        """fan_out (omega std)^2: what a layer makes of the variance of a gradient."""
+        return self.fan_out * (self.frequency * self.std) ** 2
 
     @property
     def keeps_norm(self) -> bool:
@@ -120,13 +143,13 @@ class Weights:
 
     @property
     def bias_variance(self) -> float:
-        """s_b^2."""
-        return self.bias_std * self.bias_std
+        """s_b^2, of omega b."""
+        return (self.frequency * self.bias_std) ** 2
 
     @property
     def gain(self) -> float:
-        """std sqrt(fan_in)."""
-        return math.sqrt(self.variance)
+        """std sqrt(fan_in), without omega."""
+        return self.std * math.sqrt(self.fan_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +236,7 @@ def _located(inquiry: Inquiry, index: int, entry: NetworkLayer, max_bytes: int) 
 
 @lru_cache(maxsize=1024)
 def _weights_of(entry: NetworkLayer, max_bytes: int) -> Weights:
-    context = context_of(entry)
+    context = context_of(_without_frequency(entry))
     _refuse_no_layer(context)
     requested = requested_plan(context, max_bytes)
     bias_std, multipliers = entry.bias_std or 0.0, dict[str, float]()
@@ -230,14 +253,42 @@ def _weights_of(entry: NetworkLayer, max_bytes: int) -> Weights:
             multipliers = {"skip": (2.0 * (entry.depth or 1)) ** 0.25}
     _refuse_other_laws(planned)
     return replace(
-        _weights(context, planned, multipliers), bias_std=bias_std, given=requested is not None
+        _weights(context, planned, multipliers),
+        bias_std=bias_std,
+        frequency=_frequency(entry, context.understood),
+        given=requested is not None,
     )
+
+
+def _without_frequency(entry: NetworkLayer) -> NetworkLayer:
+    """The question about the weights: without omega if that only describes the sine behind them."""
+    if entry.activation != SINE:
+        return entry
+    if entry.scheme == AUTO:
+        other = entry.gain is not None or entry.std is not None
+    else:
+        other = "omega" not in SCHEMES[entry.scheme].fields
+    return entry.model_copy(update={"omega": None}) if other else entry
+
+
+def _frequency(entry: NetworkLayer, place: Understood) -> float:
+    """Omega of a sine layer. The output layer of a SIREN is linear (Sitzmann et al. 2020)."""
+    if place.activation != SINE or place.position == "output":
+        return 1.0
+    if entry.omega is not None:
+        if not 0.0 < entry.omega <= MOST_FREQUENCY:
+            message = f"{shortest(entry.omega)} is no frequency of a sine layer"
+            hint = f"write a number above 0 and up to {shortest(MOST_FREQUENCY)}, such as omega=30"
+            raise ImpossibleError("out_of_range", Problem("omega", message, hint))
+        return entry.omega
+    return SIREN_FREQUENCY if entry.scheme in SINE_SCHEMES else 1.0
 
 
 def _weights(context: LayerContext, planned: Plan, multipliers: dict[str, float]) -> Weights:
     """The weights, as if they were not given and had no bias."""
     letters, question = context.letters or "", context.question
     activation, source = context.input_activation.name, context.layer == "embedding"
+    dense = sorted(letters) == ["I", "O"]
     return Weights(
         spec=planned.spec,
         scheme=planned.facts.scheme,
@@ -253,13 +304,17 @@ def _weights(context: LayerContext, planned: Plan, multipliers: dict[str, float]
         skip=multipliers.get("skip", 1.0),
         branches=context.branches * (question.depth or 1),
         scaled=multipliers.get("embedding_output", 1.0),
+        frequency=1.0,
         looks_up=source,
         convolves=context.convolves,
-        simulated=sorted(letters) == ["I", "O"] and len(planned.tensor.blocks) == 1,
+        recurrent=context.layer == "recurrent",
+        dense=dense,
+        simulated=dense and len(planned.tensor.blocks) == 1,
         rows_are_outputs=letters.startswith("O"),
         orthogonal=isinstance(planned.tensor.law.draw, Orthogonal),
         cheap=isinstance(planned.tensor.law.draw, CHEAP),
         given=False,
+        says_what_it_reads=question.input_activation is not None,
     )
 
 
@@ -315,7 +370,7 @@ def _node(index: int, name: str, weights: Weights) -> Node:
         name=name,
         weights=weights,
         activation=weights.activation,
-        norms=frozenset() if source or added else _norms(place),
+        norms=frozenset() if source or added else _norms(place, weights.says_what_it_reads),
         kind=place.normalization,
         opens=in_block and place.position == "branch_first",
         closes=in_block and place.position == "branch_last",
@@ -327,8 +382,8 @@ def _node(index: int, name: str, weights: Weights) -> Node:
     )
 
 
-def _norms(place: Understood) -> frozenset[Norm]:
-    """Where the norms around a layer stand.
+def _norms(place: Understood, says_what_it_reads: bool) -> frozenset[Norm]:
+    """Where the norms around a layer stand; `_linked` takes those away that a branch has not.
 
     In a residual block a norm stands at the beginning of the branch (pre_norm), at its end
     (branch_norm) or after the sum (post_norm). Apart from that, layer and rms stand directly before
@@ -342,8 +397,9 @@ def _norms(place: Understood) -> frozenset[Norm]:
     in_block = place.residual != "none"
     first, last = in_block and position == "branch_first", in_block and position == "branch_last"
     if kind in _DIRECT and not (first or last or position == "first"):
-        # A layer that reads an activation directly has the norm before the activation.
-        found.add("between" if place.input_activation == "linear" else "before")
+        # A layer that says what it reads has the norm before that activation.
+        direct = says_what_it_reads or place.input_activation != "linear"
+        found.add("before" if direct else "between")
     if kind not in _DIRECT and not (last or position == "output"):
         found.add("after")
     if first and place.residual == "pre_norm":
@@ -359,8 +415,9 @@ def _linked(inquiry: Inquiry, nodes: Iterator[Node]) -> Iterator[Node]:
     """The nodes, each branch checked to have a beginning and an end.
 
     A last layer of a branch that has no first one is a branch of its own, and begins with the norm
-    of a pre-norm block. Where a norm stands between the activation and the weights, the activation
-    is that on the output of the layer before; a stack begins with its own.
+    of a pre-norm block. Within a branch no other layer or rms norm stands before a layer. A layer
+    that does not say what it reads has the activation on the output of the layer before, if a norm
+    stands between the two or would stand there outside of a branch; a stack begins with its own.
     """
     opened: Node | None = None
     before = inquiry.stack.activation if inquiry.plain else None
@@ -372,10 +429,12 @@ def _linked(inquiry: Inquiry, nodes: Iterator[Node]) -> Iterator[Node]:
             if place.residual == "pre_norm" and place.normalization != "none":
                 norms |= {"before"}
             node = replace(node, opens=True, norms=norms)
-        if node.opens or node.closes:
-            opened = None if node.closes else node
         if "between" in node.norms and not node.head:
             node = replace(node, activation=before or node.activation)
+        if opened is not None and not (node.opens or node.beside):
+            node = replace(node, norms=node.norms - _DIRECTLY)
+        if node.opens or node.closes:
+            opened = None if node.closes else node
         yield node
         if not node.beside:
             before = node.weights.understood.activation

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from service.advice.roles import ROLES
 from service.errors import ImpossibleError, Problem, UnreadableError
@@ -10,10 +11,13 @@ from service.fields.numbers import kind
 from service.fields.parsing import Members, json_members, read_members
 from service.fields.syntax import JsonObject, split_query
 from service.initializers.activations import ACTIVATIONS
+from service.propagation.network import SINE, SINE_SCHEMES
 from service.propagation.question import MOST_LAYERS, Inquiry, NetworkLayer, Stack
 
 LAYERS = "layers"
 """The member of a JSON body that lists the layers."""
+
+Layer = TypeVar("Layer", bound=NetworkLayer)
 
 _ENTRY_FIELDS = ("shape", "width", "repeat", "name")
 """Fields of one layer. At the top level they are no defaults of the layers in a list."""
@@ -66,6 +70,7 @@ def plain_inquiry(stack: Stack) -> Inquiry:
     layer. Raises UnreadableError and ImpossibleError.
     """
     _refuse_missing(stack)
+    stack = _sined(stack)
     blocks, residual = stack.depth or 1, stack.residual not in (None, "none")
     per_block = (2 if residual else 1) * stack.repeat
     _refuse_many(blocks * per_block, "depth", MOST_LAYERS // per_block)
@@ -74,6 +79,13 @@ def plain_inquiry(stack: Stack) -> Inquiry:
         return Inquiry(stack, (layer,), 1, plain=True)
     first, last = (_in_block(stack, position) for position in ("branch_first", "branch_last"))
     return Inquiry(stack, (first, last), blocks * stack.repeat, plain=True)
+
+
+def _sined(layer: Layer) -> Layer:
+    """The layer with the activation that a scheme for sine layers means."""
+    if layer.activation is None and layer.scheme in SINE_SCHEMES:
+        return layer.model_copy(update={"activation": SINE})
+    return layer
 
 
 def _refuse_missing(stack: Stack) -> None:
@@ -100,7 +112,8 @@ def _in_block(stack: Stack, position: str) -> NetworkLayer:
 
 def listed_inquiry(stack: Stack, entries: tuple[NetworkLayer, ...]) -> Inquiry:
     """The network of these layers. Raises ImpossibleError for too many."""
-    inquiry = Inquiry(stack, tuple(map(_shaped, entries)), stack.repeat, plain=False)
+    shaped = tuple(_shaped(_sined(entry)) for entry in entries)
+    inquiry = Inquiry(stack, shaped, stack.repeat, plain=False)
     once = sum(entry.repeat for entry in entries)
     _refuse_many(inquiry.layer_count, "repeat", MOST_LAYERS // once)
     branches = stack.repeat * sum(entry.repeat for entry in inquiry.entries if _ends_branch(entry))

@@ -66,6 +66,7 @@ class Simulated:
     variance: float | None
     stream: float | None
     gradient: float | None
+    stream_gradient: float | None
     correlation: float | None
 
 
@@ -173,8 +174,8 @@ class _Run:
         passes = list(self._forward())
         gradients = reversed(list(self._backward(passes)))
         return tuple(
-            Simulated(each.variance, each.stream, gradient, each.correlation)
-            for each, gradient in zip(passes, gradients, strict=True)
+            Simulated(each.variance, each.stream, gradient, norm, each.correlation)
+            for each, (gradient, norm) in zip(passes, gradients, strict=True)
         )
 
     def _forward(self) -> Iterator["_Pass"]:
@@ -192,6 +193,7 @@ class _Run:
             if node.weights.bias_std:
                 bias = self._normal(f"{node.name}.bias", 1, output.shape[1])
                 output = output + node.weights.bias_std * bias
+            output = node.weights.frequency * output
             passed = output
             if "branch" in node.norms:
                 passed = _normalise("branch", passed, node, norms)
@@ -211,21 +213,27 @@ class _Run:
             )
             signal = passed
 
-    def _backward(self, passes: list["_Pass"]) -> Iterator[float | None]:
+    def _backward(self, passes: list["_Pass"]) -> Iterator[tuple[float | None, float | None]]:
+        """`gradient` and `stream_gradient` of each layer, from the last to the first."""
         rows, units = passes[-1].shape
         gradient = self._normal("gradient", rows, units)
         gradient /= math.sqrt(np.mean(gradient * gradient))
-        skipped = gradient
+        skipped, whole, within = gradient, None, False
         for index in range(len(passes) - 1, -1, -1):
             each = passes[index]
             node = each.node
+            norm = _finite(float(np.sum(gradient * gradient)))
+            whole = norm if whole is None and not node.head else whole
+            told = None if within or node.head or not whole or norm is None else norm / whole
+            within = (within or node.closes) and not node.opens
             for place in AFTER:
                 gradient = each.back(place, gradient)
             if node.closes:
                 skipped = node.weights.skip * gradient
             gradient = each.back("branch", gradient)
-            yield _mean_square(gradient)
-            read = each.back("between", _product(gradient, self._matrix(index)))
+            yield _mean_square(gradient), told
+            read = node.weights.frequency * _product(gradient, self._matrix(index))
+            read = each.back("between", read)
             gradient = activation_backward(node.activation, each.signal, read, node.slope)
             gradient = each.back("before", gradient)
             if node.opens:
@@ -319,8 +327,11 @@ def _product(rows: Array, matrix: npt.NDArray[np.float32]) -> Array:
 
 
 def _mean_square(values: Array) -> float | None:
-    found = float(np.mean(values * values))
-    return found if math.isfinite(found) else None
+    return _finite(float(np.mean(values * values)))
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def _correlation(values: Array) -> float | None:

@@ -10,7 +10,8 @@ c) becomes 1 and c becomes 0 (Yang et al. 2019).
 
 Finite width (Hanin and Nica 2019): ln q of one draw of the network has mean -v/2 and variance v. A
 layer that reads n values adds (E f^4 / E f^2 ^2 - 1) / n to v, and multiplies what came before by
-(d ln q' / d ln q)^2.
+(d ln q' / d ln q)^2. This is right while errors are small; `draws` says what is told where they
+grow.
 """
 
 import math
@@ -21,12 +22,6 @@ from service.mean_field.moments import moments
 from service.mean_field.record import Moments
 from service.propagation.correlation import product_ratio
 from service.propagation.network import AFTER, Network, Node, Norm, Weights
-
-DEVIATIONS = 1.959963984540054
-"""A normal variable is within so many standard deviations in 95 of 100 draws."""
-
-_MEASURED = 2.0
-"""The mean square of m normal values has the relative variance (E z^4 - 1) / m = 2 / m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,27 +349,3 @@ def quotient(above: float, below: float) -> float:
     if above == 0:
         return 0.0
     return above / below if below > 0 else math.inf
-
-
-def band(variance: float, spread: float) -> tuple[float, float]:
-    """The bounds of 95 of 100 draws of a variance whose mean is `variance`.
-
-    Its logarithm has the variance `spread` and a mean that is `spread` / 2 below ln(variance).
-    """
-    half = DEVIATIONS * math.sqrt(spread)
-    return (
-        variance * _exp(-spread / 2.0 - half),
-        variance * _exp(-spread / 2.0 + half),
-    )
-
-
-def _exp(exponent: float) -> float:
-    try:
-        return math.exp(exponent)
-    except OverflowError:
-        return math.inf
-
-
-def measured(spread: float, units: int) -> float:
-    """The spread of the mean square of so many units, whose variance has this spread."""
-    return spread + _MEASURED / max(units, 1)

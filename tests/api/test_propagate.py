@@ -21,7 +21,7 @@ from tests.server import Address
 COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
 QUERY = "width=256&depth=20&activation=tanh"
 SLOW = "width=1024&depth=200&activation=gelu&simulate=true"
-"""Takes more than a second."""
+"""Takes about as long as any simulation: a second or two."""
 
 BODY = {"width": 256, "depth": 20, "activation": "tanh"}
 
@@ -252,7 +252,10 @@ def test_a_wide_network_needs_no_simulation(address: Address) -> None:
 
 
 def test_the_loop_answers_while_it_simulates(address: Address) -> None:
-    """Other requests, each within a tenth of the simulation's time or a quarter of a second."""
+    """Other requests, each within a tenth of the simulation's time or a quarter of a second.
+
+    Had they waited for the simulation, there would be one of them.
+    """
     with ThreadPoolExecutor(1) as threads:
         started = time.monotonic()
         simulated = threads.submit(ask, address, f"/propagate?{SLOW}&seed=11")
@@ -264,20 +267,27 @@ def test_the_loop_answers_while_it_simulates(address: Address) -> None:
             time.sleep(0.01)
         took = time.monotonic() - started
     assert simulated.result().status == 200
-    assert took > 0.5, "too fast to tell"
     assert len(waits) >= 5
     assert sorted(waits)[len(waits) * 9 // 10] < max(0.25, took / 10)
 
 
 def test_a_second_simulation_is_told_to_wait(address: Address) -> None:
-    """503 with Retry-After and two ways out, of which the theory alone is open at once."""
+    """503 with Retry-After and two ways out, of which the theory alone is open meanwhile.
+
+    The second one is asked until it meets the first one, which may take a moment to begin.
+    """
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(ask, address, f"/propagate?{SLOW}&seed=12")
-        time.sleep(0.3)
-        second = ask(address, f"/propagate?{QUERY}&simulate=true&seed=13")
+        small, seed = "width=16&depth=2&activation=tanh&simulate=true", 1000
+        second = ask(address, f"/propagate?{small}&seed={seed}")
+        while second.status == 200 and not first.done():
+            seed += 1
+            time.sleep(0.05)
+            second = ask(address, f"/propagate?{small}&seed={seed}")
         theory = ask(address, f"/propagate?{QUERY}&simulate=false")
-        assert not first.done()
-    assert first.result().status == 200
+    # If the small one came first, the other is refused.
+    answers = [first.result(), second]
+    second = next(answer for answer in answers if answer.status == 503)
     assert second.headers["retry-after"] == "2"
     told = problem(second)
     assert (second.status, told["reason"]) == (503, "too_busy")
@@ -301,15 +311,20 @@ def test_a_long_queue_for_the_theory_is_refused(address: Address) -> None:
 
 
 def test_the_same_simulation_is_made_once(address: Address) -> None:
-    """A page may ask for the JSON and the picture at the same time."""
+    """A page may ask for the JSON and the picture at the same time.
+
+    The kept answer takes less than half of the time in which it was made.
+    """
     query = f"{SLOW}&seed=14"
+    started = time.monotonic()
     with ThreadPoolExecutor(2) as threads:
         paths = ("/propagate", "/propagate.svg")
         both = list(threads.map(lambda path: ask(address, f"{path}?{query}"), paths))
+    took = time.monotonic() - started
     assert [answer.status for answer in both] == [200, 200]
     started = time.monotonic()
     assert ask(address, f"/propagate?{query}").body == both[0].body
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < took / 2
 
 
 def test_simulations_wait_for_the_kernels() -> None:

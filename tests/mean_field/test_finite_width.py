@@ -6,7 +6,8 @@ from math import exp, log
 import pytest
 
 from service.initializers.activations import ACTIVATIONS
-from service.mean_field import Step, bands, chi, moments, next_variance, step
+from service.mean_field import chi, moments, next_variance
+from tests.mean_field.finite_width import Step, bands, step
 
 
 def test_he_relu_of_64_units_and_32_layers() -> None:

@@ -22,8 +22,9 @@ import numpy as np
 import pytest
 
 from service.initializers.activations import ACTIVATIONS
-from service.mean_field import bands, next_correlation, next_variance, sampled_bands, scales, step
+from service.mean_field import next_correlation, next_variance, scales
 from service.mean_field.elementary import Array
+from tests.mean_field.finite_width import bands, sampled_bands, step
 from tests.mean_field.networks import NORMAL, ORTHOGONAL, Stack, scores
 
 WIDTH, LAYERS, NETWORKS = 256, 20, 16

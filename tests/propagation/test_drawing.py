@@ -50,11 +50,12 @@ def test_it_shows_what_the_answer_has() -> None:
     """Two panels with a line and a band each, and a dot for each layer and panel."""
     root = drawn(svg(stack("width=64&depth=12&activation=tanh&simulate=true"), "tanh"))
     assert len(classes(root, "theory")) == len(classes(root, "band")) == 2
+    assert len(classes(root, "median")) == 2
     assert len(classes(root, "dot")) == 24
     texts = [element.text or "" for element in root.iter(f"{NAMESPACE}text")]
     assert texts[0] == "tanh"
-    assert "Variance of each layer's output" in texts
-    assert "Variance of the gradient, relative to the last layer" in texts
+    assert "Variance of the signal after each layer" in texts
+    assert "Squared norm of the gradient, relative to the last layer" in texts
     assert any("4 simulated networks" in text for text in texts)
     assert "layer" in texts
     assert drawn(svg(stack("width=64&depth=12&activation=tanh"), "tanh")).get("role") == "img"
@@ -68,6 +69,11 @@ def test_it_shows_what_the_answer_has() -> None:
         (
             "width=64&depth=5&activation=relu&scheme=he_normal&normalization=rms",
             "5 layers of 64x64, relu, he_normal, rms normalization",
+        ),
+        ("width=512&depth=50&activation=tanh", "50 layers of 512x512, tanh"),
+        (
+            "width=64&depth=5&activation=relu&residual=none&normalization=none&position=hidden",
+            "5 layers of 64x64, relu",
         ),
         (
             "width=64&depth=5&activation=gelu&residual=pre_norm&normalization=layer",
@@ -98,13 +104,53 @@ def test_everything_is_inside() -> None:
         assert len(list(root.iter(f"{NAMESPACE}text"))) < 40
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "activation=gelu&simulate=true",
+        "activation=tanh&gain=1.6666667&simulate=true",
+        "activation=relu&gain=2",
+        "activation=relu&gain=2&normalization=batch",
+    ],
+)
+def test_no_line_of_text_is_too_long(query: str) -> None:
+    """At 13 px, 95 characters of 7 px fit between the left edge of the panels and the right one.
+
+    The whole summary is there, and no line ends in an ellipsis.
+    """
+    answer = stack(f"width=256&depth=50&{query}")
+    texts = [each.text or "" for each in drawn(svg(answer, "x")).iter(f"{NAMESPACE}text")]
+    assert max(map(len, texts)) <= 95
+    assert answer.summary in " ".join(texts)
+    assert not any("…" in text for text in texts)
+
+
+def test_the_bounds_of_the_verdict_are_drawn_where_the_axis_has_them() -> None:
+    """Dashed lines at 1,000 and 1/1,000, and a word in the legend, if they are in the picture."""
+    for query, lines in (("gain=2", 2), ("gain=1", 2), ("scheme=he_normal", 0)):
+        content = svg(stack(f"width=1024&depth=40&activation=relu&{query}"), "x")
+        assert len(classes(drawn(content), "bound")) == lines, query
+        assert (b"dashed: bound" in content) == (lines > 0)
+
+
+def test_a_band_that_stops_says_so() -> None:
+    """The closed form tells no band of a logarithm of std above 5."""
+    note = b"no band where a draw may have any size"
+    assert note in svg(stack("width=4&depth=100&activation=relu"), "x")
+    assert note not in svg(stack("width=512&depth=100&activation=relu"), "x")
+
+
 def test_a_residual_network_shows_its_stream() -> None:
-    """One point for each block."""
+    """One point for each block, in both panels: the gradient within a branch is another one."""
     root = drawn(
         svg(stack("width=64&depth=9&activation=relu&residual=pre_norm&normalization=layer"), "x")
     )
-    upper = classes(root, "theory")[0].get("d", "")
-    assert upper.count("L") == 9 - 1
+    for curve in classes(root, "theory"):
+        assert curve.get("d", "").count("L") == 9 - 1
+    heights = [
+        float(point.split()[1]) for point in classes(root, "theory")[1].get("d", "")[1:].split("L")
+    ]
+    assert heights == sorted(heights)
 
 
 def test_both_colour_schemes_are_styled() -> None:

@@ -15,7 +15,7 @@ from service.propagation import parse_network_json, propagate, title_of
 from service.propagation.drawing import svg
 from tests.propagation.asking import MAX_BYTES
 
-SHAPES = ([64, 64], [64, 64], [64, 64], [128, 64], [64, 128], [32, 64], [1, 64], [64, 1])
+SHAPES = (*([64, 64],) * 12, [128, 64], [64, 128], [32, 64], [1, 64], [64, 1])
 SCHEMES = ("auto", "he_normal", "orthogonal", "zeros", "glorot_uniform", "normal", "sparse")
 WORDS: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),

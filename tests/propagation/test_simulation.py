@@ -44,6 +44,9 @@ STACKS = [
     "width=256&depth=12&activation=relu&normalization=layer&residual=post_norm",
     "width=256&depth=12&activation=relu&residual=norm_free",
     "width=256&depth=12&activation=relu&normalization=batch&residual=pre_norm",
+    "width=256&depth=10&activation=sin&scheme=siren",
+    "width=256&depth=10&activation=sin&scheme=siren_first&omega=200",
+    "width=256&depth=10&activation=sin&gain=0.3&omega=5&bias_std=0.02",
 ]
 
 
@@ -203,7 +206,6 @@ def test_the_largest_network_takes_the_time_that_is_told() -> None:
 @pytest.mark.parametrize(
     ("layers", "note"),
     [
-        ([{"shape": [64, 32]}, {"shape": [64, 60]}], "layer.2 reads 60 values"),
         ([{"shape": [8, 8, 3, 3]}], "dense layers alone"),
         (
             [{"shape": [32, 64], "position": "branch_last", "residual": "pre_norm"}],

@@ -5,10 +5,16 @@ from itertools import pairwise
 
 import pytest
 
+from service.errors import FaninError
 from service.initializers.activations import ACTIVATIONS
 from service.mean_field.moments import moments, values_correlated
 from service.propagation.correlation import product_ratio
-from tests.propagation.asking import network, stack
+from service.propagation.draws import draws_of
+from service.propagation.network import network_of
+from service.propagation.parsing import parse_stack_query
+from service.propagation.theory import backward, forward
+from tests.mean_field.finite_width import bands, step
+from tests.propagation.asking import MAX_BYTES, network, stack
 
 
 def test_he_keeps_relu_through_fifty_layers() -> None:
@@ -222,3 +228,104 @@ def test_every_activation_has_an_answer(name: str) -> None:
     answer = stack(f"width=64&depth=20&activation={name}")
     assert answer.as_json()
     assert len(answer.layers) == 20
+
+
+def test_a_sine_layer_multiplies_by_its_frequency() -> None:
+    """SIREN: std sqrt(2 / n) / omega, so q' = 1 - e^(-2 q), whose fixed point is 0.7968.
+
+    chi_1 is 1 + e^(-2 q) there, 1.203. Neither depends on omega (Sitzmann et al. 2020).
+    """
+    for omega in ("", "&omega=30", "&omega=7"):
+        answer = stack(f"width=256&depth=30&activation=sin&scheme=siren{omega}")
+        assert answer.forward.verdict == "stable"
+        assert answer.layers[-1].variance == pytest.approx(0.796812, abs=1e-5)
+        assert answer.layers[-1].chi_1 == pytest.approx(1 + math.exp(-2 * 0.796812), abs=1e-5)
+    assert stack("width=256&depth=5&scheme=siren").layers[0].activation == "sin"
+
+
+def test_a_siren_from_its_first_layer_to_its_head() -> None:
+    """First: limit 1 / 2, so q = 2 (30 / 2)^2 / 3 = 150 for inputs of variance 1. Head: linear.
+
+    The head multiplies by no frequency: 256 (2 / 256) / 900 / 2 of what a sine puts out.
+    """
+    layers = [
+        {"shape": [256, 2], "scheme": "siren_first", "position": "first"},
+        {"shape": [256, 256], "scheme": "siren", "repeat": 3},
+        {"shape": [3, 256], "scheme": "siren", "position": "output"},
+    ]
+    for omega, first in ((30, 150.0), (20, 200.0 / 3)):
+        answer = network(layers=layers, activation="sin", omega=omega)
+        assert answer.verdict == "stable"
+        assert answer.layers[0].variance == pytest.approx(first)
+        assert answer.layers[1].variance == pytest.approx(1.0)
+        assert answer.layers[-1].variance == pytest.approx(0.8 / omega**2, rel=0.1)
+    assert network(layers=layers, activation="sin").layers[0].variance == pytest.approx(150.0)
+
+
+def test_a_frequency_counts_with_any_weights() -> None:
+    """omega x std, and omega x bias_std; the gain that keeps the variance is so much smaller."""
+    plain = stack("width=64&depth=5&activation=sin&gain=1.2&bias_std=0.3").layers[-1]
+    fast = stack("width=64&depth=5&activation=sin&gain=0.12&bias_std=0.03&omega=10").layers[-1]
+    assert fast.variance == plain.variance
+    assert fast.chi_1 == plain.chi_1
+    assert (fast.keeping_gain or 0) * 10 == pytest.approx(plain.keeping_gain, rel=1e-4)
+
+
+@pytest.mark.parametrize("omega", ["0", "-3", "1e31"])
+def test_a_frequency_is_above_0(omega: str) -> None:
+    """With a hint that works."""
+    with pytest.raises(FaninError) as caught:
+        stack(f"width=64&depth=5&activation=sin&gain=1&omega={omega}")
+    assert caught.value.problems[0].field == "omega"
+    assert "omega=30" in caught.value.problems[0].hint
+
+
+PRE_NORM = {"residual": "pre_norm", "normalization": "layer", "activation": "gelu"}
+
+
+def test_a_pre_norm_branch_has_one_norm() -> None:
+    """ConvNeXt: depthwise convolution, norm, up, gelu, down; no norm but that of the branch."""
+    layers = [
+        {"shape": [96, 96], "position": "branch_first"},
+        {"shape": [384, 96], "position": "hidden", "input_activation": "linear"},
+        {"shape": [96, 384], "position": "branch_last"},
+    ]
+    answer = network(layers=layers, **PRE_NORM)
+    assert [row.activation for row in answer.layers] == ["linear", "linear", "gelu"]
+    assert not any("input_activation" in note for note in answer.notes)
+    wide = [dict(layers[0], gain=3), layers[1], layers[2]]
+    second = network(layers=wide, **PRE_NORM).layers[1]
+    assert second.variance == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("residual", ["none", "pre_norm", "post_norm", "branch_norm", "norm_free"])
+@pytest.mark.parametrize("normalization", ["layer", "rms", "batch"])
+def test_a_layer_reads_the_activation_that_it_says(residual: str, normalization: str) -> None:
+    """`input_activation` is what the layer reads, in every block and behind every norm."""
+    layers = [
+        {"width": 32, "position": "branch_first", "input_activation": "tanh"},
+        {"width": 32, "position": "hidden", "input_activation": "linear"},
+        {"width": 32, "position": "hidden", "input_activation": "selu"},
+        {"width": 32, "position": "branch_last", "input_activation": "relu"},
+    ]
+    body = {"residual": residual, "normalization": normalization, "activation": "gelu"}
+    answer = network(layers=layers, **body)
+    assert [row.activation for row in answer.layers] == ["tanh", "linear", "selu", "relu"]
+
+
+@pytest.mark.parametrize("orthogonal", [False, True])
+@pytest.mark.parametrize("name", ["relu", "tanh", "selu", "erf", "leaky_relu", "sin"])
+def test_the_closed_bands_are_those_of_the_oracle(name: str, orthogonal: bool) -> None:
+    """The spreads of 20 layers, forward and backward, whose errors stay small."""
+    gain, scheme = ACTIVATIONS[name].gain, "orthogonal" if orthogonal else "normal"
+    given = f"scheme=orthogonal&gain={gain!r}" if orthogonal else f"std={gain / 16!r}"
+    query = f"width=256&depth=20&activation={name}&{given}"
+    found = network_of(parse_stack_query(query.encode()), MAX_BYTES)
+    steps = forward(found)
+    returns = backward(found, steps)
+    assert not draws_of(found, steps, returns).sampled, scheme
+    one = step(name, 1.0, 256, gain**2, orthogonal=orthogonal)
+    for place, oracle in enumerate(bands([one] * 20)[1:]):
+        told = (steps[place].stream.spread, returns[place].spread)
+        expected = (oracle.forward.variance, oracle.gradient.variance)
+        assert told == pytest.approx(expected, rel=1e-4, abs=1e-9)
