@@ -108,7 +108,7 @@ def test_a_pre_norm_stream_grows_linearly() -> None:
 
 def test_a_residual_without_a_norm_doubles() -> None:
     """x + W x with gain 1: the variance doubles in each block, and so does the gradient's."""
-    layer = {"width": 64, "residual": "pre_norm", "position": "branch_last", "gain": 1}
+    layer = {"width": 64, "residual": "norm_free", "position": "branch_last", "gain": 1}
     answer = network(layers=[{**layer, "input_activation": "linear"}], repeat=8)
     assert answer.layers[-1].stream == pytest.approx(2.0**8)
     assert answer.layers[0].gradient == pytest.approx(2.0**7)
