@@ -21,9 +21,10 @@ import numpy.typing as npt
 
 from service.initializers.activations import ACTIVATIONS
 from service.mean_field.closed_forms import PAIRS
+from service.mean_field.elementary import normal_density
 from service.mean_field.functions import Elementwise, function_of
 from service.mean_field.moments import moments, values_correlated
-from service.mean_field.quadrature import gaussian
+from service.mean_field.quadrature import legendre
 
 DEGREE = 64
 """The number of terms of the series."""
@@ -85,9 +86,7 @@ def _shares(
     if not isinstance(function, Elementwise):
         function = function.value if half else function.gate
     scale = math.sqrt(variance)
-    z, weights = gaussian(scale, function.kinks)
-    near = np.abs(z) < _FARTHEST
-    z, weights = z[near], weights[near]
+    z, weights, polynomials = _grid()
     with np.errstate(over="ignore", under="ignore"):
         values = function.value(scale * z)
         size = float(np.abs(values).max())
@@ -96,7 +95,7 @@ def _shares(
         second = float(np.sum(weighted * weighted / weights))
         steep = scale * function.derivative(scale * z) / size
         steepness = float(np.sum(steep * steep * weights))
-        coefficients = _hermite(z) @ weighted
+        coefficients = polynomials @ weighted
     if not (0 < second < math.inf and steepness < math.inf):
         return np.zeros(DEGREE), float(DEGREE)
     shares: Array = coefficients * coefficients / second
@@ -105,6 +104,20 @@ def _shares(
         return shares / float(shares.sum()), float(DEGREE)
     missing = steepness / second - float(shares @ np.arange(DEGREE))
     return shares, max(missing / rest, float(DEGREE))
+
+
+@lru_cache(maxsize=1)
+def _grid() -> tuple[Array, Array, Array]:
+    """Nodes z, weights w with E g(z) = sum w g(z), and he_k(z) for k < DEGREE, row by row.
+
+    The intervals are 1/8 wide, and the same for every variance, so that the polynomials are
+    computed once. At variance 1 a kink at a whole or half number is the end of an interval.
+    Elsewhere a kink inside of one costs 2e-4 of the shares at most, as compared with intervals that
+    end at it.
+    """
+    intervals = np.linspace(-_FARTHEST, _FARTHEST, int(16 * _FARTHEST) + 1)
+    z, weights = legendre(intervals, 10)
+    return z, weights * normal_density(z), _hermite(z)
 
 
 def _hermite(z: Array) -> Array:
