@@ -26,6 +26,9 @@ MOST_DRAWS, LEAST_DRAWS = 1000, 200
 _DRAWN_LAYERS = 200_000
 """Layers of all draws together, which take a third of a second. Deep networks have fewer draws."""
 
+MOST_KINDS = 8
+"""The most different activations of a network that is sampled. Each costs a table of moments."""
+
 _FARTHEST = 600.0
 """A logarithm beyond it is a number that a draw cannot be told to have."""
 
@@ -76,7 +79,9 @@ def draws_of(network: Network, steps: tuple[Step, ...], returns: tuple[Return, .
     closed = tuple(_closed(*pair) for pair in zip(steps, returns, strict=True))
     if not any(map(_grows, steps)):
         return Draws(closed, sampled=False, rough=False)
-    if all(map(_is_plain, network.nodes)) and all(map(_has_size, steps)):
+    kinds = {(node.activation, node.slope) for node in network.nodes}
+    plain = all(map(_is_plain, network.nodes)) and len(kinds) <= MOST_KINDS
+    if plain and all(map(_has_size, steps)):
         return Draws(tuple(_sampled(network, steps, returns)), sampled=True, rough=False)
     rough = any(_spreads(step) for step in steps)
     return Draws(closed, sampled=False, rough=rough)
