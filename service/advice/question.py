@@ -85,9 +85,9 @@ class Question(Spec):
     normalization: _Normalization = Field(
         default=None,
         description=(
-            "The network's normalization. `layer` and `rms` stand directly before the layer, "
-            "unless it is the last one of a branch; `batch` and `group` stand between a layer and "
-            "its activation. By default none."
+            "The network's normalization. `layer` and `rms` stand directly before the layer, in a "
+            "residual block before the first one of a branch; `batch` and `group` stand between a "
+            "layer and its activation. By default none, or that of the block."
         ),
         examples=["batch"],
     )
@@ -103,7 +103,8 @@ class Question(Spec):
         default=None,
         description=(
             "Where the layer is: the network's first or output layer, the first or last layer of a "
-            "residual branch, or any other, which is hidden and the default."
+            "residual branch, or any other, which is hidden. By default hidden, or in a residual "
+            "block the first of a branch."
         ),
         examples=["output"],
     )

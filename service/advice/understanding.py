@@ -43,11 +43,16 @@ def completed(question: Question) -> Question:
         question = question.model_copy(update={"omega": _SINE_FREQUENCY})
     return question.model_copy(
         update={
-            "position": question.position or "hidden",
+            "position": question.position or _usual_position(question),
             "residual": question.residual or "none",
             "normalization": question.normalization or _usual_normalization(question),
         }
     )
+
+
+def _usual_position(question: Question) -> str:
+    """Hidden; in a residual block, the first layer of a branch, which is no end of one."""
+    return "hidden" if question.residual in (None, "none") else "branch_first"
 
 
 def _usual_normalization(question: Question) -> str:
@@ -134,7 +139,7 @@ def _beside(side: Side, question: Question, own: Activation) -> Activation:
 def _reads_no_activation(question: Question, own: Activation) -> bool:
     if question.position == "first":
         return True
-    if question.position == "branch_last":
+    if question.residual != "none" and question.position in ("hidden", "branch_last"):
         return False
     # No hidden layer uses sigmoid because the output layer does, so its input is not assumed to.
     unknown = question.position == "output" and gives_probabilities(own)

@@ -196,9 +196,9 @@ def _position_missing(decision: Decision) -> str | None:
     if context.question.residual == "none" or not unsaid or not context.connects:
         return None
     return (
-        "the question does not say where in its branch the layer is, and only the last weight of a "
-        "branch writes into the stream: add position=branch_last if this is one, or "
-        "position=branch_first, or a role such as mlp_down"
+        "the question does not say where in its branch the layer is, so it is taken for the first "
+        "one: add position=branch_last if it is the last weight, which writes into the stream, or "
+        "hidden or branch_first, or a role such as mlp_down"
     )
 
 
