@@ -8,7 +8,6 @@ from service.mean_field.functions import backward, derivative, value
 from service.mean_field.maps import (
     Scales,
     chi,
-    critical_at,
     edge_of_chaos,
     next_correlation,
     next_variance,
@@ -26,7 +25,6 @@ __all__ = [
     "backward",
     "chi",
     "correlated",
-    "critical_at",
     "derivative",
     "edge_of_chaos",
     "moments",

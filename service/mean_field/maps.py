@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 from service.initializers.activations import ACTIVATIONS
 from service.mean_field.moments import moments, values_correlated
@@ -234,30 +233,3 @@ def edge_of_chaos(
     if bias_variance < -_EQUAL * variance:
         return None
     return weight_variance, bias_variance if bias_variance > 1e-14 * variance else 0.0
-
-
-def critical_at(
-    activation: str, weight_variance: float, slope: float | None = None
-) -> tuple[float, float] | None:
-    """The edge of chaos with this s_w^2: (s_w^2, s_b^2), for the smallest q* that has one.
-
-    Hayou et al. 2019 (arXiv:1902.06853) call its points (s_b, s_w) the edge of chaos. None if no
-    variance from 1e-12 to 1e6 has chi_1 = 1 and s_b^2 >= 0, and for linear and gated activations.
-    Raises KeyError as `moments` does.
-    """
-
-    def excess(logarithm: float) -> float:
-        return chi(activation, math.exp(logarithm), weight_variance, slope) - 1.0
-
-    octaves = [math.log(_LOWEST) + k * math.log(2.0) for k in range(60)]
-    for left, right in pairwise(octaves):
-        if abs(excess(left)) < 1e-14:
-            found = left
-        elif (excess(left) > 0) != (excess(right) > 0):
-            found = _root(excess, left, right)
-        else:
-            continue
-        pair = edge_of_chaos(activation, math.exp(found), slope)
-        if pair is not None:
-            return weight_variance, pair[1]
-    return None

@@ -7,7 +7,6 @@ import pytest
 from service.initializers.activations import ACTIVATIONS
 from service.mean_field import (
     chi,
-    critical_at,
     edge_of_chaos,
     moments,
     next_correlation,
@@ -80,21 +79,15 @@ def test_sigmoid_and_softplus_have_no_edge_of_chaos() -> None:
         assert [edge_of_chaos(name, variance) for variance in (0.01, 1.0, 30.0)] == [None] * 3
 
 
-def test_the_point_of_xiao_2018() -> None:
-    """s_w^2 = 1.05 and s_b^2 = 2.01e-5 for tanh, as their section 4 prints it."""
-    pair = critical_at("tanh", 1.05)
-    assert pair is not None
-    assert pair[0] == 1.05
-    assert round(pair[1], 7) == 2.01e-5
-
-
-def test_a_weight_variance_without_an_edge() -> None:
-    """Tanh below 1 and ReLU off 2 are never critical; gelu at 2.193700 is at q* = 1."""
-    assert critical_at("tanh", 0.99) is None
-    assert critical_at("relu", 1.9) is None
-    assert critical_at("relu", 2.0) == (2.0, 0.0)
-    assert critical_at("swiglu", 2.0) is None
-    assert critical_at("gelu", 2.193700) == pytest.approx((2.193700, 0.067192), abs=1e-6)
+def test_xiaos_point_of_tanh() -> None:
+    """s_w^2 = 1.05 and s_b^2 = 2.01e-5 (Xiao et al. 2018, section 4), found by bisection in q*."""
+    low, high = 1e-6, 1.0
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        pair = edge_of_chaos("tanh", middle)
+        assert pair is not None
+        low, high = (middle, high) if pair[0] < 1.05 else (low, middle)
+    assert pair == (pytest.approx(1.05), pytest.approx(2.01e-5, rel=3e-3))
 
 
 @pytest.mark.parametrize(
