@@ -14,7 +14,10 @@ SCREEN_WIDTH = 80
 _WIDTH = 100
 _INDENT = "  "
 _MOST_REFERENCES = 3
-"""The papers of the rule come first. --json has all."""
+"""--json has all."""
+
+PAGE_LINES = 60
+"""The long report has fewer lines than this."""
 
 _MORE = "--long adds what is left out here: "
 
@@ -63,14 +66,22 @@ def _other(alternative: Alternative) -> str:
 
 
 def report(answer: Recommendation) -> str:
-    """Everything: a section for each part of the answer that is not empty."""
+    """Everything: a section for each part of the answer that is not empty.
+
+    The papers of the rule come first. Of the others there are as many as the page has room for.
+    """
+    pages = (_page(answer, papers) for papers in range(_MOST_REFERENCES, -1, -1))
+    return next((page for page in pages if page.count("\n") < PAGE_LINES), _page(answer, 0))
+
+
+def _page(answer: Recommendation, papers: int) -> str:
     warnings = (f"{each.code}: {each.message}" for each in answer.warnings)
     sections = [
         [*_filled(answer.decision, "", _WIDTH), *_equation(answer), *_measures(answer)],
         _section("Why", answer.rationale),
         _section("Warnings", warnings),
         _alternatives(answer.alternatives),
-        _section("References", map(_short, answer.references[:_MOST_REFERENCES])),
+        _section("References", map(_short, answer.references[:papers])),
         _unwrapped("In other frameworks", _lines(answer)),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"

@@ -82,10 +82,11 @@ class Weights:
     """The weights of a layer, and what it reads.
 
     `spec` makes them, without seed and name. `inputs` and `outputs` are numbers of channels or
-    units. `activation` is what the layer reads. `understood` is how its question was understood.
-    `skip` is the number by which DeepNorm multiplies the stream before it adds the branch, 1
-    without DeepNorm. `branches` is the number of residual branches of the whole network. `scaled`
-    multiplies the rows of an embedding. `frequency` is omega of a sine layer, sin(omega (W x + b)),
+    units, and `channels` are the inputs of all groups. `activation` is what the layer reads.
+    `understood` is how its question was understood. `skip` is the number by which DeepNorm
+    multiplies the stream before it adds the branch, 1 without DeepNorm. `branches` is the number of
+    residual branches of the whole network. `scaled` multiplies the rows of an embedding.
+    `frequency` is omega of a sine layer, sin(omega (W x + b)),
     and 1 for any other: weights and biases count omega times. `looks_up`: it is a table whose rows
     are looked up. `convolves`: it has kernel axes. `recurrent`: it reads the state of a recurrent
     layer. `dense`: it has inputs and outputs alone. `simulated`: it is dense and not in parts, so
@@ -102,6 +103,7 @@ class Weights:
     fan_in: float
     fan_out: float
     inputs: int
+    channels: int
     outputs: int
     activation: str
     slope: float | None
@@ -138,8 +140,11 @@ class Weights:
 
     @property
     def reads(self) -> float:
-        """The number of values over which a unit of the layer sums."""
-        return max(self.fan_in, 1.0)
+        """The number of independent values whose mean square the layer passes on.
+
+        The places of an image become alike with depth, so of a convolution only channels count.
+        """
+        return float(max(self.channels, 1)) if self.convolves else max(self.fan_in, 1.0)
 
     @property
     def bias_variance(self) -> float:
@@ -297,6 +302,7 @@ def _weights(context: LayerContext, planned: Plan, multipliers: dict[str, float]
         fan_in=1.0 if source else context.fan_in or 0.0,
         fan_out=context.fan_out or 0.0,
         inputs=_channels(letters, question.shape, "I"),
+        channels=_channels(letters, question.shape, "I") * _groups(context),
         outputs=_channels(letters, question.shape, "O"),
         activation="linear" if source else activation,
         slope=question.negative_slope,
@@ -323,6 +329,14 @@ def _channels(letters: str, shape: tuple[int, ...], letter: str) -> int:
     counted = "EO" if letter == "O" else letter
     axes = zip(letters, shape, strict=True) if letters else ()
     return prod(extent for axis, extent in axes if axis in counted)
+
+
+def _groups(context: LayerContext) -> int:
+    """The groups whose inputs the letter I does not count."""
+    weight = context.weight
+    if weight.transposed:
+        return 1
+    return weight.groups or (weight.count("O") if weight.depthwise else 1)
 
 
 def _refuse_no_layer(context: LayerContext) -> None:
