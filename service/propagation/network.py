@@ -85,15 +85,13 @@ class Weights:
     units, and `channels` are the inputs of all groups. `activation` is what the layer reads.
     `understood` is how its question was understood. `skip` is the number by which DeepNorm
     multiplies the stream before it adds the branch, 1 without DeepNorm. `branches` is the number of
-    residual branches of the whole network. `scaled` multiplies the rows of an embedding.
-    `frequency` is omega of a sine layer, sin(omega (W x + b)),
-    and 1 for any other: weights and biases count omega times. `looks_up`: it is a table whose rows
-    are looked up. `convolves`: it has kernel axes. `recurrent`: it reads the state of a recurrent
-    layer. `dense`: it has inputs and outputs alone. `simulated`: it is dense and not in parts, so
-    that a simulation covers it. `rows_are_outputs`: the first axis of its matrix is O. `orthogonal`
-    and `cheap` say what kind of draw makes them. `given`: the scheme or one of its numbers was in
-    the question.
-    `says_what_it_reads`: `input_activation` was in the question.
+    residual branches of the whole network. `frequency` is omega of a sine layer, sin(omega (W x +
+    b)), and 1 for any other: weights and biases count omega times. `looks_up`: it is a table whose
+    rows are looked up. `convolves`: it has kernel axes. `recurrent`: it reads the state of a
+    recurrent layer. `dense`: it has inputs and outputs alone. `simulated`: it is dense and not in
+    parts, so that a simulation covers it. `rows_are_outputs`: the first axis of its matrix is O.
+    `orthogonal` and `cheap` say what kind of draw makes them. `given`: the scheme or one of its
+    numbers was in the question. `says_what_it_reads`: `input_activation` was in the question.
     """
 
     spec: Spec
@@ -110,7 +108,6 @@ class Weights:
     understood: Understood
     skip: float
     branches: int
-    scaled: float
     frequency: float
     looks_up: bool
     convolves: bool
@@ -309,7 +306,6 @@ def _weights(context: LayerContext, planned: Plan, multipliers: dict[str, float]
         understood=context.understood,
         skip=multipliers.get("skip", 1.0),
         branches=context.branches * (question.depth or 1),
-        scaled=multipliers.get("embedding_output", 1.0),
         frequency=1.0,
         looks_up=source,
         convolves=context.convolves,

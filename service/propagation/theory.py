@@ -116,8 +116,7 @@ def _steps(network: Network, signal: Signal, most: float) -> Iterator[Step]:
 def _step(node: Node, signal: Signal, stream: Signal, tokens: int) -> Step:
     weights = node.weights
     if node.source or node.added:
-        size = weights.scaled * weights.std
-        row = Signal(size * size, signal.correlation, signal.tokens, 0.0)
+        row = Signal(weights.std * weights.std, signal.correlation, signal.tokens, 0.0)
         passed = _added(signal, row, 1.0) if node.added else row
         return Step(node, signal, 1.0, row, passed, False, {}, None, 1.0, 0.0)
     divided: dict[Norm, float] = {}
