@@ -97,7 +97,13 @@ def _planned(
     plan = planned_or_none(decision.context.question, decision.max_bytes, **fields)
     if plan is None or plan.facts == decision.facts:
         return None
-    return _of_plan(plan, what, when, multipliers)
+    factors = dict(decision.choice.multipliers) | (multipliers or {})
+    return _of_plan(plan, what, when, factors)
+
+
+def _scales_with_width(decision: Decision) -> bool:
+    """Whether muP decides the std, so that one that is the same at every width is out of place."""
+    return decision.context.question.base_fan_in is not None
 
 
 def _requested(decision: Decision) -> Offer | None:
@@ -150,13 +156,17 @@ def _variance_gain(decision: Decision) -> Offer | None:
         return None
     gain = context.forward_gain
     what = f"gain {gain:.6g} without biases, which keeps the variance of activations"
-    when = "the stack is shallow, or only the forward pass matters"
+    when = "only the forward pass matters"
     return _planned(decision, what, when, scheme="variance_scaling", gain=gain)
 
 
 def _small_inputs(decision: Decision) -> Offer | None:
+    if _scales_with_width(decision):
+        return None
     context = decision.context
     if context.family not in ("odd", "sigmoid") or not context.connects:
+        return None
+    if context.layer == "recurrent":
         return None
     if context.is_head or context.has_sine:
         return None
@@ -177,8 +187,8 @@ def _depth_transfer(decision: Decision) -> Offer | None:
     root = math.sqrt(1.0 / depth)
     return _planned(
         decision,
-        f"weights without the factor; relative to one block, branches times {root:.4g} and Adam's "
-        f"rate times {root:.4g} (depth-muP), or branches times {1.0 / depth:.4g} (CompleteP)",
+        "the weight without this factor; compared with one block, branches and Adam's rate times "
+        f"{root:.4g} (depth-muP), or branches alone times {1.0 / depth:.4g} (CompleteP)",
         "hyperparameters are to transfer from a shallower model",
         {
             "depth_mup_branch": root,
@@ -192,6 +202,8 @@ def _depth_transfer(decision: Decision) -> Offer | None:
 
 
 def _gpt2(decision: Decision) -> Offer | None:
+    if _scales_with_width(decision):
+        return None
     context = decision.context
     ends = context.writes_residual and context.question.residual == "pre_norm"
     if not ends or context.convolves or not context.connects or decision.depth is None:
@@ -203,16 +215,16 @@ def _gpt2(decision: Decision) -> Offer | None:
 
 
 def _language_model(decision: Decision) -> Offer | None:
+    if _scales_with_width(decision):
+        return None
     context = decision.context
     normed = context.question.normalization in ("layer", "rms")
     if not context.connects or context.convolves or not normed:
         return None
     if not (context.in_branch or (context.question.role == "head" and context.is_probability_head)):
         return None
-    what = f"N(0, {LANGUAGE_MODEL_STD}^2) whatever the width"
-    when = "a BERT or LLaMA is to be reproduced"
-    if not context.writes_residual:
-        when = "a GPT-2, BERT or LLaMA is to be reproduced"
+    what = f"N(0, {LANGUAGE_MODEL_STD}^2) whatever the width, as BERT, ViT and LLaMA have it"
+    when = "a model is to be reproduced that draws all weights so"
     return _planned(decision, what, when, scheme="normal", std=LANGUAGE_MODEL_STD)
 
 
@@ -246,7 +258,7 @@ def _zeros(decision: Decision) -> Offer | None:
         when = "each block should be the identity at the start"
         return None if normed else _planned(decision, "all 0", when, scheme="zeros")
     if context.is_probability_head:
-        when = "every class should start equally likely; the first step makes the weights differ"
+        when = "every outcome should start equally likely; the first step makes the weights differ"
     elif context.output_activation.family in ("linear", "odd"):
         when = "every output should start at 0; the first step makes the weights differ"
     else:
@@ -255,6 +267,8 @@ def _zeros(decision: Decision) -> Offer | None:
 
 
 def _shared_embedding(decision: Decision) -> Offer | None:
+    if _scales_with_width(decision):
+        return None
     if decision.context.layer != "embedding":
         return None
     what = f"N(0, {LANGUAGE_MODEL_STD}^2)"
@@ -265,6 +279,8 @@ def _shared_embedding(decision: Decision) -> Offer | None:
 
 
 def _unit_rows(decision: Decision) -> Offer | None:
+    if _scales_with_width(decision):
+        return None
     width, role = decision.context.fan_out, decision.context.question.role
     if decision.context.layer != "embedding" or not width or role == "position_embedding":
         return None
@@ -275,6 +291,8 @@ def _unit_rows(decision: Decision) -> Offer | None:
 
 
 def _size_of_tokens(decision: Decision) -> Offer | None:
+    if _scales_with_width(decision):
+        return None
     width = decision.context.fan_out
     if decision.context.question.role != "position_embedding" or not width:
         return None
@@ -302,6 +320,8 @@ def _pytorch_bias(decision: Decision) -> Offer | None:
 def _prior_bias(decision: Decision) -> Offer | None:
     context = decision.context
     if context.layer != "bias" or context.question.position != "output":
+        return None
+    if context.output_activation.name == "softmax":
         return None
     what = "ln(p / (1 - p)) for a class of frequency p = 0.01"
     when = "positives are rare: otherwise the first steps only learn the bias"
@@ -348,17 +368,22 @@ def _calibrated(decision: Decision) -> Offer | None:
 
 
 def _small(decision: Decision) -> Offer | None:
+    if _scales_with_width(decision):
+        return None
     context = decision.context
     if not context.norm_follows:
         return None
     what = f"N(0, {SMALL_STD}^2), independent of the fans"
-    when = "a normalization divides by the std of the output, so that 0.01 will do"
+    when = "a hand-picked std is to be kept: 0.01 will do behind a normalization"
     return _planned(decision, what, when, scheme="normal", std=SMALL_STD)
 
 
 def _fan_out(decision: Decision) -> Offer | None:
     context = decision.context
-    if not context.convolves or not context.norm_follows or context.family != "rectifier":
+    rectified = (
+        context.output_activation if context.family == "linear" else context.input_activation
+    )
+    if not context.convolves or not context.norm_follows or rectified.family != "rectifier":
         return None
     what = "He with n = fan_out, the number of outputs times the kernel"
     when = "a ResNet of torchvision or timm is to be reproduced"
@@ -368,7 +393,7 @@ def _fan_out(decision: Decision) -> Offer | None:
 
 def _gabor(decision: Decision) -> Offer | None:
     context = decision.context
-    if not context.convolves or context.question.position != "first":
+    if not context.convolves or context.question.position != "first" or context.question.role:
         return None
     what = "Gabor filters, one direction for each output"
     when = "data are few, or the first layer is to stay fixed"
@@ -393,7 +418,7 @@ def _orthogonal_weights(decision: Decision) -> Offer | None:
     what = f"orthogonal weights with gain {gain:.6g}, whose singular values are all equal"
     when = "the stack is deep, and no direction should be lost"
     if context.family not in ("linear", "odd"):
-        when = "one layer should lose no direction, as in reinforcement learning"
+        when = "no direction of the input should shrink more than another, as usual in PPO"
     return _planned(decision, what, when, scheme=_orthogonal(decision), gain=gain)
 
 
@@ -431,6 +456,8 @@ def _dirac(decision: Decision) -> Offer | None:
 
 
 def _backward(decision: Decision) -> Offer | None:
+    if _scales_with_width(decision):
+        return None
     context = decision.context
     if not context.connects or context.question.position != "hidden" or context.in_branch:
         return None
@@ -459,7 +486,7 @@ def _other_distribution(decision: Decision) -> Offer | None:
         return None
     if plan.facts.distribution != other:
         return None
-    when = "another distribution is wanted: only the variance counts"
+    when = f"a {other} distribution is wanted: only the variance counts"
     return _of_plan(plan, f"{other} with the same std{limit}", when, dict(choice.multipliers))
 
 

@@ -63,7 +63,7 @@ class Decision:
         """Whether the layers are so many that a deviation of the variance from 1 grows too far."""
         context, depth = self.context, self.depth
         slope = context.variance_slope
-        if slope <= 1 or context.normalised or depth is None or not context.connects:
+        if slope <= 1 or depth is None or not context.connects or not context.in_stack:
             return False
         return depth > DEEP or slope**depth > _MOST_GROWTH
 

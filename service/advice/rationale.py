@@ -25,6 +25,9 @@ def decision_of(decision: Decision) -> str:
     start = " as a start for calibration" if decision.unstable else ""
     text = f"Use {facts.scheme}{start}: {_drawn(decision, facts)}"
     bias = decision.choice.bias
+    if bias.scheme == "uniform":
+        limit = bias.std * math.sqrt(3.0)
+        return f"{text}, with biases from U(-{limit:.6g}, {limit:.6g})."
     if bias.std > 0:
         return f"{text}, with biases from N(0, {bias.std:.6g}^2)."
     if decision.context.connects:
@@ -68,7 +71,9 @@ def equation_of(decision: Decision) -> str | None:
         return None
     if context.layer == "recurrent":
         return None
-    bias, omega = decision.choice.bias.std**2, context.frequency
+    # The authors' theory of SIREN leaves the biases out.
+    bias = 0.0 if context.has_sine else decision.choice.bias.std**2
+    omega = context.frequency
     names = "omega^2 " * (omega != 1) + "fan_in std^2 E[x^2]" + " + Var(b)" * (bias > 0)
     numbers = f"{omega * omega:.6g} x " * (omega != 1)
     numbers += f"{context.fan_in} x {std * std:.6g} x {context.second_moment:.6g}"
@@ -105,15 +110,17 @@ def _assumed(decision: Decision) -> str | None:
         return None
     if context.question.role is not None or context.input_activation is context.output_activation:
         return None
-    if context.is_head:
+    if context.is_head and context.family == "linear":
         return (
             "The input is taken for features with E[x^2] = 1; if they come from ReLU, add "
             "input_activation=relu."
         )
-    if context.question.position == "first":
+    normalization = context.question.normalization
+    behind = normalization in ("layer", "rms") and context.question.position != "first"
+    if not behind or context.family != "linear":
         return None
     return (
-        f"The input is taken for the output of {context.question.normalization} normalization; add "
+        f"The input is taken for the output of {normalization} normalization; add "
         f"input_activation={context.output_activation.name} if an activation stands between."
     )
 
@@ -139,12 +146,11 @@ def _stability(decision: Decision) -> str | None:
         return None
     if decision.unstable:
         return None
-    chi = context.forward_gain**2 * context.input_activation.derivative_moment
-    verdict = ", and more than a few layers need a normalization" if slope > 1 else ""
-    return (
-        f"Each layer multiplies a deviation of the variance from 1 by {slope:.4g} and, between "
-        f"equal widths, the variance of gradients by {chi:.4g}{verdict}."
-    )
+    verdict = "more than a few layers need a normalization"
+    if slope <= 1:
+        chi = context.forward_gain**2 * context.input_activation.derivative_moment
+        verdict = f"the variance is stable, while that of gradients changes by {chi:.4g} a layer"
+    return f"Each layer multiplies a deviation of the variance from 1 by {slope:.4g}, so {verdict}."
 
 
 def _why_not_glorot(decision: Decision) -> str | None:
@@ -183,9 +189,8 @@ def _normalization(decision: Decision) -> str | None:
     if not context.norm_follows:
         return None
     return (
-        f"{kind} normalization lowers the stakes: it divides by the std that the weights make, so "
-        "a std of 0.01 will do as well, and the std only decides how fast the first steps turn the "
-        "weights."
+        f"Behind the layer {kind} normalization divides by the std of the output, so the std of "
+        "the weights changes only how much the first steps turn them, and a std of 0.01 will do."
     )
 
 
@@ -195,6 +200,8 @@ def _backward(decision: Decision) -> str | None:
     if factor is None or std == 0 or context.question.position in ("first", "output"):
         return None
     if context.layer == "recurrent" or _is_one_half(decision):
+        return None
+    if context.question.role == "attention_qkv" or _chaos(decision) is not None:
         return None
     moment, scaled = 1.0 / context.backward_gain**2, context.frequency * std
     name = "std" if context.frequency == 1 else "(omega std)"
@@ -217,7 +224,12 @@ def _bias(decision: Decision) -> str | None:
     if context.is_head:
         return _bias_of_head(decision)
     if context.layer == "recurrent":
-        return "The bias is 0, but 1 for the forget gate of an LSTM (scheme forget_gate_bias)."
+        if context.family == "rectifier":
+            return None
+        return (
+            "Biases are 0, but in an LSTM that of the forget gate is 1 (scheme forget_gate_bias), "
+            "in one of PyTorch's two bias vectors."
+        )
     if context.norm_follows and context.question.normalization == "batch":
         return "The bias may be left out, because batch normalization subtracts it."
     return None

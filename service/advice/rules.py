@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from service.advice.context import LayerContext
-from service.advice.variance_propagation import UNBOUNDED, edge_of_chaos
+from service.advice.variance_propagation import edge_of_chaos
 from service.errors import ImpossibleError, Problem
 from service.initializers import references as papers
 from service.initializers.references import Reference
@@ -121,24 +121,44 @@ def _mup(context: LayerContext, choice: Choice) -> Choice:
     ratio = base / (context.fan_in or base)
     rate = {**choice.multipliers, "learning_rate": ratio}
     if context.is_head or question.role == "router":
-        reason = (
-            "muP lets the std of a layer of fixed outputs fall as 1 / fan_in, and its rate "
-            f"too, to {ratio:.6g} of the base model's."
-        )
-        fields: dict[str, object] = {"std": _std_at(context, choice, base)}
-        fields["base_fan_in"] = question.base_fan_in
-        return _of_mup(choice, "mup_output", reason, fields, rate)
+        return _mup_output(context, choice, ratio, rate)
     reason = (
-        "muP keeps what a step of Adam changes: the std falls as fan_in^-1/2 and the learning rate "
-        f"as 1 / fan_in, to {ratio:.6g} of the base model's."
+        "So that a step of Adam changes the outputs as much at any width, the std falls as "
+        f"fan_in^-1/2 and the learning rate as 1 / fan_in: here to {ratio:.6g} of the base model's "
+        "rate."
     )
-    reasons = (*_logits_of_attention(context), *choice.reasons)
-    choice = replace(choice, reasons=reasons)
-    if question.std is None:
-        cited = (papers.YANG_2022, *choice.references)
-        return replace(choice, reasons=(reason, *reasons), references=cited, multipliers=rate)
-    fields = {"std": question.std, "base_fan_in": question.base_fan_in}
-    return _of_mup(choice, "mup_hidden", reason, fields, rate)
+    further = _logits_of_attention(context)
+    if question.std is not None:
+        fields: dict[str, object] = {"std": question.std, "base_fan_in": question.base_fan_in}
+        return _of_mup(choice, "mup_hidden", (reason, *further), fields, rate)
+    reasons = choice.reasons if choice.gain is None else (reason, *further, *choice.reasons)
+    cited = (papers.YANG_2022, *choice.references)
+    return replace(choice, reasons=reasons, references=cited, multipliers=rate)
+
+
+def _mup_output(
+    context: LayerContext, choice: Choice, ratio: float, rate: dict[str, float]
+) -> Choice:
+    """std = base std x base_fan_in / fan_in, which is sqrt(ratio) of the usual 1 / sqrt(fan_in)."""
+    question = context.question
+    reason = (
+        "The number of outputs does not grow with the width, so muP lets both std and learning "
+        f"rate fall as 1 / fan_in, here to {ratio:.6g} of the base model's."
+    )
+    if question.std is not None:
+        fields: dict[str, object] = {"std": question.std, "base_fan_in": question.base_fan_in}
+        return _of_mup(choice, "mup_output", (reason,), fields, rate)
+    gain = math.sqrt(ROUTER_SCALE) if question.role == "router" else choice.gain
+    if gain is None:
+        return replace(choice, multipliers=rate)
+    return replace(
+        choice,
+        gain=gain * math.sqrt(ratio),
+        gain_rule="mup",
+        reasons=(reason, *(f"In the base model: {each}" for each in choice.reasons)),
+        references=(papers.YANG_2022, *choice.references),
+        multipliers=rate,
+    )
 
 
 def _mup_input(context: LayerContext, choice: Choice, base: float) -> Choice:
@@ -155,55 +175,55 @@ def _mup_input(context: LayerContext, choice: Choice, base: float) -> Choice:
         rate["logits"] = base / width
         std = std or math.sqrt(1.0 / base)
     if std is not None:
-        return _of_mup(choice, "mup_input", reason, {"std": std}, rate)
+        return _of_mup(choice, "mup_input", (reason,), {"std": std}, rate)
     cited = (papers.YANG_2022, *choice.references)
     reasons = (reason, *choice.reasons)
     return replace(choice, reasons=reasons, references=cited, multipliers=rate)
 
 
 def _of_mup(
-    choice: Choice, scheme: str, reason: str, fields: dict[str, object], rate: dict[str, float]
+    choice: Choice,
+    scheme: str,
+    reasons: tuple[str, ...],
+    fields: dict[str, object],
+    rate: dict[str, float],
 ) -> Choice:
-    """A scheme of muP in place of the choice, with its biases and its reasons."""
-    return replace(
-        choice,
-        family=scheme,
-        distribution="normal",
-        reasons=(reason, *choice.reasons),
-        references=(papers.YANG_2022, *choice.references),
-        gain=None,
+    """A scheme of muP with the client's std, in place of the choice."""
+    return Choice(
+        scheme,
+        "normal",
+        reasons,
+        (papers.YANG_2022,),
         gain_rule="mup",
-        std=None,
         fields=fields,
         multipliers=rate,
         otherwise=choice,
     )
 
 
-def _std_at(context: LayerContext, choice: Choice, base: float) -> float:
-    """The std of an output layer in the base model."""
-    if context.question.std is not None:
-        return context.question.std
-    gain = math.sqrt(ROUTER_SCALE) if choice.gain is None else choice.gain
-    return gain * math.sqrt(1.0 / base)
-
-
 def _logits_of_attention(context: LayerContext) -> tuple[str, ...]:
     if context.question.role not in ("attention_query", "attention_key", "attention_qkv"):
         return ()
-    return ("Attention then divides its logits by the width of a head, not by its square root.",)
+    return (
+        "Attention divides its logits by the width of a head times 1 / sqrt(base width of a head), "
+        "which is the usual square root in the base model.",
+    )
 
 
 def _branch_scale(context: LayerContext) -> Choice:
     question = context.question
-    if question.residual == "norm_free":
-        reason = (
-            "The last weight of a branch without normalization starts at 0, so its factor starts "
-            "at 1: with two zeros neither would get a gradient."
-        )
+    zero = {
+        "norm_free": "The last weight of a branch without normalization starts at 0",
+        "branch_norm": "The last normalization of the branch starts with scale 0",
+    }.get(question.residual or "")
+    if zero is not None:
+        reason = f"{zero}, so its factor starts at 1: with two zeros neither would get a gradient."
         return Choice("ones", "constant", (reason,), (papers.ZHANG_2019,))
     if question.depth is not None:
-        reason = "A small factor lets each branch grow slowly from a block that is nearly x."
+        reason = (
+            "A small factor makes each block nearly the identity at the start, and training lets "
+            "the branch grow."
+        )
         return Choice("layer_scale", "constant", (reason,), (papers.TOUVRON_2021,))
     reason = (
         "With a factor of 0 each block is the identity at the start; the last weight of its branch "
@@ -213,8 +233,10 @@ def _branch_scale(context: LayerContext) -> Choice:
 
 
 def _ends_branch(context: LayerContext) -> bool:
+    """Whether the layer is the scale of a norm that ends a branch, as in x + norm(f(x))."""
     question = context.question
-    return question.role == "norm_scale" and question.position == "branch_last"
+    ends = question.position == "branch_last" and question.residual in ("none", "branch_norm")
+    return question.role == "norm_scale" and ends
 
 
 def _zero_scale(_: LayerContext) -> Choice:
@@ -225,11 +247,18 @@ def _zero_scale(_: LayerContext) -> Choice:
     return Choice("zeros", "constant", (reason,), (papers.GOYAL_2017,))
 
 
-def _bias(_: LayerContext) -> Choice:
+def _bias(context: LayerContext) -> Choice:
     reason = (
         "A bias starts at 0: it need not break symmetry, and any other value shifts the input of "
         "the activation."
     )
+    if context.question.role == "norm_bias":
+        reason = "The bias of a normalization starts at 0, so its output has mean 0."
+    if context.is_head and context.output_activation.name == "softmax":
+        reason = (
+            "The bias of a softmax starts at 0, or at ln p for a class of frequency p; one number "
+            "in all of them changes nothing."
+        )
     return Choice("zeros", "constant", (reason,), (papers.GLOROT_2010, papers.HE_2015))
 
 
@@ -252,9 +281,12 @@ def _positions(_: LayerContext) -> Choice:
 def _tied(context: LayerContext) -> Choice:
     width = context.fan_out or 1.0
     reasons = (
-        "The head multiplies by the same table, so its logits have std(w) sqrt(d) for features of "
-        f"variance 1, with d = {width}, and std 1 / sqrt(d) makes that 1.",
-        "The first normalization makes up for the small rows.",
+        "The head multiplies by the same table: for features of variance 1 its logits have std(w) "
+        f"sqrt({width}), so std(w) = 1 / sqrt({width}) makes that 1.",
+        "Logits of std 1 add about 1/2 to the first loss.",
+        "The rows are small beside the branches, and the first normalization scales them up.",
+        "No block should start as the identity beside a tied table: each token would then predict "
+        f"itself with a logit of sqrt(d) = {math.sqrt(width):.4g}.",
     )
     std = math.sqrt(1.0 / width)
     return Choice("plain", "normal", reasons, (papers.VASWANI_2017,), std=std)
@@ -304,10 +336,9 @@ def _recurrent(context: LayerContext) -> Choice:
     if context.question.distribution is not None or not _is_square(context):
         return normal
     reasons = (
-        "The same matrix acts at every step, so each of its singular values acts to the power of "
-        "the number of steps.",
-        "In an orthogonal matrix all of them are 1, so what dies out or explodes does so by the "
-        "activation or the gates alone.",
+        "The same matrix acts at every step, so the state is multiplied by a power of it.",
+        "An orthogonal matrix keeps the length of every vector at any power, so only the "
+        "activation or the gates shrink it.",
     )
     cited = (papers.SAXE_2013,)
     return Choice("orthogonal", "orthogonal", reasons, cited, 1.0, "one", otherwise=normal)
@@ -320,11 +351,18 @@ def _reasons_of_recurrence(context: LayerContext) -> tuple[str, ...]:
             "With variance 1 / n its eigenvalues fill a disc of radius 1, so it neither shrinks "
             "nor stretches the state on average.",
         )
-    return (
-        "With variance 1 / n the weights keep the variance of what they read.",
-        "If the weight has several gates along O, say so with parts, and each gate gets an "
-        "orthogonal matrix.",
+    keeps = (
+        "This weight reads the input of each step, so variance 1 / n keeps the variance of what it "
+        "reads."
     )
+    gates = (context.fan_out or 0.0) / (context.fan_in or 1.0)
+    if gates not in (3, 4):
+        return (keeps,)
+    unsaid = (
+        f"If these are {gates:.0f} gates of a recurrent matrix, add parts={gates:.0f}, and each "
+        "gate gets an orthogonal matrix."
+    )
+    return (keeps, unsaid)
 
 
 def _is_square(context: LayerContext) -> bool:
@@ -401,13 +439,9 @@ def _branch_layers(context: LayerContext) -> int:
 
 def _head(context: LayerContext) -> Choice:
     gain, after = context.forward_gain * HEAD_FACTOR, context.output_activation.name
-    start = "Logits should start small, so that the first loss is that of guessing"
-    if context.family in UNBOUNDED:
-        start += f", and {context.input_activation.name} features are unbounded"
     reasons = (
-        f"{start}.",
-        f"So the gain is {HEAD_FACTOR:g} of the one that keeps the variance, which makes the "
-        f"variance of what {after} reads {HEAD_FACTOR**2:g}.",
+        f"What {after} reads should start small, so that the first loss is that of guessing.",
+        f"Half of the gain that keeps the variance gives logits of variance {HEAD_FACTOR**2:g}.",
     )
     cited = (papers.HE_2015,)
     return Choice("variance_scaling", "normal", reasons, cited, gain, "head")
@@ -446,9 +480,9 @@ def _edge_of_chaos(context: LayerContext) -> Choice:
     name, reach = context.input_activation.name, trainable_layers(context) or 0.0
     chi = context.input_activation.derivative_moment * context.forward_gain**2
     reasons = (
-        f"{context.question.depth} layers are more than {reach:.0f}, six depth scales of gain "
-        f"{context.forward_gain:.6g}, which multiplies the variance of gradients by chi_1 = "
-        f"{chi:.6g} a layer.",
+        f"Gain {context.forward_gain:.6g} multiplies the variance of gradients by chi_1 = "
+        f"{chi:.6g} a layer, so it trains about {reach:.0f} layers (six depth scales), and these "
+        f"are {context.question.depth}.",
         f"At the edge of chaos, gain {gain:.6g} with biases of std {bias_std:.6g}, {name} keeps "
         "variance 1 forward and chi_1 = 1 backward.",
     )
@@ -475,13 +509,11 @@ def _edge_of_chaos(context: LayerContext) -> Choice:
 
 
 def _rectifier(context: LayerContext) -> Choice:
-    gain = "gain^2 = 1 / E[x^2]"
+    moment = f"E[x^2] = {context.second_moment:.6g}"
+    gain = f"so gain^2 = 1 / {context.second_moment:.6g} = {context.forward_gain**2:.6g}"
     if context.input_activation.takes_slope:
-        gain = "gain^2 = 2 / (1 + a^2), a being the slope below 0"
-    reason = (
-        f"{context.input_activation.name} turns a unit variance into E[x^2] = "
-        f"{context.second_moment:.6g}, and the weights make up for it: {gain}."
-    )
+        gain = "so gain^2 = 2 / (1 + a^2), a being the slope below 0"
+    reason = f"{context.input_activation.name} turns a unit variance into {moment}, {gain}."
     cited = (papers.HE_2015, papers.GLOROT_2010)
     return Choice("he", "normal", (reason,), cited, context.forward_gain, "exact")
 
@@ -511,8 +543,7 @@ def _sigmoid(context: LayerContext) -> Choice:
     activation = context.input_activation
     reasons = (
         f"{activation.name} is not centred, and its derivatives are small: E[f'^2] = "
-        f"{activation.derivative_moment:.6g} and E[f^2] = {activation.second_moment:.6g}, so no "
-        "gain keeps both activations and gradients.",
+        f"{activation.derivative_moment:.6g} and E[f^2] = {activation.second_moment:.6g}.",
         "Glorot's weights are the usual compromise.",
     )
     cited = (papers.GLOROT_2010, papers.SCHOENHOLZ_2017)
@@ -531,10 +562,11 @@ def _gated(context: LayerContext) -> Choice:
     reasons = (
         f"The layer reads {name}, whose two halves are independent and of unit variance, so "
         f"E[x^2] = {context.second_moment:.6g} and the gain is {gain:.6g}.",
-        "The gate and up projections keep gain 1 if they read a normalised stream.",
+        "The gate and up projections read a normalised stream and keep gain 1.",
     )
     cited = (papers.SHAZEER_2020, papers.HE_2015)
-    return Choice("variance_scaling", "normal", reasons, cited, gain, "exact")
+    kept = reasons if context.in_branch else reasons[:1]
+    return Choice("variance_scaling", "normal", kept, cited, gain, "exact")
 
 
 def _reads_unit_variance(context: LayerContext) -> bool:
@@ -575,9 +607,8 @@ def _linear(context: LayerContext) -> Choice:
 
 
 def _balanced(context: LayerContext, choice: Choice) -> Choice:
-    """The choice, with fan_in alone if there is no fan_out to average it with, or no next layer."""
-    alone = not context.fan_out or context.is_head
-    return replace(choice, family="lecun") if alone else choice
+    """The choice, with fan_in alone if there is no fan_out to average it with."""
+    return choice if context.fan_out else replace(choice, family="lecun")
 
 
 def _has_role(*names: str) -> Callable[[LayerContext], bool]:
@@ -598,17 +629,24 @@ def _takes_deep_norm(context: LayerContext) -> bool:
 def _siren(context: LayerContext) -> Choice:
     """sin(omega (W x + b)): Sitzmann et al. 2020, section 3.2 and supplement 1."""
     omega, cited = context.question.omega or 1.0, (papers.SITZMANN_2020,)
+    # The authors' code keeps the biases of PyTorch's linear layer.
+    bias = BiasChoice("uniform", math.sqrt(1.0 / (3.0 * (context.fan_in or 1.0))))
     if context.question.position == "first":
         reason = (
             f"The first layer reads coordinates in [-1, 1], and omega = {omega:g} spreads W x over "
             "several periods of the sine: the limit is 1 / n."
         )
-        return Choice("siren_first", "uniform", (reason,), cited)
+        return Choice("siren_first", "uniform", (reason,), cited, bias=bias)
     reason = (
         f"The network multiplies by omega = {omega:g} before each sine, so the limit is "
         "sqrt(6 / n) / omega, and the argument of each sine has a variance near 1."
     )
-    return Choice("siren", "uniform", (reason,), cited, fields={"omega": omega})
+    if context.is_head:
+        reason = (
+            "No sine follows the output layer; the authors give it the limit of the hidden layers, "
+            f"sqrt(6 / n) / omega with omega = {omega:g}, so the outputs start small."
+        )
+    return Choice("siren", "uniform", (reason,), cited, fields={"omega": omega}, bias=bias)
 
 
 RULES: tuple[Rule, ...] = (
@@ -634,6 +672,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_too_deep, _edge_of_chaos),
     Rule(lambda context: context.family == "rectifier", _rectifier),
     Rule(lambda context: context.family == "selu", _selu),
+    Rule(lambda context: context.is_head and context.family in ("odd", "sigmoid"), _exact),
     Rule(lambda context: context.family == "odd", _odd),
     Rule(lambda context: context.family == "sigmoid", _sigmoid),
     Rule(lambda context: context.family == "gated", _gated),

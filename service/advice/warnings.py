@@ -118,10 +118,11 @@ def _unstable_gain(decision: Decision) -> str | None:
     gain, name = context.forward_gain, context.input_activation.name
     return (
         f"{name} has no gain that is stable in {decision.depth} layers without a normalization: "
-        f"each layer multiplies a deviation of the variance by {context.variance_slope:.4g}, and "
-        f"finite width makes one. Gain 1 in the first layer and {gain:.6g} in the others is a "
-        "start for calibration only. POST /calibrate holds the variance of a batch, not of each "
-        "sample; a normalization, or branches that start at 0, hold both"
+        "a finite width makes the variance deviate a little, and each layer multiplies the "
+        f"deviation by {context.variance_slope:.4g}. Gain 1 in the first layer and {gain:.6g} in "
+        "the others is a start for calibration only. POST /calibrate holds the variance of a "
+        "batch, not of each sample; a normalization holds both, and so do residual branches that "
+        "start at 0"
     )
 
 
@@ -135,7 +136,7 @@ def _no_critical_point(decision: Decision) -> str | None:
         return None
     return (
         f"in a stack of {activation.name} layers, weights that keep variance 1 multiply that of "
-        f"gradients by {factor:.4g} a layer, with biases or without: use tanh or a rectifier, "
+        f"gradients by {factor:.4g} a layer, and by less with biases: use tanh or a rectifier, "
         "which can keep both"
     )
 
@@ -144,12 +145,11 @@ def _saturating_head(decision: Decision) -> str | None:
     context = decision.context
     if decision.choice.gain_rule != "head" or context.family not in UNBOUNDED:
         return None
-    kept = context.forward_gain / (context.fan_in or 1) ** 0.5
+    name = context.input_activation.name
     return (
-        f"{context.input_activation.name} features are unbounded, and "
-        f"{context.output_activation.name} saturates: std {kept:.6g}, which keeps the variance, "
-        f"would give logits of variance 1 for features with E[x^2] = {context.second_moment:.6g}, "
-        f"so the recommended std is {decision.std:.6g}; if your features are larger, write "
+        f"{name} features are unbounded, and {context.output_activation.name} saturates: the "
+        f"recommended std of {decision.std:.6g} takes them for E[x^2] = "
+        f"{context.second_moment:.6g}. Deep or pooled features may be larger: then write std = "
         f"0.5 / sqrt({context.fan_in} E[x^2]) with the E[x^2] you measure, or normalise them"
     )
 
@@ -178,15 +178,38 @@ def _suspicious_layout(decision: Decision) -> str | None:
     context, question = decision.context, decision.context.question
     fan_in, fan_out = context.fan_in or 0, context.fan_out or 0
     narrows = question.role in ("mlp_down", "lora_a")
-    widens = question.role in ("mlp_up", "mlp_gate", "mlp_gate_up", "lora_b", "attention_qkv")
+    widens = question.role in ("mlp_up", "mlp_gate", "mlp_gate_up", "lora_b")
     turned = (narrows and fan_in < fan_out) or (widens and fan_in > fan_out)
-    if not turned or sorted(context.letters or "") != ["I", "O"]:
+    if sorted(context.letters or "") != ["I", "O"]:
         return None
+    if question.role == "attention_qkv":
+        return _suspicious_qkv(decision)
+    return _turned(decision) if turned else None
+
+
+def _turned(decision: Decision) -> str:
+    context = decision.context
     other = (context.letters or "")[::-1]
     stored = "inputs x outputs" if other == "IO" else "outputs x inputs"
     return (
-        f"{question.role} with {fan_in} inputs and {fan_out} outputs is unusual: if the weight is "
-        f"stored as {stored}, write layout={other}"
+        f"{context.question.role} with {context.fan_in} inputs and {context.fan_out} outputs is "
+        f"unusual: if the weight is stored as {stored}, write layout={other}"
+    )
+
+
+def _suspicious_qkv(decision: Decision) -> str | None:
+    """Three blocks that are not as high as the weight has inputs, and are not listed."""
+    context = decision.context
+    inputs, outputs = context.weight.count("I"), context.weight.count("O")
+    if outputs < inputs:
+        return _turned(decision)
+    if isinstance(context.asked.parts, tuple) or outputs == 3 * inputs:
+        return None
+    other = (outputs - inputs) // 2
+    listed = f"parts={inputs},{other},{outputs - inputs - other}"
+    return (
+        f"attention_qkv with {inputs} inputs and {outputs} outputs is not three blocks of "
+        f"{inputs}: with fewer heads for keys and values, list the blocks, as in {listed}"
     )
 
 

@@ -70,10 +70,10 @@ class _Row:
 
 def verdict_of(steps: tuple[Step, ...], returns: tuple[Return, ...], draws: Draws) -> Verdict:
     """The verdict about a network."""
-    variances, gradients = [], []
+    variances, gradients, first = [], [], _first_judged(steps)
     rows = zip(steps, returns, draws.layers, strict=True)
     for number, (step, back, drawn) in enumerate(rows, start=1):
-        if back.norm is None or step.node.head:
+        if back.norm is None or step.node.head or number <= first:
             continue
         variances.append(_Row(number, step.stream.variance, drawn.stream))
         gradients.append(_Row(number, back.norm, drawn.norm))
@@ -81,9 +81,25 @@ def verdict_of(steps: tuple[Step, ...], returns: tuple[Return, ...], draws: Draw
     return Verdict(judged(variances), judged(reversed(gradients)))
 
 
+def _first_judged(steps: tuple[Step, ...]) -> int:
+    """How many steps at the beginning are not judged.
+
+    The rows of a table may have any size: the first normalization scales them up, and the first
+    branches add to them. So a table, and in a residual network the first two branches behind it,
+    are left out.
+    """
+    tables = [i for i, step in enumerate(steps) if step.node.source or step.node.added]
+    if not tables:
+        return 0
+    behind = range(tables[-1] + 1, len(steps))
+    ends = [i for i in behind if steps[i].node.closes]
+    return (ends[1] if len(ends) > 1 else tables[-1]) + 1
+
+
 def means_are_stable(steps: tuple[Step, ...], returns: tuple[Return, ...]) -> bool:
     """Whether the theory of wide layers stays within the bounds, whatever single draws do."""
-    judged = (pair for pair in zip(steps, returns, strict=True) if not pair[0].node.head)
+    pairs = list(zip(steps, returns, strict=True))[_first_judged(steps) :]
+    judged = (pair for pair in pairs if not pair[0].node.head)
     return all(
         1.0 / LIMIT <= number <= LIMIT
         for step, back in judged

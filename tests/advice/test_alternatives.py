@@ -105,6 +105,11 @@ FITTING = [
     ("forget_gate_bias", "shape=64&layer=bias", False),
     ("prior_bias", "shape=64&layer=bias&position=output", True),
     ("prior_bias", "shape=64&layer=bias", False),
+    ("prior_bias", "shape=64&layer=bias&position=output&activation=softmax", False),
+    ("gabor", "shape=64,3,16,16&role=patch_embedding", False),
+    ("normal", "shape=64,64&role=mlp_up&base_fan_in=32", False),
+    ("gpt2_residual", "shape=64,64&role=mlp_down&depth=2&base_fan_in=32", False),
+    ("glorot_uniform", "shape=256,64&layer=recurrent&activation=tanh", False),
     ("sinusoidal_positions", "shape=64,64&role=position_embedding", True),
     ("sinusoidal_positions", "shape=64,64&role=embedding", False),
 ]
@@ -129,8 +134,16 @@ def test_an_alternative_fits_the_layer(scheme: str, query: str, fits: bool) -> N
 )
 def test_a_language_models_std_is_for_language_models(query: str, offered: bool) -> None:
     """0.02 for the weights of a block behind layer normalization, and a softmax head."""
-    found = [each for each in asked(query).alternatives if "LLaMA" in each.when]
+    found = [each for each in asked(query).alternatives if "LLaMA" in each.what]
     assert (found != []) == offered
+
+
+def test_an_alternative_keeps_the_factors_of_the_network() -> None:
+    """DeepNorm's skip and muP's learning rate."""
+    deep = asked("shape=64,64&role=mlp_down&activation=gelu&residual=post_norm&depth=8")
+    assert all("skip" in each.multipliers for each in deep.alternatives)
+    mup = asked("shape=64,64&activation=relu&base_fan_in=32")
+    assert all(each.multipliers["learning_rate"] == 0.5 for each in mup.alternatives)
 
 
 def test_torchvisions_resnet_is_offered() -> None:

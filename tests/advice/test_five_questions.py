@@ -52,7 +52,7 @@ def test_one_a_sigmoid_head_on_relu_features_is_scaled_down(address: Address) ->
     assert answer["std"] == pytest.approx(0.5 * math.sqrt(2 / 512))
     assert codes(answer) == {"saturating_head"}
     (warning,) = answer["warnings"]
-    assert "so the recommended std is 0.03125" in warning["message"]
+    assert "the recommended std of 0.03125" in warning["message"]
     assert "0.5 / sqrt(512 E[x^2])" in warning["message"]
     assert answer["equation"] == ("Var(y) = fan_in std^2 E[x^2] = 512 x 0.000976563 x 0.5 = 0.25")
     assert "zeros" in alternatives(answer)
@@ -119,7 +119,7 @@ def test_four_batch_norm_lowers_the_stakes(address: Address) -> None:
     """std 0.01 will do, and is an alternative with a URL."""
     answer = asked(address, "shape=64,32,3,3&activation=relu&normalization=batch")
     reasons = " ".join(answer["rationale"])
-    assert "batch normalization lowers the stakes" in reasons
+    assert "batch normalization divides by the std of the output" in reasons
     assert "a std of 0.01 will do" in reasons
     small = alternatives(answer)["normal"]
     assert small["std"] == 0.01

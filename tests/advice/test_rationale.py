@@ -55,19 +55,19 @@ def test_the_rule_comes_first_and_the_branches_after_it() -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("activation=gelu", "gradients by 1.072, and more than a few layers need a normalization"),
+        ("activation=gelu", "from 1 by 1.144, so more than a few layers need a normalization"),
         (
             "activation=elu",
-            "by 0.891 and, between equal widths, the variance of gradients by 1.036.",
+            "by 0.891, so the variance is stable, while that of gradients changes by 1.036",
         ),
         ("activation=tanh", "grow by chi_1 = gain^2 E[f'^2] = 1.17781 a layer"),
-        ("activation=relu&normalization=batch", "a std of 0.01 will do as well"),
+        ("activation=relu&normalization=batch", "and a std of 0.01 will do"),
         ("activation=relu&depth=30", "95 of 100 networks of 30 layers"),
         ("activation=relu&normalization=layer", "taken for the output of layer normalization"),
         ("activation=softmax&position=output", "add input_activation=relu"),
         ("activation=softmax&position=output&input_activation=relu", "ln p for a class"),
         ("activation=sigmoid&position=output&input_activation=relu", "ln(p / (1 - p)) for an"),
-        ("activation=selu&depth=200", "the variance of gradients by 1.072"),
+        ("activation=selu&depth=200", "while that of gradients changes by 1.072 a layer"),
         ("activation=relu", "fan_out std^2 E[f'^2] = 256 x 0.0078125 x 0.5 = 1"),
     ],
 )
@@ -89,6 +89,13 @@ NOT_SAID = [
     ("shape=64,64,3,3&residual=norm_free&position=branch_first&depth=8", "batch normalization"),
     ("shape=64,64,3,3&activation=relu&depth=50", "95 of 100 networks"),
     ("shape=64,64&role=mlp_gate&activation=swiglu", "Backward"),
+    ("shape=64,64&activation=swiglu&input_activation=swiglu", "gate and up projections"),
+    ("shape=64,64,1,1&residual=branch_norm&position=branch_last&activation=relu", "taken for"),
+    ("shape=64,64&residual=norm_free&position=branch_last&activation=relu&depth=2", "taken for"),
+    ("shape=64,64&residual=post_norm&position=branch_last&activation=relu&depth=2", "taken for"),
+    ("shape=1024,256&layer=recurrent&parts=4&activation=tanh", "add parts"),
+    ("shape=512,64&layer=recurrent&parts=4&activation=tanh", "add parts"),
+    ("shape=10,512&position=output&activation=tanh", "Glorot"),
 ]
 
 
@@ -105,12 +112,14 @@ def test_a_norm_behind_the_layer_is_told_of() -> None:
         "residual=branch_norm&position=branch_last",
     ):
         query = f"shape=64,64,3,3&activation=relu&normalization=batch&depth=8&{more}"
-        assert any("batch normalization lowers" in reason for reason in asked(query).rationale)
+        assert any(
+            "Behind the layer batch normalization" in reason for reason in asked(query).rationale
+        )
 
 
 def test_relu_has_no_slope_to_speak_of() -> None:
     """The formula with the slope is that of leaky ReLU."""
-    assert "1 / E[x^2]" in asked("shape=64,64&activation=relu").rationale[0]
+    assert "so gain^2 = 1 / 0.5 = 2." in asked("shape=64,64&activation=relu").rationale[0]
     assert "(1 + a^2)" in asked("shape=64,64&activation=leaky_relu").rationale[0]
 
 

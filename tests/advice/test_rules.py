@@ -43,7 +43,7 @@ CHOSEN = [
         "head",
     ),
     ("activation=linear&position=output", "lecun_normal", "fan_in", 1.0, "exact"),
-    ("activation=tanh&position=output", "lecun_uniform", "fan_in", 1.592537, "exact"),
+    ("activation=tanh&position=output", "variance_scaling", "fan_in", 1.592537, "exact"),
     (
         "residual=pre_norm&position=branch_first&activation=gelu",
         "lecun_normal",
@@ -262,7 +262,7 @@ MUP = "base_fan_in=256&activation=gelu"
     [
         ("shape=64,1024&role=mlp_up", "lecun_normal", 1 / 32, 1 / 4),
         ("shape=64,1024&role=mlp_up&std=0.02", "mup_hidden", 0.01, 1 / 4),
-        ("shape=64,1024&role=head", "mup_output", 0.5 / 16 / 4, 1 / 4),
+        ("shape=64,1024&role=head", "variance_scaling", 0.5 / 16 / 4, 1 / 4),
         ("shape=1000,64&role=embedding", "normal", 1.0, 1.0),
         ("shape=1000,64&role=embedding&std=0.02", "mup_input", 0.02, 1.0),
         ("shape=64,1024&position=first", "lecun_normal", 1 / 32, 1.0),
@@ -295,6 +295,38 @@ def test_mup_at_the_width_of_the_base_model_changes_nothing(query: str) -> None:
     plain, mup = asked(query), asked(f"{query}&base_fan_in={fan_in}")
     assert (mup.std, mup.bias, mup.scheme) == (plain.std, plain.bias, plain.scheme)
     assert mup.multipliers == {**plain.multipliers, "learning_rate": 1.0}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "shape=8,768&role=router",
+        "shape=10,768&role=head",
+        "shape=10,768&role=head&distribution=uniform",
+        "shape=10,768&position=output&activation=tanh",
+        "shape=3,768&position=output&input_activation=sin&activation=linear&omega=30",
+        "shape=10,768&position=output&activation=softmax&input_activation=relu",
+    ],
+)
+def test_mup_of_an_output_layer_scales_the_choice(query: str) -> None:
+    """Nothing moves at ratio 1; at ratio 1/4 the std is half of the usual 1 / sqrt(fan_in)."""
+    plain, same = asked(query), asked(f"{query}&base_fan_in=768")
+    assert (same.std, same.distribution, same.scheme) == (
+        plain.std,
+        plain.distribution,
+        plain.scheme,
+    )
+    quarter = asked(f"{query}&base_fan_in=192")
+    scales = plain.scheme != "siren"
+    assert quarter.std == pytest.approx(plain.std * (0.5 if scales else 1.0))
+    assert quarter.multipliers["learning_rate"] == 0.25
+
+
+def test_mups_own_std_has_no_reasons_of_another_scheme() -> None:
+    """Nor its biases."""
+    answer = asked("shape=512,512&activation=tanh&depth=50&base_fan_in=128&std=0.1")
+    assert (answer.scheme, answer.std, answer.bias.std) == ("mup_hidden", 0.05, 0.0)
+    assert not any("edge of chaos" in reason for reason in answer.rationale)
 
 
 def test_a_tied_table_keeps_its_std_at_any_width() -> None:
@@ -340,7 +372,20 @@ def test_a_branch_has_one_zero_and_not_two() -> None:
 def test_the_last_scale_of_a_branch_is_0() -> None:
     """Goyal et al. 2017. All other scales are 1."""
     assert asked("shape=64&role=norm_scale").scheme == "ones"
-    assert asked("shape=64&role=norm_scale&position=branch_last").scheme == "zeros"
+    last = "shape=64&role=norm_scale&position=branch_last"
+    assert asked(last).scheme == "zeros"
+    assert asked(f"{last}&residual=branch_norm").scheme == "zeros"
+    for residual in ("pre_norm", "post_norm", "norm_free"):
+        assert asked(f"{last}&residual={residual}").scheme == "ones"
+    assert asked("shape=1&role=branch_scale&residual=branch_norm").scheme == "ones"
+
+
+def test_a_sine_network_has_the_biases_of_its_authors() -> None:
+    """U(-1/sqrt(n), 1/sqrt(n)), which is what PyTorch's linear layer has."""
+    answer = asked("shape=256,64&activation=sin&omega=30&name=a.weight")
+    assert answer.bias.scheme == "uniform"
+    assert fetched(answer.bias_url or "").facts.limit == pytest.approx(1 / 8)
+    assert "with biases from U(-0.125, 0.125)." in answer.decision
 
 
 def test_a_wished_distribution_is_followed() -> None:

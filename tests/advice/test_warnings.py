@@ -161,7 +161,7 @@ def test_what_a_branch_needs_to_say_is_asked_for(query: str, warned: list[str]) 
 def test_the_start_for_calibration_is_said_to_be_one() -> None:
     """Gain 1 and then 1.53353, and that no gain computed without data holds."""
     (warning, *_) = asked("shape=64,64&activation=gelu&depth=50").warnings
-    assert "multiplies a deviation of the variance by 1.144" in warning.message
+    assert "each layer multiplies the deviation by 1.144" in warning.message
     assert "Gain 1 in the first layer and 1.53353 in the others is a start" in warning.message
     assert "POST /calibrate" in warning.message
 
@@ -186,6 +186,7 @@ TURNED = [
     ("shape=768,3072&role=mlp_up", True),
     ("shape=768,2304&role=attention_qkv", True),
     ("shape=2304,768&role=attention_qkv", False),
+    ("shape=6144,4096&role=attention_qkv&parts=4096,1024,1024", False),
     ("shape=4096,8&role=lora_a", True),
     ("shape=8,4096&role=lora_b", True),
     ("shape=8,4096&role=lora_a", False),
@@ -207,3 +208,11 @@ def test_a_bounded_activation_is_not_called_unbounded() -> None:
     """tanh before a softmax head."""
     query = "shape=10,64&role=head&input_activation=tanh&normalization=none"
     assert "saturating_head" not in codes(asked(query))
+
+
+def test_fused_blocks_of_grouped_queries_are_to_be_listed() -> None:
+    """6144 = 4096 + 1024 + 1024 divides by 3, and is no three blocks of 4096."""
+    query = "shape=6144,4096&role=attention_qkv"
+    (found,) = (each for each in asked(query).warnings if each.code == "suspicious_layout")
+    assert "list the blocks, as in parts=4096,1024,1024" in found.message
+    assert "suspicious_layout" not in codes(asked(f"{query}&parts=4096,1024,1024"))

@@ -147,12 +147,37 @@ def discriminator() -> Propagation:
 def test_the_sentence_about_a_band_has_the_numbers_of_the_layer() -> None:
     """Also where it merely touches the bound."""
     answer = discriminator()
-    low, high = answer.layers[3].stream_band
-    assert (low, high) == pytest.approx((0.00092, 0.00227), rel=0.01)
+    layer = answer.forward.layer
+    assert layer is not None
+    low, high = answer.layers[layer - 1].stream_band
+    assert low is not None
+    assert high is not None
+    assert low < 0.001 < high
     assert answer.summary == (
-        f"Unstable: In layer 4 of 5, the variance of the signal is from {low:.3g} to {high:.3g} in "
+        f"Unstable: In layer {layer} of 5, the variance of the signal is from {low:.3g} to {high:.3g} in "
         "95 of 100 draws of the weights, which passes the bound 1/1,000."
     )
+
+
+def test_a_table_of_small_rows_is_not_called_vanishing() -> None:
+    """A tied table of width 2,048 has variance 1 / 2,048; the first norm scales its rows up."""
+    width = 2048
+    block = [
+        {"role": "attention_value", "shape": [width, width]},
+        {"role": "attention_output", "shape": [width, width]},
+        {"role": "mlp_up", "shape": [4 * width, width]},
+        {"role": "mlp_down", "shape": [width, 4 * width]},
+    ]
+    layers = [
+        {"role": "tied_embedding", "shape": [50257, width]},
+        *(layer for _ in range(3) for layer in block),
+        {"role": "head", "shape": [50257, width]},
+    ]
+    answer = network(layers=layers, activation="gelu", depth=3)
+    assert answer.verdict == "stable"
+    assert answer.layers[0].variance == pytest.approx(1 / width)
+    small = network(layers=[{"shape": [64, 64], "std": 0.001, "repeat": 2}], activation="relu")
+    assert small.verdict == "vanishing"
 
 
 def test_the_summary_has_the_numbers_of_the_layers() -> None:
