@@ -154,8 +154,8 @@ def test_the_sentence_about_a_band_has_the_numbers_of_the_layer() -> None:
     assert high is not None
     assert low < 0.001 < high
     assert answer.summary == (
-        f"Unstable: In layer {layer} of 5, the variance of the signal is from {low:.3g} to {high:.3g} in "
-        "95 of 100 draws of the weights, which passes the bound 1/1,000."
+        f"Unstable: In layer {layer} of 5, the variance of the signal is from {low:.3g} to "
+        f"{high:.3g} in 95 of 100 draws of the weights, which passes the bound 1/1,000."
     )
 
 
