@@ -20,7 +20,7 @@ from tests.server import Address
 
 COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
 QUERY = "width=256&depth=20&activation=tanh"
-SLOW = "width=1024&depth=200&activation=gelu&simulate=true"
+SLOW = "width=512&depth=100&activation=relu&simulate=true"
 """Takes about as long as any simulation: a second or two."""
 
 BODY = {"width": 256, "depth": 20, "activation": "tanh"}
