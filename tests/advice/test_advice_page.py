@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.advice.question import NORMALIZATIONS, POSITIONS, RESIDUALS
+from service.advice.roles import ROLES
 from tests.advice.asking import asked, codes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "advice.md").read_text(encoding="utf-8")
@@ -31,3 +32,9 @@ def test_every_word_of_the_fields_is_explained(word: str) -> None:
     """In the table of the fields."""
     fields = PAGE.partition("## Where the layer is")[2].partition("\n## ")[0]
     assert f"`{word}`" in fields
+
+
+def test_every_role_is_listed_with_what_it_is() -> None:
+    """In the order of the table of roles."""
+    listed = re.findall(r"^\| `(\w+)` \| (.+) \|$", PAGE.partition("## The roles")[2], re.MULTILINE)
+    assert listed[: len(ROLES)] == [(role.name, role.what) for role in ROLES.values()]
