@@ -49,8 +49,9 @@ class Offer:
 def alternatives_of(decision: Decision) -> tuple[Alternative, ...]:
     """The first four that apply. No two have the same values, and none the recommended ones."""
     drawn, found = [_draws(decision.plan)], []
+    by_width = decision.context.question.base_fan_in is not None
     for make in _CANDIDATES:
-        offer = make(decision)
+        offer = None if by_width and make in _WITHOUT_WIDTH else make(decision)
         if offer is None or _draws(offer.plan) in drawn:
             continue
         drawn.append(_draws(offer.plan))
@@ -99,11 +100,6 @@ def _planned(
         return None
     factors = dict(decision.choice.multipliers) | (multipliers or {})
     return _of_plan(plan, what, when, factors)
-
-
-def _scales_with_width(decision: Decision) -> bool:
-    """Whether muP decides the std, so that one that is the same at every width is out of place."""
-    return decision.context.question.base_fan_in is not None
 
 
 def _requested(decision: Decision) -> Offer | None:
@@ -161,8 +157,6 @@ def _variance_gain(decision: Decision) -> Offer | None:
 
 
 def _small_inputs(decision: Decision) -> Offer | None:
-    if _scales_with_width(decision):
-        return None
     context = decision.context
     if context.family not in ("odd", "sigmoid") or not context.connects:
         return None
@@ -202,8 +196,6 @@ def _depth_transfer(decision: Decision) -> Offer | None:
 
 
 def _gpt2(decision: Decision) -> Offer | None:
-    if _scales_with_width(decision):
-        return None
     context = decision.context
     ends = context.writes_residual and context.question.residual == "pre_norm"
     if not ends or context.convolves or not context.connects or decision.depth is None:
@@ -215,8 +207,6 @@ def _gpt2(decision: Decision) -> Offer | None:
 
 
 def _language_model(decision: Decision) -> Offer | None:
-    if _scales_with_width(decision):
-        return None
     context = decision.context
     normed = context.question.normalization in ("layer", "rms")
     if not context.connects or context.convolves or not normed:
@@ -267,8 +257,6 @@ def _zeros(decision: Decision) -> Offer | None:
 
 
 def _shared_embedding(decision: Decision) -> Offer | None:
-    if _scales_with_width(decision):
-        return None
     if decision.context.layer != "embedding":
         return None
     what = f"N(0, {LANGUAGE_MODEL_STD}^2)"
@@ -279,8 +267,6 @@ def _shared_embedding(decision: Decision) -> Offer | None:
 
 
 def _unit_rows(decision: Decision) -> Offer | None:
-    if _scales_with_width(decision):
-        return None
     width, role = decision.context.fan_out, decision.context.question.role
     if decision.context.layer != "embedding" or not width or role == "position_embedding":
         return None
@@ -291,8 +277,6 @@ def _unit_rows(decision: Decision) -> Offer | None:
 
 
 def _size_of_tokens(decision: Decision) -> Offer | None:
-    if _scales_with_width(decision):
-        return None
     width = decision.context.fan_out
     if decision.context.question.role != "position_embedding" or not width:
         return None
@@ -368,8 +352,6 @@ def _calibrated(decision: Decision) -> Offer | None:
 
 
 def _small(decision: Decision) -> Offer | None:
-    if _scales_with_width(decision):
-        return None
     context = decision.context
     if not context.norm_follows:
         return None
@@ -456,8 +438,6 @@ def _dirac(decision: Decision) -> Offer | None:
 
 
 def _backward(decision: Decision) -> Offer | None:
-    if _scales_with_width(decision):
-        return None
     context = decision.context
     if not context.connects or context.question.position != "hidden" or context.in_branch:
         return None
@@ -522,3 +502,15 @@ _CANDIDATES: tuple[Callable[[Decision], Offer | None], ...] = (
     _other_distribution,
 )
 """In the order of their weight. The client's own choice comes first."""
+
+_WITHOUT_WIDTH = (
+    _gpt2,
+    _language_model,
+    _shared_embedding,
+    _unit_rows,
+    _size_of_tokens,
+    _small,
+    _small_inputs,
+    _backward,
+)
+"""Those whose std is not what muP makes of a width. They are left out beside base_fan_in."""

@@ -20,7 +20,7 @@ import pytest
 from service.initializers.schemes import SCHEMES
 from tests.peers.cases import CASES
 from tests.peers.comparison import Array, differences, issued
-from tests.peers.environment import ROOT, draw
+from tests.peers.environment import draw, torch_python
 
 COMMITTED = Path(__file__).parent / "data"
 
@@ -133,14 +133,10 @@ def test_a_preset_with_another_number_is_not_its_peer(query: str, wrong: str) ->
     assert differences(theirs, query + wrong, OURS) != []
 
 
-TORCH = ROOT / "build" / "bench-venv" / "bin" / "python"
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not TORCH.exists(), reason="make bench installs torch")
 def test_the_torch_that_is_installed_makes_the_same(tmp_path: Path) -> None:
     """The same comparison with fresh values."""
-    draw([str(TORCH), "-m", "checks.write_peer_values", "torch", str(tmp_path)])
+    draw([str(torch_python()), "-m", "checks.write_peer_values", "torch", str(tmp_path)])
     _, values = written("torch", tmp_path)
     found = {
         case.query: differences(each, case.query, OURS)

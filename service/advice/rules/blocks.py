@@ -39,6 +39,7 @@ def reads_unit_variance(context: LayerContext) -> bool:
 
 
 def unit_variance(context: LayerContext) -> Choice:
+    """Gain 1 with fan_in, for a layer that reads a norm or averages of values."""
     reason = (
         "The layer reads a normalised input, so E[x^2] = 1, and gain 1 with n = fan_in keeps it "
         "at 1."
@@ -52,6 +53,7 @@ def unit_variance(context: LayerContext) -> Choice:
 
 
 def router(_: LayerContext) -> Choice:
+    """The truncated normal of Switch Transformers (Fedus et al. 2021)."""
     reason = (
         "Small logits make the gates of a router soft and its training stable: Switch Transformers "
         "draw with a tenth of the usual variance and cut at two std, which leaves 0.077."
@@ -60,6 +62,7 @@ def router(_: LayerContext) -> Choice:
 
 
 def lora_a(_: LayerContext) -> Choice:
+    """The first matrix of an adapter (Hu et al. 2021)."""
     reason = (
         "The adapter's first matrix is uniform as in the authors' code, so that its second one can "
         "learn; the paper has a normal distribution."
@@ -68,6 +71,7 @@ def lora_a(_: LayerContext) -> Choice:
 
 
 def lora_b(_: LayerContext) -> Choice:
+    """The second matrix of an adapter, which is 0 (Hu et al. 2021)."""
     reason = (
         "The adapter's second matrix starts at 0, so the adapted model is the pretrained one "
         "before the first step."
@@ -114,6 +118,7 @@ def deep_norm(context: LayerContext) -> Choice:
 
 
 def is_norm_free(context: LayerContext) -> bool:
+    """Whether the weight is in a residual branch without normalization."""
     return context.in_branch and context.connects and context.question.residual == "norm_free"
 
 
@@ -133,6 +138,7 @@ def fixup(context: LayerContext) -> Choice:
 
 
 def fixup_last(_: LayerContext) -> Choice:
+    """Zeros for the last weight of a branch (Zhang et al. 2019)."""
     reason = (
         "Without a normalization the last weight of each branch starts at 0, so the block is the "
         "identity and the variance of the stream does not grow with depth."

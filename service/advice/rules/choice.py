@@ -25,9 +25,10 @@ class Choice:
 
     `gain_rule` says what the gain is: `exact`, that of the activation on the input; `one`; `head`,
     a part of the exact one; `residual`, the gain divided by sqrt(branches depth); `deep_norm`,
-    (8 depth)^-1/4; `fixup`, the gain times depth^(-1/(2 m - 2)); `edge_of_chaos`, the backward
-    gain, beside biases; `mup`, the gain in a base model. `multipliers` are the factors that the
-    network must apply besides, by what they multiply.
+    (8 depth)^-1/4; `fixup`, the gain times (branches depth)^(-1/(2 m - 2)); `edge_of_chaos`, the
+    backward gain, beside biases; `mup`, that of an output layer times sqrt(base_fan_in / fan_in),
+    or none beside the client's own std. `multipliers` are the factors that the network or its
+    optimiser must apply besides, by what they multiply.
     """
 
     family: str

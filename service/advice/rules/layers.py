@@ -23,6 +23,7 @@ TRAINABLE_SCALES = 6.0
 
 
 def first(_: LayerContext) -> Choice:
+    """The layer that reads the data."""
     reason = (
         "The first layer reads data, standardised to E[x^2] = 1, and needs no gradient of its "
         "input, so n = fan_in and the gain is 1."
@@ -31,6 +32,7 @@ def first(_: LayerContext) -> Choice:
 
 
 def rectifier(context: LayerContext) -> Choice:
+    """He et al. 2015, eqs. 10 and 15: gain^2 = 1 / E[f^2]."""
     moment = f"E[x^2] = {context.second_moment:.6g}"
     gain = f"so gain^2 = 1 / {context.second_moment:.6g} = {context.forward_gain**2:.6g}"
     if context.input_activation.takes_slope:
@@ -41,6 +43,7 @@ def rectifier(context: LayerContext) -> Choice:
 
 
 def selu(_: LayerContext) -> Choice:
+    """Klambauer et al. 2017: weights of variance 1 / n."""
     reasons = (
         "With weights of variance 1 / n, the constants of SELU pull the mean to 0 and the variance "
         "to 1 in each layer.",
@@ -51,6 +54,7 @@ def selu(_: LayerContext) -> Choice:
 
 
 def odd(context: LayerContext) -> Choice:
+    """The exact gain of tanh and the like, with the average of the fans."""
     name, gain = context.input_activation.name, context.forward_gain
     reasons = (
         f"Gain {gain:.6g} = E[{name}(z)^2]^-1/2 makes up for the variance that {name} takes away, "
@@ -62,6 +66,7 @@ def odd(context: LayerContext) -> Choice:
 
 
 def sigmoid(context: LayerContext) -> Choice:
+    """Glorot with gain 1, since no gain keeps both passes."""
     activation = context.input_activation
     reasons = (
         f"{activation.name} is not centred, and its derivatives are small: E[f'^2] = "
@@ -73,6 +78,7 @@ def sigmoid(context: LayerContext) -> Choice:
 
 
 def exact(context: LayerContext) -> Choice:
+    """The exact gain E[f^2]^-1/2 with fan_in."""
     name, gain = context.input_activation.name, context.forward_gain
     reason = f"Gain {gain:.6g} = E[{name}(z)^2]^-1/2 keeps a unit variance through {name}."
     cited = (papers.HE_2015, papers.SCHOENHOLZ_2017)
@@ -80,6 +86,7 @@ def exact(context: LayerContext) -> Choice:
 
 
 def gated(context: LayerContext) -> Choice:
+    """The exact gain of a gated unit, for the layer that reads it."""
     name, gain = context.input_activation.name, context.forward_gain
     reasons = (
         f"The layer reads {name}, whose two halves are independent and of unit variance, so "
@@ -92,6 +99,7 @@ def gated(context: LayerContext) -> Choice:
 
 
 def linear(context: LayerContext) -> Choice:
+    """Glorot with gain 1, for a layer that reads no activation."""
     reasons = (
         "The layer reads no activation, so gain 1 keeps the variance: forward with n = fan_in, "
         "backward with n = fan_out.",
@@ -127,6 +135,7 @@ def trainable_layers(context: LayerContext) -> float | None:
 
 
 def at_the_edge_of_chaos(context: LayerContext) -> Choice:
+    """The gain E[f'^2]^-1/2 with biases of variance 1 - E[f^2] / E[f'^2]."""
     gain, bias_std = edge_of_chaos(context.input_activation) or (1.0, 0.0)
     name, reach = context.input_activation.name, trainable_layers(context) or 0.0
     chi = context.input_activation.derivative_moment * context.forward_gain**2
@@ -160,6 +169,7 @@ def at_the_edge_of_chaos(context: LayerContext) -> Choice:
 
 
 def recurrent(context: LayerContext) -> Choice:
+    """Orthogonal where the matrix is square, else variance 1 / n."""
     normal = Choice(
         "lecun",
         "normal",
@@ -229,6 +239,7 @@ def siren(context: LayerContext) -> Choice:
 
 
 def head(context: LayerContext) -> Choice:
+    """An output layer of probabilities: HEAD_FACTOR of the exact gain."""
     gain, after = context.forward_gain * HEAD_FACTOR, context.output_activation.name
     reasons = (
         f"What {after} reads should start small, so that the first loss is that of guessing.",
@@ -239,6 +250,7 @@ def head(context: LayerContext) -> Choice:
 
 
 def plain_head(_: LayerContext) -> Choice:
+    """An output layer of any numbers that reads no activation."""
     reason = (
         "The output layer reads no activation, so gain 1 with n = fan_in keeps the variance; "
         "fan_out, the number of outputs, does not count, because no layer follows."

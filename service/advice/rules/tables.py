@@ -7,10 +7,11 @@ from service.advice.rules.choice import Choice
 from service.initializers import references as papers
 
 POSITION_STD = 0.02
-"""The std of the learned positions of GPT-2, BERT and ViT."""
+"""The std of the learned positions of BERT and ViT."""
 
 
 def bias(context: LayerContext) -> Choice:
+    """Zeros."""
     reason = (
         "A bias starts at 0: it need not break symmetry, and any other value shifts the input of "
         "the activation."
@@ -26,6 +27,7 @@ def bias(context: LayerContext) -> Choice:
 
 
 def scale(_: LayerContext) -> Choice:
+    """Ones."""
     reason = (
         "The scale of a normalization starts at 1, which keeps the variance that the "
         "normalization has just set."
@@ -34,6 +36,7 @@ def scale(_: LayerContext) -> Choice:
 
 
 def zero_scale(_: LayerContext) -> Choice:
+    """Zeros, for the norm that ends a branch (Goyal et al. 2017)."""
     reason = (
         "The last normalization of a residual branch starts at scale 0, so each block is the "
         "identity at the start."
@@ -49,6 +52,7 @@ def ends_branch(context: LayerContext) -> bool:
 
 
 def branch_scale(context: LayerContext) -> Choice:
+    """A small factor or 0; 1 if another part of the branch is 0."""
     question = context.question
     zero = {
         "norm_free": "The last weight of a branch without normalization starts at 0",
@@ -71,6 +75,7 @@ def branch_scale(context: LayerContext) -> Choice:
 
 
 def embedding(_: LayerContext) -> Choice:
+    """N(0, 1): one row is looked up."""
     reasons = (
         "An embedding looks up one row, so n = 1 and Var(y) = Var(w).",
         "With std 1 the stream starts at variance 1, for which the gains of the layers are made.",
@@ -79,6 +84,7 @@ def embedding(_: LayerContext) -> Choice:
 
 
 def tied(context: LayerContext) -> Choice:
+    """Std 1 / sqrt(width), for a table that is the weight of the head too."""
     width = context.fan_out or 1.0
     reasons = (
         "The head multiplies by the same table: for features of variance 1 its logits have std(w) "
@@ -93,6 +99,7 @@ def tied(context: LayerContext) -> Choice:
 
 
 def positions(_: LayerContext) -> Choice:
+    """Learned positions, of the size of the tokens that they are added to."""
     reason = (
         "Learned positions are added to the tokens and start at about the same size: std "
         f"{POSITION_STD} goes with tokens of std 0.02, as in BERT and ViT."
