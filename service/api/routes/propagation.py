@@ -37,7 +37,7 @@ MOST_ANSWERS = 32
 """How many answers the cache holds. An answer about 1,000 layers takes 1 MB."""
 
 MOST_WAITING = 8
-"""How many requests may wait for the thread of the theory. A long one takes about a second."""
+"""How many requests may wait for the thread of the theory. A long one takes about two seconds."""
 
 NICENESS = 5
 """The niceness of both threads: the event loop and the threads of tensors run first."""
