@@ -8,8 +8,8 @@ import sys
 from fastapi import FastAPI
 from uvicorn import Server
 
-from service.api.listening import listen
-from service.api.server import config
+from service.server.listening import listen
+from service.server.serving import config
 from service.settings import Settings
 
 app = FastAPI()

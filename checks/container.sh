@@ -131,7 +131,7 @@ run_as_a_stranger() {
     wait_until_ready "$id" "$origin"
     say "ready $(($(milliseconds) - began)) ms after podman run"
     pod exec "$id" python -c "$kernels_were_on_disk" || stop "that machine code was not on disk"
-    ! pod exec "$id" python -v -c 'import service.api.server' 2>&1 |
+    ! pod exec "$id" python -v -c 'import service.server.serving' 2>&1 |
         grep '^# code object from /' || stop "that byte code was not on disk"
     pod healthcheck run "$id" || stop "the image calls itself unhealthy"
     "$python" -m checks.golden_runs "$origin"

@@ -19,7 +19,6 @@ from service.advice import Question
 from service.advice.warnings import WARNINGS as ADVICE_WARNINGS
 from service.api.app import create_app
 from service.api.problems import STATUS_REASONS, STATUSES
-from service.api.protocol import TOO_LARGE
 from service.api.reasons import REASONS
 from service.calibration.measurement import MEASURED_FIELDS
 from service.calibration.warnings import WARNINGS as CALIBRATION_WARNINGS
@@ -30,6 +29,7 @@ from service.initializers.schemes import SCHEMES, Scheme
 from service.plan import drafts
 from service.plan.warnings import WARNINGS
 from service.propagation import Stack
+from service.server.connection import TOO_LARGE
 from service.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -58,8 +58,8 @@ def main(arguments: list[str]) -> int:
 def _serve(arguments: list[str]) -> int:
     from contextlib import ExitStack
 
-    from service.api.listening import listen, origin
     from service.cli.serving import read_settings
+    from service.server.listening import listen, origin
 
     settings = read_settings(arguments)
     try:
@@ -72,7 +72,7 @@ def _serve(arguments: list[str]) -> int:
         for listener in listeners:
             opened.enter_context(listener)
         print(GREETING.format(origin=origin(listeners[0])), flush=True)
-        from service.api.server import serve
+        from service.server.serving import serve
 
         serve(settings, listeners)
     return 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.api.app import create_app
-from service.api.protocol import ProblemProtocol
+from service.server.connection import ProblemProtocol
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
 from tests.server import Address, running

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from service.api.listening import listen
+from service.server.listening import listen
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0

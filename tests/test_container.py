@@ -19,7 +19,7 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from service.__main__ import COMMANDS
-from service.api.server import GRACE_SECONDS
+from service.server.serving import GRACE_SECONDS
 from service.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parent.parent

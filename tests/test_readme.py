@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from service.api.app import create_app
-from service.api.protocol import ProblemProtocol
+from service.server.connection import ProblemProtocol
 from service.settings import Settings
 from tests.server import running
 

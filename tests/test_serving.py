@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.api.listening import listen, origin
+from service.server.listening import listen, origin
 from tests.application import ask, wait_until_ready
 from tests.process import run, served
 from tests.server import Address

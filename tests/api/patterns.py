@@ -15,8 +15,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.problems import install
-from service.api.protocol import ProblemProtocol
 from service.api.streaming import Memory, StreamPool, TensorResponse
+from service.server.connection import ProblemProtocol
 from tests.server import Address, running
 
 MIB = 2**20

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.app import create_app
-from service.api.protocol import ProblemProtocol
 from service.api.routing import PlainRoute
+from service.server.connection import ProblemProtocol
 from service.settings import Settings
 from tests.application import Answer, ask, parsed, ready, send, serving
 from tests.server import Address, running

@@ -15,7 +15,6 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from service.api.protocol import BoundedConnection, ProblemProtocol
 from service.api.streaming import (
     LARGE_BODIES,
     NICENESS,
@@ -27,6 +26,7 @@ from service.api.streaming import (
     send_body,
 )
 from service.errors import UnavailableError
+from service.server.connection import BoundedConnection, ProblemProtocol
 from tests.api.patterns import MIB, TIB, PatternBody, settled
 from tests.server import ask, running
 

@@ -18,7 +18,6 @@ from service.api.problems import (
     install,
     problem_response,
 )
-from service.api.protocol import ProblemProtocol
 from service.api.reasons import REASONS
 from service.errors import (
     FaninError,
@@ -27,6 +26,7 @@ from service.errors import (
     UnavailableError,
     UnreadableError,
 )
+from service.server.connection import ProblemProtocol
 from tests.reasons import modules, reasons_of
 from tests.server import Address, running
 

@@ -10,7 +10,7 @@ from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from service.api.app import create_app
-from service.api.protocol import ProblemProtocol
+from service.server.connection import ProblemProtocol
 from service.settings import Settings, load_settings
 
 KEEP_ALIVE_SECONDS = 65

@@ -1,0 +1,1 @@
+"""The server: listening, connections, processes and their end. It runs the application of `api`."""
