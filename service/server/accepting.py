@@ -5,6 +5,7 @@ import errno
 import logging
 import resource
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from socket import socket
 from typing import Any
 
@@ -27,11 +28,9 @@ _GONE = (errno.ECONNABORTED, errno.EPROTO)
 def raise_file_limit() -> int:
     """Raise the limit on open files to the most that the system allows, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
+    # macOS reports a hard limit above what it accepts. The soft limit then stays.
+    with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        # macOS tells a hard limit above what it accepts. The soft limit stays.
-        pass
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft
 

@@ -1,5 +1,7 @@
-"""A process that answers requests: uvicorn's server with an accept loop and deadlines of our own."""
+"""A process that answers requests: uvicorn's server with our own accept loop and deadlines."""
 
+import asyncio
+from collections.abc import Callable
 from functools import partial
 from socket import socket
 
@@ -7,6 +9,9 @@ import uvicorn
 
 from service.server.accepting import Acceptor, most_connections, raise_file_limit
 from service.server.connection import expire_all, make_room
+
+TICKS_OF_A_SECOND = 10
+"""uvicorn calls `on_tick` ten times a second."""
 
 
 class Worker(uvicorn.Server):
@@ -20,12 +25,16 @@ class Worker(uvicorn.Server):
         if self.lifespan.should_exit:
             raise SystemExit(uvicorn.config.STARTUP_FAILURE)
         connections = self.server_state.connections
-        protocol = partial(
-            self.config.http_protocol_class, self.config, self.server_state, self.lifespan.state
+        protocol: Callable[..., asyncio.BaseProtocol] = self.config.http_protocol_class
+        new = partial(
+            protocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
         )
         self.acceptor = Acceptor(
             sockets or [],
-            protocol,
+            new,
             connections,
             most_connections(raise_file_limit()),
             partial(make_room, connections),
@@ -36,7 +45,8 @@ class Worker(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Close connections whose deadline has passed, and accept again where there is room."""
-        expire_all(self.server_state.connections)
+        if counter % TICKS_OF_A_SECOND == 0:
+            expire_all(self.server_state.connections, asyncio.get_running_loop().time())
         self.acceptor.tick()
         return await super().on_tick(counter)
 
