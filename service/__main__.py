@@ -56,12 +56,19 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(arguments: list[str]) -> int:
+    import time
     from contextlib import ExitStack
 
+    began = time.monotonic()
+
+    from service.cli.parser import complain
     from service.cli.serving import read_settings
     from service.server.listening import listen, origin
+    from service.settings import unknown_variables
 
     settings = read_settings(arguments)
+    for line in unknown_variables(os.environ):
+        complain(line)
     try:
         listeners = listen(settings.host, settings.port)
     except OSError as error:
@@ -72,10 +79,9 @@ def _serve(arguments: list[str]) -> int:
         for listener in listeners:
             opened.enter_context(listener)
         print(GREETING.format(origin=origin(listeners[0])), flush=True)
-        from service.server.serving import serve
+        from service.server.workers import serve
 
-        serve(settings, listeners)
-    return 0
+        return serve(settings, listeners, began)
 
 
 GREETING = (

@@ -32,8 +32,11 @@ def run(
 def served(
     *arguments: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[int, Address]]:
-    """`serve` on a free port while the block runs: its process id, and where it listens."""
-    variables = os.environ | dict(environment or {})
+    """`serve` on a free port while the block runs: its process id, and where it listens.
+
+    It does not drain at its end unless `environment` says so.
+    """
+    variables = os.environ | {"FANIN_DRAIN_SECONDS": "0"} | dict(environment or {})
     command = [sys.executable, "-m", "service", "serve", "--port", "0", *arguments]
     with subprocess.Popen(
         command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True

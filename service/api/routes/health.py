@@ -25,6 +25,10 @@ async def livez(request: Request) -> JSONResponse:
 
 
 async def readyz(request: Request) -> JSONResponse:
-    """200 if bytes may be issued; else `app.state.readiness` raises UnavailableError."""
-    request.app.state.readiness.require()
+    """200 if any process of the server is ready and does not end.
+
+    Else `app.state.readiness` raises UnavailableError. A process that is not ready itself accepts
+    no connections while another one is ready, so it answers for all of them.
+    """
+    request.app.state.readiness.require_any()
     return JSONResponse({"status": "ready"}, headers=_NO_STORE)
