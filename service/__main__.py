@@ -78,10 +78,9 @@ def _serve(arguments: list[str]) -> int:
     with ExitStack() as opened:
         for listener in listeners:
             opened.enter_context(listener)
-        print(GREETING.format(origin=origin(listeners[0])), flush=True)
         from service.server.workers import serve
 
-        return serve(settings, listeners, began)
+        return serve(settings, listeners, GREETING.format(origin=origin(listeners[0])), began)
 
 
 GREETING = (

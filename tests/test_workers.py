@@ -11,14 +11,16 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event, Thread
 
+import numba
 import pytest
 
-from service.stream.kernels import orthogonal
 from service.stream.selfcheck import warm_up
 from tests import server as clients
 from tests.application import ask, problem
 from tests.process import server
 from tests.server import Address, read
+
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
 
 SMALL = "/v1/weights.npy?shape=4,3&scheme=normal&seed=7&name=w"
 LARGE = "/v1/weights.raw?shape=1048576,1024&scheme=normal&seed=7&name=w"
@@ -89,13 +91,11 @@ class Load:
 def copy_kernels(folder: Path) -> dict[str, str]:
     """Copy the compiled kernels into a cache of their own, and return its variable."""
     warm_up()
-    cache = Path(orthogonal.fill_panel.stats.cache_path)
+    cache = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined] # set at import
     shutil.copytree(cache, folder / cache.name)
     return {"NUMBA_CACHE_DIR": str(folder)}
 
 
-@pytest.mark.slow
-@pytest.mark.ci
 @pytest.mark.parametrize("cache", ["warm", "empty"])
 def test_a_killed_worker_costs_no_new_request(cache: str, tmp_path: Path) -> None:
     """Another one takes over at once, and its successor accepts when its kernels are ready.
@@ -122,8 +122,6 @@ def test_a_killed_worker_costs_no_new_request(cache: str, tmp_path: Path) -> Non
     assert load.lost <= 4
 
 
-@pytest.mark.slow
-@pytest.mark.ci
 def test_the_only_one_that_starts_answers_the_probes(tmp_path: Path) -> None:
     """While none is ready it refuses work with 503, Retry-After and `Connection: close`.
 
@@ -145,8 +143,6 @@ def test_the_only_one_that_starts_answers_the_probes(tmp_path: Path) -> None:
         assert answer.headers["connection"] == "close"
 
 
-@pytest.mark.slow
-@pytest.mark.ci
 def test_a_worker_that_hangs_is_replaced() -> None:
     """Its event loop does not move for as long as HANG_SECONDS says; the others go on."""
     constants = {
@@ -162,8 +158,6 @@ def test_a_worker_that_hangs_is_replaced() -> None:
         assert any(f"worker {hung} has not moved" in line for line in running.said())
 
 
-@pytest.mark.slow
-@pytest.mark.ci
 def test_a_worker_that_cannot_run_is_started_ever_more_rarely() -> None:
     """Killed as soon as it is there, it comes back after pauses that double."""
     with server(*TWO) as running:
@@ -181,8 +175,6 @@ def test_a_worker_that_cannot_run_is_started_ever_more_rarely() -> None:
     assert 0.4 < gaps[0] < gaps[1] < gaps[2] < 4
 
 
-@pytest.mark.slow
-@pytest.mark.ci
 @pytest.mark.parametrize("when", ["ready", "starting", "sending"])
 def test_nobody_outlives_the_parent(when: str) -> None:
     """kill -9: after a second the port is free and no worker is left."""
@@ -201,8 +193,6 @@ def test_nobody_outlives_the_parent(when: str) -> None:
         assert not listens(running.address)
 
 
-@pytest.mark.slow
-@pytest.mark.ci
 def test_a_worker_may_be_ended_alone() -> None:
     """SIGTERM to one of two: it finishes, another one comes, and no request fails."""
     with server(*TWO, environment=ONE_THREAD) as running:

@@ -125,7 +125,7 @@ class Worker(uvicorn.Server):
             listener.close()
         self._close_idle_connections()
         if not await self._finished(self.config.timeout_graceful_shutdown or 0):
-            self.row.put(Cell.CUT, len(self.server_state.connections))
+            self.row.put(Cell.CUT, len(self.server_state.tasks))
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
             # The application sees that its clients have left.
@@ -145,5 +145,6 @@ class Worker(uvicorn.Server):
             if loop.time() >= deadline:
                 return False
             self.row.beat()
-            await asyncio.sleep(0.02)
+            expire_all(self.server_state.connections, loop.time())
+            await asyncio.sleep(0.05)
         return True

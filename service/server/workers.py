@@ -44,17 +44,19 @@ END_SECONDS = 23.0
 _BLOCKED = (*SIGNALS, signal.SIGCHLD)
 
 
-def serve(settings: Settings, listeners: list[socket], began: float) -> int:
-    """Answer HTTP on `listeners` until a signal ends the server; returns the exit status.
+def serve(settings: Settings, listeners: list[socket], greeting: str, began: float) -> NoReturn:
+    """Answer HTTP on `listeners` until a signal ends the server, and end the process.
 
-    `began` is the time on the monotonic clock at which the command was started. A line on standard
-    output tells when the server is ready.
+    Its exit status is 0 after SIGTERM, 130 after SIGINT, and 1 if no worker could start. The
+    greeting is printed as soon as signals are handled, and a second line when the server is ready.
+    `began` is the time on the monotonic clock at which the command was started.
     """
     configure_logging(settings)
     if settings.workers > 1:
-        return Parent(settings, listeners, began).run()
+        _exit(Parent(settings, listeners, greeting, began).run())
     row = alone()
     first_signal = FirstSignal(row)
+    _say(greeting)
     from service.server.serving import answer_requests
 
     answer_requests(settings, listeners, row, partial(_announce, settings, began))
@@ -78,8 +80,11 @@ class Post:
 class Parent:
     """Keeps `settings.workers` workers running until the first signal, and then ends them."""
 
-    def __init__(self, settings: Settings, listeners: list[socket], began: float) -> None:
+    def __init__(
+        self, settings: Settings, listeners: list[socket], greeting: str, began: float
+    ) -> None:
         self._settings = settings
+        self._greeting = greeting
         self._listeners = listeners
         self._began = began
         self._table = Table(settings.workers)
@@ -99,6 +104,7 @@ class Parent:
         first_signal = FirstSignal()
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        _say(self._greeting)
         while first_signal.number is None and not self._failed:
             self._start_due()
             self._wait(self._next_event())
@@ -129,7 +135,6 @@ class Parent:
     def _fork(self, row: Row) -> int:
         """Start a worker; returns its process id."""
         row.state = State.LOADING
-        sys.stdout.flush()
         # Signals wait until the worker has handlers of its own. The parent's would write into the
         # pipe of the parent.
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
@@ -249,9 +254,19 @@ def _announce(settings: Settings, began: float) -> None:
     processes = "1 process" if settings.workers == 1 else f"{settings.workers} processes"
     threads = "1 thread" if settings.stream_threads == 1 else f"{settings.stream_threads} threads"
     line = f"Fanin is ready after {time.monotonic() - began:.1f} s: {processes} with {threads}"
-    # Nobody may read the line. The server does its work all the same.
-    with suppress(OSError, ValueError):
-        print(line + (" each" if settings.workers > 1 else ""), flush=True)
+    _say(line + (" each" if settings.workers > 1 else ""))
+
+
+def _say(line: str) -> None:
+    """Print a line to standard output. If that fails it is logged once, and nothing is said again.
+
+    The server does its work all the same.
+    """
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        sys.stdout = None  # as where Python starts without a standard output
+        logger.warning("standard output cannot be written: %s", error.strerror)
 
 
 def _log_cut(answers: int) -> None:
