@@ -29,7 +29,7 @@ from service.initializers.schemes import SCHEMES, Scheme
 from service.plan import drafts
 from service.plan.warnings import WARNINGS
 from service.propagation import Stack
-from service.server.connection import TOO_LARGE
+from service.server.heads import TOO_LARGE
 from service.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parent.parent

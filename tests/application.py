@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.api.app import create_app
-from service.server.connection import ProblemProtocol
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
 from tests.server import Address, running
@@ -35,7 +34,7 @@ class Answer:
 def serving(warm_up: Callable[[], None] = warm_up, **settings: Any) -> Iterator[Address]:
     """The application as `serve` runs it, ready or not."""
     app = create_app(Settings(**settings), warm_up=warm_up)
-    with running(app, http=ProblemProtocol) as address:
+    with running(app) as address:
         yield address
 
 

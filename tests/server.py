@@ -13,7 +13,9 @@ from typing import Any
 
 import uvicorn
 
+from service.server.connection import Connection
 from service.server.listening import listen
+from service.server.worker import Worker
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -33,19 +35,24 @@ class Address:
 
 
 @contextmanager
-def running(app: Callable[..., Any] | str, port: int = 0, **config: Any) -> Iterator[Address]:
+def running(
+    app: Callable[..., Any] | str,
+    port: int = 0,
+    server_class: type[uvicorn.Server] = Worker,
+    **config: Any,
+) -> Iterator[Address]:
     """Serve an ASGI app, or the import string of one, while the block runs.
 
     Port 0 is any free one. `config` goes to `uvicorn.Config`. Log records stay with pytest, and
     streams that are left over at the end are cancelled after one second.
     """
     defaults = {
-        "http": "h11",
+        "http": Connection,
         "log_config": None,
         "access_log": False,
         "timeout_graceful_shutdown": 1,
     }
-    server = uvicorn.Server(uvicorn.Config(app, **(defaults | config)))
+    server = server_class(uvicorn.Config(app, **(defaults | config)))
     (listener,) = listen("127.0.0.1", port)
     with listener:
         thread = Thread(target=server.run, args=([listener],), name="uvicorn", daemon=True)

@@ -15,7 +15,6 @@ import httpx2
 import pytest
 
 from service.api.app import create_app
-from service.server.connection import ProblemProtocol
 from service.settings import Settings
 from tests.server import running
 
@@ -135,7 +134,7 @@ def test_the_quoted_curl_waits_for_the_first_start(tmp_path: Path) -> None:
     with fetch(FETCH, f"http://127.0.0.1:{port}", tmp_path) as shell:
         time.sleep(1.5)
         app = create_app(Settings(), warm_up=lambda: time.sleep(3))
-        with running(app, port, http=ProblemProtocol):
+        with running(app, port):
             said, errors = shell.communicate(timeout=60)
     assert (shell.returncode, said, errors) == (0, "", "")
     assert file.read_bytes().startswith(b"\x93NUMPY")

@@ -23,6 +23,11 @@ REASONS: dict[str, Reason] = {
         "A branch begins with the layer of position=branch_first and ends with the next layer of "
         "position=branch_last.",
     ),
+    "bad_host": Reason(
+        "The Host header is missing or wrong",
+        "An HTTP/1.1 request has exactly one Host header: a host name or an address, and a port if "
+        "it is not the usual one (RFC 9112, section 3.2).",
+    ),
     "bad_layout": Reason(
         "The layout has wrong letters",
         "A layout has one letter for each axis: O out, I in, D H W kernel, E independent "
@@ -71,6 +76,11 @@ REASONS: dict[str, Reason] = {
     "header_too_large": Reason(
         "The request's headers are too large",
         "Send fewer headers; no path reads cookies. Send a long spec in the body of a POST.",
+    ),
+    "http_version_not_supported": Reason(
+        "The version of HTTP is not supported",
+        "The server speaks HTTP/1.1 and HTTP/1.0. A proxy in front of it may speak HTTP/2 and "
+        "HTTP/3.",
     ),
     "impossible_groups": Reason(
         "The groups do not divide the channels",
@@ -167,6 +177,11 @@ REASONS: dict[str, Reason] = {
         "There is nothing at this path",
         "/docs lists all paths.",
     ),
+    "not_implemented": Reason(
+        "The server does not know the method or the transfer coding",
+        "Methods are written in capitals, and CONNECT is for proxies. A body has a Content-Length, "
+        "or the Transfer-Encoding chunked.",
+    ),
     "not_issued": Reason(
         "Fanin does not issue this",
         "The word is known, but Fanin does not implement it. The hint names the nearest "
@@ -216,6 +231,10 @@ REASONS: dict[str, Reason] = {
         "A preset has a layer of its own",
         "A preset is the default of one layer of a framework. Its axes may be written in another "
         "order. For another layer, use a scheme that is no preset.",
+    ),
+    "request_timeout": Reason(
+        "The request did not arrive in time",
+        "A head may take 10 seconds and a body 20. Send the request again on a new connection.",
     ),
     "reserved_name": Reason(
         "The format reserves the name",

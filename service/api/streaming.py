@@ -265,7 +265,7 @@ async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send
     connection, and the client sees that bytes are missing.
 
     `send` must wait until its previous piece has left the process, because memory is reused. It
-    does with a write buffer limit of 0, which `ProblemProtocol` sets.
+    does with a write buffer limit of 0, which `Connection` sets.
     """
     async with _departure(receive) as departure:
         # A client may leave while its chunk waits for a thread, behind matrices of other clients,

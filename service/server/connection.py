@@ -1,168 +1,620 @@
-"""HTTP/1.1 connections of uvicorn and h11, with a limit on the request head.
+"""HTTP/1.1 connections: uvicorn's httptools protocol with limits on what a client can cost.
 
-An unparseable request gets a problem body, as every other refused request does.
+A request is read in pieces of READ_BYTES. The end of its head is found before the parser sees what
+follows, so one request is read and answered at a time. What a client sends ahead waits: at most a
+piece of it here, and the rest in the system's buffers.
+
+Each connection is in a phase (`Phase`), and each phase has a deadline. `expire_all` closes the
+connections whose deadline has passed.
 """
 
+import asyncio
+import fcntl
+import heapq
 import logging
-import sys
-from typing import Any
+import struct
+import termios
+import threading
+from collections.abc import Collection
+from enum import Enum
+from math import inf
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
-import h11
+import httptools
 from starlette.responses import Response
-from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from service.api.cors import CORS_HEADERS
 from service.api.problems import respond
-from service.api.reasons import REASONS
 from service.errors import Problem
+from service.server.heads import (
+    HEAD_TOO_LARGE,
+    MOST_HEAD_BYTES,
+    Fault,
+    Headers,
+    head_fault,
+    unparsed_fault,
+)
 
-MOST_HEAD_BYTES = 16 * 1024
-"""The limit for request line and headers together.
+READ_BYTES = 16 * 1024
+"""The most bytes that are read from a socket at once."""
 
-A request line of 8,000 bytes has to fit (RFC 9112, section 3).
+MOST_BODY_BYTES = 256 * 1024
+"""The most bytes of a request body with its framing: chunk sizes, chunk extensions and trailers.
+
+The largest body that any path reads is 64 KiB (`service.api.requests`). In chunks of two bytes each
+it takes 224 KiB.
 """
 
-MOST_TARGET_BYTES = 8 * 1024
+HEAD_SECONDS = 10.0
+"""How long a client may take for a head, from its first byte or from the connection on."""
 
-TOO_LARGE = 431
-"""The status of a head that is too large (RFC 6585, section 5)."""
+BODY_SECONDS = 20.0
+"""How long a client may take for a body, from the end of the head on."""
+
+KEEP_ALIVE_SECONDS = 65.0
+"""How long a connection may be idle between two requests.
+
+Longer than a proxy keeps an idle connection (60 s is usual), so that the proxy closes it first. If
+the server closed it first, it could do so while the proxy sends the next request.
+"""
+
+SEND_SECONDS = 20.0
+SEND_BYTES = 64 * 1024
+"""A client that does not read SEND_BYTES in SEND_SECONDS, while bytes wait for it, is cut off."""
 
 LINGER_SECONDS = 2.0
-"""How long a refused client may go on sending before the connection is closed.
+LINGER_BYTES = 256 * 1024
+"""How long a client may go on sending after the last answer, and how much, before the close.
 
 A close with unread bytes resets the connection, and the client may lose the answer (RFC 9112,
 section 9.6).
 """
 
-# An unparseable request is a client's mistake and not worth a log line. Errors of the application
-# are logged by the same logger at level ERROR.
+ROOM = 32
+"""At the limit on connections, one of so many is closed to make room for others."""
+
+_END = b"\r\n\r\n"
+
+_TIMEOUT = Fault(
+    408,
+    "request_timeout",
+    "the request did not arrive in time",
+    "send the whole request at once",
+)
+_BODY_TOO_LARGE = Fault(
+    413,
+    "payload_too_large",
+    f"the body with its framing has more than {MOST_BODY_BYTES} bytes",
+    "send a smaller body, with a Content-Length",
+)
+
+# A bad request is a client's mistake and not worth a log line. Errors of the application are logged
+# by the same logger at level ERROR.
 _LOGGER = logging.getLogger("uvicorn.error.connection")
 _LOGGER.setLevel(logging.ERROR)
 
 
-class BoundedConnection(h11.Connection):
-    """The server's side of a connection, with a limit on the size of the request head.
+class Phase(Enum):
+    """What a connection is doing. In every phase but ANSWER the server waits for the client."""
 
-    `request_line` is the line as received, of the request being read or read last, valid or not.
-    `method` is empty until h11 has parsed that request's head.
-    """
+    HEAD = "waits for a request, or reads its head"
+    BODY = "reads the body of a request that is being answered"
+    ANSWER = "has the whole request, and answers it"
+    LINGER = "has answered the last request, and waits for the client to close"
+
+
+class _Memory(threading.local):
+    """The buffer that a thread reads into. What is read is copied out before the next read."""
 
     def __init__(self) -> None:
-        super().__init__(h11.SERVER, MOST_HEAD_BYTES)
-        self.request_line = b""
-        self.method = b""
-
-    @property
-    def target(self) -> bytes:
-        """The second word of the request line."""
-        return b"".join(self.request_line.split(b" ", 2)[1:2]).rstrip(b"\r")
-
-    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """The next event of h11; raises RemoteProtocolError for a head that it cannot accept.
-
-        h11 limits only a head that is still incomplete. A head that arrived in one piece is
-        measured here, so that the limit does not depend on how the network splits it.
-        """
-        if self.their_state is not h11.IDLE:
-            return super().next_event()
-        received = self.trailing_data[0]
-        self.request_line, self.method = received.partition(b"\n")[0], b""
-        event = super().next_event()
-        if isinstance(event, h11.Request):
-            self.method = event.method
-            head_bytes = len(received) - len(self.trailing_data[0])
-            if head_bytes > MOST_HEAD_BYTES or len(event.target) > MOST_TARGET_BYTES:
-                raise h11.RemoteProtocolError("the head is too large", TOO_LARGE)
-        return event
-
-    # h11 has an overload for each kind of event. uvicorn needs only the most general one.
-    def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]
-        """The bytes to write for an event; a piece of a body is passed on without a copy."""
-        pieces = self.send_with_data_passthrough(event)
-        if pieces is None:
-            return None
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self.buffer = memoryview(bytearray(READ_BYTES))
 
 
-class ProblemProtocol(H11Protocol):
-    """The asyncio protocol that uvicorn creates for each connection."""
+_memory = _Memory()
+
+
+class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
+    """The asyncio protocol that the server creates for each connection."""
+
+    cycle: "Exchange"
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.conn: BoundedConnection = BoundedConnection()
         self.logger = _LOGGER
-        self._refused = False
+        self.parser = httptools.HttpRequestParser(self)
+        self.phase = Phase.HEAD
+        self.since = self.loop.time()
+        """When the phase began."""
+        self._deadline = self.since + HEAD_SECONDS
+        self._head = b""
+        self._empty_lines = 0
+        self._held = b""
+        self._head_read = self._request_read = self._upgrading = False
+        self._body_left: int | None = None
+        self._body_bytes = self._lingered = 0
+        self._written = self._acknowledged = 0
+        self._progress_at = self.since
+        self._next_when_written = False
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Set the write buffer limit to 0.
 
-        uvicorn's `send` then waits until a piece is written out. `service.api.streaming` uses the
-        piece's memory again after that.
+        `send` then waits until a piece is written out. `service.api.streaming` uses the piece's
+        memory again after that.
         """
         super().connection_made(transport)
         transport.set_write_buffer_limits(0)
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """The memory to read into."""
+        return _memory.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read."""
+        self.data_received(bytes(_memory.buffer[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
-        """Pass data to h11; ignore it after the connection's last request was refused."""
-        if not self._refused:
-            super().data_received(data)
+        """Read on, by the phase."""
+        match self.phase:
+            case Phase.HEAD:
+                self._read_head(data)
+            case Phase.BODY:
+                self._read_body(data)
+            case Phase.ANSWER:
+                self._hold(data)
+            case Phase.LINGER:
+                self._lingered += len(data)
+                if self._lingered > LINGER_BYTES:
+                    self.transport.abort()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer a request that h11 could not parse, and close the connection.
+    def _hold(self, data: bytes) -> None:
+        """Keep what belongs to later requests, and read no more until this one is answered."""
+        self._held += data
+        if self._held:
+            self.flow.pause_reading()
 
-        uvicorn calls this while it handles h11's exception. If another answer is being sent, the
-        connection is closed without a word, which would become part of that answer.
-        """
-        self._refused = True
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.close()
+    def _read_head(self, data: bytes) -> None:
+        if not self._head:
+            data = self._without_empty_lines(data)
+            if not data:
+                return
+        before = len(self._head)
+        head = self._head + data
+        end = head.find(_END, max(0, before - len(_END) + 1))
+        size = len(head) if end < 0 else end + len(_END)
+        self._head = head[:size]
+        if size > MOST_HEAD_BYTES:
+            self._refuse(unparsed_fault(self._head))
             return
-        self._send(_answer(self.conn, sys.exception()))
-        if self.cycle is not None:
-            # A route still works on the request. Tell it that its client has left.
-            self.cycle.disconnected = True
+        if not self._parsed(self._head[before:]):
+            self._refuse(unparsed_fault(self._head))
+        elif self._head_read:
+            self._begin(head[size:])
+        elif end >= 0:
+            self._refuse(unparsed_fault(self._head))
+
+    def _without_empty_lines(self, data: bytes) -> bytes:
+        """The data of a request from its request line on (RFC 9112, section 2.2).
+
+        The first byte of a request begins the time for its head.
+        """
+        if self._empty_lines == 0:
+            self._enter(Phase.HEAD, HEAD_SECONDS)
+        line = data.lstrip(b"\r\n")
+        self._empty_lines += len(data) - len(line)
+        if self._empty_lines > MOST_HEAD_BYTES:
+            self._refuse(HEAD_TOO_LARGE)
+            return b""
+        return line
+
+    def _parsed(self, data: bytes) -> bool:
+        """Whether the parser accepts the next part of a request."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._upgrading = True
+        except httptools.HttpParserError:
+            return False
+        return True
+
+    def _begin(self, rest: bytes) -> None:
+        """Start to answer the request whose head has been read; `rest` is what follows the head."""
+        fault = head_fault(self._head, self.headers)
+        if fault is not None:
+            self._refuse(fault)
+            return
+        if self._upgrading:
+            self._ignore_upgrade()
+        self._body_left = _content_length(self.headers)
+        self._body_bytes = 0
+        self.cycle = self._exchange()
+        self._enter(Phase.BODY, BODY_SECONDS)
+        if self._request_read:
+            self._end_request(rest)
+        else:
+            self._read_body(rest)
+        if self.phase is not Phase.LINGER:
+            self._start_asgi_task(self.cycle, self.app)
+
+    def _ignore_upgrade(self) -> None:
+        """Let a new parser read the body, if there is one (RFC 9110, section 7.8).
+
+        httptools ends a request with an upgrade at the end of its head, and would take its body for
+        the next request.
+        """
+        self._upgrading = self._request_read = False
+        self.parser = httptools.HttpRequestParser(self)
+        framing = [
+            b"%b: %b\r\n" % header
+            for header in self.headers
+            if header[0] in (b"content-length", b"transfer-encoding")
+        ]
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
+
+    def _exchange(self) -> "Exchange":
+        method, target, _ = self._head.split(b" ", 2)
+        raw_path, _, query = target.partition(b"?")
+        version = self.parser.get_http_version()
+        scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "method": method.decode("ascii"),
+            "path": unquote_to_bytes(raw_path).decode("utf-8", "replace"),
+            "raw_path": raw_path,
+            "query_string": query,
+        }
+        return Exchange(
+            scope=cast(Any, scope),
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=version != "1.0" and self.expect_100_continue,
+            keep_alive=version != "1.0" and _keeps_alive(self.headers),
+            on_response=self.on_response_complete,
+        ).of(self)
+
+    def _read_body(self, data: bytes) -> None:
+        """Read a part of the body, and hold what follows the body.
+
+        Of a chunked body only the parser knows the end. It ends with a line, so the parser gets a
+        line at a time.
+        """
+        start = 0
+        while start < len(data) and not self._request_read:
+            if self._body_left is not None:
+                stop = min(len(data), start + self._body_left)
+                self._body_left -= stop - start
+            else:
+                stop = data.find(b"\n", start) + 1 or len(data)
+            if not self._parsed(data[start:stop]):
+                self._refuse(unparsed_fault(b""))
+                return
+            start = stop
+        self._body_bytes += start
+        if self._body_bytes > MOST_BODY_BYTES:
+            self._refuse(_BODY_TOO_LARGE)
+        elif self._request_read:
+            self._end_request(data[start:])
+
+    def _end_request(self, rest: bytes) -> None:
+        self._enter(Phase.ANSWER)
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+        self._hold(rest)
+
+    def _enter(self, phase: Phase, seconds: float = 0.0) -> None:
+        self.phase = phase
+        self.since = self.loop.time()
+        self._deadline = self.since + seconds
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        """Begin a request. A second parser of one request begins none."""
+        if not self._head_read:
+            self.headers: Headers = []
+            self.expect_100_continue = self._request_read = False
+
+    def on_url(self, url: bytes) -> None:
+        """The target is taken from the head, as it was sent."""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header of the head. Trailers of a body are of no use, and are dropped."""
+        if not self._head_read:
+            name, value = name.lower(), value.rstrip(b" \t")
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head has ended."""
+        self._head_read = True
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, unless the answer does not depend on it any more."""
+        if not self.cycle.response_complete:
+            self.cycle.body += body
             self.cycle.message_event.set()
+            if len(self.cycle.body) > MOST_BODY_BYTES:
+                self.flow.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """The request has ended."""
+        self._request_read = True
+
+    # The end of an answer, and of the connection.
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or wait for the client to close."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if not self.cycle.keep_alive:
+            self._linger()
+        elif self.flow.write_paused:
+            self._next_when_written = True
+        else:
+            self._next()
+
+    def resume_writing(self) -> None:
+        """Everything is written out."""
+        super().resume_writing()
+        if self._next_when_written:
+            self._next_when_written = False
+            self._next()
+
+    def _next(self) -> None:
+        """Wait for the next request, or read it if the client has sent it already."""
+        self._head, self._empty_lines, self._head_read = b"", 0, False
+        self._enter(Phase.HEAD, KEEP_ALIVE_SECONDS)
+        if self._held:
+            data, self._held = self._held, b""
+            self.flow.resume_reading()
+            self.data_received(data)
+
+    def _linger(self) -> None:
+        self._enter(Phase.LINGER, inf)
+        self._head = self._held = b""
         self.flow.resume_reading()
         self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
-    def _send(self, answer: Response) -> None:
-        headers = [*answer.raw_headers, *CORS_HEADERS, (b"connection", b"close")]
-        events = (
-            h11.Response(
-                status_code=answer.status_code,
-                headers=headers,
-                reason=STATUS_PHRASES[answer.status_code],
-            ),
-            h11.Data(data=b"" if self.conn.method == b"HEAD" else bytes(answer.body)),
-            h11.EndOfMessage(),
-        )
-        for event in events:
-            self.transport.write(self.conn.send(event) or b"")
+    def shutdown(self) -> None:
+        """Close the connection if it is idle; else close it after the answer."""
+        if self.phase in (Phase.BODY, Phase.ANSWER):
+            self.cycle.keep_alive = False
+        elif self.phase is Phase.HEAD:
+            self.transport.close()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write to the client."""
+        self._written += len(data)
+        self.transport.write(data)
+
+    def _refuse(self, fault: Fault) -> None:
+        """Answer a request that cannot be read, and close the connection.
+
+        If its answer has begun, the connection is cut: a problem would become part of that answer.
+        """
+        begun = self.phase is Phase.BODY
+        if begun and self.cycle.response_started:
+            self.transport.abort()
+            return
+        if begun:
+            # A route works on the request already. Tell it that its client has left.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        answer = respond(fault.status, fault.reason, Problem("", fault.message, fault.hint))
+        headers = [*self.server_state.default_headers, *answer.raw_headers, *CORS_HEADERS]
+        head = _head(answer.status_code, [*headers, (b"connection", b"close")])
+        self.write(head if self._head.startswith(b"HEAD ") else head + bytes(answer.body))
+        self._linger()
+
+    # Deadlines.
+
+    def expire(self, now: float) -> None:
+        """Close the connection if its client has been waited for long enough."""
+        if self.transport.is_closing():
+            return
+        waiting = self._bytes_under_way()
+        if waiting:
+            self._expire_reader(now, waiting)
+            return
+        self._progress_at = now
+        if self.phase is Phase.ANSWER:
+            return
+        if self.phase is Phase.LINGER and self._deadline == inf:
+            # The time for lingering begins when the client has got the answer.
+            self._deadline = now + LINGER_SECONDS
+        if now < self._deadline:
+            return
+        if self.phase is Phase.BODY or (self.phase is Phase.HEAD and self._head):
+            self._refuse(_TIMEOUT)
+        else:
+            self.transport.close()
+
+    def _expire_reader(self, now: float, waiting: int) -> None:
+        acknowledged = self._written - waiting
+        if acknowledged >= self._acknowledged + SEND_BYTES:
+            self._acknowledged, self._progress_at = acknowledged, now
+        elif now >= self._progress_at + SEND_SECONDS:
+            self.transport.abort()
+
+    def _bytes_under_way(self) -> int:
+        """Bytes that are written and that the client's system has not acknowledged."""
+        return self.transport.get_write_buffer_size() + _unacknowledged(self.transport)
+
+    def make_way(self) -> None:
+        """Close a connection that waits for its client, to make room for another one."""
+        if self.phase is Phase.BODY:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.abort()
 
 
-def _answer(conn: BoundedConnection, error: BaseException | None) -> Response:
-    """The answer to the request that `conn` has just refused.
+class Exchange(RequestResponseCycle):
+    """One request and its answer, as ASGI's `receive` and `send`.
 
-    h11's own message is not repeated: it quotes the client's bytes as a Python literal.
+    The head of an answer is written together with the first bytes of the body, in one segment if
+    both fit, or at the next turn of the event loop if there are none yet.
     """
-    if len(conn.target) > MOST_TARGET_BYTES:
-        message = f"the request target has more than {MOST_TARGET_BYTES} bytes"
-        return _problem(414, "uri_too_long", message, REASONS["uri_too_long"].explanation)
-    if getattr(error, "error_status_hint", 400) == TOO_LARGE:
-        message = f"the request line and the headers have more than {MOST_HEAD_BYTES} bytes"
-        hint = REASONS["header_too_large"].explanation
-        return _problem(TOO_LARGE, "header_too_large", message, hint)
-    if not conn.request_line.isascii():
-        return _problem(400, "bad_request", "the request line is not ASCII", _ESCAPES)
-    message = "the request line, a header or the body's framing is not HTTP/1.1"
-    return _problem(400, "bad_request", message, "let curl or an HTTP library write the request")
+
+    def of(self, connection: Connection) -> "Exchange":
+        """The same exchange, of this connection."""
+        self._connection = connection
+        self._head: bytes | None = None
+        self._left = 0
+        return self
+
+    async def receive(self) -> Any:
+        """The next part of the request, or `http.disconnect` after it."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            if self.more_body:
+                self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def send(self, message: Any) -> None:
+        """Send the head of the answer, or a piece of its body.
+
+        Waits until the pieces before are written out. Returns without a word if the client has
+        disconnected.
+        """
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if not self.response_started:
+            self._start(message)
+        else:
+            self._send_piece(message.get("body", b""), message.get("more_body", False))
+
+    def _start(self, message: Message) -> None:
+        if message["type"] != "http.response.start":
+            raise RuntimeError(f"the first message is {message['type']}")
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        headers: Headers = [*self.default_headers, *message["headers"]]
+        fields = dict(headers)
+        if self.more_body:
+            # The rest of the request is not wanted (RFC 9112, section 9.6).
+            self.keep_alive = False
+        if b"close" in fields.get(b"connection", b"").lower():
+            self.keep_alive = False
+        elif not self.keep_alive:
+            headers.append((b"connection", b"close"))
+        status: int = message["status"]
+        length = fields.get(b"content-length")
+        if length is None and status not in (204, 304):
+            raise RuntimeError("every answer has a Content-Length")
+        self._left = 0 if self.scope["method"] == "HEAD" else int(length or 0)
+        self._head = _head(status, headers)
+        self._connection.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self._head is not None and not self.disconnected:
+            head, self._head = self._head, None
+            self._connection.write(head)
+
+    def _send_piece(self, piece: bytes | memoryview, more: bool) -> None:
+        if self.response_complete:
+            raise RuntimeError("the answer has ended")
+        if self.scope["method"] == "HEAD":
+            piece = b""
+        self._left -= len(piece)
+        if self._left < 0 or (self._left > 0 and not more):
+            raise RuntimeError("the body does not have the length that its head says")
+        if self._head is not None and len(piece) <= JOINED_BYTES:
+            piece, self._head = self._head + piece, None
+        self._flush()
+        if piece:
+            self._connection.write(piece)
+        if not more:
+            self.response_complete = True
+            self.message_event.set()
+            self.on_response()
+
+    async def send_500_response(self) -> None:
+        """Answer a request on which the application has failed."""
+        problem = Problem("", "the server made an error and logged it", "report the request")
+        answer: Response = respond(500, "internal", problem)
+        await answer(cast(Scope, self.scope), cast(Receive, self.receive), cast(Send, self.send))
 
 
-_ESCAPES = (
-    "percent-encode UTF-8, for example name=gr%C3%B6%C3%9Fe; curl -G --data-urlencode does it"
-)
+JOINED_BYTES = 64 * 1024
+"""Pieces up to this size are written together with the head. Copying takes less than a write."""
 
 
-def _problem(status: int, reason: str, message: str, hint: str) -> Response:
-    return respond(status, reason, Problem("", message, hint))
+def expire_all(connections: Collection[Any], now: float) -> None:
+    """Close the connections whose client has been waited for long enough."""
+    for connection in list(connections):
+        connection.expire(now)
+
+
+def make_room(connections: Collection[Any]) -> bool:
+    """Close the connections that have waited longest for their clients; False if there is none."""
+    waiting = [each for each in connections if each.phase is not Phase.ANSWER]
+    longest = heapq.nsmallest(
+        max(1, len(waiting) // ROOM), waiting, key=lambda connection: connection.since
+    )
+    for connection in longest:
+        connection.make_way()
+    return bool(longest)
+
+
+def _head(status: int, headers: Headers) -> bytes:
+    """The head of an answer. Raises RuntimeError if a header has a line break."""
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
+        raise RuntimeError("a header has a line break")
+    return b"%b%b\r\n" % (STATUS_LINE[status], lines)
+
+
+def _content_length(headers: Headers) -> int | None:
+    """The length of a body that is not chunked. The parser has checked the digits."""
+    fields = dict(headers)
+    if b"transfer-encoding" in fields:
+        return None
+    return int(fields.get(b"content-length", b"0"))
+
+
+def _keeps_alive(headers: Headers) -> bool:
+    """Whether the client wants the connection to stay open (RFC 9112, section 9.3)."""
+    return not any(name == b"connection" and b"close" in value.lower() for name, value in headers)
+
+
+def _unacknowledged(transport: asyncio.Transport) -> int:
+    """Bytes in the system's send queue (SIOCOUTQ of tcp(7)); 0 where the system does not tell."""
+    socket = transport.get_extra_info("socket")
+    if socket is None or socket.fileno() < 0:
+        return 0
+    try:
+        told = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    waiting: int = struct.unpack("i", told)[0]
+    return waiting

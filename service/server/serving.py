@@ -10,7 +10,7 @@ from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from service.api.app import create_app
-from service.server.connection import ProblemProtocol
+from service.server.connection import Connection
 from service.settings import Settings, load_settings
 
 KEEP_ALIVE_SECONDS = 65
@@ -47,7 +47,7 @@ def config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
     return Config(
         app,
         workers=settings.workers,
-        http=ProblemProtocol,
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.problems import install
 from service.api.streaming import Memory, StreamPool, TensorResponse
-from service.server.connection import ProblemProtocol
 from tests.server import Address, running
 
 MIB = 2**20
@@ -93,7 +92,7 @@ def app_for(body: PatternBody, pool: StreamPool) -> FastAPI:
 @contextmanager
 def serving(app: Callable[..., Any], **config: Any) -> Iterator[Address]:
     """The app behind the protocol that `serve` uses."""
-    with running(app, http=ProblemProtocol, **config) as address:
+    with running(app, **config) as address:
         yield address
 
 

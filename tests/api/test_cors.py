@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from service.api.app import create_app
 from service.api.routing import PlainRoute
-from service.server.connection import ProblemProtocol
 from service.settings import Settings
 from tests.application import Answer, ask, parsed, ready, send, serving
 from tests.server import Address, running
@@ -107,7 +106,7 @@ def test_an_error_of_the_server_may_be_read() -> None:
 
     app = create_app(Settings(), warm_up=lambda: None)
     app.router.routes.append(PlainRoute("/broken", broken, {"get": {}}))
-    with running(app, http=ProblemProtocol) as address:
+    with running(app) as address:
         answer = ask(address, "/broken", headers=ORIGIN)
     assert answer.status == 500
     check_readable(answer)
@@ -129,7 +128,7 @@ def test_not_ready_yet_may_be_read() -> None:
 
 def test_an_answer_without_it_would_be_noticed() -> None:
     """Negative control: an application without the wrapper fails the check."""
-    with running(FastAPI(), http=ProblemProtocol) as address:
+    with running(FastAPI()) as address:
         answer = ask(address, "/docs", headers=ORIGIN)
     with pytest.raises(KeyError):
         check_readable(answer)

@@ -74,7 +74,7 @@ def test_what_is_no_http_is_answered_all_the_same(address: Address, request_byte
         ("DELETE", "/schemes", "GET, HEAD, OPTIONS"),
         ("GET", "/v1/weights", "OPTIONS, POST"),
         ("HEAD", "/v1/weights", "OPTIONS, POST"),
-        ("BREW", "/livez", "GET, HEAD, OPTIONS"),
+        ("PATCH", "/livez", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(

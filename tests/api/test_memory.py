@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
-import h11
 import numpy as np
 import pytest
+import uvicorn
 from starlette.types import Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.streaming import (
     LARGE_BODIES,
@@ -26,9 +26,10 @@ from service.api.streaming import (
     send_body,
 )
 from service.errors import UnavailableError
-from service.server.connection import BoundedConnection, ProblemProtocol
+from service.server.connection import Connection
+from service.server.worker import Worker
 from tests.api.patterns import MIB, TIB, PatternBody, settled
-from tests.server import ask, running
+from tests.server import ask, read, running
 
 KIB = 1024
 
@@ -280,27 +281,36 @@ def test_cancellation_does_not_wait_for_a_chunk(pool: StreamPool) -> None:
 
 
 def test_a_piece_is_not_copied_on_its_way() -> None:
-    """What the connection makes of a piece of a body is that piece itself."""
-    connection = BoundedConnection()
-    connection.receive_data(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    connection.next_event()
-    head = connection.send(h11.Response(status_code=200, headers=[("Content-Length", "3")]))
-    piece: Any = memoryview(b"abc")
-    assert head is not None
-    assert head.startswith(b"HTTP/1.1 200 ")
-    assert connection.send(h11.Data(data=piece)) is piece
-    assert connection.send(h11.EndOfMessage()) == b""
+    """What the connection writes is the very piece that the application has sent."""
+    written: list[bytes | memoryview] = []
+    piece = memoryview(bytes(MIB))
+
+    class Watched(Connection):
+        def write(self, data: bytes | memoryview) -> None:
+            written.append(data)
+            super().write(data)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        length = [(b"content-length", b"%d" % MIB)]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": piece, "more_body": False})
+
+    with running(app, http=Watched, lifespan="off") as address, ask(address) as client:
+        read(client, MIB)
+    assert written[-1] is piece
 
 
-def held_back(protocol: type[H11Protocol]) -> tuple[int, int]:
+def held_back(
+    protocol: type[HttpToolsProtocol], server_class: type[uvicorn.Server]
+) -> tuple[int, int]:
     """Bytes left in the server for a client that reads nothing, given 1 KiB at a time.
 
     The second number tells how many pieces were taken.
     """
-    made: list[H11Protocol] = []
+    made: list[HttpToolsProtocol] = []
     taken = 0
 
-    def watched(*given: Any, **named: Any) -> H11Protocol:
+    def watched(*given: Any, **named: Any) -> HttpToolsProtocol:
         made.append(protocol(*given, **named))
         return made[-1]
 
@@ -312,19 +322,19 @@ def held_back(protocol: type[H11Protocol]) -> tuple[int, int]:
             await send({"type": "http.response.body", "body": bytes(KIB), "more_body": True})
             taken += 1
 
-    with running(copious, http=watched, lifespan="off") as address, ask(address):
+    with running(copious, 0, server_class, http=watched, lifespan="off") as address, ask(address):
         settled(lambda: taken)
         return made[0].transport.get_write_buffer_size(), taken
 
 
 def test_a_piece_has_left_before_the_next_is_taken() -> None:
     """With a client that reads nothing, one piece at most waits in this process."""
-    waiting, taken = held_back(ProblemProtocol)
+    waiting, taken = held_back(Connection, Worker)
     assert 0 < waiting <= KIB
     assert 10 < taken < 20 * KIB
 
 
 def test_pieces_that_pile_up_would_be_seen() -> None:
     """Negative control: the server's usual protocol takes several more than the socket does."""
-    waiting, _ = held_back(H11Protocol)
+    waiting, _ = held_back(HttpToolsProtocol, uvicorn.Server)
     assert waiting > 2 * KIB

@@ -26,7 +26,6 @@ from service.errors import (
     UnavailableError,
     UnreadableError,
 )
-from service.server.connection import ProblemProtocol
 from tests.reasons import modules, reasons_of
 from tests.server import Address, running
 
@@ -173,7 +172,7 @@ def test_a_wrong_method_is_told_the_right_ones(address: Address) -> None:
 
 def test_an_unknown_error_says_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:
     """500 keeps the exception's text from the client and leaves it in the log."""
-    with running(app(), http=ProblemProtocol) as address:
+    with running(app()) as address:
         answer = httpx2.get(address.url + "/recommend")
     assert (answer.status_code, answer.json()["reason"]) == (500, "internal")
     assert SECRET not in answer.text
