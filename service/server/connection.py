@@ -172,7 +172,8 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             case Phase.LINGER:
                 self._lingered += len(data)
                 if self._lingered > LINGER_BYTES:
-                    self.transport.abort()
+                    # A close would reset the connection now. The client still has time to read.
+                    self.flow.pause_reading()
 
     def _hold(self, data: bytes) -> None:
         """Keep what belongs to later requests, and read no more until this one is answered."""
@@ -516,7 +517,6 @@ class Exchange(RequestResponseCycle):
     def _start(self, message: Message) -> None:
         if message["type"] != "http.response.start":
             raise RuntimeError(f"the first message is {message['type']}")
-        self.response_started = True
         self.waiting_for_100_continue = False
         headers: Headers = [*self.default_headers, *message["headers"]]
         fields = dict(headers)
@@ -533,6 +533,7 @@ class Exchange(RequestResponseCycle):
             raise RuntimeError("every answer has a Content-Length")
         self._left = 0 if self.scope["method"] == "HEAD" else int(length or 0)
         self._head = _head(status, headers)
+        self.response_started = True
         self._connection.loop.call_soon(self._flush)
 
     def _flush(self) -> None:

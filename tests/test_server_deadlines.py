@@ -1,0 +1,214 @@
+"""Deadlines over raw sockets, made short: for heads, bodies, idle connections and readers."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from service.server import connection
+from tests.application import parsed, problem, serving
+from tests.server import Address, ask, read, running
+
+MIB = 1024 * 1024
+GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = (
+    b"POST /v1/weights HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 1000\r\n\r\n"
+)
+SHORT = 0.5
+SLACK = 5.0
+"""Deadlines are looked at once a second; the rest is for a busy machine."""
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
+    """A server whose deadlines are SHORT."""
+    for name in ("HEAD_SECONDS", "BODY_SECONDS", "KEEP_ALIVE_SECONDS", "SEND_SECONDS"):
+        monkeypatch.setattr(connection, name, SHORT)
+    monkeypatch.setattr(connection, "LINGER_SECONDS", SHORT)
+    with serving(warm_up=lambda: None) as address:
+        yield address
+
+
+@contextmanager
+def client_of(address: Address) -> Iterator[socket.socket]:
+    """A client that waits at most SLACK for the server."""
+    with socket.create_connection((address.host, address.port), timeout=SLACK) as client:
+        yield client
+
+
+def rest(client: socket.socket) -> bytes:
+    """Everything until the server hangs up."""
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def dripped(client: socket.socket, seconds: float = SLACK) -> bytes:
+    """Send a byte at a time until the server answers: the answer."""
+    client.settimeout(0.05)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        client.sendall(b"a")
+        try:
+            received = client.recv(65536)
+        except TimeoutError:
+            continue
+        client.settimeout(SLACK)
+        return received + rest(client)
+    raise AssertionError("the server waited on")
+
+
+def test_a_silent_client_is_closed(address: Address) -> None:
+    """Without a word: it has not asked for anything."""
+    with client_of(address) as client:
+        assert rest(client) == b""
+
+
+def test_empty_lines_are_no_request(address: Address) -> None:
+    """A neighbour: a line break now and then does not keep a connection open."""
+    with client_of(address) as client:
+        client.sendall(b"\r\n\r\n")
+        assert rest(client) == b""
+
+
+@pytest.mark.parametrize("sent", [b"G", GET[:-2], b"\r\n" + GET[:20]])
+def test_half_a_head_is_answered_408(address: Address, sent: bytes) -> None:
+    """RFC 9110, section 15.5.9, with `Connection: close`."""
+    with client_of(address) as client:
+        client.sendall(sent)
+        answer = parsed(rest(client))
+    assert (answer.status, problem(answer)["reason"]) == (408, "request_timeout")
+    assert answer.headers["connection"] == "close"
+
+
+def test_a_head_byte_by_byte_is_answered_408(address: Address) -> None:
+    """The time runs from the first byte on, whatever else arrives."""
+    with client_of(address) as client:
+        client.sendall(GET[:-4] + b"\r\nX: ")
+        assert parsed(dripped(client)).status == 408
+
+
+@pytest.mark.parametrize("sent", [b"", b"{"])
+def test_half_a_body_is_answered_408(address: Address, sent: bytes) -> None:
+    """Nothing of the body, or a part of it."""
+    with client_of(address) as client:
+        client.sendall(POST + sent)
+        answer = parsed(rest(client))
+    assert (answer.status, problem(answer)["reason"]) == (408, "request_timeout")
+
+
+def test_a_body_byte_by_byte_is_answered_408(address: Address) -> None:
+    """The time runs from the end of the head on."""
+    with client_of(address) as client:
+        client.sendall(POST)
+        assert parsed(dripped(client)).status == 408
+
+
+def test_an_idle_connection_is_closed(address: Address) -> None:
+    """After its answer."""
+    with client_of(address) as client:
+        client.sendall(GET)
+        assert parsed(rest(client)).status == 200
+
+
+def test_half_a_second_head_is_answered_408(address: Address) -> None:
+    """A neighbour: a kept connection has the same deadline for its next head."""
+    with client_of(address) as client:
+        client.sendall(GET + GET[:10])
+        received = rest(client)
+    assert received.count(b"HTTP/1.1 200 ") == received.count(b"HTTP/1.1 408 ") == 1
+
+
+def test_who_asks_in_time_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: with the real deadlines a pause of two seconds ends nothing."""
+    with serving(warm_up=lambda: None) as address, client_of(address) as client:
+        for _ in range(2):
+            client.sendall(GET[:10])
+            time.sleep(1.2)
+            client.sendall(GET[10:])
+            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@contextmanager
+def streaming(mebibytes: int, **config: Any) -> Iterator[tuple[Address, list[str]]]:
+    """A server of an endless answer in pieces, and how each answer ended."""
+    ends: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        fields = [(b"content-length", b"%d" % (mebibytes * MIB))]
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        for number in range(mebibytes):
+            more = number + 1 < mebibytes
+            await send({"type": "http.response.body", "body": bytes(MIB), "more_body": more})
+        ends.append((await receive())["type"])
+
+    with running(app, lifespan="off", **config) as address:
+        yield address, ends
+
+
+def eventually(found: list[str]) -> list[str]:
+    """The list once it has an entry."""
+    deadline = time.monotonic() + SLACK
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def test_who_reads_nothing_is_cut_off(address: Address) -> None:
+    """The application is told that the client has left, and the rest of its answer goes nowhere."""
+    with streaming(1000) as (large, ends), ask(large):
+        assert eventually(ends) == ["http.disconnect"]
+
+
+def test_who_reads_too_slowly_is_cut_off(address: Address) -> None:
+    """A neighbour: a few bytes now and then are not SEND_BYTES in SEND_SECONDS."""
+    with streaming(1000) as (large, ends), ask(large) as client:
+        deadline = time.monotonic() + SLACK
+        while not ends and time.monotonic() < deadline:
+            client.recv(100)
+            time.sleep(0.1)
+        assert ends == ["http.disconnect"]
+
+
+def insist(client: socket.socket, request: bytes, until: float) -> None:
+    """Send a request again and again, also where the buffers are full."""
+    while time.monotonic() < until:
+        with suppress(TimeoutError):
+            client.sendall(request)
+
+
+def test_who_reads_no_small_answers_is_cut_off(address: Address) -> None:
+    """A neighbour: a client that asks on and on and reads nothing."""
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    with streaming(1) as (small, _), ask(small) as client:
+        client.settimeout(0.1)
+        with pytest.raises(ConnectionError):
+            insist(client, request, time.monotonic() + SLACK)
+
+
+def test_a_slow_reader_gets_everything(address: Address) -> None:
+    """Control: 20 MiB at 4 MiB a second take ten times SEND_SECONDS."""
+    with streaming(20) as (large, ends), ask(large) as client:
+        for _ in range(20):
+            read(client, MIB)
+            time.sleep(0.25)
+        assert eventually(ends) == ["http.disconnect"]
+
+
+def test_who_takes_long_to_compute_is_not_cut_off(address: Address) -> None:
+    """Control: no client is waited for while the application works."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(4 * SHORT)
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+        )
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    with running(app, lifespan="off") as slow, ask(slow) as client:
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
