@@ -1,6 +1,7 @@
 """The bytes of a plan in chunks. Each chunk is computed independently on request."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy.typing as npt
 from service.plan import Plan
 from service.plan.tensor import Tensor
 from service.stream.address import Address, stream_of
+from service.stream.chunking import chunks_of, one_chunk
 from service.stream.fill import Filler, filler
-from service.stream.lattice import Lattice
 from service.stream.sources import Source, source
 from service.stream.sources.blocks import BlockSource
 
@@ -38,14 +39,21 @@ class TensorBody:
         self._plan = plan
         self._head = np.frombuffer(tensor.head, np.uint8)
         self._filler = tensor_filler(tensor)
-        self._size = self._filler.lattice.size
+        lattice, itemsize = self._filler.lattice, self._filler.itemsize
         self.materialised = self._filler.source.materialised
-        itemsize = self._filler.itemsize
-        self._elements = max(self._size, 1)
+        self._chunks = one_chunk(lattice)
         if not self.materialised:
-            self._elements = elements_of_a_chunk(self._filler.lattice, itemsize, largest_chunk)
-        self.chunk_count = -(-self._size // self._elements) or min(1, self.length)
-        self.chunk_bytes = min(self.length, self._head.size + self._elements * itemsize)
+            self._chunks = chunks_of(lattice, CHUNK_BYTES // itemsize, largest_chunk // itemsize)
+        self.chunk_count = self._chunks.count or min(1, self.length)
+        self.chunk_bytes = min(self.length, self._head.size + self._chunks.largest * itemsize)
+
+    @cached_property
+    def cost(self) -> int:
+        """The work of all chunks, in units of a block of normal values in float32.
+
+        Computing it draws nothing. `Source.cost` says of which draws it is exact.
+        """
+        return self._chunks.total(self._filler.source.cost)
 
     def in_larger_chunks(self) -> "TensorBody":
         """The same bytes in larger chunks, for layouts in which they save time."""
@@ -59,8 +67,7 @@ class TensorBody:
         """
         head = self._head.size if index == 0 else 0
         memory[:head] = self._head[:head]
-        start = index * self._elements
-        stop = min(self._size, start + self._elements)
+        start, stop = self._chunks.range(index)
         end = head + (stop - start) * self._filler.itemsize
         self._filler.fill(start, stop, memory[head:end])
         return memory.data[:end]
@@ -94,19 +101,3 @@ def elements_of_an_output(letters: str, shape: tuple[int, ...]) -> int:
     """The number of consecutive elements of one output: inputs times kernel."""
     axes = zip(letters, shape, strict=True)
     return prod(extent for letter, extent in axes if letter in "IDHW")
-
-
-def elements_of_a_chunk(lattice: Lattice, itemsize: int, largest_chunk: int) -> int:
-    """The elements of a chunk: those that fit CHUNK_BYTES, or a number that uses blocks whole.
-
-    In permuted layouts consecutive elements of the stream are far apart in the bytes. A chunk that
-    contains only part of a Philox block computes the whole block and discards the rest.
-    """
-    usual = CHUNK_BYTES // itemsize
-    length, distance = lattice.row()
-    if distance > 1:
-        for count in (min(length, 16), 4):
-            span = count * distance
-            if 0 < span * itemsize <= largest_chunk:
-                return max(1, usual // span) * span
-    return usual

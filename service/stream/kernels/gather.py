@@ -198,6 +198,7 @@ def write(parameters, tables, strip, parts, blocks, units, shift, scratch, out):
     """Draw the blocks of a strip, and write the elements of its parts to their places."""
     words, low_words, size = scratch.words, scratch.low_words, units << shift
     wide = parameters.encoding == FLOAT64
+    scratch.drawn[0] += blocks
     draw_words(parameters, ZERO, blocks, 0, scratch.blocks, VALUES, words)
     if wide:
         draw_words(parameters, ZERO, blocks, 0, scratch.blocks, LOW_WORDS, low_words)
