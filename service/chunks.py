@@ -2,24 +2,15 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from service.plan import Plan
-from service.plan.tensor import Tensor
-from service.stream.address import Address, stream_of
-from service.stream.chunking import chunks_of, one_chunk
-from service.stream.fill import Filler, filler
-from service.stream.sources import Source, source
-from service.stream.sources.blocks import BlockSource
-
-CHUNK_BYTES = 1 << 20
-"""The usual chunk. It fits a second-level cache, and the cost of passing it on is small."""
-
-LARGEST_CHUNK_BYTES = 16 * CHUNK_BYTES
-"""The largest chunk, for layouts in which smaller chunks compute most random words repeatedly."""
+from service.plan.work import CHUNK_BYTES as CHUNK_BYTES
+from service.plan.work import LARGEST_CHUNK_BYTES as LARGEST_CHUNK_BYTES
+from service.plan.work import blocks_of, body_chunks
+from service.plan.work import tensor_filler as tensor_filler
 
 Memory = npt.NDArray[np.uint8]
 
@@ -39,24 +30,24 @@ class TensorBody:
         self._plan = plan
         self._head = np.frombuffer(tensor.head, np.uint8)
         self._filler = tensor_filler(tensor)
-        lattice, itemsize = self._filler.lattice, self._filler.itemsize
         self.materialised = self._filler.source.materialised
-        self._chunks = one_chunk(lattice)
-        if not self.materialised:
-            self._chunks = chunks_of(lattice, CHUNK_BYTES // itemsize, largest_chunk // itemsize)
+        self._chunks = body_chunks(self._filler, largest_chunk)
         self.chunk_count = self._chunks.count or min(1, self.length)
-        self.chunk_bytes = min(self.length, self._head.size + self._chunks.largest * itemsize)
+        values = self._chunks.largest * self._filler.itemsize
+        self.chunk_bytes = min(self.length, self._head.size + values)
 
     @cached_property
     def cost(self) -> int:
-        """The work of all chunks, in units of a block of normal values in float32.
-
-        Computing it draws nothing. `Source.cost` says of which draws it is exact.
-        """
-        return self._chunks.total(self._filler.source.cost)
+        """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it."""
+        return blocks_of(self._filler, self._chunks) if self._chunks.count else 0
 
     def in_larger_chunks(self) -> "TensorBody":
-        """The same bytes in larger chunks, for layouts in which they save time."""
+        """The same bytes in larger chunks, for layouts in which they save time.
+
+        A materialised body is always a new one, because `stop` ends it for all who use it.
+        """
+        if self.chunk_count == 1 and not self.materialised:
+            return self
         return TensorBody(self._plan, LARGEST_CHUNK_BYTES)
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
@@ -81,23 +72,3 @@ class TensorBody:
         memory = np.empty(self.chunk_bytes, np.uint8)
         for index in range(self.chunk_count):
             yield self.chunk(index, memory)
-
-
-def tensor_filler(tensor: Tensor) -> Filler:
-    """The filler of a tensor of one or several blocks."""
-    spec, lattice = tensor.spec, tensor.placement.lattice
-    address = Address(spec.seed or 0, stream_of(spec.name))
-    if len(tensor.blocks) == 1:
-        return filler(tensor.law.draw, spec.dtype, address, lattice)
-    edges, sources = [0], list[Source]()
-    for block in tensor.blocks:
-        edges.append(edges[-1] + block.outputs)
-        sources.append(source(block.law.draw, spec.dtype, address))
-    inner = elements_of_an_output(tensor.placement.letters or "", spec.shape)
-    return Filler(BlockSource(tuple(sources), tuple(edges), inner), lattice)
-
-
-def elements_of_an_output(letters: str, shape: tuple[int, ...]) -> int:
-    """The number of consecutive elements of one output: inputs times kernel."""
-    axes = zip(letters, shape, strict=True)
-    return prod(extent for letter, extent in axes if letter in "IDHW")

@@ -1,8 +1,8 @@
 """How many blocks the elements of a lattice have, without listing them.
 
-A block is four elements whose numbers differ only in the two lowest bits (docs/stream-v1.md, section
-2). So all counts depend on the first element only through its place in its block, 0 to 3, and all
-arithmetic is modulo 4. The time is proportional to the number of axes. The integers are exact.
+A block is four elements whose numbers differ only in the two lowest bits (docs/stream-v1.md,
+section 2). So a count depends on the first element only through its place in its block, 0 to 3. The
+time is proportional to the number of axes. The integers are exact.
 """
 
 from collections.abc import Callable, Iterable
@@ -60,7 +60,11 @@ def summed(place: int, axes: Iterable[Axis], count: Callable[[int], int]) -> int
             for each, number in enumerate(places):
                 moved[(each + start * stride) % PLACES] += times * number
         places = moved
-    return sum(number * count(each) for each, number in enumerate(places) if number)
+    total = 0
+    for each, number in enumerate(places):
+        if number:
+            total += number * count(each)
+    return total
 
 
 def axes_of(lattice: Lattice) -> list[Axis]:

@@ -138,7 +138,7 @@ def gather(parameters, element, axes, cut, size, scratch, out):
 @inlined
 def unit_shift(transform):
     """1 if a unit is a pair of words, 0 if it is a word."""
-    return 1 if transform == NORMAL_32 or transform == NORMAL_64 else 0
+    return 1 if transform in (NORMAL_32, NORMAL_64) else 0
 
 
 @inlined
@@ -246,7 +246,10 @@ def pick(tables, strip, parts, units, shift, words):
 
 @compiled
 def lay_parts(tables, strip, parts, shift, encoded, out):
-    """Write each element of a strip to its place; encoded and out unsigned integers of one width."""
+    """Write the elements of a strip to their places.
+
+    encoded and out unsigned integers of one width.
+    """
     for part in range(parts):
         sources = tables.sources[strip.rows[part]]
         values = encoded[strip.units[part] << shift :]

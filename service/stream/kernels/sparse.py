@@ -10,7 +10,7 @@ come again in the next row.
 
 import numpy as np
 
-from service.stream import literals, sparse_literals
+from service.stream import sparse_literals
 from service.stream.kernels.compiled import compiled, inlined
 from service.stream.kernels.words import fill_words
 

@@ -18,7 +18,6 @@ from service.stream.kernels.run import run
 from service.stream.lattice import Lattice
 from service.stream.sources.walks import Gathered, Run, Sheets, walk
 
-
 FACTORS = {
     transforms.NORMAL_64: 3,
     transforms.WIDE_TRUNCATED_32: 2,

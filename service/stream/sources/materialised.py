@@ -89,7 +89,9 @@ class MaterialisedSource:
         An estimate from above: a slice may need less of a matrix, and the cache may have it.
         """
         draw = self.draw
-        span = sum((n - 1) * step for n, step in zip(box.extents, box.strides, strict=True))
+        span = 0
+        for extent, stride in zip(box.extents, box.strides, strict=True):
+            span += (extent - 1) * stride
         matrices = span // (draw.distance * draw.kernel) + 1
         longer, shorter = max(draw.rows, draw.columns), min(draw.rows, draw.columns)
         return matrices * longer * shorter * (1 + shorter // OPERATIONS) + box.size
