@@ -25,6 +25,7 @@ from service.listings.tables import ListedScheme
 from service.plan import Facts, PlanWarning
 from service.plan.certificate import FACTS_OF_A_BLOCK
 from service.plan.rounded import Rounded
+from service.plan.work import Cost
 from service.propagation import NetworkLayer, Propagation, Stack
 from service.stream.edition import EDITION
 from service.stream.precision import Precision
@@ -77,6 +78,7 @@ _CERTIFICATE: Schema = {
     "whole_shape": _COUNTS,
     "slice": _OPTIONAL_TEXT,
     "elements": {"type": "integer"},
+    "cost": reference("schemas", "Cost"),
     "name": _TEXT,
     "seed": _OPTIONAL_TEXT,
     "stream_id": _OPTIONAL_TEXT,
@@ -97,6 +99,7 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Reason": (Reason, {"reason": {"enum": list(REASONS)}}),
     "PlanWarning": (PlanWarning, {}),
     "Rounded": (Rounded, {}),
+    "Cost": (Cost, {}),
     "Certificate": (Facts, _CERTIFICATE),
     "Recommendation": (Recommendation, {}),
     "Propagation": (Propagation, {}),
