@@ -30,6 +30,7 @@ LONG = (
     "tests/clients/test_clients.py",
     "tests/clients/test_node_stream.py",
     "tests/clients/test_recipes.py",
+    "tests/fields/test_patterns.py",
     "tests/fields/test_refusals.py::test_nothing_breaks_the_parsers",
     "tests/initializers/test_activations.py::test_a_kink_between_integers_is_refused",
     "tests/initializers/test_activations.py::test_every_number_is_the_float64_nearest_the_exact_one",
