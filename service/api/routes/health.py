@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from service.api.operations import health_operation
+from service.api.operations import health_operations
 from service.api.routing import PlainRoute
 
 _ALIVE = "The process is running"
@@ -14,8 +14,8 @@ _NO_STORE = {"cache-control": "no-store"}
 def routes() -> list[PlainRoute]:
     """The two routes, which answer without waiting."""
     return [
-        PlainRoute("/livez", livez, {"get": health_operation("livez", _ALIVE, may_refuse=False)}),
-        PlainRoute("/readyz", readyz, {"get": health_operation("readyz", _READY, may_refuse=True)}),
+        PlainRoute("/livez", livez, health_operations("livez", _ALIVE, may_refuse=False)),
+        PlainRoute("/readyz", readyz, health_operations("readyz", _READY, may_refuse=True)),
     ]
 
 
