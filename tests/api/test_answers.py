@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.api import table
 from service.api.answers import Answer, RecentlyUsed
 from service.api.headers import caching_headers, encoded, tensor_headers, tensor_tag
 from service.api.readiness import Readiness
@@ -59,7 +60,7 @@ def drawn_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def issuer() -> Issuer:
     """The handlers without an application."""
-    return Issuer(MOST, StreamPool(1, 1), Readiness())
+    return Issuer(MOST, StreamPool(1, 1), Readiness(table.alone()))
 
 
 def with_template(handlers: Issuer, format_name: str, target: bytes) -> Compared:
