@@ -212,6 +212,14 @@ def test_a_worker_may_be_ended_alone() -> None:
     assert (load.refused, load.lost) == (0, 0)
 
 
+def test_the_parent_has_one_thread() -> None:
+    """A fork copies only the thread that calls it, and locks that others hold stay locked."""
+    with server(*TWO) as running:
+        running.wait_until_all_ready()
+        status = Path(f"/proc/{running.pid}/status").read_text()
+    assert "\nThreads:\t1\n" in status
+
+
 def test_a_server_that_cannot_start_ends() -> None:
     """Workers that fail before their event loop runs are not started for ever."""
     constants = {"service.server.serving.Worker": 0}
