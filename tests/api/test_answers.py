@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.api.answers import Answer, RecentlyUsed
-from service.api.headers import caching_headers, encoded, tensor_headers, tensor_tag
+from service.api.headers import caching_headers, tensor_headers, tensor_tag
 from service.api.readiness import Readiness
 from service.api.routes import weights
 from service.api.routes.weights import MOST_TEMPLATES, Issuer
@@ -73,9 +73,9 @@ def alone(format_name: str, target: bytes) -> Compared:
     def answer() -> Answer:
         query = target.partition(b"?")[2]
         plan = seeded_plan(parse_query(query), format_name, max_bytes=MOST)
-        tag = tensor_tag(plan)
-        caching = caching_headers(plan, tag, target)
-        headers = encoded(tensor_headers(plan, caching))
+        tag = tensor_tag(plan.url, plan.drafts)
+        caching = caching_headers(plan.url, plan.drafts, tag, target, drawn=plan.drawn)
+        headers = tensor_headers(plan, caching)
         return Answer(plan.drawn, tag, caching, headers, TensorBody(plan))
 
     return compared(answer)
