@@ -20,6 +20,7 @@ from service.api.routes.propagation import Propagator
 from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute, route_table, routed
 from service.api.streaming import StreamPool
+from service.api.table import Row, alone
 from service.errors import FaninError
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
@@ -73,15 +74,25 @@ async def _answer(route: PlainRoute, scope: Scope, receive: Receive, send: CorsS
             raise
 
 
-def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> Application:
-    """The application with these settings. It issues no bytes until `warm_up` has returned."""
-    readiness = Readiness()
+def create_app(
+    settings: Settings,
+    *,
+    warm_up: Callable[[], None] = warm_up,
+    row: Row | None = None,
+    announce: Callable[[], None] | None = None,
+) -> Application:
+    """The application with these settings. It issues no bytes until `warm_up` has returned.
+
+    `row` is this process's row of the table that all processes of the server share; without one the
+    process is alone. `announce` is called in a thread once the process is ready.
+    """
+    readiness = Readiness(row or alone())
     pool = StreamPool(settings.max_streams, settings.stream_threads)
     propagator = Propagator(settings.max_bytes, readiness)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        readiness.start(warm_up)
+        readiness.start(warm_up, announce)
         yield
         pool.close()
         propagator.close()

@@ -9,8 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 # RFC 9110, section 8.8.3: `W/` marks a weak tag; the quotes belong to the tag.
-_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_ENTITY_TAG = r'(W/)?("[\u0021\u0023-\u007e\u0080-\u00ff]*")'
+_ENTITY_TAGS = re.compile(_ENTITY_TAG)
 _DIGEST_CHARACTERS = 32
+
+TAG_LIST = rf"\*|{_ENTITY_TAG}(?:[ \t]*,[ \t]*{_ENTITY_TAG})*"
+"""The pattern of If-Match and If-None-Match: `*`, or entity tags joined by commas."""
 
 
 def json_response(body: bytes, headers: Mapping[str, str]) -> Response:
@@ -72,5 +76,5 @@ def _lists(value: str, tag: str, *, weak_comparison: bool) -> bool:
         return True
     return any(
         opaque == tag and (weak_comparison or not weak)
-        for weak, opaque in _ENTITY_TAG.findall(value)
+        for weak, opaque in _ENTITY_TAGS.findall(value)
     )

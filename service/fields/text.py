@@ -11,8 +11,10 @@ from service.initializers.unknown_words import NotIssued, unknown_word
 MOST_NAME_BYTES = 512
 MOST_LABEL_CHARACTERS = 40
 
-_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
-"""C0, DEL and C1 (Unicode category Cc)."""
+CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+"""C0, DEL and C1 (Unicode category Cc), as a pattern has them within brackets."""
+
+_CONTROL = re.compile(f"[{CONTROLS}]")
 
 
 def read_text(value: object) -> str:
