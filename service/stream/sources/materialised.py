@@ -77,6 +77,7 @@ class MaterialisedSource:
     dtype: str
     address: Address
     _stopped: Event = field(default_factory=Event, compare=False, repr=False)
+    _used: list[Matrix] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def itemsize(self) -> int:
@@ -165,23 +166,24 @@ class MaterialisedSource:
         matrix = self._matrix(copy)
         along, across = (columns, rows) if self._tall else (rows, columns)
         entries = Positions(across.numbers * STRIP, across.places)
-        whole = across.numbers.size == matrix.m
-        for panel, starts, chosen in self._panels(matrix, along.numbers, whole):
+        for panel, starts, chosen in self._panels(matrix, along.numbers):
             signs = matrix.signs[along.numbers[chosen]]
             self._write(panel, Positions(starts, along.places[chosen]), signs, entries, out)
 
     def _panels(
-        self, matrix: Matrix, columns: Elements, whole: bool
+        self, matrix: Matrix, columns: Elements
     ) -> Iterator[tuple[Float64, Elements, Elements]]:
         """The panels with these columns of Q: each panel, where the columns begin, and which.
 
-        A panel is valid until the next one. Whoever takes `whole` columns takes them once. Whoever
-        takes a part of each is likely to come for the other parts, so the panel is kept.
+        A panel is valid until the next one. Panels of small matrices are kept, for those who ask
+        for the same matrix at the same time or for other parts of it.
         """
-        memory = matrix.new_panel()
+        memory: Float64 | None = None
         for number, chosen in _groups(columns // matrix.width):
-            kept = None if whole else matrix.kept(number, self._stopped)
-            panel = matrix.fill(number, memory, self._stopped) if kept is None else kept
+            panel = matrix.kept(number, self._stopped)
+            if panel is None:
+                memory = matrix.new_panel() if memory is None else memory
+                panel = matrix.fill(number, memory, self._stopped)
             strips, lanes = _divided(columns[chosen] - number * matrix.width, STRIP)
             yield panel, strips * (matrix.m * STRIP) + lanes, chosen
 
@@ -219,7 +221,7 @@ class MaterialisedSource:
         along, across = (columns, rows) if self._tall else (rows, columns)
         for copy, of_copy in _groups(copies):
             matrix = self._matrix(copy)
-            for panel, starts, of_panel in self._panels(matrix, along[of_copy], whole=False):
+            for panel, starts, of_panel in self._panels(matrix, along[of_copy]):
                 chosen = of_copy[of_panel]
                 entries = panel[starts + across[chosen] * STRIP]
                 values[central[chosen]] = entries * matrix.signs[along[chosen]]
@@ -249,7 +251,10 @@ class MaterialisedSource:
         draw, address = self.draw, self.address
         first = draw.first + copy * draw.distance
         key = (address.seed, address.stream, first, draw.rows, draw.columns)
-        return MATRICES.get(key, lambda: Matrix(draw.rows, draw.columns, first, address))
+        matrix = MATRICES.get(key, lambda: Matrix(draw.rows, draw.columns, first, address))
+        # It lives as long as this source does not need another one, even if no cache keeps it.
+        self._used[:] = [matrix]
+        return matrix
 
 
 def _axes(box: Lattice) -> list[Axis]:
