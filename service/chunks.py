@@ -11,6 +11,7 @@ from service.plan.work import CHUNK_BYTES as CHUNK_BYTES
 from service.plan.work import LARGEST_CHUNK_BYTES as LARGEST_CHUNK_BYTES
 from service.plan.work import blocks_of, body_chunks
 from service.plan.work import tensor_filler as tensor_filler
+from service.stream.sources import begun
 
 Memory = npt.NDArray[np.uint8]
 
@@ -38,8 +39,16 @@ class TensorBody:
 
     @cached_property
     def cost(self) -> int:
-        """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it."""
-        return blocks_of(self._filler, self._chunks) if self._chunks.count else 0
+        """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it.
+
+        Matrices that another answer has begun are not counted again. So ask for the cost of a
+        materialised body when its answer begins.
+        """
+        if self._chunks.count == 0:
+            return 0
+        if self.materialised and begun(self._filler.source, self._filler.lattice):
+            return self._filler.lattice.size
+        return blocks_of(self._filler, self._chunks)
 
     def in_larger_chunks(self) -> "TensorBody":
         """The same bytes in larger chunks, for layouts in which they save time.

@@ -474,6 +474,30 @@ def test_a_matrix_is_freed_when_all_readers_have_left(
     assert (alive[0]() is None) == (kept_bytes == 0)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "shape=200,300&scheme=orthogonal",
+        "shape=2,200,300&layout=EOI&scheme=orthogonal",
+        "shape=200,300&parts=50,150&scheme=orthogonal",
+        "shape=800,30,3,3&scheme=icnr&inner=orthogonal",
+    ],
+)
+def test_the_cost_of_a_matrix_is_counted_once(query: str, cache: Matrices) -> None:
+    """The second reader's body costs its elements alone. Negative control: another seed."""
+
+    def body(seed: int) -> TensorBody:
+        asked = parse_query(f"{query}&seed={seed}&name=a".encode())
+        return TensorBody(plan(asked, "raw", max_bytes=2**30)).in_larger_chunks()
+
+    first, second, other = body(1), body(1), body(2)
+    assert first.cost > 1.5 * first.length // 4
+    for _ in first.chunks():
+        pass
+    assert second.cost == second.length // 4
+    assert other.cost == first.cost
+
+
 def small(size: int) -> Matrix:
     """A matrix, not computed yet, that counts with at least `size` float64."""
     return Matrix(1, size, 0, ADDRESS)

@@ -148,6 +148,11 @@ class Matrices:
                 self._keep(key, matrix)
             return matrix
 
+    def has(self, key: Key) -> bool:
+        """Whether the matrix of `key` is kept or in use. It may not be computed yet."""
+        with self._lock:
+            return key in self._used
+
     def _keep(self, key: Key, matrix: Matrix) -> None:
         """Keep a matrix as the most recently used one, and drop others while there are too many."""
         self._kept[key] = matrix
