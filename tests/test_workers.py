@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = "/v1/weights.npy?shape=4,3&scheme=normal&seed=7&name=w"
 LARGE = "/v1/weights.raw?shape=1048576,1024&scheme=normal&seed=7&name=w"
+PROCESSES = ["1", pytest.param("2", marks=pytest.mark.ci)]
 TWO = ("--workers", "2")
 ONE_THREAD = {"FANIN_THREADS": "1"}
 
@@ -115,7 +116,7 @@ def test_a_killed_worker_costs_no_new_request(cache: str, tmp_path: Path) -> Non
             shutil.rmtree(tmp_path / "kernels")
         killed, kept = running.workers()
         os.kill(killed, signal.SIGKILL)
-        time.sleep(5)
+        time.sleep(4)
         load.stop()
         assert kept in running.workers()
         assert len(running.workers()) == 2
@@ -248,8 +249,7 @@ def downloads(address: Address, count: int, stack: ExitStack) -> list[int]:
         return [status for status, _ in begun]
 
 
-@pytest.mark.ci
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", PROCESSES)
 def test_as_many_downloads_run_as_there_is_room_for(workers: str) -> None:
     """Whichever processes they come to: 40 of 40 begin, then 1 is refused, then 1 takes a place."""
     variables = ONE_THREAD | {"FANIN_MAX_STREAMS": "40"}
@@ -291,8 +291,7 @@ def test_a_killed_worker_holds_no_place() -> None:
         assert downloads(running.address, 32, stack).count(200) == held
 
 
-@pytest.mark.ci
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", PROCESSES)
 def test_clients_that_read_nothing_lose_their_places(workers: str) -> None:
     """All places are taken by them, and free again after the deadline for a piece.
 
