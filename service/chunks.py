@@ -13,6 +13,7 @@ from service.plan.work import address_of, blocks_of, body_chunks, tensor_source
 from service.plan.work import tensor_filler as tensor_filler
 from service.stream.address import Address
 from service.stream.fill import Filler
+from service.stream.sources import begun
 
 Memory = npt.NDArray[np.uint8]
 
@@ -41,8 +42,16 @@ class TensorBody:
 
     @cached_property
     def cost(self) -> int:
-        """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it."""
-        return blocks_of(self._filler, self._chunks) if self._chunks.count else 0
+        """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it.
+
+        Matrices that another answer has begun are not counted again. So ask for the cost of a
+        materialised body when its answer begins.
+        """
+        if self._chunks.count == 0:
+            return 0
+        if self.materialised and begun(self._filler.source, self._filler.lattice):
+            return self._filler.lattice.size
+        return blocks_of(self._filler, self._chunks)
 
     def at(self, head: bytes, address: Address) -> "TensorBody":
         """The body of a plan that differs only in seed and name, with its head and its address.
@@ -50,7 +59,12 @@ class TensorBody:
         Everything else is the same, so this takes less time than making a body.
         """
         other = TensorBody.__new__(TensorBody)
-        vars(other).update(vars(self), cost=self.cost)
+        vars(other).update(vars(self))
+        if self.materialised:
+            # The cost depends on the matrices that are begun. It is asked for anew.
+            vars(other).pop("cost", None)
+        else:
+            other.cost = self.cost
         other._head = np.frombuffer(head, np.uint8)
         longer = other._head.size - self._head.size
         other.length += longer

@@ -37,8 +37,8 @@ class Chunks:
 
     def range(self, index: int) -> tuple[int, int]:
         """The first position of a chunk in the whole lattice, and the one after its last."""
-        if not self.lattice.extents:
-            return 0, 1
+        if self._is_whole:
+            return 0, self.lattice.size
         extent = self.lattice.extents[self.axis]
         outer, piece = divmod(index, max(self._along, 1))
         first = piece * self.positions
@@ -68,6 +68,12 @@ class Chunks:
             last = (lattice.offset + whole * step) % PLACES
             total += summed(last, outer, of_place(rest))
         return total
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether there is one chunk."""
+        extents = self.lattice.extents
+        return not extents or (self.axis == 0 and self.positions >= extents[0])
 
     @cached_property
     def _inner(self) -> int:

@@ -45,7 +45,12 @@ DRAWS: tuple[Draw, ...] = (
 DTYPES_CHECKED = tuple(name for name, dtype in DTYPES.items() if dtype.draft is None)
 """The frozen dtypes. A draft has no kernel of its own, so the digest does not include it."""
 
-LATTICES = (Lattice(2**34 - 7, (700,), (1,)), Lattice(0, (3, 170), (1, 3)))
+LATTICES = (
+    Lattice(2**34 - 7, (700,), (1,)),
+    Lattice(0, (3, 170), (1, 3)),
+    Lattice(3, (16, 64), (1, 16)),
+)
+"""A box for each walk (`service.stream.sources.walks`): a run, a gathered box, and a sheet."""
 
 
 class WrongBitsError(RuntimeError):
@@ -59,7 +64,7 @@ def warm_up() -> None:
 
 
 def digest() -> str:
-    """Return the SHA-256 of all draws in all frozen dtypes, in a run and in a box."""
+    """Return the SHA-256 of all draws in all frozen dtypes, by every walk."""
     found = hashlib.sha256()
     for draw in DRAWS:
         for dtype in DTYPES_CHECKED:

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.api import table
 from service.api.answers import Answer, RecentlyUsed
 from service.api.headers import caching_headers, tensor_headers, tensor_tag
 from service.api.readiness import Readiness
 from service.api.routes import weights
 from service.api.routes.weights import MOST_TEMPLATES, Issuer
-from service.api.streaming import StreamPool
-from service.api.table import alone
 from service.chunks import TensorBody
 from service.errors import FaninError
 from service.fields import parse_query
@@ -27,6 +26,7 @@ from service.initializers.schemes import SCHEMES
 from service.plan import seeded_plan
 from service.plan.canonical import MOST_BLOCKS_KEPT
 from service.wire.formats import FORMATS
+from tests.api.patterns import pool_of
 from tests.api.test_random_requests import Requests
 
 MOST = 2**58
@@ -60,7 +60,7 @@ def drawn_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def issuer() -> Issuer:
     """The handlers without an application."""
-    return Issuer(MOST, StreamPool(1, 1), Readiness(alone()))
+    return Issuer(MOST, pool_of(threads=1), Readiness(table.alone()))
 
 
 def with_template(handlers: Issuer, format_name: str, target: bytes) -> Compared:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.api import streaming
+from service.api import admission
 from service.stream.kernels import orthogonal as kernels
 from service.stream.sources import materialised, matrices
 from service.stream.sources.matrices import KEPT_BYTES, PANEL, Matrices
@@ -135,7 +135,7 @@ def test_a_client_who_leaves_before_its_turn_is_not_computed(
 def test_a_client_who_leaves_ends_the_work(address: Address, watched: Watched) -> None:
     """Of four panels only the one that is being computed is finished; then the thread is free.
 
-    Negative control: the same request of a client who stays computes all four.
+    Negative control: the same request of a client who stays computes the other three.
     """
     leaving = server.ask(address, HELD)
     assert watched.begun.wait(10)
@@ -145,14 +145,14 @@ def test_a_client_who_leaves_ends_the_work(address: Address, watched: Watched) -
     assert ask(address, NEXT).status == 200
     assert watched.shapes == [(200, 200), (41, 41)]
     assert ask(address, HELD).status == 200
-    assert watched.shapes[2:] == [(200, 200)] * -(-200 // PANEL)
+    assert watched.shapes[2:] == [(200, 200)] * (-(-200 // PANEL) - 1)
 
 
 def test_matrices_in_flight_have_bounded_memory(
     address: Address, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One alone is never too large. A second one is refused for now, and other tensors are not."""
-    monkeypatch.setattr(streaming, "MATRIX_BYTES", 100_000)
+    monkeypatch.setattr(admission, "MATRIX_BYTES", 100_000)
     with ThreadPoolExecutor(1) as client:
         held = client.submit(ask, address, HELD)
         assert watched.begun.wait(10)

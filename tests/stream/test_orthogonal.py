@@ -1,7 +1,9 @@
 """Orthogonal matrices: the reference's bits, orthonormal, Haar distributed, as far as needed."""
 
+import gc
 import math
 import sys
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,13 +19,14 @@ from service.fields import parse_query
 from service.plan import Plan, plan
 from service.stream.address import Address
 from service.stream.draws import Float64, Normal, Orthogonal
-from service.stream.fill import filler
+from service.stream.fill import Filler, filler
 from service.stream.kernels import orthogonal as kernels
 from service.stream.kernels.orthogonal import BLOCK
 from service.stream.lattice import Lattice
 from service.stream.reference import orthogonal as reference
 from service.stream.reference.elements import bytes_of, values_of
 from service.stream.sources import materialised, matrices
+from service.stream.sources.index import element_numbers
 from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES, MOST_SIDE
 from service.stream.sources.matrices import ENTRY_BYTES, KEPT_BYTES, PANEL, Matrices, Matrix
 
@@ -378,6 +381,123 @@ def test_a_stopped_fill_ends_before_the_next_block(
     assert values(draw, box) == bytes_of(draw, "float64", ADDRESS, np.arange(90_000))
 
 
+SAME = [
+    (Orthogonal(1.0, 300, 200, 0, 60_000), "float32", Lattice(0, (60_000,), (1,))),
+    (Orthogonal(1.0, 300, 200, 0, 60_000), "float32", Lattice(0, (60_000,), (1,))),
+    (Orthogonal(2.0, 300, 200, 0, 60_000), "float64", Lattice(0, (60_000,), (1,))),
+    (Orthogonal(1.0, 300, 200, 0, 60_000), "bfloat16", Lattice(0, (200, 300), (1, 200))),
+]
+"""One matrix, twice the same, in another dtype with another gain, and transposed."""
+
+
+@pytest.mark.parametrize("kept_bytes", [matrices.KEPT_BYTES, 0])
+def test_all_who_ask_at_once_compute_a_matrix_once(
+    kept_bytes: int, computed: Computed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each block of reflectors and each panel of columns, whether or not a cache keeps them.
+
+    Negative control: with another seed it is another matrix.
+    """
+    monkeypatch.setattr(materialised, "MATRICES", Matrices(kept_bytes))
+    made = [filler(draw, dtype, ADDRESS, box) for draw, dtype, box in SAME]
+    together = Barrier(len(made))
+
+    def fill(each: Filler) -> bytes:
+        out = np.empty(60_000 * each.itemsize, np.uint8)
+        each.source.fill(Lattice(0, (1,), (1,)), out[: each.itemsize])
+        together.wait(20)
+        each.fill(0, 60_000, out)
+        return out.tobytes()
+
+    with ThreadPoolExecutor(len(made)) as threads:
+        answers = list(threads.map(fill, made))
+    for (draw, dtype, box), answer in zip(SAME, answers, strict=True):
+        assert answer == bytes_of(draw, dtype, ADDRESS, element_numbers(box))
+    assert computed.blocks == -(-200 // BLOCK)
+    assert sorted(computed.panels) == list(range(0, 200, PANEL))
+    filler(SAME[0][0], "float32", Address(8, 11), SAME[0][2]).fill(
+        0, 60_000, np.empty(240_000, "u1")
+    )
+    assert computed.blocks == 2 * -(-200 // BLOCK)
+
+
+def kernels_in_use(name: str) -> Callable[..., None]:
+    """A kernel as `matrices` calls it, which the fixture `computed` counts."""
+    kernel: Callable[..., None] = getattr(matrices, name)
+    return kernel
+
+
+def test_the_work_goes_on_for_those_who_stay(
+    computed: Computed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reader leaves during the second block; the other gets its bytes, and no block is
+    made twice. Once both have left, an unfinished matrix is computed no further.
+    """
+    draw, dtype, box = SAME[0]
+    leaving, staying = (filler(draw, dtype, ADDRESS, box) for _ in range(2))
+    counted = kernels_in_use("prepare")
+
+    def prepare(*arguments: Any) -> None:
+        counted(*arguments)
+        if computed.blocks == 2:
+            leaving.source.stop()
+
+    monkeypatch.setattr(matrices, "prepare", prepare)
+    out = np.empty(240_000, np.uint8)
+    with pytest.raises(StoppedError):
+        leaving.fill(0, 60_000, out)
+    assert computed.blocks == 2
+    staying.fill(0, 60_000, out)
+    assert computed.blocks == -(-200 // BLOCK)
+    assert out.tobytes() == bytes_of(draw, dtype, ADDRESS, element_numbers(box))
+
+
+@pytest.mark.parametrize("kept_bytes", [0, matrices.KEPT_BYTES])
+def test_a_matrix_is_freed_when_all_readers_have_left(
+    kept_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when the first does. Negative control: one that the cache keeps is not freed."""
+    cache = Matrices(kept_bytes)
+    monkeypatch.setattr(materialised, "MATRICES", cache)
+    draw, dtype, box = SAME[0]
+    readers = [filler(draw, dtype, ADDRESS, box) for _ in range(2)]
+    for each in readers:
+        each.fill(0, 60_000, np.empty(240_000, np.uint8))
+    alive = [weakref.ref(matrix) for matrix in cache._used.values()]
+    assert len(alive) == 1
+    readers.pop()
+    gc.collect()
+    assert alive[0]() is not None
+    readers.clear()
+    del each
+    gc.collect()
+    assert (alive[0]() is None) == (kept_bytes == 0)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "shape=200,300&scheme=orthogonal",
+        "shape=2,200,300&layout=EOI&scheme=orthogonal",
+        "shape=200,300&parts=50,150&scheme=orthogonal",
+        "shape=800,30,3,3&scheme=icnr&inner=orthogonal",
+    ],
+)
+def test_the_cost_of_a_matrix_is_counted_once(query: str, cache: Matrices) -> None:
+    """The second reader's body costs its elements alone. Negative control: another seed."""
+
+    def body(seed: int) -> TensorBody:
+        asked = parse_query(f"{query}&seed={seed}&name=a".encode())
+        return TensorBody(plan(asked, "raw", max_bytes=2**30)).in_larger_chunks()
+
+    first, second, other = body(1), body(1), body(2)
+    assert first.cost > 1.5 * first.length // 4
+    for _ in first.chunks():
+        pass
+    assert second.cost == second.length // 4
+    assert other.cost == first.cost
+
+
 def small(size: int) -> Matrix:
     """A matrix, not computed yet, that counts with at least `size` float64."""
     return Matrix(1, size, 0, ADDRESS)
@@ -385,10 +505,15 @@ def small(size: int) -> Matrix:
 
 def test_the_least_recently_used_matrix_leaves() -> None:
     """A cache of two: what was asked for again stays."""
-    kept = Matrices(2 * (small(100).nbytes + ENTRY_BYTES))
-    got = [kept.get((key,), lambda: small(100)) for key in (1, 2, 1, 3, 1, 2)]
-    assert got[0] is got[2] is got[4]
-    assert got[1] is not got[5]
+    kept, made = Matrices(2 * (small(100).nbytes + ENTRY_BYTES)), []
+    for key in (1, 2, 1, 3, 1, 2):
+
+        def make(key: int = key) -> Matrix:
+            made.append(key)
+            return small(100)
+
+        kept.get((key,), make)
+    assert made == [1, 2, 3, 2]
     assert list(kept._kept) == [(1,), (2,)]
 
 

@@ -2,6 +2,8 @@
 
 from service.stream.address import Address
 from service.stream.draws import Draw, IndexFunction, Mapped, Orthogonal, Repeated, Sparse
+from service.stream.lattice import Lattice
+from service.stream.sources.blocks import BlockSource
 from service.stream.sources.elementwise import ElementwiseSource
 from service.stream.sources.index import IndexSource
 from service.stream.sources.mapped import MappedSource
@@ -10,7 +12,21 @@ from service.stream.sources.protocol import Source
 from service.stream.sources.repeated import RepeatedSource
 from service.stream.sources.sparse import SparseSource
 
-__all__ = ["Source", "source"]
+__all__ = ["Source", "begun", "source"]
+
+
+def begun(made: Source, box: Lattice) -> bool:
+    """Whether others have begun all matrices that a materialised source needs for a box."""
+    match made:
+        case MaterialisedSource():
+            return made.begun(box)
+        case RepeatedSource():
+            # Copies along E are not looked for: the smaller draw has other element numbers.
+            return begun(made.values, Lattice(0, (), ()))
+        case BlockSource():
+            return all(begun(each, box) for each in made.sources if each.materialised)
+        case _:
+            return False
 
 
 def source(draw: Draw, dtype: str, address: Address) -> Source:

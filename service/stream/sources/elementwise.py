@@ -16,7 +16,10 @@ from service.stream.kernels.memory import new_scratch
 from service.stream.kernels.parameters import KernelParameters, kernel_parameters
 from service.stream.kernels.run import run
 from service.stream.lattice import Lattice
-from service.stream.sources.walks import Gathered, Run, Sheets, walk
+from service.stream.sources.walks import Gathered, Run, Sheets, Walk, walk
+
+CONSTANTS = (transforms.CONSTANT_32, transforms.CONSTANT_64)
+"""The transforms whose values are all equal."""
 
 FACTORS = {
     transforms.NORMAL_64: 3,
@@ -61,8 +64,7 @@ class ElementwiseSource:
 
     def cost(self, box: Lattice) -> int:
         """The blocks that are drawn, times the FACTORS of what is made of them."""
-        way = Run(box.size) if self._is_constant else walk(box)
-        return FACTORS.get(self.parameters.transform, 1) * way.blocks(box.offset % 4)
+        return self._factor * self._walk(box).blocks(box.offset % 4)
 
     def stop(self) -> None:
         """Nothing: a fill does not take long."""
@@ -75,7 +77,7 @@ class ElementwiseSource:
             # Most small tensors are a run. Looking for a walk would take as long as some of them.
             run(self.parameters, box.offset, _memory.scratch, out)
             return
-        way = Run(box.size) if self._is_constant else walk(box)
+        way = self._walk(box)
         match way:
             case Run():
                 run(self.parameters, box.offset, _memory.scratch, out)
@@ -93,6 +95,12 @@ class ElementwiseSource:
                     out,
                 )
 
+    def _walk(self, box: Lattice) -> Walk:
+        """The walk through a box. Elements that are all equal need no order."""
+        if box.strides == (1,) or self.parameters.transform in CONSTANTS:
+            return Run(box.size)
+        return walk(box)
+
     @property
-    def _is_constant(self) -> bool:
-        return self.parameters.transform in (transforms.CONSTANT_32, transforms.CONSTANT_64)
+    def _factor(self) -> int:
+        return FACTORS.get(self.parameters.transform, 1)

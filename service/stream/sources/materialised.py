@@ -7,6 +7,7 @@ matrix that is at least as wide as tall, and the columns of a taller one.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from typing import ClassVar, NamedTuple
 
@@ -20,7 +21,7 @@ from service.stream.kernels.rounding import encode
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
 from service.stream.sources.index import element_pieces
-from service.stream.sources.matrices import MATRICES, Matrix
+from service.stream.sources.matrices import MATRICES, Key, Matrix
 
 MOST_ELEMENTS = 2**26
 """The most elements of a materialised tensor with all its copies: 8,192 x 8,192.
@@ -77,6 +78,7 @@ class MaterialisedSource:
     dtype: str
     address: Address
     _stopped: Event = field(default_factory=Event, compare=False, repr=False)
+    _used: list[Matrix] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def itemsize(self) -> int:
@@ -89,12 +91,23 @@ class MaterialisedSource:
         An estimate from above: a slice may need less of a matrix, and the cache may have it.
         """
         draw = self.draw
-        span = 0
-        for extent, stride in zip(box.extents, box.strides, strict=True):
-            span += (extent - 1) * stride
-        matrices = span // (draw.distance * draw.kernel) + 1
         longer, shorter = max(draw.rows, draw.columns), min(draw.rows, draw.columns)
-        return matrices * longer * shorter * (1 + shorter // OPERATIONS) + box.size
+        return len(self._copies(box)) * longer * shorter * (1 + shorter // OPERATIONS) + box.size
+
+    def begun(self, box: Lattice) -> bool:
+        """Whether somebody has begun all matrices of a box, or the cache has them."""
+        return all(MATRICES.has(self._key(copy)) for copy in self._copies(box))
+
+    def _copies(self, box: Lattice) -> range:
+        """The copies from that of the first element of a box to that of the last."""
+        draw = self.draw
+        pitch = draw.distance * draw.kernel
+        first = box.offset - draw.first * draw.kernel
+        last = first
+        for extent, stride in zip(box.extents, box.strides, strict=True):
+            last += (extent - 1) * stride
+        # A part of the outputs begins after the first element of a tensor.
+        return range(max(first // pitch, 0), max(last // pitch, 0) + 1)
 
     def stop(self) -> None:
         """Make a `fill` that runs raise StoppedError soon, and every later one."""
@@ -165,23 +178,24 @@ class MaterialisedSource:
         matrix = self._matrix(copy)
         along, across = (columns, rows) if self._tall else (rows, columns)
         entries = Positions(across.numbers * STRIP, across.places)
-        whole = across.numbers.size == matrix.m
-        for panel, starts, chosen in self._panels(matrix, along.numbers, whole):
+        for panel, starts, chosen in self._panels(matrix, along.numbers):
             signs = matrix.signs[along.numbers[chosen]]
             self._write(panel, Positions(starts, along.places[chosen]), signs, entries, out)
 
     def _panels(
-        self, matrix: Matrix, columns: Elements, whole: bool
+        self, matrix: Matrix, columns: Elements
     ) -> Iterator[tuple[Float64, Elements, Elements]]:
         """The panels with these columns of Q: each panel, where the columns begin, and which.
 
-        A panel is valid until the next one. Whoever takes `whole` columns takes them once. Whoever
-        takes a part of each is likely to come for the other parts, so the panel is kept.
+        A panel is valid until the next one. Panels of small matrices are kept, for those who ask
+        for the same matrix at the same time or for other parts of it.
         """
-        memory = matrix.new_panel()
+        memory: Float64 | None = None
         for number, chosen in _groups(columns // matrix.width):
-            kept = None if whole else matrix.kept(number, self._stopped)
-            panel = matrix.fill(number, memory, self._stopped) if kept is None else kept
+            panel = matrix.kept(number, self._stopped)
+            if panel is None:
+                memory = matrix.new_panel() if memory is None else memory
+                panel = matrix.fill(number, memory, self._stopped)
             strips, lanes = _divided(columns[chosen] - number * matrix.width, STRIP)
             yield panel, strips * (matrix.m * STRIP) + lanes, chosen
 
@@ -219,7 +233,7 @@ class MaterialisedSource:
         along, across = (columns, rows) if self._tall else (rows, columns)
         for copy, of_copy in _groups(copies):
             matrix = self._matrix(copy)
-            for panel, starts, of_panel in self._panels(matrix, along[of_copy], whole=False):
+            for panel, starts, of_panel in self._panels(matrix, along[of_copy]):
                 chosen = of_copy[of_panel]
                 entries = panel[starts + across[chosen] * STRIP]
                 values[central[chosen]] = entries * matrix.signs[along[chosen]]
@@ -245,11 +259,19 @@ class MaterialisedSource:
         """The lines from one copy to the next."""
         return self.draw.distance // self.draw.columns
 
+    def _key(self, copy: int) -> Key:
+        draw, address = self.draw, self.address
+        first = draw.first + copy * draw.distance
+        return address.seed, address.stream, first, draw.rows, draw.columns
+
     def _matrix(self, copy: int) -> Matrix:
         draw, address = self.draw, self.address
         first = draw.first + copy * draw.distance
-        key = (address.seed, address.stream, first, draw.rows, draw.columns)
-        return MATRICES.get(key, lambda: Matrix(draw.rows, draw.columns, first, address))
+        make = partial(Matrix, draw.rows, draw.columns, first, address)
+        matrix = MATRICES.get(self._key(copy), make)
+        # It lives as long as this source does not need another one, even if no cache keeps it.
+        self._used[:] = [matrix]
+        return matrix
 
 
 def _axes(box: Lattice) -> list[Axis]:

@@ -8,6 +8,7 @@ computed in panels of a few at a time.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -124,25 +125,33 @@ class Matrices:
     """A cache of matrices that discards the least recently used ones.
 
     A matrix counts with the memory that it will take once all of it is computed. One that is
-    discarded lives on until those who use it are done.
+    discarded, or too large to be kept, lives on until those who use it are done. Until then it is
+    found here, so that it is computed once for all of them.
     """
 
     def __init__(self, kept_bytes: int) -> None:
         self._kept_bytes = kept_bytes
         self._kept: OrderedDict[Key, Matrix] = OrderedDict()
+        self._used: WeakValueDictionary[Key, Matrix] = WeakValueDictionary()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def get(self, key: Key, make: Callable[[], Matrix]) -> Matrix:
-        """The matrix of `key`. `make` makes it, not yet computed, if the cache lacks it."""
+        """The matrix of `key`. `make` makes it, not yet computed, if nobody has it."""
         with self._lock:
-            matrix = self._kept.get(key)
+            matrix = self._used.get(key)
             if matrix is None:
-                matrix = make()
-                self._keep(key, matrix)
-            else:
+                matrix = self._used[key] = make()
+            if key in self._kept:
                 self._kept.move_to_end(key)
+            else:
+                self._keep(key, matrix)
             return matrix
+
+    def has(self, key: Key) -> bool:
+        """Whether the matrix of `key` is kept or in use. It may not be computed yet."""
+        with self._lock:
+            return key in self._used
 
     def _keep(self, key: Key, matrix: Matrix) -> None:
         """Keep a matrix as the most recently used one, and drop others while there are too many."""

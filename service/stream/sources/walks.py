@@ -2,7 +2,8 @@
 
 There are three walks: along a run of consecutive elements, sheet by sheet (`kernels.boxes`), or in
 the order of the stream (`kernels.gather`). Sheets take the least time if they are large and their
-rows share no blocks. Rows that share blocks draw them again for each row.
+rows share no blocks. Rows that share blocks draw them again for each row. The walk depends only on
+the box, so its blocks are known before they are drawn.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,12 @@ SMALLEST_SHEET = 256
 
 LEAST_ROWS = 16
 """The rows of such a sheet, if neighbours in the bytes are in different rows."""
+
+MOST_GATHERED = 2**17
+"""The elements from which rows that share blocks are drawn for themselves, if sheets are large.
+
+Gathering writes all over a box, and a larger one does not fit a cache. Rows draw a block at most
+twice on average, which takes less time."""
 
 
 class Axis(NamedTuple):
@@ -109,7 +116,8 @@ def walk(box: Lattice) -> Walk:
     others = [axis for axis in axes if axis is not row]
     # The second axis of a sheet is the one with the smallest step in the bytes.
     across = others[-1]
-    if _is_large(row, across) and not _share_blocks(box.offset % 4, row, others):
+    alone = box.size > MOST_GATHERED or not _share_blocks(box.offset % 4, row, others)
+    if alone and _is_large(row, across):
         above = sorted(others[:-1], key=lambda axis: axis.stride, reverse=True)
         return Sheets(Sheet(row.extent, row.step, *across), tuple(above))
     order = tuple(sorted(axes, key=lambda axis: axis.stride, reverse=True))
