@@ -69,7 +69,7 @@ def page(document: Mapping[str, Any]) -> str:
     parameters = document["components"]["parameters"]
     sections = {
         "Paths": _paths(document["paths"]),
-        "Fields": _fields([parameters[name] for name in FIELDS]),
+        "Fields": _fields(_members(Spec.model_json_schema(), FIELDS)),
         "Fields of /recommend": (
             "`/recommend` takes the fields above and these.\n\n"
             + _fields([parameters[name] for name in Question.model_fields if name not in FIELDS])
@@ -226,11 +226,14 @@ def _values(name: str, schema: Mapping[str, Any]) -> str:
             return link
     if "enum" in schema:
         return " ".join(map(_code, schema["enum"]))
-    kinds = {each["type"]: each for each in schema.get("anyOf", [schema])}
-    if "array" in kinds:
-        listed = kinds["array"]
-        return f"{listed['minItems']} to {listed['maxItems']} {listed['items']['type']}s"
-    return next((kind for kind in ("integer", "number") if kind in kinds), "text")
+    kinds = schema.get("anyOf", [schema])
+    lists = [each for each in kinds if each["type"] == "array"]
+    if lists:
+        least = min(each["minItems"] for each in lists)
+        most = max(each["maxItems"] for each in lists)
+        return f"{least} to {most} {lists[0]['items']['type']}s"
+    types = [each["type"] for each in kinds]
+    return next((kind for kind in ("integer", "number") if kind in types), "text")
 
 
 def _default(parameter: Mapping[str, Any]) -> str:
