@@ -39,7 +39,7 @@ _TRUNCATED = "truncated normal float32, one core, in process"
 _STREAM = "1 GiB `he_normal` over loopback, one connection"
 _UNIFORM_STREAM = "1 GiB `he_uniform` over loopback, one connection"
 _NGINX = "nginx, tuned, sending the file from the page cache"
-_HELLO = "FastAPI hello-world JSON on the same server settings"
+_HELLO = "FastAPI hello-world JSON on uvicorn with h11"
 
 _KERNELS = (
     Goal("normal-torch", _NORMAL, "`torch.nn.init.kaiming_normal_`", 3.0),
@@ -109,9 +109,16 @@ _BULK = (
 )
 
 _SMALL = (
-    Goal("small-repeated", "GET 64x64, repeated URL (wrk, keep-alive)", _HELLO, 1.0, guarded=True),
-    Goal("small-new", "GET 64x64, a new seed and name each time", _HELLO, 0.5, guarded=True),
+    Goal("small-repeated", "GET 64x64, repeated URL (wrk, keep-alive)", _HELLO, 2.09, guarded=True),
+    Goal("small-new", "GET 64x64, a new seed and name each time", _HELLO, 1.0, guarded=True),
     Goal("recommend", "GET `/recommend`", _HELLO, 0.5, guarded=True),
+    Goal(
+        "costliest-small",
+        "the costliest answer of 64 KiB, elementwise and index schemes",
+        "a plain one of 64 KiB",
+        0.2,
+        guarded=True,
+    ),
 )
 
 _FOOTPRINT = (

@@ -18,6 +18,7 @@ SECTIONS: dict[str, Section] = {
     "torch": streams.against_torch,
     "connections": streams.side_by_side,
     "small": small.against_hello,
+    "costliest": small.costliest,
     "slice": footprint.far_corner,
     "memory": footprint.memory,
     "start": footprint.start,

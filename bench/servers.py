@@ -21,7 +21,7 @@ def fanin(cores: Sequence[int]) -> Server:
 
 
 def hello(cores: Sequence[int]) -> Server:
-    """A FastAPI application of one route, under the service's own server settings."""
+    """A FastAPI application of one route, on the h11 protocol of bench/hello.py."""
     return Server("FastAPI", lambda port: [PYTHON, "-m", "bench.hello", port], HELLO, cores)
 
 

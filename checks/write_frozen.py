@@ -16,10 +16,10 @@ from checks.append_only import Document, write
 from checks.frozen_requests import REQUESTS
 from checks.frozen_tables import tables
 from service.api.headers import tensor_tag
-from service.chunks import elements_of_an_output
 from service.fields import parse_query
 from service.plan import Plan, seeded_plan
 from service.plan.tensor import Tensor
+from service.plan.work import elements_of_an_output
 from service.stream.address import Address, stream_of
 from service.stream.draws import Elements
 from service.stream.reference.elements import bytes_of

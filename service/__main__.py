@@ -24,7 +24,8 @@ commands:
   dtypes       list the element types
   openapi      print the OpenAPI document
 
-python -m service COMMAND --help lists a command's options.
+python -m service COMMAND --help lists a command's options; python -m service --version is the
+version.
 """
 
 
@@ -33,49 +34,73 @@ def main(arguments: list[str]) -> int:
     # NumPy multiplies matrices in simulations alone. More threads for that would take the cores
     # from the threads that compute tensors.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from service.cli.output import FAILED, complain
+    from service.cli.signals import ended_by_signals
+
     command = COMMANDS.get(arguments[0]) if arguments else None
-    if command is None:
-        helped = arguments[:1] in (["-h"], ["--help"])
-        if arguments and not helped:
-            print(f"there is no command {arguments[0][:40]!r}", file=sys.stderr)
-        print(USAGE, end="", file=sys.stdout if helped else sys.stderr)
-        return 0 if helped else 2
     try:
-        return command(arguments[1:])
+        if command is _serve:
+            return command(arguments[1:])
+        with ended_by_signals():
+            return _answer(arguments) if command is None else command(arguments[1:])
     except ImportError as error:
         if (error.name or "").partition(".")[0] == "service":
             raise
         reason = " ".join(str(error).split())
-        print(
-            f"{reason}: run `make install`, which installs requirements.txt",
-            file=sys.stderr,
-        )
-        return 1
+        complain(f"{reason}: run `make install`, which installs requirements.txt")
+        return FAILED
     except KeyboardInterrupt:
         return 130
 
 
+def _answer(arguments: list[str]) -> int:
+    """Print what the arguments ask for that name no command: the usage or the version."""
+    from service.cli.output import REFUSED, complain, printed
+
+    if arguments[:1] in (["-h"], ["--help"]):
+        return printed(USAGE.encode())
+    if arguments[:1] in (["-V"], ["--version"]):
+        return printed(version().encode())
+    if arguments:
+        complain(f"there is no command {arguments[0][:40]!r}")
+    complain(USAGE.rstrip())
+    return REFUSED
+
+
+def version() -> str:
+    """The release, and the edition of the stream that its bytes are of."""
+    from service import __version__
+    from service.stream.edition import EDITION
+
+    return f"fanin {__version__} (stream {EDITION})\n"
+
+
 def _serve(arguments: list[str]) -> int:
+    import time
     from contextlib import ExitStack
 
+    began = time.monotonic()
+
+    from service.cli.output import complain
     from service.cli.serving import read_settings
     from service.server.listening import listen, origin
+    from service.settings import unknown_variables
 
     settings = read_settings(arguments)
+    for line in unknown_variables(os.environ):
+        complain(line)
     try:
         listeners = listen(settings.host, settings.port)
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
-        print(f"cannot listen on {where}: {error.strerror or error}", file=sys.stderr)
+        complain(f"cannot listen on {where}: {error.strerror or error}")
         return 1
     with ExitStack() as opened:
         for listener in listeners:
             opened.enter_context(listener)
-        print(GREETING.format(origin=origin(listeners[0])), flush=True)
-        from service.server.serving import serve
+        from service.server.workers import serve
 
-        serve(settings, listeners)
-    return 0
+        return serve(settings, listeners, GREETING.format(origin=origin(listeners[0])), began)
 
 
 GREETING = (
@@ -116,7 +141,7 @@ def _schemes(arguments: list[str]) -> int:
 
 def _openapi(arguments: list[str]) -> int:
     from service.api.app import create_app
-    from service.cli.files import printed
+    from service.cli.output import printed
     from service.cli.parser import LineParser, usable_settings
     from service.wire.json_text import json_bytes
 
@@ -137,4 +162,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 }
 
 if __name__ == "__main__":
+    from service.cli.output import reserve_standard_descriptors
+
+    reserve_standard_descriptors()
     sys.exit(main(sys.argv[1:]))

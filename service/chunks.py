@@ -1,24 +1,16 @@
 """The bytes of a plan in chunks. Each chunk is computed independently on request."""
 
 from collections.abc import Iterator
-from math import prod
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from service.plan import Plan
-from service.plan.tensor import Tensor
-from service.stream.address import Address, stream_of
-from service.stream.fill import Filler, filler
-from service.stream.lattice import Lattice
-from service.stream.sources import Source, source
-from service.stream.sources.blocks import BlockSource
-
-CHUNK_BYTES = 1 << 20
-"""The usual chunk. It fits a second-level cache, and the cost of passing it on is small."""
-
-LARGEST_CHUNK_BYTES = 16 * CHUNK_BYTES
-"""The largest chunk, for layouts in which smaller chunks compute most random words repeatedly."""
+from service.plan.work import CHUNK_BYTES as CHUNK_BYTES
+from service.plan.work import LARGEST_CHUNK_BYTES as LARGEST_CHUNK_BYTES
+from service.plan.work import blocks_of, body_chunks
+from service.plan.work import tensor_filler as tensor_filler
 
 Memory = npt.NDArray[np.uint8]
 
@@ -38,17 +30,24 @@ class TensorBody:
         self._plan = plan
         self._head = np.frombuffer(tensor.head, np.uint8)
         self._filler = tensor_filler(tensor)
-        self._size = self._filler.lattice.size
         self.materialised = self._filler.source.materialised
-        itemsize = self._filler.itemsize
-        self._elements = max(self._size, 1)
-        if not self.materialised:
-            self._elements = elements_of_a_chunk(self._filler.lattice, itemsize, largest_chunk)
-        self.chunk_count = -(-self._size // self._elements) or min(1, self.length)
-        self.chunk_bytes = min(self.length, self._head.size + self._elements * itemsize)
+        self._chunks = body_chunks(self._filler, largest_chunk)
+        self.chunk_count = self._chunks.count or min(1, self.length)
+        values = self._chunks.largest * self._filler.itemsize
+        self.chunk_bytes = min(self.length, self._head.size + values)
+
+    @cached_property
+    def cost(self) -> int:
+        """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it."""
+        return blocks_of(self._filler, self._chunks) if self._chunks.count else 0
 
     def in_larger_chunks(self) -> "TensorBody":
-        """The same bytes in larger chunks, for layouts in which they save time."""
+        """The same bytes in larger chunks, for layouts in which they save time.
+
+        A materialised body is always a new one, because `stop` ends it for all who use it.
+        """
+        if self.chunk_count == 1 and not self.materialised:
+            return self
         return TensorBody(self._plan, LARGEST_CHUNK_BYTES)
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
@@ -59,8 +58,7 @@ class TensorBody:
         """
         head = self._head.size if index == 0 else 0
         memory[:head] = self._head[:head]
-        start = index * self._elements
-        stop = min(self._size, start + self._elements)
+        start, stop = self._chunks.range(index)
         end = head + (stop - start) * self._filler.itemsize
         self._filler.fill(start, stop, memory[head:end])
         return memory.data[:end]
@@ -74,39 +72,3 @@ class TensorBody:
         memory = np.empty(self.chunk_bytes, np.uint8)
         for index in range(self.chunk_count):
             yield self.chunk(index, memory)
-
-
-def tensor_filler(tensor: Tensor) -> Filler:
-    """The filler of a tensor of one or several blocks."""
-    spec, lattice = tensor.spec, tensor.placement.lattice
-    address = Address(spec.seed or 0, stream_of(spec.name))
-    if len(tensor.blocks) == 1:
-        return filler(tensor.law.draw, spec.dtype, address, lattice)
-    edges, sources = [0], list[Source]()
-    for block in tensor.blocks:
-        edges.append(edges[-1] + block.outputs)
-        sources.append(source(block.law.draw, spec.dtype, address))
-    inner = elements_of_an_output(tensor.placement.letters or "", spec.shape)
-    return Filler(BlockSource(tuple(sources), tuple(edges), inner), lattice)
-
-
-def elements_of_an_output(letters: str, shape: tuple[int, ...]) -> int:
-    """The number of consecutive elements of one output: inputs times kernel."""
-    axes = zip(letters, shape, strict=True)
-    return prod(extent for letter, extent in axes if letter in "IDHW")
-
-
-def elements_of_a_chunk(lattice: Lattice, itemsize: int, largest_chunk: int) -> int:
-    """The elements of a chunk: those that fit CHUNK_BYTES, or a number that uses blocks whole.
-
-    In permuted layouts consecutive elements of the stream are far apart in the bytes. A chunk that
-    contains only part of a Philox block computes the whole block and discards the rest.
-    """
-    usual = CHUNK_BYTES // itemsize
-    length, distance = lattice.row()
-    if distance > 1:
-        for count in (min(length, 16), 4):
-            span = count * distance
-            if 0 < span * itemsize <= largest_chunk:
-                return max(1, usual // span) * span
-    return usual

@@ -3,22 +3,37 @@
 Each setting is also an environment variable: FANIN_ followed by its name in capitals.
 """
 
-import os
+import difflib
+import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.cores import available_cores
 
 ENVIRONMENT_PREFIX = "FANIN_"
 
 MOST_BYTES = 2**60
 """The largest `max_bytes`: 2^58 elements, the most that a tensor can have, of 4 bytes each."""
 
+_OF_KUBERNETES = re.compile("FANIN_(SERVICE_(HOST|PORT)|PORT_[0-9]+)(_.*)?")
+"""Variables that Kubernetes sets in the containers of a namespace with a service called fanin.
+
+It sets FANIN_PORT as well, to `tcp://` and the address of the service.
+"""
+
 
 class Settings(BaseSettings):
-    """Every setting with its default. An environment variable replaces the default."""
+    """Every setting with its default. An environment variable replaces the default.
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True)
+    An empty variable counts as absent. A compose file writes one for `${FANIN_THREADS:-}`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True, frozen=True
+    )
 
     host: str = Field(
         default="127.0.0.1",
@@ -36,26 +51,40 @@ class Settings(BaseSettings):
     max_streams: int = Field(
         default=64,
         ge=1,
-        description="The number of large answers that each process sends at a time.",
+        description="The number of large answers that all processes together send at a time.",
     )
     threads: int = Field(
         default=0,
         ge=0,
         le=1024,
-        description="Threads that compute values; 0 means one for each core.",
+        description=(
+            "The threads of each process that compute values; 0 divides the cores among the "
+            "processes. A cgroup's quota counts."
+        ),
+    )
+    drain_seconds: float = Field(
+        default=5.0,
+        ge=0.0,
+        le=3600.0,
+        allow_inf_nan=False,
+        description=(
+            "How long to go on accepting after SIGTERM, while /readyz tells load balancers to "
+            "stop sending."
+        ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="warning", description="The lowest level of log records to write."
+        default="warning", description="The lowest level of log records to write, in any case."
     )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @property
     def stream_threads(self) -> int:
-        """The number of threads: `threads`, or the number of cores if that is 0."""
-        return self.threads or os.cpu_count() or 1
-
-    def environment(self) -> dict[str, str]:
-        """The environment variables from which a child process reads the same settings."""
-        return {variable(name): str(value) for name, value in self.model_dump().items()}
+        """The threads of a process that compute values, at least 1."""
+        return self.threads or max(1, available_cores() // self.workers)
 
 
 class SettingsError(ValueError):
@@ -79,6 +108,29 @@ def variable(name: str) -> str:
     return ENVIRONMENT_PREFIX + name.upper()
 
 
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """A line for each of these environment variables that begins with FANIN_ and is no setting.
+
+    Those that Kubernetes sets for a service called fanin are left out. Nobody wrote them.
+    """
+    known = [variable(name) for name in Settings.model_fields]
+    unknown = sorted(
+        name
+        for name in names
+        if name.upper().startswith(ENVIRONMENT_PREFIX)
+        and name.upper() not in known
+        and not _OF_KUBERNETES.fullmatch(name)
+    )
+    return [f"{name[:80]} is not a setting; try {_nearest(name, known)}" for name in unknown]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    return difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)[0]
+
+
 def _line(fault: Any) -> str:
-    name = str(fault["loc"][0])
-    return f"{name}: {fault['msg']} (got {str(fault['input'])[:40]!r}; see {variable(name)})"
+    name, text = str(fault["loc"][0]), str(fault["input"])
+    line = f"{name}: {fault['msg']} (got {text[:40]!r}; see {variable(name)})"
+    if name == "port" and text.startswith("tcp://"):
+        line += "; Kubernetes sets it for a service called fanin: set enableServiceLinks: false"
+    return line

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from tests.server import Address
 
@@ -28,22 +31,93 @@ def run(
     )
 
 
+@dataclass(slots=True)
+class Served:
+    """A running `serve`: the process, where it listens, and the file of its standard error."""
+
+    process: "subprocess.Popen[str]"
+    address: Address
+    errors: IO[str]
+
+    @property
+    def pid(self) -> int:
+        """The process id, of the parent where there are several processes."""
+        return self.process.pid
+
+    def wait_until_all_ready(self) -> str:
+        """Wait for the line that tells that the server is ready, and return it."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process itself."""
+        self.process.send_signal(number)
+
+    def end(self, seconds: float) -> int:
+        """Wait so long for the end of the process, and return its status."""
+        return self.process.wait(seconds)
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(each) for each in children.split()]
+
+    def said(self) -> list[str]:
+        """The lines on standard error so far."""
+        self.errors.seek(0)
+        return self.errors.read().splitlines()
+
+
+@contextmanager
+def server(
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    constants: Mapping[str, float] | None = None,
+) -> Iterator[Served]:
+    """`serve` on a free port while the block runs.
+
+    It does not drain at its end unless `environment` says so. `constants` replaces numbers of the
+    service, by the path of each, so that a test need not wait for long deadlines.
+    """
+    variables = os.environ | {"FANIN_DRAIN_SECONDS": "0"} | dict(environment or {})
+    command = [sys.executable, "-c", _LAUNCH, repr(dict(constants or {})), *arguments]
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            yield Served(process, _address(process.stdout.readline()), errors)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            finally:
+                process.kill()
+                errors.seek(0)
+                print(errors.read(), file=sys.stderr)
+
+
+_LAUNCH = """
+import ast, importlib, sys
+for path, number in ast.literal_eval(sys.argv[1]).items():
+    module, _, name = path.rpartition(".")
+    setattr(importlib.import_module(module), name, number)
+from service.__main__ import main
+sys.exit(main(["serve", "--port", "0", *sys.argv[2:]]))
+"""
+"""What `python -m service serve` does, with other numbers in the modules."""
+
+
 @contextmanager
 def served(
     *arguments: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[int, Address]]:
-    """`serve` on a free port while the block runs: its process id, and where it listens."""
-    variables = os.environ | dict(environment or {})
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", *arguments]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process.pid, _address(process.stdout.readline())
-        finally:
-            process.terminate()
-            process.wait(STOP_SECONDS)
+    """As `server`, of which this has the process id and where it listens."""
+    with server(*arguments, environment=environment) as running:
+        yield running.pid, running.address
 
 
 def _address(greeting: str) -> Address:

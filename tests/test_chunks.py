@@ -8,10 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.chunks import CHUNK_BYTES, LARGEST_CHUNK_BYTES, TensorBody, elements_of_a_chunk
+from service.chunks import CHUNK_BYTES, LARGEST_CHUNK_BYTES, TensorBody
 from service.fields import parse_query
 from service.plan import Plan, plan
 from service.stream.address import Address, stream_of
+from service.stream.chunking import Chunks, chunks_of
 from service.stream.fill import filler
 from service.stream.lattice import Lattice
 
@@ -103,33 +104,58 @@ def test_a_chunk_stays_within_its_memory(form: str, query: str) -> None:
 @pytest.mark.parametrize(
     ("shape", "strides", "itemsize", "elements"),
     [
-        ((4096, 4096), (4096, 1), 4, 262_144),
-        ((4096, 4096), (4096, 1), 8, 131_072),
-        ((4096, 4096), (4096, 1), 1, 1_048_576),
-        ((7,), (1,), 4, 262_144),
-        ((), (), 4, 262_144),
-        ((9, 64, 128), (1, 9, 576), 4, 3 * 9 * 64 * 128),
+        ((4096, 4096), (4096, 1), 4, 16 * 4 * 4096),
+        ((16_777_216,), (1,), 4, 262_144),
+        ((16_777_216,), (1,), 8, 131_072),
+        ((16_777_216,), (1,), 1, 1_048_576),
+        ((7,), (1,), 4, 7),
+        ((), (), 4, 1),
+        ((9, 64, 128), (1, 9, 576), 4, 9 * 64 * 128),
         ((9, 512, 400), (1, 9, 4608), 2, 9 * 512 * 400),
         ((9, 1024, 1024), (1, 9, 9216), 2, 4 * 1024 * 1024),
-        ((128, 9, 64), (576, 1, 9), 4, 455 * 9 * 64),
+        ((1280, 9, 64), (576, 1, 9), 4, 455 * 9 * 64),
         ((4096, 4096), (1, 4096), 4, 4 * 16 * 4096),
         ((1000, 1000), (1, 1000), 8, 8 * 16 * 1000),
         ((8, 100_000), (1, 8), 4, 8 * 100_000),
         ((64, 262_144), (1, 64), 4, 16 * 262_144),
         ((64, 262_145), (1, 64), 4, 4 * 262_145),
         ((64, 1_048_576), (1, 64), 4, 4 * 1_048_576),
-        ((64, 1_048_577), (1, 64), 4, 262_144),
-        ((512, 512), (1024, 2), 4, 262_144),
+        ((2, 2, 1_048_576), (1, 2, 4), 4, 4 * 1_048_576),
+        ((2, 2, 1_048_577), (1, 2, 4), 4, 2 * 1_048_577),
+        ((2, 3, 300_000), (2, 1, 6), 4, 2 * 3 * 300_000),
     ],
 )
 def test_permuted_layouts_use_blocks_whole(
     shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, elements: int
 ) -> None:
-    """Whole rows of kernels, else 16 or at least 4 elements of a row; 1 MiB where that is more
-    than 16 MiB, or where what is consecutive in the stream is written so.
+    """Whole rows of kernels, else 16 or at least 4 elements of a row; both axes of a block of two
+    by two; 1 MiB where what is consecutive in the stream is written so.
     """
     lattice = Lattice(0, shape, strides)
-    assert elements_of_a_chunk(lattice, itemsize, LARGEST_CHUNK_BYTES) == elements
+    usual, most = CHUNK_BYTES // itemsize, LARGEST_CHUNK_BYTES // itemsize
+    assert chunks_of(lattice, usual, most).largest == elements
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "sizes"),
+    [
+        ((3, 600), (1000, 1), [208, 208, 184] * 3),
+        ((3, 256), (1000, 1), [256] * 3),
+        ((64, 257), (1, 64), [129, 128] * 64),
+        ((600,), (1,), [256, 256, 88]),
+        ((5, 100), (1000, 1), [200, 200, 100]),
+        ((5, 3, 100), (10_000, 1000, 1), [200, 100] * 5),
+    ],
+)
+def test_a_chunk_is_one_box(
+    shape: tuple[int, ...], strides: tuple[int, ...], sizes: list[int]
+) -> None:
+    """Chunks of about 256 elements, about equal where they come again and again."""
+    lattice = Lattice(0, shape, strides)
+    chunks = chunks_of(lattice, 256, 256)
+    ranges = [chunks.range(index) for index in range(chunks.count)]
+    assert [stop - start for start, stop in ranges] == sizes
+    assert all(len(list(lattice.boxes(*each))) == 1 for each in ranges)
 
 
 @given(
@@ -140,13 +166,30 @@ def test_permuted_layouts_use_blocks_whole(
 @example(extents=[0, 3], axis=0, itemsize=4)
 @example(extents=[64, 10**6], axis=0, itemsize=1)
 def test_no_layout_needs_more_than_the_most(extents: list[int], axis: int, itemsize: int) -> None:
-    """Whichever axis is consecutive; at least an element, and 1 MiB in the usual case."""
+    """Whichever axis is consecutive; on average at least half of the usual number of elements."""
     strides = [prod(extents[place + 1 :]) * 2 + 2 for place in range(len(extents))]
     if axis < len(strides):
         strides[axis] = 1
     lattice = Lattice(0, tuple(extents), tuple(strides))
-    for most in (CHUNK_BYTES, LARGEST_CHUNK_BYTES):
-        elements = elements_of_a_chunk(lattice, itemsize, most)
-        assert 1 <= elements <= most // itemsize
-        if axis >= len(strides) - 1:
-            assert elements == CHUNK_BYTES // itemsize
+    usual = CHUNK_BYTES // itemsize
+    for most in (usual, LARGEST_CHUNK_BYTES // itemsize):
+        chunks = chunks_of(lattice, usual, most)
+        assert chunks.largest <= most
+        if lattice.size:
+            assert min(usual, lattice.size) / 2.01 <= lattice.size / chunks.count
+        else:
+            assert chunks.count == 0
+
+
+@given(data=st.data())
+def test_chunks_follow_each_other(data: st.DataObject) -> None:
+    """From the first position to the last, whichever axis is cut and however often."""
+    extents = data.draw(st.lists(st.integers(1, 7), max_size=4))
+    strides = [prod(extents[place + 1 :]) for place in range(len(extents))]
+    order = data.draw(st.permutations(range(len(extents))))
+    lattice = Lattice(3, tuple(extents[a] for a in order), tuple(strides[a] for a in order))
+    usual = data.draw(st.integers(1, 40))
+    chunks: Chunks = chunks_of(lattice, usual, usual * data.draw(st.integers(1, 4)))
+    ranges = [chunks.range(index) for index in range(chunks.count)]
+    assert [start for start, _ in ranges] == [0, *(stop for _, stop in ranges[:-1])]
+    assert ranges[-1][1] == lattice.size

@@ -6,15 +6,18 @@ import shlex
 import subprocess
 import sys
 import termios
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from service import __version__
 from service.__main__ import main
 from service.chunks import TensorBody
 from service.cli.weights import write_weights
+from service.stream.edition import EDITION
 from tests.application import ask, ready
 from tests.process import ROOT, run
 from tests.server import Address
@@ -239,11 +242,24 @@ def test_a_person_sees_progress_and_a_script_does_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"]])
-def test_help_is_asked_for(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_help_is_asked_for(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     """The commands, on standard output, status 0."""
     assert main(arguments) == 0
-    out = capsys.readouterr().out
+    out = capfd.readouterr().out
     assert all(command in out for command in ("serve", "weights", "openapi"))
+
+
+@pytest.mark.parametrize("argument", ["--version", "-V"])
+def test_the_version_is_that_of_the_project(
+    capfd: pytest.CaptureFixture[str], argument: str
+) -> None:
+    """One line: the release, which pyproject.toml reads from the package, and the edition."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    assert "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "service.__version__"}
+    assert main([argument]) == 0
+    assert capfd.readouterr().out == f"fanin {__version__} (stream {EDITION})\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["sevre"]])

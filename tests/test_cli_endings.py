@@ -1,7 +1,8 @@
-"""How a command ends when its surroundings go: signals, and streams that were never open."""
+"""How a command ends when a standard stream is closed, full, or not read."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.signals import ended_by_exceptions
 from tests.process import ROOT
 
 ENDLESS = ["--shape", "1000000,1000000", "--scheme", "zeros", "--dtype", "float16"]
@@ -23,49 +23,6 @@ def started(*words: str, before: str = "") -> "subprocess.Popen[bytes]":
     script = f'{before} exec "$@"'
     command = ["sh", "-c", script, "sh", sys.executable, "-m", "service", *words]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def wait_for_bytes(folder: Path, process: "subprocess.Popen[bytes]") -> None:
-    """Until something in the folder has bytes."""
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size for path in folder.iterdir()):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.01)
-
-
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
-)
-def test_a_signal_leaves_nothing_behind(
-    tmp_path: Path, number: signal.Signals, status: int
-) -> None:
-    """In the middle of a file: the status shells give, no traceback, no half of a file."""
-    with started("weights", *ENDLESS, "-o", str(tmp_path / "w.npy")) as process:
-        wait_for_bytes(tmp_path, process)
-        process.send_signal(number)
-        _, said = process.communicate(timeout=30)
-    assert (process.returncode, said) == (status, b"")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_who_ignores_hangups_goes_on(tmp_path: Path) -> None:
-    """Under nohup SIGHUP stays ignored."""
-    output = ["-o", str(tmp_path / "w.npy")]
-    with started("weights", *ENDLESS, *output, before="trap '' HUP;") as process:
-        wait_for_bytes(tmp_path, process)
-        process.send_signal(signal.SIGHUP)
-        time.sleep(0.3)
-        assert process.poll() is None
-        process.terminate()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_handlers_are_given_back() -> None:
-    """Whoever calls the command as a function has its own signals after it."""
-    with ended_by_exceptions():
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize(
@@ -109,3 +66,113 @@ def test_a_reader_who_leaves_values_is_one_line() -> None:
         process.stdout.close()
         said = process.stderr.read()
     assert (process.returncode, said) == (1, b"-: Broken pipe\n")
+
+
+COMMANDS = [
+    ["--help"],
+    ["--version"],
+    ["weights", "--help"],
+    ["serve", "--help"],
+    ["weights", *SMALL, "-o", "-"],
+    ["weights", *SMALL, "--format", "json", "-o", "-"],
+    ["weights", *ENDLESS, "-o", "-"],
+    ["recommend", "--shape", "4,3"],
+    ["propagate", "--width", "4", "--depth", "3"],
+    ["schemes"],
+    ["schemes", "he_normal"],
+    ["dtypes", "--json"],
+    ["openapi"],
+    ["serve", "--port", "0"],
+]
+"""Everything that writes to standard output: help of the parser and of the program, text, values,
+and the greeting of the server."""
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_full_standard_output_is_one_line(words: list[str]) -> None:
+    """`>/dev/full`: status 1, the system's reason, and no traceback when Python ends either."""
+    with started(*words, before="exec >/dev/full;") as process:
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, b"-: No space left on device\n")
+
+
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ([], 2),
+        (["sevre"], 2),
+        (["weights", "stray"], 2),
+        (["weights", "--sead", "1", "-o", "w.npy"], 2),
+        (["weights", *SMALL, "-o", "/dev/full", "--format", "npy"], 1),
+        (["weights", *SMALL, "-o", "-"], 0),
+        (["--help"], 0),
+    ],
+)
+def test_a_full_standard_error_changes_no_status(
+    device: str, words: list[str], status: int
+) -> None:
+    """`2>/dev/full` is like `2>/dev/null`: nobody can be told, so the status says it all."""
+    with started(*words, before=f"exec 2>{device};") as process:
+        process.communicate(timeout=60)
+    assert process.returncode == status
+
+
+def test_both_full_is_a_status() -> None:
+    """Neither the output nor the reason can be written."""
+    with started("--help", before="exec >/dev/full 2>/dev/full;") as process:
+        process.communicate(timeout=60)
+    assert process.returncode == 1
+
+
+def test_python_alone_would_end_otherwise() -> None:
+    """Negative control: `print` to a full stream gives a traceback, or status 120 at the end."""
+    script = 'exec "$0" -c "$1" >/dev/full'
+    for code in ("print(1, flush=True)", "print(1)"):
+        command = ["sh", "-c", script, sys.executable, code]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode in (1, 120)
+        assert b"Exception ignored" in done.stderr or b"Traceback" in done.stderr
+
+
+def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    """What a library writes to stream 2 by its number must not get into the tensor."""
+    code = (
+        "import os, sys; from service.cli.output import reserve_standard_descriptors as reserve\n"
+        "for stream in (0, 1, 2): os.close(stream)\n"
+        "reserve()\n"
+        "file = open(sys.argv[1], 'wb')\n"
+        "os.write(2, b'a fault')\n"
+        "os._exit(file.fileno())\n"
+    )
+    output = tmp_path / "w.raw"
+    done = subprocess.run([sys.executable, "-c", code, str(output)], cwd=ROOT, check=False)
+    assert done.returncode > 2
+    assert output.read_bytes() == b""
+
+
+def test_a_closed_stream_is_no_fault_of_a_file(tmp_path: Path) -> None:
+    """`>&- 2>&-`: the file is what it always is."""
+    files = [tmp_path / "open.npy", tmp_path / "closed.npy"]
+    for output, before in zip(files, ("", "exec <&- >&- 2>&-;"), strict=True):
+        with started("weights", *SMALL, "-o", str(output), before=before) as process:
+            process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_server_without_standard_output_serves() -> None:
+    """`serve >&-`: nobody is greeted, and the port is bound all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with started("serve", "--port", str(port), before="exec >&-;") as process:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.05)
+        process.terminate()

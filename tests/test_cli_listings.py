@@ -288,15 +288,15 @@ def test_what_a_table_does_not_take_is_one_line(
 
 
 @pytest.mark.parametrize("command", ["weights", "recommend"])
-def test_help_names_the_tables(capsys: pytest.CaptureFixture[str], command: str) -> None:
+def test_help_names_the_tables(capfd: pytest.CaptureFixture[str], command: str) -> None:
     """Where a command takes fields; the help of all commands lists the tables too."""
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0
-    helped = " ".join(capsys.readouterr().out.split())
+    helped = " ".join(capfd.readouterr().out.split())
     assert "python -m service schemes, activations, layers and dtypes list the words" in helped
     assert main(["--help"]) == 0
-    listed = capsys.readouterr().out
+    listed = capfd.readouterr().out
     assert all(re.search(rf"^  {name} ", listed, re.MULTILINE) for name in NAMES)
 
 

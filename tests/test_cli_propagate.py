@@ -70,6 +70,7 @@ def test_simulated_numbers_stand_beside_the_predicted_ones(
     ("words", "line"),
     [
         (["--width", "64"], "depth: a stack has a depth (add --depth 50)"),
+        (["--depth", "5"], "width: a stack has a width (add --width 512)"),
         (["--width", "64", "--depth", "5000"], "depth: 5000 layers are more than 1000"),
         (["--widht", "64", "--depth", "5"], "widht: 'widht' is not known"),
         (["--width", "64", "--depth", "5", "--activation", "relo"], "activation: 'relo' is not"),

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from service import __version__
 from tests.long import LONG
 from tests.needs import require
 
@@ -127,7 +128,7 @@ def test_the_changelog_begins_with_this_version() -> None:
     """The top entry of the changelog is the version in pyproject.toml, Unreleased aside."""
     entries = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     releases = entries[1:] if entries[0] == "Unreleased" else entries
-    assert releases[0] == PROJECT["version"]
+    assert releases[0] == __version__
 
 
 def test_every_page_is_in_the_index() -> None:

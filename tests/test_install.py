@@ -31,3 +31,5 @@ def test_pip_installs_the_whole_service_and_nothing_else(tmp_path: Path) -> None
     installed = {row for row in python("-c", INSTALLED).splitlines() if row.endswith(".py")}
     assert installed == modules
     assert "serve" in python("-m", "service", "--help")
+    release = python("-c", "from importlib.metadata import version; print(version('fanin'))")
+    assert python("-m", "service", "--version").startswith(f"fanin {release.strip()} (")

@@ -3,13 +3,20 @@
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings, SettingsError, load_settings
+from service import settings
+from service.settings import (
+    Settings,
+    SettingsError,
+    load_settings,
+    unknown_variables,
+    variable,
+)
 
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in Settings().environment():
-        monkeypatch.delenv(variable, raising=False)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable(name), raising=False)
 
 
 def test_defaults_are_those_of_the_readme() -> None:
@@ -21,6 +28,7 @@ def test_defaults_are_those_of_the_readme() -> None:
         "max_bytes": 2**44,
         "max_streams": 64,
         "threads": 0,
+        "drain_seconds": 5.0,
         "log_level": "warning",
     }
 
@@ -42,18 +50,57 @@ def test_settings_do_not_change() -> None:
         load_settings().port = 1  # type: ignore[misc]
 
 
-def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers get theirs through the environment."""
-    settings = load_settings(port="0", max_bytes="123", log_level="debug", host="::1")
-    for variable, text in settings.environment().items():
-        monkeypatch.setenv(variable, text)
-    assert load_settings() == settings
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_an_empty_variable_is_the_default(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A compose file gives one for `${FANIN_THREADS:-}`."""
+    monkeypatch.setenv(variable(name), "")
+    assert load_settings() == Settings()
 
 
-def test_no_threads_are_as_many_as_cores() -> None:
-    """0 stands for the machine's own number."""
-    assert load_settings().stream_threads >= 1
-    assert load_settings(threads="3").stream_threads == 3
+@pytest.mark.parametrize("text", ["WARNING", "Warning", "warning"])
+def test_a_level_has_any_case(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Python writes levels in capitals."""
+    monkeypatch.setenv("FANIN_LOG_LEVEL", text)
+    assert load_settings().log_level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "expected"),
+    [("1", "0", 8), ("3", "0", 2), ("9", "0", 1), ("1", "5", 5), ("3", "5", 5)],
+)
+def test_the_cores_are_divided_among_the_processes(
+    monkeypatch: pytest.MonkeyPatch, workers: str, threads: str, expected: int
+) -> None:
+    """Each has a thread at least; a number that is given is each one's own."""
+    monkeypatch.setattr(settings, "available_cores", lambda: 8)
+    assert load_settings(workers=workers, threads=threads).stream_threads == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("FANIN_PROT", "FANIN_PORT"),
+        ("FANIN_THREAD", "FANIN_THREADS"),
+        ("fanin_loglevel", "FANIN_LOG_LEVEL"),
+        ("FANIN_STREAMS", "FANIN_MAX_STREAMS"),
+        ("FANIN_", "FANIN_PORT"),
+    ],
+)
+def test_an_unknown_variable_is_named_with_the_nearest(name: str, nearest: str) -> None:
+    """A line for each, in order."""
+    [line] = unknown_variables([name, "PATH", "FANIN_HOST", "fanin_port", "FANINX"])
+    assert line.startswith(f"{name} is not a setting")
+    assert line.endswith(nearest)
+    assert len(unknown_variables(["FANIN_A", "FANIN_B"])) == 2
+
+
+def test_the_variables_of_kubernetes_are_not_named() -> None:
+    """It sets them for a service called fanin, and FANIN_PORT to something that is no port."""
+    names = ["FANIN_SERVICE_HOST", "FANIN_SERVICE_PORT", "FANIN_SERVICE_PORT_HTTP"]
+    names += ["FANIN_PORT_8000_TCP", "FANIN_PORT_8000_TCP_ADDR", "FANIN_PORT_8000_TCP_PROTO"]
+    assert unknown_variables(names) == []
+    with pytest.raises(SettingsError, match="enableServiceLinks: false"):
+        load_settings(port="tcp://10.0.0.1:8000")
 
 
 @pytest.mark.parametrize(
@@ -67,6 +114,9 @@ def test_no_threads_are_as_many_as_cores() -> None:
         ("max_streams", "0"),
         ("threads", "-1"),
         ("log_level", "loud"),
+        ("drain_seconds", "-1"),
+        ("drain_seconds", "nan"),
+        ("drain_seconds", "1e9"),
     ],
 )
 def test_a_bad_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:

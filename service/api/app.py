@@ -1,14 +1,16 @@
 """The composition root of the API: makes the ASGI application from the settings."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from service.api import problems
-from service.api.cors import with_cors
+from service.api.cors import CorsSend
 from service.api.openapi import openapi, openapi_route
 from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
@@ -16,14 +18,24 @@ from service.api.routes.advice import Adviser
 from service.api.routes.calibration import Calibrator
 from service.api.routes.propagation import Propagator
 from service.api.routes.weights import Issuer
-from service.api.routing import PlainRoute, routed
+from service.api.routing import PlainRoute, route_table, routed
 from service.api.streaming import StreamPool
+from service.api.table import Row, alone
+from service.errors import FaninError
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
 
 
 class Application(FastAPI):
-    """FastAPI with an OpenAPI document made from the operations of PlainRoutes."""
+    """FastAPI with an OpenAPI document made from the operations of PlainRoutes.
+
+    A request for a path without parameters goes to its route at once. FastAPI's middleware and
+    routers would take longer than the route itself. All other requests go through them.
+    """
+
+    def __init__(self, routes: Sequence[PlainRoute], **options: Any) -> None:
+        super().__init__(routes=[*routes], **options)
+        self._table = route_table(routes)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
@@ -33,20 +45,54 @@ class Application(FastAPI):
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope, send = routed(scope), with_cors(send)
-        await super().__call__(scope, receive, send)
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        scope, cors_send = routed(scope), CorsSend(send)
+        route = self._table.get((scope["method"], scope["path"]))
+        if route is None:
+            await super().__call__(scope, receive, cors_send)
+        else:
+            scope["app"] = self
+            await _answer(route, scope, receive, cors_send)
 
 
-def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> Application:
-    """The application with these settings. It issues no bytes until `warm_up` has returned."""
-    readiness = Readiness()
+async def _answer(route: PlainRoute, scope: Scope, receive: Receive, send: CorsSend) -> None:
+    """Let a route answer, and answer its errors as FastAPI's middleware does.
+
+    The server logs what this raises: an error that is not a refusal, and any error after the
+    answer has begun.
+    """
+    try:
+        await route.app(scope, receive, send)
+    except Exception as error:
+        if send.started:
+            raise
+        response = await problems.error_response(Request(scope), error)
+        await response(scope, receive, send)
+        if not isinstance(error, FaninError | HTTPException):
+            raise
+
+
+def create_app(
+    settings: Settings,
+    *,
+    warm_up: Callable[[], None] = warm_up,
+    row: Row | None = None,
+    announce: Callable[[], None] | None = None,
+) -> Application:
+    """The application with these settings. It issues no bytes until `warm_up` has returned.
+
+    `row` is this process's row of the table that all processes of the server share; without one the
+    process is alone. `announce` is called in a thread once the process is ready.
+    """
+    readiness = Readiness(row or alone())
     pool = StreamPool(settings.max_streams, settings.stream_threads)
     propagator = Propagator(settings.max_bytes, readiness)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        readiness.start(warm_up)
+        readiness.start(warm_up, announce)
         yield
         pool.close()
         propagator.close()
@@ -63,7 +109,7 @@ def create_app(settings: Settings, *, warm_up: Callable[[], None] = warm_up) -> 
         openapi_route(),
     ]
     app = Application(
-        routes=[*routes],
+        routes,
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,

@@ -25,15 +25,20 @@ _MAX_AGE_SECONDS = 86400
 """How long a browser may cache a preflight answer. Browsers have shorter limits of their own."""
 
 
-def with_cors(send: Send) -> Send:
-    """An ASGI `send` that adds CORS_HEADERS to the answer."""
+class CorsSend:
+    """An ASGI `send` that adds CORS_HEADERS to the answer. `started`: the answer has begun."""
 
-    def send_with_cors(message: Message) -> Awaitable[None]:
-        if message["type"] == "http.response.start":
+    __slots__ = ("_send", "started")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if not self.started:
+            self.started = True
             message["headers"] = [*message["headers"], *CORS_HEADERS]
-        return send(message)
-
-    return send_with_cors
+        return self._send(message)
 
 
 def options_response(request: Request, methods: Iterable[str]) -> Response:

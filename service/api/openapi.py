@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from service.advice import Question, Recommendation
 from service.api.headers import FACTS
-from service.api.operations import PROBLEM_TYPE, document_operation, reference
+from service.api.operations import PROBLEM_TYPE, completed, document_operations, reference
 from service.api.reasons import REASONS, Reason
-from service.api.responses import revalidated_json
+from service.api.responses import TAG_LIST, revalidated_json
 from service.api.routing import PlainRoute
 from service.calibration import Calibration, Measurement
 from service.dtypes import DTYPES, Dtype
@@ -25,6 +25,7 @@ from service.listings.tables import ListedScheme
 from service.plan import Facts, PlanWarning
 from service.plan.certificate import FACTS_OF_A_BLOCK
 from service.plan.rounded import Rounded
+from service.plan.work import Cost
 from service.propagation import NetworkLayer, Propagation, Stack
 from service.stream.edition import EDITION
 from service.stream.precision import Precision
@@ -77,6 +78,7 @@ _CERTIFICATE: Schema = {
     "whole_shape": _COUNTS,
     "slice": _OPTIONAL_TEXT,
     "elements": {"type": "integer"},
+    "cost": reference("schemas", "Cost"),
     "name": _TEXT,
     "seed": _OPTIONAL_TEXT,
     "stream_id": _OPTIONAL_TEXT,
@@ -97,6 +99,7 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Reason": (Reason, {"reason": {"enum": list(REASONS)}}),
     "PlanWarning": (PlanWarning, {}),
     "Rounded": (Rounded, {}),
+    "Cost": (Cost, {}),
     "Certificate": (Facts, _CERTIFICATE),
     "Recommendation": (Recommendation, {}),
     "Propagation": (Propagation, {}),
@@ -132,8 +135,12 @@ _PROBLEMS: dict[str, str] = {
     "Unreadable": "The request cannot be read: an unknown, duplicate, empty or malformed field.",
     "Impossible": "The request is well-formed, but no tensor fits it.",
     "NotFound": "There is nothing at this path.",
+    "MethodNotAllowed": "The path does not allow the method.",
+    "TooSlow": "The request did not arrive in time.",
     "PreconditionFailed": "If-Match does not list the current tag.",
     "TooLarge": "The body is too large.",
+    "UriTooLong": "The request target is too long.",
+    "HeadersTooLarge": "The request line and the headers are too large.",
     "NotJson": "The body is not application/json, or it has a Content-Encoding.",
     "Unavailable": "All streams are in use, or the kernels are not compiled yet. Try again later.",
 }
@@ -141,7 +148,7 @@ _PROBLEMS: dict[str, str] = {
 
 def openapi_route() -> PlainRoute:
     """The route of the document."""
-    return PlainRoute("/openapi.json", _answer, {"get": document_operation()})
+    return PlainRoute("/openapi.json", _answer, document_operations())
 
 
 async def _answer(request: Request) -> Response:
@@ -158,7 +165,12 @@ def openapi(routes: Iterable[PlainRoute]) -> Schema:
             "summary": "Initialized weight tensors: the same URL, the same bytes.",
             "description": _DESCRIPTION,
         },
-        "paths": {route.path: dict(route.operations) for route in routes},
+        "paths": {
+            route.path: {
+                method: completed(operation) for method, operation in route.operations.items()
+            }
+            for route in routes
+        },
         "components": {
             "parameters": (
                 _field_parameters(Question)
@@ -229,8 +241,9 @@ def _or_null(schema: Schema) -> Schema:
 
 
 def _header_parameters() -> Schema:
+    tags = {"type": "string", "pattern": f"^(?:{TAG_LIST})$"}
     return {
-        name: {"name": name, "in": "header", "description": text, "schema": _TEXT}
+        name: {"name": name, "in": "header", "description": text, "schema": tags}
         for name, text in _CONDITIONS.items()
     }
 
@@ -242,6 +255,7 @@ def _header(description: str) -> Schema:
 def _responses() -> Schema:
     content = {PROBLEM_TYPE: {"schema": reference("schemas", "Problem")}}
     problems = {name: {"description": text, "content": content} for name, text in _PROBLEMS.items()}
+    problems["MethodNotAllowed"]["headers"] = {"Allow": _header("The methods of the path.")}
     problems["Unavailable"]["headers"] = {"Retry-After": _header("Seconds to wait.")}
     tags = {name: reference("headers", name) for name in ("ETag", "Cache-Control")}
     return problems | {

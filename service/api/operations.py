@@ -20,8 +20,19 @@ TENSOR_HEADERS = (
 
 PROBLEM_TYPE = "application/problem+json"
 
-_REFUSALS = {"400": "Unreadable", "422": "Impossible"}
+ALWAYS = {
+    "400": "Unreadable",
+    "405": "MethodNotAllowed",
+    "408": "TooSlow",
+    "414": "UriTooLong",
+    "431": "HeadersTooLarge",
+}
+"""Refusals that each path can answer with: they concern the head of the request."""
+
+_REFUSALS = {"422": "Impossible"}
 _CONDITIONAL = {"304": "NotModified", "412": "PreconditionFailed"}
+_CONDITIONS = ("If-None-Match", "If-Match")
+_BODY_REFUSALS = _REFUSALS | {"413": "TooLarge", "415": "NotJson"}
 _FILES = {
     "npy": "The tensor as a .npy file",
     "safetensors": "The tensor as a .safetensors file of one tensor",
@@ -56,16 +67,12 @@ def weights_operations(format_name: str) -> dict[str, Operation]:
         "tags": ["weights"],
         "parameters": [
             *(reference("parameters", field) for field in FIELDS),
-            *(reference("parameters", header) for header in ("If-None-Match", "If-Match")),
+            *(reference("parameters", header) for header in _CONDITIONS),
         ],
         "responses": {"200": _success(format_name)}
         | _responses(_REFUSALS | _CONDITIONAL | _busy(format_name)),
     }
-    summary = f"{_FILES[format_name]}: only the headers"
-    return {
-        "get": get,
-        "head": get | {"operationId": f"head_weights_{format_name}", "summary": summary},
-    }
+    return _readable(get)
 
 
 def weights_post_operation() -> Operation:
@@ -83,7 +90,7 @@ def weights_post_operation() -> Operation:
                 "headers": {name: reference("headers", name) for name in [*headers, "Link"]},
                 "content": _content("npy") | _content("json"),
             },
-            **_responses(_REFUSALS | {"413": "TooLarge", "415": "NotJson"} | _busy("npy")),
+            **_responses(_BODY_REFUSALS | _busy("npy")),
         },
     }
 
@@ -94,9 +101,7 @@ def recommend_operations() -> dict[str, Operation]:
     fields = [reference("parameters", field) for field in Question.model_fields]
     get = _json_operation("get_recommend", summary, fields, reference("schemas", "Recommendation"))
     get["tags"] = ["advice"]
-    get["parameters"].append(reference("parameters", "If-Match"))
-    get["responses"] |= _responses(_REFUSALS | _CONDITIONAL)
-    head = {"operationId": "head_recommend", "summary": f"{summary}: only the headers"}
+    get["responses"] |= _responses(_REFUSALS)
     answer = {
         "description": summary,
         "headers": {"Cache-Control": reference("headers", "Cache-Control")},
@@ -110,10 +115,10 @@ def recommend_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_REFUSALS | {"413": "TooLarge", "415": "NotJson"}),
+            **_responses(_BODY_REFUSALS),
         },
     }
-    return {"get": get, "head": get | head, "post": post}
+    return _readable(get) | {"post": post}
 
 
 def propagate_operations() -> dict[str, Operation]:
@@ -122,9 +127,7 @@ def propagate_operations() -> dict[str, Operation]:
     fields = [reference("parameters", _parameter_name(field)) for field in Stack.model_fields]
     get = _json_operation("get_propagate", summary, fields, reference("schemas", "Propagation"))
     get["tags"] = ["advice"]
-    get["parameters"].append(reference("parameters", "If-Match"))
-    get["responses"] |= _responses(_REFUSALS | _CONDITIONAL | {"503": "Unavailable"})
-    head = {"operationId": "head_propagate", "summary": f"{summary}: only the headers"}
+    get["responses"] |= _responses(_REFUSALS | {"503": "Unavailable"})
     answer = {
         "description": summary,
         "headers": {"Cache-Control": reference("headers", "Cache-Control")},
@@ -138,10 +141,10 @@ def propagate_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_REFUSALS | {"413": "TooLarge", "415": "NotJson", "503": "Unavailable"}),
+            **_responses(_BODY_REFUSALS | {"503": "Unavailable"}),
         },
     }
-    return {"get": get, "head": get | head, "post": post}
+    return _readable(get) | {"post": post}
 
 
 def picture_operations() -> dict[str, Operation]:
@@ -155,8 +158,7 @@ def picture_operations() -> dict[str, Operation]:
         "content": {"image/svg+xml": {"schema": {"type": "string"}}},
     }
     get["responses"] = get["responses"] | {"200": answer}
-    head = {"operationId": "head_propagate_svg", "summary": f"{summary}: only the headers"}
-    return {"get": get, "head": get | head}
+    return _readable(get)
 
 
 def _parameter_name(field: str) -> str:
@@ -180,26 +182,26 @@ def calibrate_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_REFUSALS | {"413": "TooLarge", "415": "NotJson"}),
+            **_responses(_BODY_REFUSALS),
         },
     }
     return {"post": post}
 
 
 def listing_operations(name: str, record: str) -> dict[str, Operation]:
-    """GET of a table: an object with the list of records under the table's name."""
-    return {"get": _listing_operation(name, record, f"All {name}", [])}
+    """GET and HEAD of a table: an object with the list of records under the table's name."""
+    return _readable(_listing_operation(name, record, f"All {name}", []))
 
 
 def schemes_operations() -> dict[str, Operation]:
-    """GET of the table of schemes, or of those that a filter leaves."""
+    """GET and HEAD of the table of schemes, or of those that a filter leaves."""
     fields = [reference("parameters", field) for field in SchemeFilter.model_fields]
     summary = "All schemes, or those of a family, of a framework or with some words"
-    return {"get": _listing_operation("schemes", "Scheme", summary, fields)}
+    return _readable(_listing_operation("schemes", "Scheme", summary, fields))
 
 
 def record_operations(record: str, parameter: str, example: str) -> dict[str, Operation]:
-    """GET of one record by its name, the last part of the path."""
+    """GET and HEAD of one record by its name, the last part of the path."""
     word = {
         "name": parameter,
         "in": "path",
@@ -209,40 +211,43 @@ def record_operations(record: str, parameter: str, example: str) -> dict[str, Op
     }
     name, schema = record.lower(), reference("schemas", record)
     operation = _json_operation(f"get_{name}", f"One record, by its {parameter}", [word], schema)
-    operation["responses"] |= _responses({"400": "Unreadable", "404": "NotFound"})
-    return {"get": operation}
+    operation["responses"] |= _responses({"404": "NotFound"})
+    return _readable(operation)
 
 
-def health_operation(name: str, summary: str, *, may_refuse: bool) -> Operation:
-    """GET of a probe."""
+def health_operations(name: str, summary: str, *, may_refuse: bool) -> dict[str, Operation]:
+    """GET and HEAD of a probe."""
     schema = {"type": "object", "properties": {"status": {"type": "string"}}}
     answer = {"description": summary, "content": {"application/json": {"schema": schema}}}
     refusal = _responses({"503": "Unavailable"}) if may_refuse else {}
-    return {
+    get = {
         "operationId": name,
         "summary": summary,
         "tags": ["health"],
         "responses": {"200": answer} | refusal,
     }
+    return _readable(get)
 
 
-def document_operation() -> Operation:
-    """GET of the OpenAPI document."""
-    return _json_operation("openapi", "The OpenAPI document", [], {"type": "object"})
+def document_operations() -> dict[str, Operation]:
+    """GET and HEAD of the OpenAPI document."""
+    return _readable(_json_operation("openapi", "The OpenAPI document", [], {"type": "object"}))
 
 
-def page_operation() -> Operation:
-    """GET of the HTML page made from the document."""
+def page_operations() -> dict[str, Operation]:
+    """GET and HEAD of the HTML page made from the document."""
     answer = {
         "description": "An HTML page",
         "content": {"text/html": {"schema": {"type": "string"}}},
     }
-    return {
+    get = {
         "operationId": "docs",
         "summary": "The paths and fields as an HTML page",
         "tags": ["tables"],
-        "responses": {"200": answer} | _responses({"304": "NotModified"}),
+        "parameters": [reference("parameters", header) for header in _CONDITIONS],
+        "responses": {"200": answer} | _responses(_CONDITIONAL),
     }
+    return _readable(get)
 
 
 def reference(kind: str, name: str) -> dict[str, str]:
@@ -250,12 +255,27 @@ def reference(kind: str, name: str) -> dict[str, str]:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
+def completed(operation: Operation) -> Operation:
+    """The operation with the refusals of each path, its responses in the order of their status."""
+    responses = operation["responses"] | _responses(ALWAYS)
+    return operation | {"responses": dict(sorted(responses.items()))}
+
+
+def _readable(get: Operation) -> dict[str, Operation]:
+    """GET, and HEAD, whose answer is that of GET without its body."""
+    answer = {key: part for key, part in get["responses"]["200"].items() if key != "content"}
+    head = get | {
+        "operationId": f"head_{get['operationId'].removeprefix('get_')}",
+        "summary": f"{get['summary']}: only the headers",
+        "responses": get["responses"] | {"200": answer},
+    }
+    return {"get": get, "head": head}
+
+
 def _listing_operation(name: str, record: str, summary: str, parameters: list[Any]) -> Operation:
     records = {"type": "array", "items": reference("schemas", record)}
     schema = {"type": "object", "required": [name], "properties": {name: records}}
-    operation = _json_operation(f"list_{name}", summary, parameters, schema)
-    operation["responses"] |= _responses({"400": "Unreadable"})
-    return operation
+    return _json_operation(f"list_{name}", summary, parameters, schema)
 
 
 def _json_operation(
@@ -268,8 +288,11 @@ def _json_operation(
         "operationId": name,
         "summary": summary,
         "tags": ["tables"],
-        "parameters": [*parameters, reference("parameters", "If-None-Match")],
-        "responses": {"200": answer} | _responses({"304": "NotModified"}),
+        "parameters": [
+            *parameters,
+            *(reference("parameters", header) for header in _CONDITIONS),
+        ],
+        "responses": {"200": answer} | _responses(_CONDITIONAL),
     }
 
 

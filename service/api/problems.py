@@ -66,7 +66,7 @@ _MOST_TEXT_CHARACTERS = 800
 def install(app: FastAPI) -> None:
     """Make this module answer every error of `app`; the server logs the unexpected ones."""
     for error in (FaninError, HTTPException, Exception):
-        app.add_exception_handler(error, _answer)
+        app.add_exception_handler(error, error_response)
 
 
 def problem_response(error: FaninError) -> Response:
@@ -125,8 +125,9 @@ def _carried(text: str, most: int) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-# Handlers are coroutines because Starlette sends plain functions to its thread pool.
-async def _answer(request: Request, error: Exception) -> Response:
+# A handler is a coroutine because Starlette sends plain functions to its thread pool.
+async def error_response(request: Request, error: Exception) -> Response:
+    """The answer to an error that a route has raised."""
     match error:
         case FaninError():
             return problem_response(error)

@@ -1,56 +1,88 @@
-"""Whether this process may issue bytes yet: the result of the warm-up."""
+"""Whether bytes may be issued: the result of the warm-up, in this process and in all of them."""
 
 import logging
 from collections.abc import Callable
-from enum import Enum
 from threading import Thread
 
+from service.api.table import Cell, Ending, Row, State
 from service.errors import Problem, UnavailableError
 
 logger = logging.getLogger(__name__)
 
-
-class State(Enum):
-    """The state of the warm-up. `STARTING` changes once, to `READY` or to `FAILED`."""
-
-    STARTING = "starting"
-    READY = "ready"
-    FAILED = "failed"
-
-
-_MESSAGES = {
-    State.STARTING: "the kernels are being compiled and checked",
-    State.FAILED: "the kernels failed their check; this process issues no bytes",
-}
-_HINTS = {
-    State.STARTING: "try again after the seconds in Retry-After",
-    State.FAILED: "ask another replica, and read the log of this one",
-}
+_STARTING = Problem(
+    "",
+    "the kernels are being compiled and checked",
+    "try again after the seconds in Retry-After",
+)
+_FAILED = Problem(
+    "",
+    "the kernels failed their check; this process issues no bytes",
+    "ask another replica, and read the log of this one",
+)
+_DRAINING = Problem(
+    "",
+    "the server ends; it accepts connections for a few more seconds",
+    "ask another replica",
+)
 
 
 class Readiness:
-    """The state of the warm-up: ready once it has returned, failed for ever if it has raised."""
+    """The state of the warm-up: ready once it has returned, failed for ever if it has raised.
 
-    def __init__(self) -> None:
-        self.state = State.STARTING
+    `row` is this process's row of the table with the states of all processes.
+    """
 
-    def start(self, warm_up: Callable[[], None]) -> None:
-        """Run `warm_up` in a daemon thread, which does not keep the process alive."""
-        Thread(target=self._run, args=(warm_up,), name="warm-up", daemon=True).start()
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self._row.state = State.LOADING
 
-    def _run(self, warm_up: Callable[[], None]) -> None:
+    @property
+    def state(self) -> State:
+        """The state of this process."""
+        return self._row.state
+
+    def start(
+        self, warm_up: Callable[[], None], announce: Callable[[], None] | None = None
+    ) -> None:
+        """Run `warm_up` in a daemon thread, which does not keep the process alive.
+
+        `announce` is called there once the process is ready.
+        """
+        self._row.state = State.STARTING
+        work = (warm_up, announce)
+        Thread(target=self._run, args=work, name="warm-up", daemon=True).start()
+
+    def _run(self, warm_up: Callable[[], None], announce: Callable[[], None] | None) -> None:
         try:
             warm_up()
         except Exception as error:
-            self.state = State.FAILED
+            self._row.state = State.FAILED
             reason = " ".join(str(error).split())
             logger.error("not ready: the warm-up failed: %s: %s", type(error).__name__, reason)
         else:
-            self.state = State.READY
+            self._row.state = State.READY
+            if announce is not None:
+                announce()
 
     def require(self) -> None:
-        """Check that the process is ready; raises UnavailableError (`not_ready`) if not."""
+        """Check that this process issues bytes; raises UnavailableError (`not_ready`) if not.
+
+        A ready process does so until it ends.
+        """
         if self.state is not State.READY:
-            raise UnavailableError(
-                "not_ready", Problem("", _MESSAGES[self.state], _HINTS[self.state])
-            )
+            failed = self.state is State.FAILED
+            raise UnavailableError("not_ready", _FAILED if failed else _STARTING)
+
+    def require_any(self) -> None:
+        """Check that a process is ready for new clients; raises UnavailableError if not.
+
+        The reason is `shutting_down` if the server ends, else `not_ready`.
+        """
+        states = self._row.table.column(Cell.STATE)
+        endings = self._row.table.column(Cell.ENDING)
+        if (State.READY, Ending.NO) in zip(states, endings, strict=True):
+            return
+        if any(endings):
+            raise UnavailableError("shutting_down", _DRAINING)
+        starting = State.STARTING in states or State.LOADING in states
+        raise UnavailableError("not_ready", _STARTING if starting else _FAILED)

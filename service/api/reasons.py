@@ -259,6 +259,11 @@ REASONS: dict[str, Reason] = {
         "Only leaky_relu, prelu and rrelu take negative_slope. Without an activation, "
         "negative_slope means leaky_relu.",
     ),
+    "shutting_down": Reason(
+        "The server ends",
+        "The server got a signal to end. It answers for a few more seconds, so that load balancers "
+        "have time to send their requests elsewhere.",
+    ),
     "simulation_too_large": Reason(
         "The network is too large to simulate",
         "A simulation has limits on width, depth and time. The theory covers any network of at "

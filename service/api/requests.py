@@ -36,16 +36,27 @@ async def json_body(request: Request) -> bytes:
     refuse_fields(request, "put it into the body")
     if int(request.headers.get("content-length", "0")) > MOST_BODY_BYTES:
         raise _too_large()
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
+    if _content_codings(request) - {"identity"}:
         # A 415 for a content coding names those that would do (RFC 9110, section 12.5.3).
         headers = {"Accept-Encoding": "identity"}
         raise HTTPException(415, "the body has a Content-Encoding; send it without one", headers)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        message = f"the Content-Type is {media_type or 'missing'}; it must be application/json"
-        raise HTTPException(415, message)
+    _require_json(request)
     return await _read(request)
+
+
+def _content_codings(request: Request) -> set[str]:
+    """The content codings of the body. Several lines are one list (RFC 9110, section 5.3)."""
+    lines = ",".join(request.headers.getlist("content-encoding"))
+    return {coding.strip().lower() for coding in lines.split(",")} - {""}
+
+
+def _require_json(request: Request) -> None:
+    """Check that the only Content-Type is application/json. Raises HTTPException 415."""
+    lines = request.headers.getlist("content-type")
+    media_types = [line.partition(";")[0].strip().lower() for line in lines]
+    if media_types != ["application/json"]:
+        given = " and ".join(each or "empty" for each in media_types) or "missing"
+        raise HTTPException(415, f"the Content-Type is {given}; it must be application/json")
 
 
 async def _read(request: Request) -> bytes:

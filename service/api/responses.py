@@ -9,8 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 # RFC 9110, section 8.8.3: `W/` marks a weak tag; the quotes belong to the tag.
-_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_ENTITY_TAG = r'(W/)?("[\u0021\u0023-\u007e\u0080-\u00ff]*")'
+_ENTITY_TAGS = re.compile(_ENTITY_TAG)
 _DIGEST_CHARACTERS = 32
+
+TAG_LIST = rf"\*|{_ENTITY_TAG}(?:[ \t]*,[ \t]*{_ENTITY_TAG})*"
+"""The pattern of If-Match and If-None-Match: `*`, or entity tags joined by commas."""
 
 
 def json_response(body: bytes, headers: Mapping[str, str]) -> Response:
@@ -47,19 +51,20 @@ def not_modified(request: Request, tag: str, headers: Mapping[str, str]) -> Resp
     the request has an If-Match that does not list the tag. If-Match is evaluated before
     If-None-Match (section 13.2.2).
     """
-    if_match = _list_field(request, "if-match")
+    if_match = _list_field(request, b"if-match")
     if if_match is not None and not _lists(if_match, tag, weak_comparison=False):
         raise HTTPException(412, f"the current ETag is {tag}; If-Match does not list it")
-    if_none_match = _list_field(request, "if-none-match")
+    if_none_match = _list_field(request, b"if-none-match")
     if if_none_match is not None and _lists(if_none_match, tag, weak_comparison=True):
         return Response(status_code=304, headers=headers)
     return None
 
 
-def _list_field(request: Request, name: str) -> str | None:
+def _list_field(request: Request, name: bytes) -> str | None:
     """The value of a list field, its lines joined by commas (RFC 9110, section 5.3)."""
-    lines = request.headers.getlist(name)
-    return ", ".join(lines) if lines else None
+    # request.headers would decode every header.
+    lines = [value for field, value in request.scope["headers"] if field == name]
+    return b", ".join(lines).decode("latin-1") if lines else None
 
 
 def _lists(value: str, tag: str, *, weak_comparison: bool) -> bool:
@@ -71,5 +76,5 @@ def _lists(value: str, tag: str, *, weak_comparison: bool) -> bool:
         return True
     return any(
         opaque == tag and (weak_comparison or not weak)
-        for weak, opaque in _ENTITY_TAG.findall(value)
+        for weak, opaque in _ENTITY_TAGS.findall(value)
     )

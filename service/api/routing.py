@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -50,6 +50,23 @@ class PlainRoute(Route):
         if scope["type"] == "http" and "%" in scope["path"]:
             return Match.NONE, {}
         return super().matches(scope)
+
+
+RouteTable = Mapping[tuple[str, str], PlainRoute]
+"""The route of a method and a path."""
+
+
+def route_table(routes: Iterable[PlainRoute]) -> RouteTable:
+    """The routes whose paths have no parameters. One step finds a route there.
+
+    Starlette tries one route after the other, and takes the first that matches.
+    """
+    table: dict[tuple[str, str], PlainRoute] = {}
+    for route in routes:
+        if "{" not in route.path:
+            for method in route.methods or ():
+                table.setdefault((method, route.path), route)
+    return table
 
 
 def routed(scope: Scope) -> Scope:

@@ -23,6 +23,10 @@ from service.errors import Problem, StoppedError, UnavailableError
 INLINE_BYTES = 64 * 1024
 """Bodies up to this size are computed on the event loop. Handing them to a thread takes longer."""
 
+INLINE_COST = 2**15
+"""The most work of such a body, in blocks: 0.15 to 0.3 ms. A costlier one would hold up everybody
+else on the event loop. Handing it to a thread takes 0.05 to 0.1 ms."""
+
 AHEAD = 1
 """The number of chunks computed in advance while one is sent, if there are idle threads."""
 
@@ -52,6 +56,7 @@ Memory = npt.NDArray[np.uint8]
 class Body(Protocol):
     """`length` bytes in `chunk_count` chunks. Computing a chunk needs `chunk_bytes` of memory.
 
+    `cost` is the work of all chunks in blocks of four random words (`service.plan.work.Cost`).
     `materialised`: a chunk may take seconds, because whole matrices are computed for it. After
     `stop`, which any thread may call, such a chunk raises StoppedError soon.
     """
@@ -64,6 +69,8 @@ class Body(Protocol):
     def chunk_bytes(self) -> int: ...
     @property
     def materialised(self) -> bool: ...
+    @property
+    def cost(self) -> int: ...
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
         """Compute a chunk in `memory`, in any thread, and return the part that holds its bytes."""
@@ -161,9 +168,9 @@ class StreamPool:
 class TensorResponse:
     """An ASGI response of exactly `body.length` bytes. A HEAD request computes none of them.
 
-    `headers` are all headers except Content-Length. A body of at most INLINE_BYTES takes no slot:
-    it is computed before it is sent, so a slow client holds up nothing. A materialised body always
-    takes a slot: even if the body is small, its matrix may not be.
+    `headers` are all headers except Content-Length. A body of at most INLINE_BYTES and
+    INLINE_COST takes no slot: it is computed before it is sent, so a slow client holds up nothing.
+    A materialised body always takes a slot: even if the body is small, its matrix may not be.
     """
 
     body: Body
@@ -187,7 +194,7 @@ class TensorResponse:
     @property
     def _fits_inline(self) -> bool:
         small = self.body.length <= INLINE_BYTES and self.body.chunk_count == 1
-        return small and not self.body.materialised
+        return small and not self.body.materialised and self.body.cost <= INLINE_COST
 
     async def _start(self, send: Send) -> None:
         length = (b"content-length", str(self.body.length).encode())

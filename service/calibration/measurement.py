@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from service.errors import Problem, UnreadableError
-from service.fields import FIELDS, Spec
+from service.fields import FIELDS, Spec, types
 from service.fields.errors import FieldError, refusal
 from service.fields.numbers import NumberToken, read_integer, read_number
 from service.fields.parsing import json_members, read_members
@@ -31,7 +31,10 @@ MOST_TOLERANCE = 0.5
 LEAST_TARGET, MOST_TARGET = 1e-12, 1e12
 MOST_STEPS = 1000
 
-_URL = re.compile(rf"{re.escape(PATH)}\.({'|'.join(FORMATS)})\?(.+)")
+# In the query every character of ASCII but the end of a line and #.
+_URL = re.compile(
+    rf"{re.escape(PATH)}\.({'|'.join(FORMATS)})\?([\u0000-\u0009\u000b-\u0022\u0024-\u007f]+)"
+)
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
@@ -88,7 +91,7 @@ def _read_url(value: object) -> str:
 def _split_url(text: str) -> tuple[str, str]:
     """The format and the query of a `weights_url`. Raises FieldError (`bad_weights_url`)."""
     found = _URL.fullmatch(text)
-    if found is None or not text.isascii() or "#" in text:
+    if found is None:
         raise _not_a_tensor(text)
     return found[1], found[2]
 
@@ -107,33 +110,30 @@ def _not_a_tensor(text: str) -> FieldError:
     return FieldError("bad_weights_url", message, hint)
 
 
-def _schema(kind: str, least: float | None = None, most: float | None = None) -> WithJsonSchema:
-    """A number or an integer from `least` to `most`, or the text of one."""
-    ends = {"minimum": least, "maximum": most}
-    limits = {name: end for name, end in ends.items() if end is not None}
-    return WithJsonSchema({"anyOf": [{"type": kind} | limits, {"type": "string"}]})
-
-
-_Url = Annotated[str | None, BeforeValidator(_read_url), WithJsonSchema({"type": "string"})]
-_Mean = Annotated[float | None, BeforeValidator(_read_measured), _schema("number")]
-_Variance = Annotated[float, BeforeValidator(_read_variance), _schema("number", 0)]
+_Url = Annotated[
+    str | None,
+    BeforeValidator(_read_url),
+    WithJsonSchema({"type": "string", "pattern": f"^{_URL.pattern}$"}),
+]
+_Mean = Annotated[float | None, BeforeValidator(_read_measured), types.NUMBER_FORMS]
+_Variance = Annotated[float, BeforeValidator(_read_variance), types.number_from(0)]
 _Target = Annotated[
-    float, BeforeValidator(_read_target), _schema("number", LEAST_TARGET, MOST_TARGET)
+    float, BeforeValidator(_read_target), types.number_from(LEAST_TARGET, MOST_TARGET)
 ]
 _Tolerance = Annotated[
     float,
     BeforeValidator(lambda value: _read_between(value, LEAST_TOLERANCE, MOST_TOLERANCE)),
-    _schema("number", LEAST_TOLERANCE, MOST_TOLERANCE),
+    types.number_from(LEAST_TOLERANCE, MOST_TOLERANCE),
 ]
 _Step = Annotated[
     int,
     BeforeValidator(lambda value: read_integer(value, 0, MOST_STEPS)),
-    _schema("integer", 0, MOST_STEPS),
+    types.integer_from(0, MOST_STEPS),
 ]
 _Steps = Annotated[
     int,
     BeforeValidator(lambda value: read_integer(value, 1, MOST_STEPS)),
-    _schema("integer", 1, MOST_STEPS),
+    types.integer_from(1, MOST_STEPS),
 ]
 
 

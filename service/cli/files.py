@@ -1,62 +1,85 @@
 """Output: standard output, or a file that is written completely or not at all."""
 
-import errno
 import os
 import secrets
-import signal
-import sys
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from service.cli.parser import FAILED, complain
+from service.cli.output import STANDARD_OUTPUT, standard_output
+from service.cli.signals import ended_by_signals
 
-STANDARD_OUTPUT = "-"
-
-READER_LEFT = 128 + signal.SIGPIPE
-"""The exit status that a shell gives a program that SIGPIPE ends."""
+_PERMISSIONS = 0o777
+"""The bits of a mode that a new file takes over: not those by which a program gets other rights."""
 
 
 @contextmanager
 def opened(output: str) -> Iterator[IO[bytes]]:
     """A binary file to write to; raises OSError.
 
-    The bytes go to a temporary file in the same folder, which is renamed when the block succeeds.
-    If the block fails, the temporary file is removed and an existing file is unchanged. A device
-    or a pipe cannot be replaced, so it is written to directly.
+    The bytes go to a temporary file in the same folder, which replaces the file when the block
+    succeeds. If the block fails or a signal ends the process, the temporary file is removed and an
+    existing file is unchanged. A symbolic link stays, and the file that it names is replaced. The
+    other names of a file with several hard links keep the old bytes.
+
+    The new file has the permissions of the old one, and its owner and group as far as the system
+    allows. The old file must be writable. A device or a pipe cannot be replaced, so it is written
+    to directly.
     """
     if output == STANDARD_OUTPUT:
-        if sys.stdout is None:
-            raise OSError(errno.EBADF, "standard output is closed")
-        with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
+        with standard_output() as stream:
             yield stream
         return
-    path = Path(output).resolve()
-    if path.exists() and not path.is_file():
-        with path.open("wb") as stream:
+    old = _status(output)
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        with open(output, "wb") as stream:
             yield stream
         return
+    path = Path(os.path.realpath(output))
+    if old is not None:
+        os.close(os.open(path, os.O_WRONLY))
     part = path.with_name(f".fanin-{secrets.token_hex(8)}.part")
+    with ended_by_signals(unfinished=part):
+        try:
+            with _created(part, private=old is not None) as stream:
+                if old is not None:
+                    _take_over(stream.fileno(), old)
+                yield stream
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _status(output: str) -> os.stat_result | None:
+    """The status of the file that the name leads to, or None if there is none."""
     try:
-        with part.open("xb") as stream:
-            yield stream
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        return os.stat(output)
+    except FileNotFoundError:
+        return None
 
 
-def printed(content: bytes) -> int:
-    """Write to standard output and return the exit status.
+def _created(part: Path, *, private: bool) -> IO[bytes]:
+    """A new file: `private` to its owner, or with the permissions that the umask leaves."""
+    mode = 0o600 if private else 0o666
+    try:
+        return open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode))
+    except PermissionError as error:
+        raise PermissionError(error.errno, f"cannot write in the folder {part.parent}") from None
 
-    A reader such as `head` may close the pipe early. That is no fault, so nothing is said.
+
+def _take_over(descriptor: int, old: os.stat_result) -> None:
+    """Give an open file the owner, group and permissions of the file that it replaces.
+
+    Only root may give a file away, and others may choose among their own groups. Where the group
+    cannot be kept, the new group gets no more than everybody.
     """
+    mode = old.st_mode & _PERMISSIONS
+    with suppress(OSError):
+        os.fchown(descriptor, old.st_uid, -1)
     try:
-        with opened(STANDARD_OUTPUT) as stream:
-            stream.write(content)
-    except BrokenPipeError:
-        return READER_LEFT
-    except OSError as error:
-        complain(f"{STANDARD_OUTPUT}: {error.strerror or error}")
-        return FAILED
-    return 0
+        os.fchown(descriptor, -1, old.st_gid)
+    except OSError:
+        mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
+    os.fchmod(descriptor, mode)

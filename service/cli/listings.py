@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from service import listings
-from service.cli.files import printed
 from service.cli.options import Once
-from service.cli.parser import REFUSED, LineParser, complain_of
+from service.cli.output import REFUSED, printed
+from service.cli.parser import LineParser, complain_of
 from service.cli.report import cited
 from service.dtypes import DTYPES
 from service.errors import FaninError, Problem

@@ -79,7 +79,8 @@ def _parser() -> LineParser:
         required=True,
         action=Once,
         metavar="FILE",
-        help="the file to write; - is standard output",
+        help="the file to write; - is standard output. An existing file is replaced when all bytes "
+        "are written. It keeps its permissions, and its other hard links keep the old bytes",
     )
     parser.add_argument(
         "--format",

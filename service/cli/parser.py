@@ -3,18 +3,13 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NoReturn
 
+from service.cli.output import REFUSED, complain, printed
 from service.errors import Listing, Problem
 from service.fields import FIELDS
 from service.settings import Settings, SettingsError, load_settings
-
-REFUSED = 2
-"""The exit status of a request that cannot be carried out as it is written."""
-
-FAILED = 1
-"""The exit status of a valid request that failed, for example because the disk is full."""
 
 LISTING_COMMANDS: dict[Listing, str] = {
     "schemes": "python -m service schemes",
@@ -25,8 +20,6 @@ LISTING_COMMANDS: dict[Listing, str] = {
 }
 """The command or option that prints each table that a problem can name."""
 
-_ASSIGNMENT = re.compile(rf"(?<![\w&?=])({'|'.join(FIELDS)})=(?=\S)")
-
 
 class LineParser(argparse.ArgumentParser):
     """argparse without abbreviations and without the usage before an error."""
@@ -36,6 +29,10 @@ class LineParser(argparse.ArgumentParser):
     ) -> None:
         name = f"python -m service {command}"
         super().__init__(name, usage, description, epilog, allow_abbrev=False)
+
+    def print_help(self, file: object = None) -> None:
+        """Print the help to standard output; exits with the status of that."""
+        sys.exit(printed(self.format_help().encode()))
 
     def error(self, message: str) -> NoReturn:
         """Print the message as one line; exits with REFUSED."""
@@ -52,33 +49,25 @@ def usable_settings(**options: str | None) -> Settings:
         sys.exit(REFUSED)
 
 
-def complain(line: str) -> None:
-    """Print a line to standard error, or nothing if standard error is closed.
-
-    With `sys.stderr` None, `print` would write to standard output, among the tensor's bytes.
-    """
-    if sys.stderr is not None:
-        print(line, file=sys.stderr)
-
-
-def complain_of(problems: Iterable[Problem]) -> None:
-    """Print a line for each problem."""
+def complain_of(problems: Iterable[Problem], fields: Collection[str] = FIELDS) -> None:
+    """Print a line for each problem. `fields` are the options of the command."""
     for problem in problems:
         field = f"{problem.field}: " if problem.field else ""
-        complain(f"{field}{problem.message} ({_hint(problem)})")
+        complain(f"{field}{problem.message} ({_hint(problem, fields)})")
 
 
-def with_options(text: str) -> str:
-    """The text with each field=value written as an option.
+def with_options(text: str, fields: Collection[str] = FIELDS) -> str:
+    """The text with each field=value written as an option, for the fields of a command.
 
     `add std_kind=parent` becomes `add --std-kind parent`. The fields of a URL stay as they are.
     """
-    return _ASSIGNMENT.sub(lambda found: f"--{found[1].replace('_', '-')} ", text)
+    assignment = rf"(?<![\w&?=])({'|'.join(fields)})=(?=\S)"
+    return re.sub(assignment, lambda found: f"--{found[1].replace('_', '-')} ", text)
 
 
-def _hint(problem: Problem) -> str:
+def _hint(problem: Problem, fields: Collection[str]) -> str:
     """The hint in the shell's words, and the command that lists every accepted word."""
-    hint = with_options(problem.hint)
+    hint = with_options(problem.hint, fields)
     if problem.listing is None:
         return hint
     return f"{hint}; {LISTING_COMMANDS[problem.listing]} lists all"

@@ -3,9 +3,9 @@
 import textwrap
 from collections.abc import Iterator
 
-from service.cli.files import printed
 from service.cli.options import LISTED, add_fields, read_options
-from service.cli.parser import REFUSED, LineParser, complain_of, usable_settings
+from service.cli.output import REFUSED, printed
+from service.cli.parser import LineParser, complain_of, usable_settings
 from service.errors import FaninError
 from service.propagation import Propagation, Stack, parse_stack_words, propagate
 from service.propagation.answer import LayerAnswer
@@ -26,7 +26,7 @@ def print_propagation(arguments: list[str]) -> int:
     try:
         answer = propagate(parse_stack_words(words), max_bytes=max_bytes)
     except FaninError as error:
-        complain_of(error.problems)
+        complain_of(error.problems, Stack.model_fields)
         return REFUSED
     return printed(answer.as_json() if as_json else text_of(answer).encode())
 

@@ -1,9 +1,9 @@
 """The command `recommend`: how to initialize a layer's weights, as text or as JSON."""
 
 from service.advice import Question, parse_question_words, recommend
-from service.cli.files import printed
 from service.cli.options import LISTED, add_fields, read_options
-from service.cli.parser import REFUSED, LineParser, complain_of, usable_settings
+from service.cli.output import REFUSED, printed
+from service.cli.parser import LineParser, complain_of, usable_settings
 from service.cli.report import report, short_report
 from service.errors import FaninError
 
@@ -20,7 +20,7 @@ def print_recommendation(arguments: list[str]) -> int:
     try:
         answer = recommend(parse_question_words(words), max_bytes=max_bytes)
     except FaninError as error:
-        complain_of(error.problems)
+        complain_of(error.problems, Question.model_fields)
         return REFUSED
     return printed(answer.as_json() if as_json else written(answer).encode())
 

@@ -1,29 +1,39 @@
-"""Turns the signals that end a process into exceptions, so that `finally` clauses run."""
+"""Signals that end a command: at once, whatever the command does, and without a traceback."""
 
+import os
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def ended_by_exceptions() -> Iterator[None]:
-    """While the block runs, SIGTERM and SIGHUP raise SystemExit with status 128 + signal number.
+def ended_by_signals(unfinished: Path | None = None) -> Iterator[None]:
+    """While the block runs, a signal of ENDING ends the process with status 128 + its number.
 
-    An ignored signal (SIGHUP under nohup) stays ignored.
+    The file `unfinished` is removed first, if it exists. An ignored signal (SIGHUP under nohup)
+    stays ignored. Only the main thread may call this.
+
+    The handler ends the process itself, because no other way is safe. Python drops an exception
+    that a handler raises within `__del__`. A flag is not seen while a write waits for a slow
+    reader, since Python repeats a write that a signal interrupts (PEP 475).
     """
-    taken = [each for each in _ENDING if signal.getsignal(each) is signal.SIG_DFL]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if unfinished is not None:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+        os._exit(128 + number)
+
+    before = {each: signal.getsignal(each) for each in ENDING}
+    taken = {each: handler for each, handler in before.items() if handler is not signal.SIG_IGN}
     for each in taken:
-        signal.signal(each, _leave)
+        signal.signal(each, end)
     try:
         yield
     finally:
-        for each in taken:
-            signal.signal(each, signal.SIG_DFL)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+        for each, handler in taken.items():
+            signal.signal(each, handler)

@@ -7,17 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from service.chunks import TensorBody
-from service.cli.files import STANDARD_OUTPUT, opened
+from service.cli.files import opened
 from service.cli.options import TensorOptions, read_tensor_options
-from service.cli.parser import (
-    FAILED,
-    REFUSED,
-    complain,
-    complain_of,
-    usable_settings,
-    with_options,
-)
-from service.cli.signals import ended_by_exceptions
+from service.cli.output import FAILED, REFUSED, STANDARD_OUTPUT, complain
+from service.cli.parser import complain_of, usable_settings, with_options
 from service.errors import FaninError, Problem, UnreadableError
 from service.fields import parse_words
 from service.initializers.unknown_words import unknown_word
@@ -40,8 +33,7 @@ def write_weights(arguments: list[str]) -> int:
         complain_of(error.problems)
         return REFUSED
     try:
-        with ended_by_exceptions():
-            _write(plan, options.output)
+        _write(plan, options.output)
     except OSError as error:
         complain(f"{options.output}: {error.strerror or error}")
         return FAILED

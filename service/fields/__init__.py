@@ -1,6 +1,6 @@
 """The table of request fields (`Spec`), the parsers that read them, and the query writer."""
 
-from service.fields.parsing import parse_json, parse_query, parse_words, with_seed
+from service.fields.parsing import parse_json, parse_query, parse_words
 from service.fields.spec import (
     ADDRESS_FIELDS,
     DEFAULTS,
@@ -23,7 +23,6 @@ __all__ = [
     "parse_json",
     "parse_query",
     "parse_words",
-    "with_seed",
     "write_query",
     "write_value",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from service.fields.errors import FieldError, shown
 from service.fields.numbers import (
+    WHOLE,
     NumberToken,
     kind,
     meant_integer,
@@ -20,12 +21,12 @@ MOST_ELEMENTS = 2**58
 """Element numbers have 58 bits: 2^56 Philox blocks of four elements each
 (docs/stream-v1.md, section 2)."""
 
-_KERNEL_AXES = 3
+KERNEL_AXES = 3
 
 Interval = tuple[int | None, int | None]
 """Start and stop of one axis as the slice has them. None where one is omitted."""
 
-_BOUND = "(-?(?:0|[1-9][0-9]*))?"
+_BOUND = f"(-?{WHOLE})?"
 _SLICE_ITEM = re.compile(f"{_BOUND}:{_BOUND}")
 _HEXADECIMAL = re.compile("0[xX][0-9a-fA-F]+")
 _HEXADECIMAL_PREFIX = re.compile("(?<![0-9])0[xX]")
@@ -71,7 +72,7 @@ def read_stride(value: object) -> tuple[int, ...]:
 
     Raises FieldError: `malformed_number`, or `out_of_range` for a stride or more than 3 of them.
     """
-    items = _some_items(value, _KERNEL_AXES, _STRIDE_EXAMPLE)
+    items = _some_items(value, KERNEL_AXES, _STRIDE_EXAMPLE)
     return tuple(_read_each(items, value, 1, MOST_ELEMENTS - 1, _STRIDE_EXAMPLE))
 
 

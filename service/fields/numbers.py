@@ -9,9 +9,14 @@ from math import isfinite
 from service.fields.errors import FieldError, shown
 from service.spelling import WHOLE_BELOW, shortest
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+WHOLE = "(?:0|[1-9][0-9]*)"
+FRACTION = r"(?:\.[0-9]+)?"
+EXPONENT = "(?:[eE][+-]?[0-9]+)?"
+"""The parts of a number as patterns; `service.fields.patterns` uses them, too."""
+
+_INTEGER = re.compile(f"-?{WHOLE}")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(f"-?{WHOLE}{FRACTION}{EXPONENT}")
 
 MOST_INTEGER_DIGITS = 20
 """2^64 - 1 has 20 digits."""

@@ -84,11 +84,6 @@ def parse_json(body: bytes) -> tuple[Spec, str]:
 _read_format = word_reader(_FORMAT, FORMATS, {"numpy": "npy", "st": "safetensors"}, "fields")
 
 
-def with_seed(spec: Spec, seed: int) -> Spec:
-    """The same spec with a seed of 0 to 2^64 - 1."""
-    return spec.model_copy(update={"seed": seed})
-
-
 def json_members(
     body: bytes, constant: Callable[[str], object] | None = None
 ) -> list[tuple[str, object]]:

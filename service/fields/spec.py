@@ -85,7 +85,7 @@ class Spec(BaseModel):
     distribution: types.Distribution = Field(
         default=None, description="The distribution of the values.", examples=["truncated_normal"]
     )
-    gain: types.Number = Field(
+    gain: types.PositiveNumber = Field(
         default=None,
         description="Overrides the scheme's gain; std = gain sqrt(1 / fan).",
         examples=[1],
@@ -100,13 +100,15 @@ class Spec(BaseModel):
         ),
         examples=["exact"],
     )
-    scale: types.Number = Field(
+    scale: types.PositiveNumber = Field(
         default=None, description="gain^2, as an alternative to `gain`.", examples=[2]
     )
     mean: types.Number = Field(
         default=None, description="The mean before any truncation.", examples=[0]
     )
-    std: types.Number = Field(default=None, description="The standard deviation.", examples=[0.02])
+    std: types.PositiveNumber = Field(
+        default=None, description="The standard deviation.", examples=[0.02]
+    )
     std_kind: types.StdKind = Field(
         default=None,
         description="Whether `std` is that of the values (`corrected`) or of the normal before "
@@ -196,17 +198,17 @@ class Spec(BaseModel):
         description="The share of the values that are 0, rounded up to a whole number of values.",
         examples=[0.9],
     )
-    omega: types.Number = Field(
+    omega: types.PositiveNumber = Field(
         default=None,
         description="The frequency by which a sine layer multiplies its input.",
         examples=[30],
     )
-    base: types.Number = Field(
+    base: types.PositiveNumber = Field(
         default=None,
         description="The base of frequencies that form a geometric series.",
         examples=[10000],
     )
-    period: types.Number = Field(
+    period: types.PositiveNumber = Field(
         default=None,
         description="The longest dependency, in time steps.",
         examples=[784],
@@ -219,13 +221,13 @@ class Spec(BaseModel):
         ),
         examples=["ifgo"],
     )
-    dt_min: types.Number = Field(
+    dt_min: types.PositiveNumber = Field(
         default=None, description="The least time step of a state space model.", examples=[0.001]
     )
-    dt_max: types.Number = Field(
+    dt_max: types.PositiveNumber = Field(
         default=None, description="The largest time step of a state space model.", examples=[0.1]
     )
-    dt_floor: types.Number = Field(
+    dt_floor: types.PositiveNumber = Field(
         default=None,
         description="Time steps below it are raised to it.",
         examples=[0.0001],
@@ -233,15 +235,15 @@ class Spec(BaseModel):
     r_min: types.Number = Field(
         default=None, description="The least radius of the eigenvalues.", examples=[0.9]
     )
-    r_max: types.Number = Field(
+    r_max: types.PositiveNumber = Field(
         default=None, description="The largest radius of the eigenvalues.", examples=[0.999]
     )
-    max_phase: types.Number = Field(
+    max_phase: types.PositiveNumber = Field(
         default=None,
         description="The largest angle of the eigenvalues, in radians.",
         examples=[6.283185307179586],
     )
-    prior: types.Number = Field(
+    prior: types.PositiveNumber = Field(
         default=None,
         description="The probability that the biases of a classifier predict at first.",
         examples=[0.01],
@@ -273,13 +275,13 @@ class Spec(BaseModel):
         ),
         examples=["each"],
     )
-    sigma: types.Number = Field(
+    sigma: types.PositiveNumber = Field(
         default=None, description="The width of a Gaussian, in elements.", examples=[1]
     )
-    wavelength: types.Number = Field(
+    wavelength: types.PositiveNumber = Field(
         default=None, description="The wavelength of a Gabor filter, in elements.", examples=[4]
     )
-    aspect: types.Number = Field(
+    aspect: types.PositiveNumber = Field(
         default=None,
         description="The ratio of a Gabor filter's widths across and along its wave.",
         examples=[0.5],
@@ -302,13 +304,13 @@ class Spec(BaseModel):
         description="Whether the transform gives a power `spectrum` or its `density`.",
         examples=["density"],
     )
-    sample_rate: types.Number = Field(
+    sample_rate: types.PositiveNumber = Field(
         default=None, description="Samples a second.", examples=[16000]
     )
     low_frequency: types.Number = Field(
         default=None, description="The lowest frequency of a filter bank, in Hz.", examples=[0]
     )
-    high_frequency: types.Number = Field(
+    high_frequency: types.PositiveNumber = Field(
         default=None, description="The highest frequency of a filter bank, in Hz.", examples=[8000]
     )
 

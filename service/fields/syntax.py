@@ -42,16 +42,17 @@ def split_query(query: bytes) -> tuple[Items, FieldErrors]:
         field = ""
         try:
             raw_field, equals, raw_text = raw.partition(b"=")
-            field = _decode(raw_field)
+            field = decode(raw_field)
             if not equals or not field:
                 raise _not_an_item(raw)
-            items.append((field, _decode(raw_text)))
+            items.append((field, decode(raw_text)))
         except FieldError as error:
             errors.append((field, error))
     return items, errors
 
 
-def _decode(raw: bytes) -> str:
+def decode(raw: bytes) -> str:
+    """A field or a text of a query without its escapes; raises FieldError if it is malformed."""
     bad = _BAD_ESCAPE.search(raw)
     if bad:
         message = f"{shown(_ascii(raw[bad.start() :][:3]))} is not a percent-escape"

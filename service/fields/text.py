@@ -1,5 +1,6 @@
 """Reading text fields: accepted words, and the tensor's name."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from service.errors import Listing, UnreadableError
@@ -9,6 +10,11 @@ from service.initializers.unknown_words import NotIssued, unknown_word
 
 MOST_NAME_BYTES = 512
 MOST_LABEL_CHARACTERS = 40
+
+CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+"""C0, DEL and C1 (Unicode category Cc), as a pattern has them within brackets."""
+
+_CONTROL = re.compile(f"[{CONTROLS}]")
 
 
 def read_text(value: object) -> str:
@@ -52,14 +58,9 @@ def read_name(value: object) -> str:
     if len(name.encode("utf-8")) > MOST_NAME_BYTES:
         message = f"a name has at most {MOST_NAME_BYTES} bytes of UTF-8"
         raise FieldError("malformed_text", message, f"shorten it to {MOST_NAME_BYTES} bytes")
-    if any(_is_control(character) for character in name):
+    if _CONTROL.search(name):
         raise FieldError("malformed_text", "a name has no control characters", "remove them")
     return name
-
-
-def _is_control(character: str) -> bool:
-    """Whether it is C0, DEL or C1 (Unicode category Cc)."""
-    return character < " " or "\x7f" <= character <= "\x9f"
 
 
 def word_reader(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from service.dtypes import DTYPES
-from service.fields import axes, numbers
+from service.fields import axes, numbers, patterns
 from service.fields.errors import FieldError
 from service.fields.text import MOST_NAME_BYTES, read_label, read_name, record_reader, word_reader
 from service.initializers.activations import ACTIVATIONS, find_activation
@@ -17,6 +17,7 @@ from service.initializers.fans import LEAST_FAN, MODES, MOST_FAN
 from service.initializers.gains import GAIN_RULES
 from service.initializers.layers import LAYERS, find_layer
 from service.initializers.schemes import AUTO, SCHEMES, find_scheme
+from service.initializers.truncation import MOST_SIGMAS
 from service.initializers.unknown_words import NOT_ISSUED_DTYPES
 from service.spelling import shortest
 
@@ -136,11 +137,6 @@ def _scheme_name(word: str) -> str:
 
 # The JSON schemas serve OpenAPI. The readers check the values.
 
-_COUNT_PATTERN = "[1-9][0-9]*"
-_COUNTS_PATTERN = f"{_COUNT_PATTERN}(,{_COUNT_PATTERN})*"
-_NUMBER_PATTERN = "-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?"
-_INTERVAL_PATTERN = "-?[0-9]*:-?[0-9]*"
-
 
 def _text(pattern: str, **more: int) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^{pattern}$", **more}
@@ -159,67 +155,86 @@ def one_of(known: Iterable[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": list(known)})
 
 
-_EXTENT_SCHEMA = {"type": "integer", "minimum": 0, "maximum": axes.MOST_ELEMENTS - 1}
-_COUNT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": axes.MOST_ELEMENTS - 1}
-_NUMBER_SCHEMA = {"type": "number"}
-_SEED_SCHEMA = {"type": "integer", "minimum": 0, "maximum": numbers.MOST_JSON_INTEGER}
+def integer_from(least: int, most: int) -> WithJsonSchema:
+    """An integer from `least`, at most 1, to `most`, or the text of one."""
+    return _any_of(_integer(least, most), _text(patterns.integers(least, most)))
 
-_SHAPE_FORMS = _any_of({"type": "string"}, _listed(_EXTENT_SCHEMA, 0, axes.MOST_AXES))
-_STRIDE_FORMS = _any_of(_COUNT_SCHEMA, _listed(_COUNT_SCHEMA, 1, 3), _text(_COUNTS_PATTERN))
-_PARTS_FORMS = _any_of(
-    _COUNT_SCHEMA,
-    _listed(_COUNT_SCHEMA, 2, axes.MOST_PARTS),
-    _text(_COUNTS_PATTERN),
-)
+
+def _integer(least: int, most: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def number_from(least: float, most: float | None = None) -> WithJsonSchema:
+    """A number from `least`, which is not negative, to `most`, or the text of a number.
+
+    The pattern of the text says on which side of 0 it is, and no more.
+    """
+    limits = {"minimum": least} if most is None else {"minimum": least, "maximum": most}
+    text = _POSITIVE_TEXT if least > 0 else _NOT_NEGATIVE_TEXT
+    return _any_of({"type": "number", **limits}, text)
+
+
+def _number_text(pattern: str) -> dict[str, Any]:
+    return _text(pattern, maxLength=numbers.MOST_NUMBER_CHARACTERS)
+
+
+_NUMBER = {"type": "number"}
+_NUMBER_TEXT = _number_text(patterns.NUMBER)
+_POSITIVE_TEXT = _number_text(patterns.POSITIVE_NUMBER)
+_NOT_NEGATIVE_TEXT = _number_text(patterns.NOT_NEGATIVE_NUMBER)
+_ABOVE_0 = {"type": "number", "exclusiveMinimum": 0}
+
+_COUNT = _integer(1, axes.MOST_ELEMENTS - 1)
+_EXTENT = _integer(0, axes.MOST_ELEMENTS - 1)
+_SIGMAS = {"type": "number", "minimum": -MOST_SIGMAS, "maximum": MOST_SIGMAS}
+
+_SHAPE_FORMS = _any_of(_text(patterns.SHAPE), _listed(_EXTENT, 0, axes.MOST_AXES))
+_STRIDE_FORMS = _any_of(_COUNT, _listed(_COUNT, 1, axes.KERNEL_AXES), _text(patterns.STRIDE))
+_PARTS_FORMS = _any_of(_COUNT, _listed(_COUNT, 2, axes.MOST_PARTS), _text(patterns.PARTS))
+_BOUND = {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_SIGMAS}
 _BOUNDS_FORMS = _any_of(
-    _NUMBER_SCHEMA, _listed(_NUMBER_SCHEMA, 1, 2), _text(f"{_NUMBER_PATTERN}(,{_NUMBER_PATTERN})?")
+    _BOUND, _listed(_BOUND, 1, 1), _listed(_SIGMAS, 2, 2), _text(patterns.BOUNDS)
 )
 _KERNEL_FORMS = _any_of(
-    _listed(_NUMBER_SCHEMA, 1, MOST_KERNEL_VALUES),
-    _text(f"{_NUMBER_PATTERN}(,{_NUMBER_PATTERN})*"),
+    _listed(_NUMBER, 1, MOST_KERNEL_VALUES),
+    _text(patterns.listed(patterns.NUMBER, 1, MOST_KERNEL_VALUES)),
 )
-_SLICE_FORMS = WithJsonSchema(_text(f"{_INTERVAL_PATTERN}(,{_INTERVAL_PATTERN})*"))
-COUNT_FORMS = _any_of(_COUNT_SCHEMA, _text(_COUNT_PATTERN))
-_NUMBER_TEXT = _text(_NUMBER_PATTERN, maxLength=numbers.MOST_NUMBER_CHARACTERS)
-_NUMBER_FORMS = _any_of(_NUMBER_SCHEMA, _NUMBER_TEXT)
+_SLICE_FORMS = WithJsonSchema(_text(patterns.SLICE))
+_COUNT_FORMS = integer_from(1, axes.MOST_ELEMENTS - 1)
+_DEPTH_FORMS = integer_from(1, MOST_DEPTH)
+NUMBER_FORMS = _any_of(_NUMBER, _NUMBER_TEXT)
+_POSITIVE_FORMS = _any_of(_ABOVE_0, _POSITIVE_TEXT)
 BOOLEAN_FORMS = _any_of({"type": "boolean"}, {"type": "string", "enum": ["true", "false"]})
-
-
-def number_from(least: float, most: float) -> WithJsonSchema:
-    """A number from `least` to `most`."""
-    return _any_of({"type": "number", "minimum": least, "maximum": most}, _NUMBER_TEXT)
-
-
-_FAN_FORMS = _any_of(
-    {"type": "number", "minimum": LEAST_FAN, "maximum": MOST_FAN},
-    _NUMBER_TEXT,
-)
-_SEED_FORMS = _any_of(_SEED_SCHEMA, _text("(0|[1-9][0-9]{0,19})"))
-_NAME_FORMS = WithJsonSchema({"type": "string", "maxLength": MOST_NAME_BYTES})
-_LABEL_FORMS = WithJsonSchema({"type": "string"})
+_FAN_FORMS = number_from(LEAST_FAN, MOST_FAN)
+_SEED_FORMS = _any_of(_integer(0, numbers.MOST_JSON_INTEGER), _text(patterns.SEED))
+_NAME_FORMS = WithJsonSchema(_text(patterns.NAME, maxLength=MOST_NAME_BYTES))
+_LAYOUT_FORMS = WithJsonSchema(_text(patterns.LAYOUT))
+_GATES_FORMS = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MOST_GATES})
 
 
 Shape = Annotated[tuple[int, ...], BeforeValidator(axes.read_shape), _SHAPE_FORMS]
 Stride = Annotated[tuple[int, ...], BeforeValidator(axes.read_stride), _STRIDE_FORMS]
 Bounds = Annotated[tuple[float, ...] | None, BeforeValidator(axes.read_bounds), _BOUNDS_FORMS]
 Slice = Annotated[tuple[axes.Interval, ...] | None, BeforeValidator(axes.read_slice), _SLICE_FORMS]
-Count = Annotated[int, BeforeValidator(_read_count), COUNT_FORMS]
-OptionalCount = Annotated[int | None, BeforeValidator(_read_count), COUNT_FORMS]
+Count = Annotated[int, BeforeValidator(_read_count), _COUNT_FORMS]
+OptionalCount = Annotated[int | None, BeforeValidator(_read_count), _COUNT_FORMS]
 Parts = Annotated[int | tuple[int, ...], BeforeValidator(axes.read_parts), _PARTS_FORMS]
 Fan = Annotated[int | float | None, BeforeValidator(_read_fan), _FAN_FORMS]
-Depth = Annotated[int | None, BeforeValidator(_read_depth), COUNT_FORMS]
-Factor = Annotated[int | None, BeforeValidator(_read_depth), COUNT_FORMS]
+Depth = Annotated[int | None, BeforeValidator(_read_depth), _DEPTH_FORMS]
+Factor = Annotated[int | None, BeforeValidator(_read_depth), _DEPTH_FORMS]
 LayerIndex = Annotated[
     int | None,
     BeforeValidator(_read_layer_index),
-    _any_of(_EXTENT_SCHEMA, _text("(0|[1-9][0-9]*)")),
+    integer_from(0, MOST_DEPTH - 1),
 ]
 Kernel = Annotated[tuple[float, ...] | None, BeforeValidator(_read_kernel), _KERNEL_FORMS]
-Gates = Annotated[str | None, BeforeValidator(_read_gates), _LABEL_FORMS]
-Number = Annotated[float | None, BeforeValidator(numbers.read_number), _NUMBER_FORMS]
+Gates = Annotated[str | None, BeforeValidator(_read_gates), _GATES_FORMS]
+Number = Annotated[float | None, BeforeValidator(numbers.read_number), NUMBER_FORMS]
+PositiveNumber = Annotated[float | None, BeforeValidator(numbers.read_number), _POSITIVE_FORMS]
+"""A number above 0. The scheme refuses others, since it knows what to write instead."""
 Seed = Annotated[int | None, BeforeValidator(numbers.read_seed), _SEED_FORMS]
 Name = Annotated[str, BeforeValidator(read_name), _NAME_FORMS]
-Layout = Annotated[str | None, BeforeValidator(read_label), _LABEL_FORMS]
+Layout = Annotated[str | None, BeforeValidator(read_label), _LAYOUT_FORMS]
 Layer = Annotated[
     str | None,
     BeforeValidator(record_reader(lambda word: find_layer(word).name)),

@@ -18,10 +18,12 @@ percent-encoded in upper case."""
 
 def write_query(spec: Spec) -> str:
     """`field=value` items joined by `&`. `parse_query` reads them back as the same spec."""
-    return "&".join(
-        f"{field}={quote(write_value(field, value), safe=_LITERAL)}"
-        for field, value in changed_fields(spec)
-    )
+    return "&".join(write_item(field, value) for field, value in changed_fields(spec))
+
+
+def write_item(field: str, value: Any) -> str:
+    """A field and its value as an item of a query."""
+    return f"{field}={quote(write_value(field, value), safe=_LITERAL)}"
 
 
 def changed_fields(spec: Spec) -> list[tuple[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from service.fields.errors import FieldError, shown
 from service.fields.parsing import read_members
@@ -52,7 +52,11 @@ _Family = Annotated[
 _Framework = Annotated[
     str | None, BeforeValidator(_known_word(FRAMEWORKS, "frameworks")), one_of(FRAMEWORKS)
 ]
-_Words = Annotated[str | None, BeforeValidator(_read_words)]
+_Words = Annotated[
+    str | None,
+    BeforeValidator(_read_words),
+    WithJsonSchema({"type": "string", "pattern": "\\S", "maxLength": MOST_QUERY_CHARACTERS}),
+]
 
 
 class SchemeFilter(BaseModel):

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from service.errors import FaninError, ImpossibleError, Problem
-from service.fields import DEFAULTS, FIELDS, Spec, write_query
-from service.fields.writing import changed_fields
+from service.fields import DEFAULTS, FIELDS, Spec
+from service.fields.writing import changed_fields, write_item
 from service.initializers.schemes import SCHEMES
 from service.plan.laws import activation_of, usual_slope
 from service.plan.tensor import Tensor, head_of, resolve
 from service.plan.warnings import PlanWarning, warnings_of
+from service.wire.formats import FORMATS
 
 PATH = "/v1/weights"
 
@@ -29,6 +30,10 @@ _ALWAYS_WRITTEN = ("shape", "scheme")
 
 _ADDRESS = {field: DEFAULTS[field] for field in ("seed", "name")}
 """The defaults of seed and name. Requests of one kind differ only in these fields."""
+
+_BEFORE_ADDRESS = FIELDS[: FIELDS.index("seed")]
+"""The fields before seed and name, which are neighbours in the table. Shape is one of them, so the
+query of a canonical URL never begins with seed or name."""
 
 KINDS_KEPT = 1024
 """The number of cached kinds. Each takes a few KiB, and 1 KiB more for each block."""
@@ -53,11 +58,12 @@ def canonical(spec: Spec, format_name: str) -> tuple[Tensor, tuple[PlanWarning, 
 
     The tensor's `spec` is canonical.
     """
-    kind = _kind_of(spec, format_name)
-    return _addressed(kind.tensor, spec.seed, spec.name), kind.warnings
+    kind = kind_of(spec, format_name)
+    return addressed(kind.tensor, spec.seed, spec.name), kind.warnings
 
 
-def _kind_of(spec: Spec, format_name: str) -> Kind:
+def kind_of(spec: Spec, format_name: str) -> Kind:
+    """The kind of this spec. Its seed and name do not matter."""
     bare = spec.model_copy(update=_ADDRESS)
     if not is_small(spec):
         return _new_kind(bare, format_name)
@@ -91,14 +97,49 @@ def _new_kind(spec: Spec, format_name: str) -> Kind:
     return Kind(tensor, warnings_of(spelled))
 
 
-def _addressed(kind: Tensor, seed: int | None, name: str) -> Tensor:
-    """The tensor with this seed and name. A seed or name that changes no byte is left out."""
-    named = kind.spec.model_copy(update={"name": name})
-    head = head_of(named, kind.format, kind.placement)
-    if kind.uses_words:
-        return replace(kind, spec=named.model_copy(update={"seed": seed}), head=head)
-    name_matters = kind.format == "json" or head != kind.head
-    return replace(kind, spec=named if name_matters else kind.spec, head=head)
+def addressed(kind: Tensor, seed: int | None, name: str) -> Tensor:
+    """The tensor with this seed and name. A seed or name that changes no byte is left out.
+
+    `kind` is the tensor of a Kind, without seed and name. Raises ImpossibleError
+    (`reserved_name`) for a name that the format reserves.
+    """
+    address = {"seed": seed if kind.uses_words else None, "name": name}
+    spec = kind.spec.model_copy(update=address)
+    head = kind.head
+    if FORMATS[kind.format].stores_name:
+        head = head_of(spec, kind.format, kind.placement)
+    if kind.uses_words or kind.format == "json" or head != kind.head:
+        return replace(kind, spec=spec, head=head)
+    return kind
+
+
+@dataclass(frozen=True, slots=True)
+class UrlTemplate:
+    """The canonical URLs of a kind: what is before the seed, and what is after the name."""
+
+    before: str
+    after: str
+
+    def url(self, seed: int | None, name: str) -> str:
+        """The path-absolute URL with this seed and name.
+
+        Raises ImpossibleError (`spec_too_long`) if it is longer than MOST_URL_BYTES.
+        """
+        seeded = "" if seed is None else f"&seed={seed}"
+        named = f"&{write_item('name', name)}" if name else ""
+        url = f"{self.before}{seeded}{named}{self.after}"
+        if len(url) > MOST_URL_BYTES:
+            message = f"the canonical URL has {len(url)} bytes, more than {MOST_URL_BYTES}"
+            raise ImpossibleError("spec_too_long", Problem("name", message, "shorten the name"))
+        return url
+
+
+def url_template(tensor: Tensor) -> UrlTemplate:
+    """The URLs of the tensors that differ from this one in seed and name. Its spec is canonical."""
+    items = [(field, write_item(field, value)) for field, value in changed_fields(tensor.spec)]
+    before = [item for field, item in items if field in _BEFORE_ADDRESS]
+    after = [f"&{item}" for field, item in items if field not in (*_BEFORE_ADDRESS, *_ADDRESS)]
+    return UrlTemplate(f"{PATH}.{tensor.format}?{'&'.join(before)}", "".join(after))
 
 
 def canonical_url(tensor: Tensor) -> str:
@@ -106,11 +147,7 @@ def canonical_url(tensor: Tensor) -> str:
 
     Raises ImpossibleError (`spec_too_long`) if it is longer than MOST_URL_BYTES.
     """
-    url = f"{PATH}.{tensor.format}?{write_query(tensor.spec)}"
-    if len(url) > MOST_URL_BYTES:
-        message = f"the canonical URL has {len(url)} bytes, more than {MOST_URL_BYTES}"
-        raise ImpossibleError("spec_too_long", Problem("name", message, "shorten the name"))
-    return url
+    return url_template(tensor).url(tensor.spec.seed, tensor.spec.name)
 
 
 def _normalised(tensor: Tensor) -> Spec:

@@ -14,6 +14,7 @@ from service.plan.laws import BlockLaw
 from service.plan.rounded import Rounded, is_known, rounded, significant, significant_mean
 from service.plan.tensor import Tensor
 from service.plan.warnings import PlanWarning
+from service.plan.work import cost_of
 from service.stream.address import stream_of
 from service.stream.edition import EDITION
 from service.wire.formats import FORMATS
@@ -136,10 +137,10 @@ def certificate_of(tensor: Tensor, warnings: tuple[PlanWarning, ...]) -> dict[st
     """Facts, sizes and URLs of a tensor whose spec is canonical.
 
     `rounded` are the statistics after rounding. It is None for an empty tensor and if they are not
-    known. `blocks` has an entry for each block of outputs, and none if all blocks are equal.
-    `shape` is the shape of the slice of `whole_shape`. The seed is a string, because many JSON
-    readers change numbers above 2^53 (RFC 8259, section 6). The stream's number is hexadecimal.
-    Both are None if no random word is used.
+    known. `cost` is the work of computing the values. `blocks` has an entry for each block of
+    outputs, and none if all blocks are equal. `shape` is the shape of the slice of `whole_shape`.
+    The seed is a string, because many JSON readers change numbers above 2^53 (RFC 8259, section 6).
+    The stream's number is hexadecimal. Both are None if no random word is used.
     """
     spec, placement, drafts = tensor.spec, tensor.placement, drafts_of(tensor.spec)
     return {
@@ -156,6 +157,7 @@ def certificate_of(tensor: Tensor, warnings: tuple[PlanWarning, ...]) -> dict[st
         "whole_shape": list(spec.shape),
         "slice": write_value("slice", spec.slice) if spec.slice else None,
         "elements": placement.lattice.size,
+        "cost": asdict(cost_of(tensor)),
         "name": spec.name,
         "seed": str(spec.seed) if tensor.uses_words and spec.seed is not None else None,
         "stream_id": f"{stream_of(spec.name):016x}" if tensor.uses_words else None,

@@ -1,16 +1,16 @@
 """Make the plan of a spec. All checks happen here, before the first byte is sent."""
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Any
 
 from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Problem
-from service.fields import Spec, with_seed
+from service.fields import Spec
 from service.fields.axes import MOST_ELEMENTS
-from service.plan.canonical import canonical, canonical_url
+from service.plan.canonical import addressed, kind_of, url_template
 from service.plan.certificate import Facts, certificate_of, facts_of
 from service.plan.drafts import Draft, drafts_of
 from service.plan.rounded import SAME_STD, is_fine, is_known, rounded
@@ -29,13 +29,14 @@ class Plan:
     `tensor` is canonical. `url` is its canonical URL, path-absolute, and has no seed if the seed is
     missing. `name` is the requested name; the canonical spec has it only if it makes a difference.
     `warnings` are those of the requested spec. `drawn`: the request had no seed, so one was drawn
-    at random.
+    at random. `template` makes the plans that differ from this one in seed and name only.
     """
 
     tensor: Tensor
     url: str
     name: str
     warnings: tuple[PlanWarning, ...]
+    template: "PlanTemplate" = field(repr=False, compare=False)
     drawn: bool = False
 
     @property
@@ -53,10 +54,10 @@ class Plan:
         """The statistics of the values before rounding."""
         return facts_of(self.tensor)
 
-    @cached_property
+    @property
     def drafts(self) -> tuple[Draft, ...]:
         """The drafts that the canonical spec uses. Without any, the bytes are frozen."""
-        return drafts_of(self.spec)
+        return self.template.drafts
 
     @property
     def rounded_stds(self) -> tuple[float, ...] | None:
@@ -84,18 +85,58 @@ class Plan:
         return json_bytes(self.certificate())
 
 
+class PlanTemplate:
+    """Makes the plans of specs that differ only in seed and name.
+
+    Everything else is planned once: seed and name choose the random words, and change nothing but
+    the URL, the head of some formats, and the warning about a missing name.
+    """
+
+    def __init__(self, spec: Spec, format_name: str, *, max_bytes: int) -> None:
+        """Plan everything but the seed and the name of `spec`, which do not matter.
+
+        `max_bytes` limits the values of the whole tensor, also if only a slice is requested.
+
+        Raises ImpossibleError if no such tensor can be issued, and UnreadableError for a layout
+        that is neither letters nor a framework.
+        """
+        _refuse_large(spec, max_bytes)
+        self._kind = kind_of(spec, format_name)
+        self._url = url_template(self._kind.tensor)
+
+    @cached_property
+    def drafts(self) -> tuple[Draft, ...]:
+        """The drafts that the canonical specs use. Neither seed nor name is one."""
+        return drafts_of(self._kind.tensor.spec)
+
+    def plan(self, seed: int | None, name: str, *, drawn: bool = False) -> Plan:
+        """The plan with this seed and name.
+
+        Raises ImpossibleError for a name that the format reserves (`reserved_name`), and for one
+        that makes the canonical URL too long (`spec_too_long`).
+        """
+        tensor = addressed(self._kind.tensor, seed, name)
+        url = self._url.url(tensor.spec.seed, tensor.spec.name)
+        warnings = self._kind.warnings + name_warnings(tensor.uses_words, name)
+        return Plan(tensor, url, name, warnings, self, drawn)
+
+    def seeded_plan(self, seed: int | None, name: str) -> Plan:
+        """The plan, with a seed drawn at random below 2^53 if one is needed and missing.
+
+        Raises the same errors as `plan`.
+        """
+        planned = self.plan(seed, name)
+        if not planned.needs_seed:
+            return planned
+        return self.plan(secrets.randbelow(DRAWN_BELOW), name, drawn=True)
+
+
 def plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
     """The plan of a spec in a format of `service.wire.formats.FORMATS`.
 
-    `max_bytes` limits the values of the whole tensor, also if only a slice is requested.
-
-    Raises ImpossibleError if the tensor cannot be issued, and UnreadableError for a layout that is
-    neither letters nor a framework.
+    Raises the errors of PlanTemplate and of its `plan`.
     """
-    _refuse_large(spec, max_bytes)
-    tensor, spelled = canonical(spec, format_name)
-    warnings = spelled + name_warnings(tensor.uses_words, spec.name)
-    return Plan(tensor, canonical_url(tensor), spec.name, warnings)
+    return PlanTemplate(spec, format_name, max_bytes=max_bytes).plan(spec.seed, spec.name)
 
 
 def seeded_plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
@@ -103,11 +144,7 @@ def seeded_plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
 
     Raises the same errors as `plan`.
     """
-    planned = plan(spec, format_name, max_bytes=max_bytes)
-    if not planned.needs_seed:
-        return planned
-    seeded = with_seed(spec, secrets.randbelow(DRAWN_BELOW))
-    return replace(plan(seeded, format_name, max_bytes=max_bytes), drawn=True)
+    return PlanTemplate(spec, format_name, max_bytes=max_bytes).seeded_plan(spec.seed, spec.name)
 
 
 def _refuse_large(spec: Spec, max_bytes: int) -> None:

@@ -63,9 +63,9 @@ def _read_simulate(value: object) -> bool:
     return value if isinstance(value, bool) else _read_word(value) == "true"
 
 
-_Width = Annotated[int | None, BeforeValidator(_read_width), types.COUNT_FORMS]
-_Repeat = Annotated[int, BeforeValidator(_read_repeat), types.COUNT_FORMS]
-_Tokens = Annotated[int, BeforeValidator(_read_tokens), types.COUNT_FORMS]
+_Width = Annotated[int | None, BeforeValidator(_read_width), types.integer_from(1, MOST_WIDTH)]
+_Repeat = Annotated[int, BeforeValidator(_read_repeat), types.integer_from(1, MOST_LAYERS)]
+_Tokens = Annotated[int, BeforeValidator(_read_tokens), types.integer_from(1, MOST_TOKENS)]
 _BiasStd = Annotated[float | None, BeforeValidator(_read_std), types.number_from(0.0, 1e30)]
 _Variance = Annotated[float, BeforeValidator(_read_variance), types.number_from(1e-30, 1e30)]
 _Correlation = Annotated[float, BeforeValidator(_read_correlation), types.number_from(0.0, 1.0)]

@@ -1,17 +1,18 @@
-"""The uvicorn server: one process, or several that share the port."""
+"""A process that answers requests, from its start to its end."""
 
-import logging
-import os
+from collections.abc import Callable
 from socket import socket
 from typing import Any
 
 from fastapi import FastAPI
-from uvicorn import Config, Server
-from uvicorn.supervisors import Multiprocess
+from uvicorn import Config
 
 from service.api.app import create_app
+from service.api.table import Row
 from service.server.connection import Connection
-from service.settings import Settings, load_settings
+from service.server.logs import configure_logging
+from service.server.worker import Worker
+from service.settings import Settings
 
 KEEP_ALIVE_SECONDS = 65
 """Longer than a proxy keeps an idle connection (60 s is usual), so that the proxy closes it first.
@@ -20,33 +21,29 @@ If the server closed it first, it could do so while the proxy sends the next req
 """
 
 GRACE_SECONDS = 20
-"""The time for running answers after SIGTERM. Kubernetes sends SIGKILL after 30 s."""
+"""The time for answers to finish after the last connection was accepted.
+
+With the default of `drain_seconds` it ends 25 s after SIGTERM. Kubernetes sends SIGKILL after 30.
+"""
 
 
-def serve(settings: Settings, listeners: list[socket]) -> None:
-    """Answer HTTP on `listeners` until a signal ends the server."""
-    if settings.workers == 1:
-        Server(config(settings, create_app(settings))).run(listeners)
-    else:
-        # The workers are new processes. They read the settings from the environment.
-        os.environ.update(settings.environment())
-        factory = f"{__name__}:{worker_app.__name__}"
-        Multiprocess(config(settings, factory, factory=True), sockets=listeners).run()
+def answer_requests(
+    settings: Settings, listeners: list[socket], row: Row, announce: Callable[[], None]
+) -> None:
+    """Answer HTTP on `listeners` until `row` says that this process ends, and it has ended.
 
-
-def worker_app() -> FastAPI:
-    """The application of a worker process."""
-    settings = load_settings()
-    _configure_logging(settings)
-    return create_app(settings)
+    `announce` is called in a thread once this process is ready. Threads may still compute what
+    nobody waits for.
+    """
+    app = create_app(settings, row=row, announce=announce)
+    Worker(config(settings, app), row, settings.drain_seconds).run(listeners)
 
 
 def config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
     """uvicorn's configuration for `app`, or for the import string of an application factory."""
-    _configure_logging(settings)
+    configure_logging(settings)
     return Config(
         app,
-        workers=settings.workers,
         http=Connection,
         ws="none",
         lifespan="on",
@@ -58,10 +55,3 @@ def config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
         timeout_graceful_shutdown=GRACE_SECONDS,
         **more,
     )
-
-
-def _configure_logging(settings: Settings) -> None:
-    level = settings.log_level.upper()
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    # At level DEBUG, Numba logs pages about each kernel.
-    logging.getLogger("numba").setLevel(logging.WARNING)

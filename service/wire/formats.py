@@ -19,7 +19,7 @@ class Format:
     """One way to write a tensor; `head` is None where no values are written at all.
 
     `carries_fortran`: the file can say that its values are in column-major order, or the format
-    leaves it to the reader.
+    leaves it to the reader. `stores_name`: the head has the tensor's name.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Format:
     head: Head | None
     dtypes: frozenset[str]
     carries_fortran: bool
+    stores_name: bool = False
 
 
 def _npy_head(dtype: Dtype, shape: tuple[int, ...], fortran: bool, name: str) -> bytes:
@@ -58,6 +59,7 @@ FORMATS: dict[str, Format] = {
             _safetensors_head,
             _SAFETENSORS_DTYPES,
             carries_fortran=False,
+            stores_name=True,
         ),
         Format("raw", ".raw", _BYTES, _raw_head, _EVERY_DTYPE, carries_fortran=True),
         Format("json", ".json", "application/json", None, _EVERY_DTYPE, carries_fortran=True),

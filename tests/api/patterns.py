@@ -42,6 +42,7 @@ class PatternBody:
     threads: set[int] = field(default_factory=set)
     answered: Event = field(default_factory=Event)
     materialised: bool = False
+    cost: int = 0
 
     @property
     def chunk_count(self) -> int:

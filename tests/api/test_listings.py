@@ -211,7 +211,7 @@ def test_the_filters_are_documented(address: Address) -> None:
     document = listed(address, "/openapi.json")
     parameters = document["paths"]["/schemes"]["get"]["parameters"]
     names = [each["$ref"].rpartition("/")[2] for each in parameters]
-    assert names == ["family", "framework", "q", "If-None-Match"]
+    assert names == ["family", "framework", "q", "If-None-Match", "If-Match"]
     assert not any("required" in document["components"]["parameters"][name] for name in names)
     page = ask(address, "/docs").body.decode()
     _, _, after = page.partition("<h2>Fields of /schemes</h2>")

@@ -1,16 +1,21 @@
 """The OpenAPI document: committed, valid, complete, and true of what is answered."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
+from starlette.requests import Request
 
 from service.api.app import create_app
 from service.api.headers import FACTS
+from service.api.responses import not_modified
 from service.api.routing import PlainRoute
 from service.fields import FIELDS
 from service.settings import Settings
@@ -112,3 +117,123 @@ def test_an_answer_is_what_the_document_says(
     name = schema["schema"].get("$ref", "").rpartition("/")[2]
     if name:
         assert set(found) == set(document["components"]["schemas"][name]["properties"])
+
+
+REFUSED = [
+    ("bounds", "0"),
+    ("bounds", "-1"),
+    ("bounds", 0),
+    ("bounds", [0]),
+    ("bounds", [41, 2]),
+    ("depth", "288230376151711742"),
+    ("depth", 288230376151711742),
+    ("depth", "10001"),
+    ("depth", 0),
+    ("layer_index", "10000"),
+    ("std", "0"),
+    ("std", 0),
+    ("gain", -1),
+    ("scale", "0.0"),
+    ("shape", "4x3"),
+    ("shape", "1,1,1,1,1,1,1,1,1"),
+    ("slice", "0"),
+    ("slice", "0:8:1"),
+    ("layout", "oihw"),
+    ("layout", "OIXY"),
+    ("parts", "0"),
+    ("parts", [3]),
+    ("stride", "1,2,3,4"),
+    ("seed", "18446744073709551616"),
+    ("name", "a\nb"),
+    ("name", "a" * 513),
+    ("fan_in", "0"),
+    ("width", "16777217"),
+    ("repeat", 1001),
+]
+"""Values that each request refuses, whatever its other fields are."""
+
+
+@pytest.mark.parametrize(("field", "value"), REFUSED)
+def test_the_document_says_what_is_refused(document: Any, field: str, value: object) -> None:
+    """As a parameter of a query, and as a member of a body; the example is accepted (control)."""
+    parameter = document["components"]["parameters"][field]
+    member = document["components"]["schemas"]["Network"]["properties"][field]
+    for schema in (parameter["schema"], member):
+        assert not OAS31Validator(schema).is_valid(value)
+        assert OAS31Validator(schema).is_valid(parameter["example"])
+
+
+TAGS = [
+    ("*", True),
+    ('"a"', True),
+    ('W/"a"', True),
+    ('"a", W/"b","c"', True),
+    ('""', True),
+    ("", False),
+    ("a", False),
+    ('"a', False),
+    ('*, "a"', False),
+    ('"a""b"', False),
+    ('w/"a"', False),
+    ('"a b"', False),
+]
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+@pytest.mark.parametrize(("value", "fits"), TAGS)
+def test_conditions_are_lists_of_tags(
+    address: Address, document: Any, header: str, value: str, fits: bool
+) -> None:
+    """RFC 9110, section 8.8.3. What does not fit matches no tag, so If-Match is then 412."""
+    schema = document["components"]["parameters"][header]["schema"]
+    assert OAS31Validator(schema).is_valid(value) == fits
+    answer = ask(address, "/dtypes", headers={header: value})
+    hit, miss = (200, 412) if header == "If-Match" else (304, 200)
+    assert answer.status == (hit if value == "*" else miss)
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+@settings(max_examples=50)
+@given(data=st.data())
+def test_every_tag_of_a_list_is_found(document: Any, header: str, data: st.DataObject) -> None:
+    """What the pattern matches is read: the tags of a generated list, each of them."""
+    pattern = document["components"]["parameters"][header]["schema"]["pattern"]
+    listed = data.draw(st.from_regex(pattern[1:-1], fullmatch=True))
+    request = Request(
+        {"type": "http", "headers": [(header.lower().encode(), listed.encode("latin-1"))]}
+    )
+    for weak, tag in re.findall('(W/)?("[^"]*")', listed):
+        if header == "If-None-Match":
+            assert not_modified(request, tag, {}) is not None
+        elif not weak:
+            assert not_modified(request, tag, {}) is None
+
+
+@pytest.mark.parametrize("status", ["400", "405", "408", "414", "431"])
+def test_what_each_path_can_refuse_is_documented(document: Any, status: str) -> None:
+    """They concern the head of the request. 405 has Allow."""
+    operations = [op for item in document["paths"].values() for op in item.values()]
+    names = {op["responses"][status]["$ref"].rpartition("/")[2] for op in operations}
+    (name,) = names
+    response = document["components"]["responses"][name]
+    assert "application/problem+json" in response["content"]
+    assert ("Allow" in response.get("headers", {})) == (status == "405")
+
+
+def test_head_is_documented_where_get_is(document: Any) -> None:
+    """The same parameters and headers, and no body."""
+    for item in document["paths"].values():
+        assert ("get" in item) == ("head" in item)
+        if "get" in item:
+            assert item["head"].get("parameters") == item["get"].get("parameters")
+            assert "content" not in item["head"]["responses"]["200"]
+
+
+def test_bodies_and_conditions_are_documented(document: Any) -> None:
+    """413 and 415 where a body is read, 412 and 304 where GET's answer has a tag."""
+    for item in document["paths"].values():
+        for op in item.values():
+            statuses, answer = set(op["responses"]), op["responses"]["200"]
+            assert ({"413", "415"} <= statuses) == ("requestBody" in op)
+            if "ETag" in answer.get("headers", {}):
+                assert {"304", "412"} <= statuses

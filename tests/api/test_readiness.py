@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from service.api.problems import RETRY_AFTER_SECONDS, install
-from service.api.readiness import Readiness, State
+from service.api.readiness import Readiness
 from service.api.routes.health import livez, readyz
+from service.api.table import State, alone
 from tests.server import running
 
 
@@ -25,7 +26,7 @@ def app_with(warm_up: Callable[[], None]) -> FastAPI:
         yield
 
     app = FastAPI(lifespan=lifespan, routes=[Route("/livez", livez), Route("/readyz", readyz)])
-    app.state.readiness = Readiness()
+    app.state.readiness = Readiness(alone())
     install(app)
     return app
 

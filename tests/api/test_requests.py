@@ -80,6 +80,33 @@ def test_an_encoded_body_is_refused(address: Address, encoding: str) -> None:
     assert answer.headers["accept-encoding"] == "identity"
 
 
+TYPE = b"Content-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n" + TYPE, 415),
+        (b"Content-Encoding: gzip\r\n" + TYPE + b"Content-Encoding: identity\r\n", 415),
+        (b"Content-Encoding:\r\ncontent-encoding: br\r\n" + TYPE, 415),
+        (b"Content-Encoding: identity\r\nContent-Encoding: identity\r\n" + TYPE, 400),
+        (b"Content-Encoding: ,identity,\r\n" + TYPE, 400),
+        (TYPE + b"Content-Type: text/plain\r\n", 415),
+        (b"Content-Type: text/plain\r\n" + TYPE, 415),
+        (TYPE + TYPE, 415),
+    ],
+)
+def test_every_line_of_a_header_counts(address: Address, lines: bytes, status: int) -> None:
+    """Codings are one list (RFC 9110, section 5.3). A type is no list, and is given once.
+
+    400 is for the body `{}`, which has been read then.
+    """
+    head = b"POST /v1/weights HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n"
+    answer = parsed(send(address, head + lines + b"\r\n{}"))
+    assert answer.status == status
+    problem(answer)
+
+
 def test_a_body_encoded_by_nothing_is_read(address: Address) -> None:
     """Control: identity is no encoding."""
     headers = {"Content-Type": "application/json", "Content-Encoding": "Identity"}

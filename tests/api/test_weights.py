@@ -15,6 +15,7 @@ from service.api.headers import IMMUTABLE
 from service.api.readiness import Readiness
 from service.api.routes import weights
 from service.api.streaming import StreamPool
+from service.api.table import alone
 from service.cli.weights import write_weights
 from service.dtypes import DTYPES
 from service.fields import parse_query
@@ -283,7 +284,7 @@ def test_max_bytes_bounds_the_whole_and_not_the_slice() -> None:
 
 def issuer() -> weights.Issuer:
     """The handlers without an application."""
-    return weights.Issuer(2**20, StreamPool(1, 1), Readiness())
+    return weights.Issuer(2**20, StreamPool(1, 1), Readiness(alone()))
 
 
 def test_an_answer_with_a_drawn_seed_is_not_cached() -> None:

@@ -1,11 +1,15 @@
 """The benchmark's arithmetic, table and guard, from given readings: nothing is timed here."""
 
+import ast
 import json
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bench import guard, hello, small
 from bench.clients import requests_per_second
 from bench.contest import Contest, MissingError, Outcome, hold
 from bench.goals import GOALS, Sense
@@ -16,6 +20,12 @@ from bench.quotation import HEADING, PAGE, QUOTED, quotation, requoted
 from bench.report import as_json, as_markdown, table
 from bench.sections import SECTIONS
 from bench.summary import Summary, line_of, summarized, verdict
+from service.chunks import TensorBody
+from service.fields import parse_query
+from service.plan import seeded_plan
+from service.settings import Settings
+from tests.application import ask
+from tests.server import running
 
 PROMISED = {
     "normal-torch": 3.0,
@@ -42,9 +52,10 @@ PROMISED = {
     "stream-uniform-one-core": 1.0,
     "connections": 1.0,
     "fairness": 2.0,
-    "small-repeated": 1.0,
-    "small-new": 0.5,
+    "small-repeated": 2.09,
+    "small-new": 1.0,
     "recommend": 0.5,
+    "costliest-small": 0.2,
     "slice": 1.2,
     "memory": 64,
     "start": 1.5,
@@ -64,6 +75,38 @@ def test_every_line_is_measured_once() -> None:
     """The sections yield the lines of the table, each once; nothing starts before it is asked."""
     keys = [contest.key for section in SECTIONS.values() for contest in section()]
     assert sorted(keys) == sorted(GOALS)
+
+
+def test_every_guarded_line_is_measured_by_the_guard() -> None:
+    """The guard measures whole sections. Each guarded line is in one of them."""
+    measured = {contest.key for name in guard._GUARDED for contest in SECTIONS[name]()}
+    assert {key for key, goal in GOALS.items() if goal.guarded} <= measured
+
+
+def test_the_ruler_takes_nothing_of_the_server() -> None:
+    """Only the listening socket is the service's own: it has no part in a request."""
+    tree = ast.parse(Path(hello.__file__).read_text())
+    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert [name for name in imported if name.startswith("service")] == ["service.server.listening"]
+
+
+def test_the_ruler_answers_over_h11() -> None:
+    """FastAPI's first example, with the protocol class of commit 167694b's configuration."""
+    assert hello.config().http is hello.BoundedProtocol
+    assert issubclass(hello.BoundedProtocol, H11Protocol)
+    with running(hello.app, http=hello.BoundedProtocol) as address:
+        answer = ask(address, "/")
+        too_large = ask(address, f"/{'a' * 9000}")
+    assert (answer.status, answer.body) == (200, b'{"message":"Hello World"}')
+    assert too_large.status == 400
+
+
+@pytest.mark.parametrize("target", [small._PLAIN, *small._COSTLY])
+def test_costly_answers_have_as_many_bytes_as_the_plain_one(target: str) -> None:
+    """64 KiB, the most that an answer computed on the event loop may have."""
+    query = target.partition("?")[2].encode()
+    plan = seeded_plan(parse_query(query), "raw", max_bytes=Settings().max_bytes)
+    assert TensorBody(plan).length == 65536
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.fields import Spec, parse_query, parse_words, with_seed
+from service.fields import Spec, parse_query, parse_words
 
 VALUES = [
     ("shape", "64,3,7,7", (64, 3, 7, 7)),
@@ -125,13 +125,6 @@ def test_python_values_are_read_like_their_text() -> None:
     """The model takes numbers and tuples as well, with the same limits."""
     spec = Spec(shape=(2, 3), std=0.5, stride=(2,), seed=7, bounds=(-2.0, 2.0))
     assert spec == parse_query(b"shape=2,3&std=0.5&stride=2&seed=7&bounds=2")
-
-
-def test_a_seed_can_be_settled_later() -> None:
-    """with_seed changes the seed and nothing else."""
-    spec = parse_query(b"shape=2,3&name=a")
-    assert with_seed(spec, 5) == parse_query(b"shape=2,3&name=a&seed=5")
-    assert spec.seed is None
 
 
 def test_every_field_explains_itself() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError
-from service.fields import Spec, parse_query, with_seed
+from service.fields import Spec, parse_query
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import AUTO, SCHEMES
@@ -183,7 +183,7 @@ def test_a_seed_that_is_needed_has_to_come_first() -> None:
     spec = parse_query(b"shape=8,4&name=a")
     assert plan(spec, "npy", max_bytes=MOST).needs_seed
     assert "seed" not in plan(spec, "npy", max_bytes=MOST).url
-    settled = plan(with_seed(spec, 1), "npy", max_bytes=MOST)
+    settled = plan(spec.model_copy(update={"seed": 1}), "npy", max_bytes=MOST)
     assert silent(settled) == silent(planned(f"shape=8,4&scheme=glorot_uniform&{R}"))
 
 

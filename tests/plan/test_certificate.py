@@ -55,6 +55,7 @@ TOLD = {
     "whole_shape": [5, 5, 3, 8],
     "slice": ":2,:,:,:",
     "elements": 240,
+    "cost": {"blocks": 78, "ratio": 1.3, "advice": None},
     "name": "conv/kernel",
     "seed": "18446744073709551615",
     "stream_id": "b109ddcb4d69a0eb",

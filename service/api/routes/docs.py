@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from service.advice import Question
-from service.api.operations import page_operation
+from service.api.operations import page_operations
 from service.api.responses import entity_tag, not_modified
 from service.api.routing import PlainRoute
 from service.calibration.measurement import MEASURED_FIELDS
@@ -44,7 +44,7 @@ _FIELDS = {
 
 def routes() -> list[PlainRoute]:
     """The only route."""
-    return [PlainRoute("/docs", docs, {"get": page_operation()})]
+    return [PlainRoute("/docs", docs, page_operations())]
 
 
 async def docs(request: Request) -> Response:

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from service.api.operations import health_operation
+from service.api.operations import health_operations
 from service.api.routing import PlainRoute
 
 _ALIVE = "The process is running"
@@ -14,8 +14,8 @@ _NO_STORE = {"cache-control": "no-store"}
 def routes() -> list[PlainRoute]:
     """The two routes, which answer without waiting."""
     return [
-        PlainRoute("/livez", livez, {"get": health_operation("livez", _ALIVE, may_refuse=False)}),
-        PlainRoute("/readyz", readyz, {"get": health_operation("readyz", _READY, may_refuse=True)}),
+        PlainRoute("/livez", livez, health_operations("livez", _ALIVE, may_refuse=False)),
+        PlainRoute("/readyz", readyz, health_operations("readyz", _READY, may_refuse=True)),
     ]
 
 
@@ -25,6 +25,10 @@ async def livez(request: Request) -> JSONResponse:
 
 
 async def readyz(request: Request) -> JSONResponse:
-    """200 if bytes may be issued; else `app.state.readiness` raises UnavailableError."""
-    request.app.state.readiness.require()
+    """200 if any process of the server is ready and does not end.
+
+    Else `app.state.readiness` raises UnavailableError. A process that is not ready itself accepts
+    no connections while another one is ready, so it answers for all of them.
+    """
+    request.app.state.readiness.require_any()
     return JSONResponse({"status": "ready"}, headers=_NO_STORE)

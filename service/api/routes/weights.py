@@ -3,7 +3,6 @@
 FastAPI's dependencies and validation are not used, since they take longer than the plan itself.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from service.api.headers import caching_headers, location_header, tensor_headers, tensor_tag
+from service.api.answers import Answer, AnswerTemplate, RecentlyUsed
+from service.api.headers import encoded, location_header, tensor_headers
 from service.api.operations import weights_operations, weights_post_operation
 from service.api.readiness import Readiness
 from service.api.requests import json_body
@@ -19,66 +19,37 @@ from service.api.responses import json_response, not_modified, revalidated_json
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TensorBody
-from service.fields import parse_json, parse_query
-from service.plan import Plan, seeded_plan
-from service.plan.canonical import MOST_URL_BYTES, PATH, is_small
+from service.fields import Spec, parse_json, parse_query
+from service.fields.identity import split_identity
+from service.plan import seeded_plan
+from service.plan.canonical import MOST_URL_BYTES, PATH
 from service.wire.formats import FORMATS
 
 MOST_ANSWERS = 512
 """How many answers the cache holds. Each takes a few KiB, since it has no values."""
 
+MOST_TEMPLATES = 512
+"""How many templates the cache holds. Each takes a few KiB."""
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Everything in the answer to a GET except the values.
-
-    `drawn`: the request had no seed, so one was drawn at random for this answer alone. `kept`: the
-    cache may hold it. It holds none that was drawn and none of many blocks, each of which takes
-    memory.
-    """
-
-    drawn: bool
-    kept: bool
-    tag: str
-    caching: dict[str, str]
-    headers: list[tuple[bytes, bytes]]
-    body: TensorBody
-
-
-class AnswerCache:
-    """The answers to the targets asked for most recently, at most MOST_ANSWERS."""
-
-    def __init__(self) -> None:
-        self._answers: OrderedDict[bytes, Answer] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._answers)
-
-    def get(self, target: bytes) -> Answer | None:
-        """The answer to this target, if it is in the cache."""
-        answer = self._answers.get(target)
-        if answer is not None:
-            self._answers.move_to_end(target)
-        return answer
-
-    def put(self, target: bytes, answer: Answer) -> None:
-        """Add an answer; drop the least recently used one if there are more than MOST_ANSWERS."""
-        self._answers[target] = answer
-        if len(self._answers) > MOST_ANSWERS:
-            self._answers.popitem(last=False)
+TemplateKey = tuple[str, bytes, bool]
+"""The format, the fields other than seed and name as sent, and whether there is a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """The handlers of /v1/weights and what they need.
 
-    `max_bytes` limits the size of a tensor.
+    `max_bytes` limits the size of a tensor. `answers` has them by target as sent, and `templates`
+    make the answers that differ only in seed and name.
     """
 
     max_bytes: int
     pool: StreamPool
     readiness: Readiness
-    answers: AnswerCache = field(default_factory=AnswerCache)
+    answers: RecentlyUsed[bytes, Answer] = field(default_factory=lambda: RecentlyUsed(MOST_ANSWERS))
+    templates: RecentlyUsed[TemplateKey, AnswerTemplate] = field(
+        default_factory=lambda: RecentlyUsed(MOST_TEMPLATES)
+    )
 
     def routes(self) -> list[PlainRoute]:
         """A route for each format, and one that takes the fields as JSON."""
@@ -119,7 +90,7 @@ class Issuer:
         if format_name == "json":
             return json_response(plan.certificate_text(), headers)
         self.readiness.require()
-        return TensorResponse(TensorBody(plan), _headers(plan, headers), self.pool)
+        return TensorResponse(TensorBody(plan), encoded(tensor_headers(plan, headers)), self.pool)
 
     def _answer(self, format_name: str, target: bytes) -> Answer:
         """The answer to a GET of `target`, from the cache if it is there.
@@ -131,24 +102,31 @@ class Issuer:
         known = self.answers.get(target)
         if known is not None:
             return known
-        answer = _new_answer(format_name, target, self.max_bytes)
-        if answer.kept and len(target) <= MOST_URL_BYTES:
+        split = split_identity(_query(target))
+        if split is None:
+            spec = parse_query(_query(target))
+            template, seed, name = self._new_template(spec, format_name), spec.seed, spec.name
+        else:
+            others, seed, name = split
+            template = self._template((format_name, others, name != ""))
+        answer = template.answer(seed, name, target)
+        if template.small and not answer.drawn and len(target) <= MOST_URL_BYTES:
             self.answers.put(target, answer)
         return answer
 
+    def _template(self, key: TemplateKey) -> AnswerTemplate:
+        """The template of this key, from the cache if it is there."""
+        known = self.templates.get(key)
+        if known is not None:
+            return known
+        format_name, others, _ = key
+        template = self._new_template(parse_query(others), format_name)
+        if template.small and len(others) <= MOST_URL_BYTES:
+            self.templates.put(key, template)
+        return template
 
-def _new_answer(format_name: str, target: bytes, max_bytes: int) -> Answer:
-    plan = seeded_plan(parse_query(_query(target)), format_name, max_bytes=max_bytes)
-    tag = tensor_tag(plan)
-    caching = caching_headers(plan, tag, target)
-    headers = _headers(plan, caching)
-    kept = not plan.drawn and is_small(plan.spec)
-    return Answer(plan.drawn, kept, tag, caching, headers, TensorBody(plan))
-
-
-def _headers(plan: Plan, caching: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    everything = tensor_headers(plan, caching)
-    return [(name.lower().encode(), value.encode()) for name, value in everything.items()]
+    def _new_template(self, spec: Spec, format_name: str) -> AnswerTemplate:
+        return AnswerTemplate(spec, format_name, max_bytes=self.max_bytes)
 
 
 def _target(request: Request) -> bytes:

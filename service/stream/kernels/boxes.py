@@ -14,9 +14,8 @@ four elements, so a row begins and ends anywhere in a block:
       row 2    . c0 c1 c2 | c3 c4 c5 c6 |          c0 c1 c2 c3 c4 c5 c6
 
   A *strip* is the blocks that are evaluated at a time, at most 1024. It holds the blocks of as many
-  rows as fit. Of each row the elements that are wanted are then copied to `out`. Rows too long for
-  a strip are cut into *tiles*, which are done one after the other: elements 0 to 5 of every row,
-  say, and then element 6. A tile ends where a block of row 0 does.
+  rows as fit. Of each row the elements that are wanted are then copied to `out`. A row with more
+  blocks than a strip is written like a run of the stream.
 
 `fill_columns`: elements of neighbouring rows are neighbours in `out`, as in a transposed matrix.
 
@@ -44,10 +43,8 @@ from service.stream.kernels.compiled import compiled, inlined
 from service.stream.kernels.evaluate import evaluate
 from service.stream.kernels.memory import STRIP, borrowed
 from service.stream.kernels.rounding import copy, store
-from service.stream.kernels.run import fill_strip
+from service.stream.kernels.run import fill_run, fill_strip
 
-WIDEST_TILE = 4 * STRIP - 8
-"""Elements: a strip less the ends of the first and the last block."""
 ZERO = np.uint64(0)
 
 
@@ -109,42 +106,51 @@ def advance(position, axes, element, target):
 
 @compiled
 def fill_rows(parameters, element, sheet, scratch, out):
-    """Write a sheet whose rows are consecutive in `out`, tile by tile.
+    """Write a sheet whose rows are consecutive in `out`, a strip of rows at a time.
 
     element int64, the first of the sheet; out uint8, from its place on.
     """
-    start = 0
-    while start < sheet.length:
-        # A tile ends where a block of the first row does, so that its next tile draws none again.
-        stop = min(sheet.length, start + WIDEST_TILE - ((element + start) & 3))
-        place = out[start * parameters.itemsize :]
-        fill_tile(parameters, element + start, stop - start, sheet, scratch, place)
-        start = stop
+    width = sheet.length * parameters.itemsize
+    begin, blocks = 0, 0
+    for row in range(sheet.rows):
+        first = element + row * sheet.stride
+        more = blocks_of_row(first, sheet.length)
+        if blocks > 0 and blocks + more > STRIP:
+            write_rows(parameters, element, sheet, begin, row, blocks, scratch, out)
+            begin, blocks = row, 0
+        if more > STRIP:
+            target = row * sheet.step * parameters.itemsize
+            fill_run(parameters, first, scratch, out[target : target + width])
+            begin = row + 1
+            continue
+        for j in range(more):
+            scratch.blocks[blocks + j] = (first >> 2) + j
+        blocks += more
+    write_rows(parameters, element, sheet, begin, sheet.rows, blocks, scratch, out)
 
 
 @inlined
-def fill_tile(parameters, element, size, sheet, scratch, out):
-    """Write `size` elements of every row, a strip of rows at a time.
+def blocks_of_row(first, length):
+    """The blocks that have an element of a row; first int64, its first element."""
+    return ((first & 3) + length + 3) >> 2
 
-    element int64, the first of the tile in the first row; out uint8, from its place on.
+
+@compiled
+def write_rows(parameters, element, sheet, begin, end, blocks, scratch, out):
+    """Evaluate scratch.blocks[:blocks], those of rows begin ... end - 1, and copy these to `out`.
+
+    element int64, the first of the sheet; out uint8, from its place on.
     """
-    itemsize, encoded = parameters.itemsize, scratch.encoded
-    # Every row gets as many blocks as one that begins as late in a block as any does.
-    most_skipped = 3 if sheet.stride & 3 else element & 3
-    each = (most_skipped + size + 3) >> 2
-    for row in range(0, sheet.rows, STRIP // each):
-        count = min(sheet.rows - row, STRIP // each)
+    itemsize = parameters.itemsize
+    encoded = scratch.encoded[: 4 * blocks * itemsize]
+    fill_strip(parameters, ZERO, blocks, 0, scratch, encoded)
+    width, block = sheet.length * itemsize, 0
+    for row in range(begin, end):
         first = element + row * sheet.stride
-        for i in range(count):
-            for j in range(each):
-                scratch.blocks[i * each + j] = ((first + i * sheet.stride) >> 2) + j
-        strip = encoded[: 4 * count * each * itemsize]
-        fill_strip(parameters, ZERO, count * each, 0, scratch, strip)
-        for i in range(count):
-            source = (4 * i * each + ((first + i * sheet.stride) & 3)) * itemsize
-            target = (row + i) * sheet.step * itemsize
-            width = size * itemsize
-            copy(encoded[source : source + width], out[target : target + width])
+        source = (4 * block + (first & 3)) * itemsize
+        target = row * sheet.step * itemsize
+        copy(encoded[source : source + width], out[target : target + width])
+        block += blocks_of_row(first, sheet.length)
 
 
 @compiled

@@ -59,6 +59,7 @@ def evaluate(parameters, base, count, row, begin, end, scratch, values32, values
         values64[begin:end] = clamped(parameters.constants64[0], low, high)
     else:
         words, low_words = scratch.words, scratch.low_words
+        scratch.drawn[0] += count
         draw_words(parameters, base, count, row, scratch.blocks, VALUES, words)
         if parameters.encoding == FLOAT64:
             draw_words(parameters, base, count, row, scratch.blocks, LOW_WORDS, low_words)

@@ -27,6 +27,8 @@ class Scratch(NamedTuple):
     """Shape (4 STRIP,): values of float64."""
     encoded: npt.NDArray[np.uint8]
     """Shape (32 STRIP,): values as bytes of their dtype, at most 8 each."""
+    drawn: npt.NDArray[np.int64]
+    """Shape (1,): the number of blocks drawn so far. A test compares it with the predicted cost."""
 
 
 def new_scratch() -> Scratch:
@@ -38,6 +40,7 @@ def new_scratch() -> Scratch:
         np.empty(4 * STRIP, np.float32),
         np.empty(4 * STRIP, np.float64),
         np.empty(32 * STRIP, np.uint8),
+        np.zeros(1, np.int64),
     )
 
 

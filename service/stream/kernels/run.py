@@ -15,7 +15,12 @@ def run(parameters, first, scratch, out):
     parameters KernelParameters; first int64, an element number (docs/stream-v1.md, section 2);
     scratch Scratch; out uint8, a whole number of elements.
     """
-    parameters, scratch, out = borrowed(parameters), borrowed(scratch), borrowed(out)
+    fill_run(borrowed(parameters), first, borrowed(scratch), borrowed(out))
+
+
+@compiled
+def fill_run(parameters, first, scratch, out):
+    """`run` for a caller that has borrowed the arrays."""
     for j in range(STRIP):
         scratch.blocks[j] = j
     itemsize = parameters.itemsize

@@ -27,5 +27,13 @@ class Source(Protocol):
         `stop`, if it would take long.
         """
 
+    def cost(self, box: Lattice) -> int:
+        """The work of filling a box, found without drawing. The box has an element.
+
+        The unit is a block of normal values in float32. For elementwise draws it is the exact
+        number of blocks that are drawn, times a measured factor of the distribution and the dtype.
+        For other draws it is an estimate. It depends on the offset of the box only modulo 4.
+        """
+
     def stop(self) -> None:
         """Make every `fill` that takes long end soon: its bytes are no longer wanted."""

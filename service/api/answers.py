@@ -1,0 +1,78 @@
+"""Answers to GET requests for tensors, and the caches that make similar requests cheap."""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from service.api.headers import HeaderTemplate, caching_headers, tensor_tag
+from service.chunks import TensorBody
+from service.fields import Spec
+from service.plan import PlanTemplate
+from service.plan.canonical import is_small
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class RecentlyUsed(Generic[Key, Value]):
+    """A cache of the `most` values that were used last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[Key, Value] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Key) -> Value | None:
+        """The value of this key, if it is in the cache."""
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: Key, value: Value) -> None:
+        """Add a value; drop the least recently used one if there are more than `most`."""
+        self._values[key] = value
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything in the answer to a GET except the values.
+
+    `drawn`: the request had no seed, so one was drawn at random for this answer alone. `caching`
+    are the headers that a 304 repeats, and `headers` are all of them.
+    """
+
+    drawn: bool
+    tag: str
+    caching: dict[str, str]
+    headers: list[tuple[bytes, bytes]]
+    body: TensorBody
+
+
+class AnswerTemplate:
+    """Makes the answers to requests that differ only in seed and name.
+
+    All of them have a name or none has one, which decides on a warning. `small`: it takes a few KiB
+    at most, so that a cache may keep it and its answers.
+    """
+
+    def __init__(self, spec: Spec, format_name: str, *, max_bytes: int) -> None:
+        """Raises the errors of PlanTemplate. The seed of `spec` does not matter."""
+        self._plans = PlanTemplate(spec, format_name, max_bytes=max_bytes)
+        self._headers: HeaderTemplate | None = None
+        self.small = is_small(spec)
+
+    def answer(self, seed: int | None, name: str, target: bytes) -> Answer:
+        """The answer to a GET of `target`. Raises the errors of PlanTemplate.plan."""
+        plan = self._plans.seeded_plan(seed, name)
+        if self._headers is None:
+            self._headers = HeaderTemplate(plan)
+        tag = tensor_tag(plan)
+        caching = caching_headers(plan, tag, target)
+        headers = self._headers.headers(plan, caching)
+        return Answer(plan.drawn, tag, caching, headers, TensorBody(plan))

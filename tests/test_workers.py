@@ -1,0 +1,217 @@
+"""Several processes behind one port: who accepts, who replaces whom, and who ends with whom."""
+
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from threading import Event, Thread
+
+import numba
+import pytest
+
+from service.stream.selfcheck import warm_up
+from tests import server as clients
+from tests.application import ask, problem
+from tests.process import server
+from tests.server import Address, read
+
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
+SMALL = "/v1/weights.npy?shape=4,3&scheme=normal&seed=7&name=w"
+LARGE = "/v1/weights.raw?shape=1048576,1024&scheme=normal&seed=7&name=w"
+TWO = ("--workers", "2")
+ONE_THREAD = {"FANIN_THREADS": "1"}
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether the condition comes true within this time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def listens(address: Address) -> bool:
+    """Whether a connection is accepted there."""
+    try:
+        socket.create_connection((address.host, address.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs. One that has ended may still have a number."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class Load:
+    """Clients that ask again and again, each time on a new connection, until `stop`.
+
+    `statuses` are those of all answers. `lost` counts connections that ended without an answer.
+    """
+
+    def __init__(self, address: Address, clients: int) -> None:
+        self.statuses: list[int] = []
+        self.refused = self.lost = 0
+        self._address = address
+        self._stop = Event()
+        self._threads = [Thread(target=self._run, daemon=True) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End all clients after the request of each."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            client = HTTPConnection(self._address.host, self._address.port, timeout=30)
+            try:
+                client.request("GET", SMALL)
+                self.statuses.append(client.getresponse().status)
+            except ConnectionRefusedError:
+                self.refused += 1
+            except (OSError, HTTPException):
+                self.lost += 1
+            finally:
+                client.close()
+
+
+def copy_kernels(folder: Path) -> dict[str, str]:
+    """Copy the compiled kernels into a cache of their own, and return its variable."""
+    warm_up()
+    cache = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined] # set at import
+    shutil.copytree(cache, folder / cache.name)
+    return {"NUMBA_CACHE_DIR": str(folder)}
+
+
+@pytest.mark.parametrize("cache", ["warm", "empty"])
+def test_a_killed_worker_costs_no_new_request(cache: str, tmp_path: Path) -> None:
+    """Another one takes over at once, and its successor accepts when its kernels are ready.
+
+    The kernels come from the cache, or have to be compiled, which takes longer than the test. Each
+    client may lose the request that the killed process was answering. Nothing else fails.
+    """
+    variables = ONE_THREAD | copy_kernels(tmp_path / "kernels")
+    with server(*TWO, environment=variables) as running:
+        running.wait_until_all_ready()
+        load = Load(running.address, 4)
+        time.sleep(0.5)
+        if cache == "empty":
+            shutil.rmtree(tmp_path / "kernels")
+        killed, kept = running.workers()
+        os.kill(killed, signal.SIGKILL)
+        time.sleep(5)
+        load.stop()
+        assert kept in running.workers()
+        assert len(running.workers()) == 2
+    assert set(load.statuses) == {200}
+    assert len(load.statuses) > 100
+    assert load.refused == 0
+    assert load.lost <= 4
+
+
+def test_the_only_one_that_starts_answers_the_probes(tmp_path: Path) -> None:
+    """While none is ready it refuses work with 503, Retry-After and `Connection: close`.
+
+    With the cache empty both workers compile for longer than the test takes.
+    """
+    variables = ONE_THREAD | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    with server(*TWO, environment=variables) as running:
+        answers = [ask(running.address, "/readyz") for _ in range(10)]
+        work = ask(running.address, SMALL)
+        assert ask(running.address, "/livez").status == 200
+        assert ask(running.address, SMALL, "HEAD").status == 200
+        first, _ = running.workers()
+        os.kill(first, signal.SIGKILL)
+        assert until(lambda: ask(running.address, "/livez").status == 200, 5)
+        assert ask(running.address, "/readyz").status == 503
+    for answer in (*answers, work):
+        assert (answer.status, problem(answer)["reason"]) == (503, "not_ready")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.headers["connection"] == "close"
+
+
+def test_a_worker_that_hangs_is_replaced() -> None:
+    """Its event loop does not move for as long as HANG_SECONDS says; the others go on."""
+    constants = {
+        "service.server.workers.HANG_SECONDS": 1,
+        "service.server.workers.CHECK_SECONDS": 0.5,
+    }
+    with server(*TWO, constants=constants) as running:
+        running.wait_until_all_ready()
+        hung, kept = running.workers()
+        os.kill(hung, signal.SIGSTOP)
+        assert until(lambda: hung not in running.workers() and len(running.workers()) == 2, 10)
+        assert kept in running.workers()
+        assert any(f"worker {hung} has not moved" in line for line in running.said())
+
+
+def test_a_worker_that_cannot_run_is_started_ever_more_rarely() -> None:
+    """Killed as soon as it is there, it comes back after pauses that double."""
+    with server(*TWO) as running:
+        running.wait_until_all_ready()
+        _, kept = running.workers()
+        gaps = []
+        for _ in range(3):
+            [victim] = [each for each in running.workers() if each != kept]
+            os.kill(victim, signal.SIGKILL)
+            began = time.monotonic()
+            assert until(lambda: len(running.workers()) == 1, 2)
+            assert until(lambda: len(running.workers()) == 2, 10)
+            gaps.append(time.monotonic() - began)
+        assert ask(running.address, SMALL).status == 200
+    assert 0.4 < gaps[0] < gaps[1] < gaps[2] < 4
+
+
+@pytest.mark.parametrize("when", ["ready", "starting", "sending"])
+def test_nobody_outlives_the_parent(when: str) -> None:
+    """kill -9: after a second the port is free and no worker is left."""
+    with server(*TWO) as running, ExitStack() as open_clients:
+        if when != "starting":
+            running.wait_until_all_ready()
+        if when == "sending":
+            for _ in range(4):
+                client = open_clients.enter_context(clients.ask(running.address, LARGE))
+                read(client, 100_000)
+        assert until(lambda: len(running.workers()) == 2, 5)
+        workers = running.workers()
+        running.process.kill()
+        running.end(5)
+        assert until(lambda: not any(map(alive, workers)), 1)
+        assert not listens(running.address)
+
+
+def test_a_worker_may_be_ended_alone() -> None:
+    """SIGTERM to one of two: it finishes, another one comes, and no request fails."""
+    with server(*TWO, environment=ONE_THREAD) as running:
+        running.wait_until_all_ready()
+        load = Load(running.address, 2)
+        ended, kept = running.workers()
+        os.kill(ended, signal.SIGTERM)
+        assert until(lambda: ended not in running.workers(), 5)
+        assert until(lambda: len(running.workers()) == 2, 5)
+        time.sleep(0.5)
+        load.stop()
+        assert kept in running.workers()
+        assert running.said() == []
+    assert set(load.statuses) == {200}
+    assert (load.refused, load.lost) == (0, 0)
+
+
+def test_a_server_that_cannot_start_ends() -> None:
+    """Workers that fail before their event loop runs are not started for ever."""
+    constants = {"service.server.serving.Worker": 0}
+    with server(*TWO, constants=constants) as running:
+        assert running.end(20) == 1
