@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 HOST = b"Host: localhost\r\n"
@@ -21,6 +21,9 @@ LARGE = b"GET /v1/weights.raw?shape=16384,16384&scheme=he_normal&seed=1&name=%b 
 """1 GiB."""
 
 SMALL_RECEIVE_BUFFER = 4096
+
+OPENING_SECONDS = 1.0
+"""The time over which the connections of an attack are opened."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ class Attacker:
         self._port = port
         self._poll = select.epoll()
         self._connections: dict[int, Connection] = {}
+        self._drips = deque[tuple[float, Connection]]()
+        """When each of the connections that drip is due again, the next one first."""
         self._told = Counter[str]()
         self._longest = 0.0
         self._bytes = 0
@@ -118,17 +123,22 @@ class Attacker:
         connection = Connection(kind, client, time.monotonic(), kind.sends)
         self._connections[client.fileno()] = connection
         self._poll.register(client, self._events(connection))
+        if kind.drips:
+            self._drips.append((connection.since + 1.0, connection))
         self._told["opened"] += 1
 
     def run(self) -> None:
         """Serve all connections until each has ended, or `stopped` is set."""
-        next_drip = time.monotonic() + 1.0
         while self._connections and not self.stopped:
-            for number, events in self._poll.poll(0.1):
+            self.turn(0.1)
+
+    def turn(self, seconds: float) -> None:
+        """Serve the connections for so many seconds."""
+        until = time.monotonic() + seconds
+        while (now := time.monotonic()) < until:
+            for number, events in self._poll.poll(until - now):
                 self._serve(self._connections[number], events)
-            if time.monotonic() >= next_drip:
-                next_drip += 1.0
-                self._drip()
+            self._drip(now)
 
     def outcome(self) -> dict[str, float]:
         """What has happened so far; `longest` is the life of the oldest connection in seconds."""
@@ -142,7 +152,7 @@ class Attacker:
         }
 
     def _events(self, connection: Connection) -> int:
-        wanted = select.EPOLLRDHUP
+        wanted = 0 if connection.kind.floods else select.EPOLLRDHUP
         if connection.unsent or connection.kind.floods:
             wanted |= select.EPOLLOUT
         if connection.kind.asks:
@@ -151,8 +161,9 @@ class Attacker:
 
     def _serve(self, connection: Connection, events: int) -> None:
         ended = events & (select.EPOLLHUP | select.EPOLLERR)
-        # A client with a request under way reads the answer to its end.
-        ended |= events & select.EPOLLRDHUP if not connection.kind.asks else 0
+        if not connection.kind.asks and not connection.kind.floods:
+            # The server has said that it is done. The others go on until it has closed.
+            ended |= events & select.EPOLLRDHUP
         try:
             if not ended and events & select.EPOLLOUT:
                 self._send(connection)
@@ -192,15 +203,19 @@ class Attacker:
             self._poll.modify(connection.socket, self._events(connection))
         return True
 
-    def _drip(self) -> None:
-        for connection in list(self._connections.values()):
-            if connection.kind.drips and not connection.unsent:
-                try:
+    def _drip(self, now: float) -> None:
+        while self._drips and self._drips[0][0] <= now:
+            _, connection = self._drips.popleft()
+            if connection.socket.fileno() < 0:
+                continue
+            self._drips.append((now + 1.0, connection))
+            try:
+                if not connection.unsent:
                     connection.socket.send(connection.kind.drips)
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    self._end(connection)
+            except BlockingIOError:
+                continue
+            except OSError:
+                self._end(connection)
 
     def _end(self, connection: Connection) -> None:
         self._longest = max(self._longest, time.monotonic() - connection.since)
@@ -222,12 +237,12 @@ def main(port: int, wanted: list[str]) -> None:
     signal.signal(signal.SIGINT, stop)
     print(json.dumps("ready"), flush=True)
     sys.stdin.readline()
-    left = {name: int(count) for name, _, count in (each.partition(":") for each in wanted)}
-    while any(left.values()):
-        for name in left:
-            if left[name]:
-                left[name] -= 1
+    counts = {name: int(count) for name, _, count in (each.partition(":") for each in wanted)}
+    for number in range(max(counts.values())):
+        for name, count in counts.items():
+            if number < count:
                 attacker.open(KINDS[name])
+                attacker.turn(OPENING_SECONDS / sum(counts.values()))
     print(json.dumps(attacker.outcome()), flush=True)
     attacker.run()
     print(json.dumps(attacker.outcome()), flush=True)

@@ -28,8 +28,13 @@ FACTOR, LEAST_MS = 3.0, 25.0
 
 MOST_LOG_LINES = 99
 
-ROUNDS = 3
-"""The median of so many rounds counts, so that a pause of the machine in one of them does not."""
+MOST_TRIALS = 3
+
+BEFORE_SECONDS = 6.0
+"""How long the healthy client is measured without an attack."""
+
+UNTIMED_SECONDS = 4.0
+"""How long an attack without a deadline goes on."""
 
 OBJECT_BYTES = 24 * KIB
 """A connection's objects: protocol, parser, transport, socket, exchange, task, scope."""
@@ -104,29 +109,28 @@ ATTACKS = (
 
 @dataclass(frozen=True)
 class Latency:
-    """A healthy client's times in milliseconds: medians of the rounds, and the worst of all."""
+    """A healthy client's requests: what became of them, and how long they took, in milliseconds.
+
+    `tests.load.healthy.Healthy` says what the counts are.
+    """
 
     requests: int
     failed: int
+    retried: int
+    refused: int
     p50: float
     p99: float
     worst: float
 
-    @classmethod
-    def of(cls, rounds: Sequence[Mapping[str, float]]) -> "Latency":
-        """The summary of several rounds."""
-        return cls(
-            int(sum(each["requests"] for each in rounds)),
-            int(sum(each["failed"] for each in rounds)),
-            median(each["p50"] for each in rounds),
-            median(each["p99"] for each in rounds),
-            max(each["worst"] for each in rounds),
-        )
+    @property
+    def lost(self) -> int:
+        """Requests that were not answered with 200 the first time."""
+        return self.failed + self.retried + self.refused
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured."""
+    """What was measured. `growth` is in bytes; `attackers` is what the attacker has printed."""
 
     attack: Attack
     before: Latency
@@ -134,76 +138,82 @@ class Outcome:
     growth: int
     log_lines: int
     files_left: int
-    attackers: Mapping[str, Any]
+    attackers: Mapping[str, float]
 
-    def faults(self, most_ms: float | None = None) -> dict[str, str]:
-        """What is wrong, by the promise that is broken; `most_ms` replaces the limit on p99."""
-        limit = most_ms or max(FACTOR * self.before.p99, LEAST_MS)
-        attack, cut = self.attack, self.attackers
+    @property
+    def limit(self) -> float:
+        """The limit on the healthy client's p99 in milliseconds."""
+        return max(FACTOR * self.before.p99, LEAST_MS)
+
+    def faults(self, limit: float | None = None) -> dict[str, str]:
+        """What is wrong, by the promise that is broken. `limit` is another limit on p99."""
+        attack, limit = self.attack, limit or self.limit
+        left, longest = self.attackers["left"], self.attackers["longest"]
         found = {}
         if self.during.p99 > limit:
             found["latency"] = f"p99 is {self.during.p99:.1f} ms, more than {limit:.1f}"
-        if self.during.failed:
-            found["answers"] = f"{self.during.failed} requests of the healthy client failed"
+        if self.during.lost:
+            found["answers"] = f"{self.during.lost} requests of the healthy client failed"
         if self.growth > attack.most_growth:
             found["memory"] = f"{self.growth // MIB} MiB more, above {attack.most_growth // MIB}"
         if self.log_lines > MOST_LOG_LINES:
             found["log"] = f"{self.log_lines} lines"
-        if attack.seconds is not None:
-            if cut["left"] or cut["longest"] > attack.seconds + SLACK_SECONDS:
-                found["cut"] = f"{cut['left']} left, one open for {cut['longest']:.1f} s"
+        if attack.seconds and (left or longest > attack.seconds + SLACK_SECONDS):
+            found["cut"] = f"{left:.0f} left, one open for {longest:.1f} s"
         if self.files_left > 0:
             found["files"] = f"{self.files_left} file descriptors left"
         return found
 
 
 def measured(
-    attack: Attack,
-    command: Sequence[str] = FANIN,
-    round_seconds: float = 3.0,
-    patience: float = SLACK_SECONDS,
+    attack: Attack, command: Sequence[str] = FANIN, watched: float | None = None
 ) -> Outcome:
     """Attack a server of its own, and measure a healthy client before and meanwhile.
 
-    `patience` is how long after its deadline an attack is waited for.
+    The client is watched until all connections have to be closed, or for `watched` seconds. With
+    `watched` the attack ends then.
     """
+    deadline = (attack.seconds or UNTIMED_SECONDS) + SLACK_SECONDS
     with serving(command, attack.environment, attack.most_files) as server:
-        before = _latency(server, round_seconds)
+        before = _latency(server, BEFORE_SECONDS)
         files, memory = server.files(), server.resident_bytes()
+        server.forget_peak()
         wanted = [f"{kind}:{count}" for kind, count in attack.kinds.items()]
-        with Client("attacker", server.address.port, *wanted, niceness=CALM) as attacker:
+        with (
+            Client("attacker", server.address.port, *wanted, niceness=CALM) as attacker,
+            Client("healthy", server.address.port, watched or min(deadline, 30.0)) as healthy,
+        ):
             attacker.said()
-            with Client("healthy", server.address.port, round_seconds, ROUNDS) as healthy:
-                healthy.said()
-                begun = time.monotonic()
-                attacker.begin()
-                rounds, peak = [], memory
-                for _ in range(ROUNDS):
-                    rounds.append(healthy.said())
-                    peak = max(peak, server.resident_bytes())
+            healthy.said()
+            end = time.monotonic() + (watched or deadline)
+            attacker.begin()
             attacker.said()
-            if attack.seconds is None:
-                attacker.stop()
-            else:
-                attacker.stop_at(begun + attack.seconds + patience)
+            during = Latency(**healthy.said())
+            if attack.seconds:
+                attacker.wait_until(end)
+            attacker.stop()
             attackers = attacker.said()
-            peak = max(peak, server.resident_bytes())
-            left = _files_left(server, files)
-        return Outcome(
-            attack,
-            before,
-            Latency.of(rounds),
-            peak - memory,
-            server.log_lines(),
-            left,
-            attackers,
-        )
+        left = _files_left(server, files)
+        growth = server.peak_bytes() - memory
+        return Outcome(attack, before, during, growth, server.log_lines(), left, attackers)
 
 
-def _latency(server: Server, round_seconds: float) -> Latency:
-    with Client("healthy", server.address.port, round_seconds, ROUNDS) as healthy:
+def measured_again(attack: Attack, command: Sequence[str] = FANIN) -> Outcome:
+    """The outcome of an attack; if its latency alone is at fault, the median one of three.
+
+    A machine that others use delays a client as well, and does so less often than an attack.
+    """
+    outcomes = [measured(attack, command)]
+    while list(outcomes[-1].faults()) == ["latency"] and len(outcomes) < MOST_TRIALS:
+        outcomes.append(measured(attack, command))
+    outcomes.sort(key=lambda outcome: outcome.during.p99)
+    return outcomes[len(outcomes) // 2]
+
+
+def _latency(server: Server, seconds: float) -> Latency:
+    with Client("healthy", server.address.port, seconds) as healthy:
         healthy.said()
-        return Latency.of([healthy.said() for _ in range(ROUNDS)])
+        return Latency(**healthy.said())
 
 
 def _files_left(server: Server, files: int) -> int:

@@ -1,20 +1,23 @@
 """A client that asks for a small tensor a hundred times a second and measures how long it takes.
 
-    python -m tests.load.healthy PORT SECONDS ROUNDS
+    python -m tests.load.healthy PORT SECONDS
 
 Half of the requests use one connection, half a new one each. A request is due every 10 ms, and its
 time is counted from the moment at which it was due: a server that stands still for a second delays
-a hundred requests, not one. Prints a line of JSON when it is ready, and one for each round.
+a hundred requests, not one. Prints a line of JSON when it is ready, and one with what it measured.
 """
 
 import json
 import socket
 import sys
 import time
+from collections import Counter
 from contextlib import closing
 
 EACH = 0.01
 """Seconds between two requests."""
+
+WARM_UP_SECONDS = 0.3
 
 PATIENCE = 30.0
 """After so many seconds without an answer a request has failed."""
@@ -30,55 +33,44 @@ def connect(port: int) -> socket.socket:
     return client
 
 
-def get(client: socket.socket) -> bool:
-    """Ask for the tensor and read the answer; whether it was a 200."""
+def get(client: socket.socket) -> tuple[int, bool]:
+    """Ask for the tensor and read the answer: its status, and whether the server will close."""
     client.sendall(REQUEST)
     received = b""
     while b"\r\n\r\n" not in received:
         received += _some(client)
     head, _, body = received.partition(b"\r\n\r\n")
-    (length,) = (
-        int(line.split(b":")[1])
-        for line in head.lower().split(b"\r\n")
-        if line.startswith(b"content-length:")
-    )
+    lines = head.lower().split(b"\r\n")
+    (length,) = (int(line[15:]) for line in lines if line.startswith(b"content-length:"))
     left = length - len(body)
     while left > 0:
         left -= len(_some(client))
-    return head.startswith(b"HTTP/1.1 200 ")
+    return int(lines[0].split()[1]), b"connection: close" in lines
 
 
 def _some(client: socket.socket) -> bytes:
     received = client.recv(65536)
     if not received:
-        raise ConnectionError("the server has closed the connection")
+        raise ConnectionResetError("the server has closed the connection")
     return received
 
 
 class Healthy:
-    """The client, with its kept connection."""
+    """The client, with its kept connection, and what became of its requests.
+
+    `refused`: nobody listened. `retried`: the connection was reset, and the second trial succeeded.
+    `failed`: another status than 200, or the second trial was reset as well.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._kept: socket.socket | None = None
+        self._told = Counter[str]()
 
-    def request(self, new: bool) -> bool:
-        """One request on a new connection or on the kept one; whether it was answered with 200."""
-        try:
-            if new:
-                with closing(connect(self._port)) as client:
-                    return get(client)
-            self._kept = self._kept or connect(self._port)
-            return get(self._kept)
-        except OSError:
-            if not new:
-                self._kept = None
-            return False
-
-    def round(self, seconds: float) -> dict[str, float]:
-        """Requests for so many seconds: how many there were, failed, and took (in ms)."""
+    def measure(self, seconds: float) -> dict[str, float]:
+        """Ask for so many seconds: what became of the requests, and their times in ms."""
         taken: list[float] = []
-        failed = 0
+        self._told = Counter(failed=0, retried=0, refused=0)
         start = time.monotonic()
         for number in range(int(seconds / EACH)):
             due = start + number * EACH
@@ -87,25 +79,53 @@ class Healthy:
                 time.sleep(due - now)
             elif now > start + seconds + PATIENCE:
                 break
-            failed += not self.request(new=number % 2 == 0)
+            self._request(new=number % 2 == 0)
             taken.append(1000 * (time.monotonic() - due))
         taken.sort()
         return {
+            **self._told,
             "requests": len(taken),
-            "failed": failed,
             "p50": taken[len(taken) // 2],
             "p99": taken[int(0.99 * len(taken))],
             "worst": taken[-1],
         }
 
+    def _request(self, new: bool) -> None:
+        try:
+            self._ask(new)
+        except ConnectionRefusedError:
+            self._told["refused"] += 1
+        except ConnectionError:
+            try:
+                self._ask(new)
+                self._told["retried"] += 1
+            except ConnectionRefusedError:
+                self._told["refused"] += 1
+            except OSError:
+                self._told["failed"] += 1
+        except OSError:
+            self._told["failed"] += 1
 
-def main(port: int, seconds: float, rounds: int) -> None:
-    """Measure, and print a line for each round, and one before them when all is ready."""
+    def _ask(self, new: bool) -> None:
+        if new:
+            with closing(connect(self._port)) as client:
+                status, _ = get(client)
+        else:
+            client, self._kept = self._kept or connect(self._port), None
+            status, closes = get(client)
+            if closes:
+                client.close()
+            else:
+                self._kept = client
+        self._told["failed"] += status != 200
+
+
+def main(port: int, seconds: float) -> None:
+    """Measure for a moment and then for `seconds`; print a line after each."""
     client = Healthy(port)
-    print(json.dumps(client.round(0.2)), flush=True)
-    for _ in range(rounds):
-        print(json.dumps(client.round(seconds)), flush=True)
+    print(json.dumps(client.measure(WARM_UP_SECONDS)), flush=True)
+    print(json.dumps(client.measure(seconds)), flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+    main(int(sys.argv[1]), float(sys.argv[2]))

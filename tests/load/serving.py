@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.application import wait_until_ready
-from tests.process import ROOT, resident_bytes
+from tests.process import ROOT, forget_peak, peak_bytes, resident_bytes
 from tests.server import Address
 
 FANIN = ("-m", "service", "serve", "--port", "0")
@@ -37,11 +37,21 @@ END_SECONDS = 40.0
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. `pid` is its first process, which may have workers."""
+    """A running server: its first process, which may have workers."""
 
-    pid: int
+    process: "subprocess.Popen[str]"
     address: Address
     log: Path
+
+    @property
+    def pid(self) -> int:
+        """The process id of the first process."""
+        return self.process.pid
+
+    def wait_until_all_ready(self) -> None:
+        """Wait for the line that tells that every process is ready."""
+        assert self.process.stdout is not None
+        assert "is ready after" in self.process.stdout.readline()
 
     def processes(self) -> list[int]:
         """The process ids: the parent's first, then the workers'."""
@@ -50,6 +60,15 @@ class Server:
     def resident_bytes(self) -> int:
         """Memory of all processes. What they share is counted once for each."""
         return sum(resident_bytes(pid) for pid in self.processes())
+
+    def forget_peak(self) -> None:
+        """Let `peak_bytes` begin anew."""
+        for pid in self.processes():
+            forget_peak(pid)
+
+    def peak_bytes(self) -> int:
+        """The most memory that each process has occupied, added up."""
+        return sum(peak_bytes(pid) for pid in self.processes())
 
     def files(self) -> int:
         """Open file descriptors of all processes."""
@@ -86,7 +105,7 @@ def serving(
             subprocess.Popen(
                 ["sh", "-c", *limited, sys.executable, *command],
                 cwd=ROOT,
-                env=os.environ | dict(environment or {}),
+                env=os.environ | {"FANIN_DRAIN_SECONDS": "0"} | dict(environment or {}),
                 stdout=subprocess.PIPE,
                 stderr=written,
                 text=True,
@@ -94,7 +113,7 @@ def serving(
         ):
             try:
                 os.sched_setaffinity(process.pid, cores)
-                server = Server(process.pid, _address(process, log), log)
+                server = Server(process, _address(process, log), log)
                 wait_until_ready(server.address)
                 yield server
             finally:
@@ -133,7 +152,8 @@ class Client:
             text=True,
         )
         os.sched_setaffinity(self._process.pid, CLIENT_CORES)
-        os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
+        if niceness:
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
 
     def said(self) -> Any:
         """The next line. Raises AssertionError if the program has ended without it."""
@@ -152,11 +172,10 @@ class Client:
         """Ask the program for its end. It still says its last line."""
         self._process.send_signal(signal.SIGINT)
 
-    def stop_at(self, when: float) -> None:
-        """Ask the program for its end at this time of the monotonic clock, if it has not ended."""
+    def wait_until(self, when: float) -> None:
+        """Wait for its end, at most until this time of the monotonic clock."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(max(0.0, when - time.monotonic()))
-        self.stop()
 
     def __enter__(self) -> "Client":
         return self
