@@ -248,3 +248,42 @@ def _counts(told: Latency) -> str:
         f"{told.requests} requests, {told.retried} reset and retried, {told.failed} failed, "
         f"{told.refused} refused, p99 {told.p99:.1f} ms, worst {told.worst:.0f} ms"
     )
+
+
+def mixed(
+    seconds: float = 120.0, clients: int = 40, workers: int = 1, spoil: bool = False
+) -> Story:
+    """Clients of all sorts: no wrong byte, and no more memory in the second half of the time."""
+    command = (*FANIN, "--workers", str(workers))
+    arguments = ["spoil"] if spoil else []
+    with (
+        serving(command, cores=CORES) as server,
+        Client("mixed", server.address.port, seconds, clients, *arguments) as client,
+    ):
+        _wait_for_workers(server, workers)
+        client.said()
+        client.begin()
+        time.sleep(seconds / 2)
+        first = server.peak_bytes()
+        server.forget_peak()
+        seen = client.said()
+        second = server.peak_bytes()
+        lines = server.log_lines()
+    told = seen["told"]
+    faults = list(seen["wrong"])
+    if second > first + MOST_GROWTH_BYTES:
+        faults.append(f"memory grew by {(second - first) // MIB} MiB in the second half")
+    if lines:
+        faults.append(f"{lines} log lines")
+    figures = (
+        f"{told['downloads']} downloads, {told['bytes'] / GIB:.1f} GiB, {told['busy']} x 503, "
+        f"{told['wrong']} wrong, peak {first // MIB} then {second // MIB} MiB"
+    )
+    return Story(f"{clients} mixed clients, {seconds:.0f} s, {workers} process(es)", figures, faults)
+
+
+GIB = 2**30
+MIB = 2**20
+
+MOST_GROWTH_BYTES = 64 * MIB
+"""Peaks of two halves differ by what happened to be in flight: a few chunks and a matrix."""
