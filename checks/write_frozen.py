@@ -58,7 +58,7 @@ def answered(request: str) -> dict[str, str]:
     return {
         "target": f"/v1/weights.{request}",
         "canonical": plan.url,
-        "etag": tensor_tag(plan),
+        "etag": tensor_tag(plan.url, plan.drafts),
         "sha256": hashlib.sha256(reference_file(plan)).hexdigest(),
     }
 

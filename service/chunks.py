@@ -9,8 +9,10 @@ import numpy.typing as npt
 from service.plan import Plan
 from service.plan.work import CHUNK_BYTES as CHUNK_BYTES
 from service.plan.work import LARGEST_CHUNK_BYTES as LARGEST_CHUNK_BYTES
-from service.plan.work import blocks_of, body_chunks
+from service.plan.work import address_of, blocks_of, body_chunks, tensor_source
 from service.plan.work import tensor_filler as tensor_filler
+from service.stream.address import Address
+from service.stream.fill import Filler
 
 Memory = npt.NDArray[np.uint8]
 
@@ -28,6 +30,7 @@ class TensorBody:
         tensor = plan.tensor
         self.length = tensor.length
         self._plan = plan
+        self._address = address_of(tensor)
         self._head = np.frombuffer(tensor.head, np.uint8)
         self._filler = tensor_filler(tensor)
         self.materialised = self._filler.source.materialised
@@ -41,6 +44,21 @@ class TensorBody:
         """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it."""
         return blocks_of(self._filler, self._chunks) if self._chunks.count else 0
 
+    def at(self, head: bytes, address: Address) -> "TensorBody":
+        """The body of a plan that differs only in seed and name, with its head and its address.
+
+        Everything else is the same, so this takes less time than making a body.
+        """
+        other = TensorBody.__new__(TensorBody)
+        vars(other).update(vars(self), cost=self.cost)
+        other._head = np.frombuffer(head, np.uint8)
+        longer = other._head.size - self._head.size
+        other.length += longer
+        other.chunk_bytes += longer
+        made = tensor_source(self._plan.tensor, address)
+        other._address, other._filler = address, Filler(made, self._filler.lattice)
+        return other
+
     def in_larger_chunks(self) -> "TensorBody":
         """The same bytes in larger chunks, for layouts in which they save time.
 
@@ -48,7 +66,8 @@ class TensorBody:
         """
         if self.chunk_count == 1 and not self.materialised:
             return self
-        return TensorBody(self._plan, LARGEST_CHUNK_BYTES)
+        larger = TensorBody(self._plan, LARGEST_CHUNK_BYTES)
+        return larger.at(self._head.tobytes(), self._address)
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
         """Compute chunk `index`, from 0, in `memory`. Return the part of `memory` that it fills.

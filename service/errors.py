@@ -47,7 +47,14 @@ class ImpossibleError(FaninError):
 
 
 class UnavailableError(FaninError):
-    """The request is valid, but this process cannot serve it at the moment."""
+    """The request is valid, but this process cannot serve it at the moment.
+
+    `retry_after` is the number of seconds after which it may be able to, if that is known.
+    """
+
+    def __init__(self, reason: str, *problems: Problem, retry_after: int | None = None) -> None:
+        super().__init__(reason, *problems)
+        self.retry_after = retry_after
 
 
 class StoppedError(Exception):

@@ -68,8 +68,8 @@ class Settings(BaseSettings):
         le=3600.0,
         allow_inf_nan=False,
         description=(
-            "How long to go on accepting after SIGTERM, while /readyz tells load balancers to "
-            "stop sending."
+            "How many seconds to go on accepting after SIGTERM, while the readiness probe fails, "
+            "so that load balancers send elsewhere."
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(

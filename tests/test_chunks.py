@@ -44,7 +44,8 @@ MANY = TENSORS[:12]
 
 
 def planned(form: str, query: str) -> Plan:
-    spec = parse_query(f"{query}&scheme=normal&seed=1".encode())
+    scheme = "" if "scheme" in query else "&scheme=normal"
+    spec = parse_query(f"{query}{scheme}&seed=1".encode())
     return plan(spec, form, max_bytes=2**40)
 
 
@@ -72,6 +73,32 @@ def test_all_chunks_together_are_the_tensor(form: str, query: str) -> None:
     for body in (TensorBody(made), TensorBody(made).in_larger_chunks()):
         assert b"".join(map(bytes, body.chunks())) == expected
         assert body.length == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("form", "query"),
+    [
+        *TENSORS[5:],
+        ("npy", "shape=64,64&scheme=orthogonal"),
+        ("safetensors", "shape=12,8&scheme=glorot_uniform&parts=4,8"),
+        ("raw", "shape=64,64&scheme=sparse&sparsity=0.5"),
+    ],
+)
+def test_a_body_at_another_address_is_that_of_its_plan(form: str, query: str) -> None:
+    """Also with a longer or shorter head, and in larger chunks; the first body stays as it is."""
+    query = query.replace("&name=long", "")
+    made = [planned(form, f"{query}&name={name}") for name in ("first", "a", "longer.weight")]
+    first, *others = map(TensorBody, made)
+    before = b"".join(map(bytes, first.chunks()))
+    for planned_alone, other in zip(made[1:], others, strict=True):
+        address = Address(1, stream_of(planned_alone.spec.name))
+        moved = first.at(planned_alone.tensor.head, address)
+        expected = b"".join(map(bytes, other.chunks()))
+        for body in (moved, moved.in_larger_chunks()):
+            assert b"".join(map(bytes, body.chunks())) == expected
+        told = ("length", "chunk_count", "chunk_bytes", "materialised", "cost")
+        assert [getattr(moved, name) for name in told] == [getattr(other, name) for name in told]
+    assert b"".join(map(bytes, first.chunks())) == before
 
 
 @pytest.mark.parametrize(("form", "query"), MANY)

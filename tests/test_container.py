@@ -201,7 +201,8 @@ def test_compose_and_the_image_check_health_alike() -> None:
 
 def test_compose_lets_answers_end() -> None:
     """It kills later than the service stops by itself."""
-    assert int(compose()["stop_grace_period"].removesuffix("s")) > GRACE_SECONDS
+    needed = GRACE_SECONDS + Settings.model_fields["drain_seconds"].default
+    assert int(compose()["stop_grace_period"].removesuffix("s")) > needed
 
 
 def test_the_build_is_given_what_it_copies_and_nothing_else() -> None:

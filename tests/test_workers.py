@@ -1,12 +1,14 @@
 """Several processes behind one port: who accepts, who replaces whom, and who ends with whom."""
 
+import json
 import os
 import shutil
 import signal
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event, Thread
@@ -210,8 +212,107 @@ def test_a_worker_may_be_ended_alone() -> None:
     assert (load.refused, load.lost) == (0, 0)
 
 
+def test_the_parent_has_one_thread() -> None:
+    """A fork copies only the thread that calls it, and locks that others hold stay locked."""
+    with server(*TWO) as running:
+        running.wait_until_all_ready()
+        status = Path(f"/proc/{running.pid}/status").read_text()
+    assert "\nThreads:\t1\n" in status
+
+
 def test_a_server_that_cannot_start_ends() -> None:
     """Workers that fail before their event loop runs are not started for ever."""
     constants = {"service.server.serving.Worker": 0}
     with server(*TWO, constants=constants) as running:
         assert running.end(20) == 1
+
+
+def download(address: Address, stack: ExitStack) -> tuple[int, socket.socket]:
+    """A client that begins a download and reads no more of it; and the status that it got."""
+    client = stack.enter_context(clients.ask(address, LARGE))
+    return int(client.recv(12).split()[1]), client
+
+
+def refuses(address: Address) -> bool:
+    """Whether a download is refused, and told when to come back. Its body is not read."""
+    with closing(HTTPConnection(address.host, address.port, timeout=10)) as client:
+        client.request("GET", LARGE)
+        answer = client.getresponse()
+        if answer.status == 200:
+            return False
+        assert (answer.status, json.loads(answer.read())["reason"]) == (503, "too_busy")
+        return int(answer.headers["retry-after"]) >= 1
+
+
+def downloads(address: Address, count: int, stack: ExitStack) -> list[int]:
+    """The statuses of so many downloads that begin at once."""
+    with ThreadPoolExecutor(count) as threads:
+        begun = threads.map(lambda _: download(address, stack), range(count))
+        return [status for status, _ in begun]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_as_many_downloads_run_as_there_is_room_for(workers: str) -> None:
+    """Whichever processes they come to: 40 of 40 begin, then 1 is refused, then 1 takes a place."""
+    variables = ONE_THREAD | {"FANIN_MAX_STREAMS": "40"}
+    with server("--workers", workers, environment=variables) as running, ExitStack() as stack:
+        running.wait_until_all_ready()
+        assert downloads(running.address, 39, stack) == [200] * 39
+        status, leaving = download(running.address, stack)
+        assert status == 200
+        assert refuses(running.address)
+        assert ask(running.address, SMALL).status == 200
+        leaving.close()
+        assert download(running.address, stack)[0] == 200
+        assert refuses(running.address)
+
+
+def sockets(pid: int) -> int:
+    """How many sockets a process has open."""
+    links = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return sum(link.startswith("socket:") for link in links)
+
+
+def test_a_killed_worker_holds_no_place() -> None:
+    """kill -9 with 32 downloads in flight, which is all there is room for.
+
+    A second later as many begin as the killed worker had. Those of the other worker go on.
+    """
+    variables = ONE_THREAD | {"FANIN_MAX_STREAMS": "32"}
+    with server(*TWO, environment=variables) as running, ExitStack() as stack:
+        running.wait_until_all_ready()
+        killed, _ = running.workers()
+        before = sockets(killed)
+        assert downloads(running.address, 32, stack) == [200] * 32
+        held = sockets(killed) - before
+        assert 0 < held < 32
+        assert refuses(running.address)
+        os.kill(killed, signal.SIGKILL)
+        time.sleep(1)
+        assert downloads(running.address, 32, stack).count(200) == held
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_clients_that_read_nothing_lose_their_places(workers: str) -> None:
+    """All places are taken by them, and free again after the deadline for a piece.
+
+    A client that reads keeps its place, and small answers were never refused.
+    """
+    variables = ONE_THREAD | {"FANIN_MAX_STREAMS": "16"}
+    constants = {"service.server.connection.SEND_SECONDS": 2}
+    with (
+        server("--workers", workers, environment=variables, constants=constants) as running,
+        ExitStack() as stack,
+    ):
+        running.wait_until_all_ready()
+        _, reader = download(running.address, stack)
+        assert downloads(running.address, 15, stack) == [200] * 15
+        began = time.monotonic()
+        assert refuses(running.address)
+        while time.monotonic() < began + 5:
+            read(reader, 2**20)
+            assert ask(running.address, SMALL).status == 200
+            time.sleep(0.1)
+        assert downloads(running.address, 15, stack) == [200] * 15
+        read(reader, 2**20)
+        assert running.said() == []

@@ -5,11 +5,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from service.api.headers import HeaderTemplate, caching_headers, tensor_tag
+from service.api.headers import HeaderLines, HeaderTemplate, caching_headers, tensor_tag
 from service.chunks import TensorBody
 from service.fields import Spec
 from service.plan import PlanTemplate
 from service.plan.canonical import is_small
+from service.stream.address import Address, stream_of
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -50,7 +51,15 @@ class Answer:
     drawn: bool
     tag: str
     caching: dict[str, str]
-    headers: list[tuple[bytes, bytes]]
+    headers: HeaderLines
+    body: TensorBody
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """What is made from the plan of the first request."""
+
+    headers: HeaderTemplate
     body: TensorBody
 
 
@@ -64,15 +73,17 @@ class AnswerTemplate:
     def __init__(self, spec: Spec, format_name: str, *, max_bytes: int) -> None:
         """Raises the errors of PlanTemplate. The seed of `spec` does not matter."""
         self._plans = PlanTemplate(spec, format_name, max_bytes=max_bytes)
-        self._headers: HeaderTemplate | None = None
+        self._first: _First | None = None
         self.small = is_small(spec)
 
     def answer(self, seed: int | None, name: str, target: bytes) -> Answer:
-        """The answer to a GET of `target`. Raises the errors of PlanTemplate.plan."""
-        plan = self._plans.seeded_plan(seed, name)
-        if self._headers is None:
-            self._headers = HeaderTemplate(plan)
-        tag = tensor_tag(plan)
-        caching = caching_headers(plan, tag, target)
-        headers = self._headers.headers(plan, caching)
-        return Answer(plan.drawn, tag, caching, headers, TensorBody(plan))
+        """The answer to a GET of `target`. Raises the errors of PlanTemplate.issued."""
+        identity, url, drawn = issued = self._plans.seeded(seed, name)
+        if self._first is None:
+            plan = self._plans.plan(issued, name)
+            self._first = _First(HeaderTemplate(plan), TensorBody(plan))
+        tag = tensor_tag(url, self._plans.drafts)
+        caching = caching_headers(url, self._plans.drafts, tag, target, drawn=drawn)
+        headers = self._first.headers.headers(identity.seed, name, caching)
+        address = Address(identity.seed or 0, stream_of(identity.name))
+        return Answer(drawn, tag, caching, headers, self._first.body.at(identity.head, address))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from service.api import problems
+from service.api.admission import Admission, Limits
 from service.api.cors import CorsSend
 from service.api.openapi import openapi, openapi_route
 from service.api.readiness import Readiness
@@ -86,9 +87,11 @@ def create_app(
     `row` is this process's row of the table that all processes of the server share; without one the
     process is alone. `announce` is called in a thread once the process is ready.
     """
-    readiness = Readiness(row or alone())
-    pool = StreamPool(settings.max_streams, settings.stream_threads)
-    propagator = Propagator(settings.max_bytes, readiness)
+    row = row or alone()
+    readiness = Readiness(row)
+    admission = Admission(Limits.of(settings), row)
+    pool = StreamPool(settings.stream_threads, admission)
+    propagator = Propagator(settings.max_bytes, readiness, admission)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from service.api.responses import entity_tag
 from service.plan import Plan
+from service.plan.drafts import Draft
 from service.spelling import shortest
 from service.wire.formats import FORMATS
 
@@ -119,49 +120,57 @@ OTHER_HEADER_BYTES = 256
 """Room for the status line and for the headers that are added to every answer."""
 
 
-def tensor_headers(plan: Plan, caching: dict[str, str]) -> dict[str, str]:
+HeaderLines = list[tuple[bytes, bytes]]
+"""Headers as ASGI has them, names in lower case."""
+
+_OF_EACH_BLOCK = frozenset(name.lower().encode() for name in OF_EACH_BLOCK)
+
+
+def tensor_headers(plan: Plan, caching: dict[str, str]) -> HeaderLines:
     """All headers of a tensor's answer.
 
     Lists of a value for each block are left out where all headers would take more than
     MOST_HEADER_BYTES. The certificate has them.
     """
-    headers = fact_headers(plan) | caching
-    if len(plan.tensor.blocks) == 1:
-        return headers
-    size = sum(len(name) + len(value) + len(": \r\n") for name, value in headers.items())
-    if size <= MOST_HEADER_BYTES - OTHER_HEADER_BYTES:
-        return headers
-    return {name: value for name, value in headers.items() if name not in OF_EACH_BLOCK}
+    return HeaderTemplate(plan).headers(plan.spec.seed, plan.name, caching)
 
 
 class HeaderTemplate:
     """Makes the headers of tensors whose plans differ only in seed and name.
 
     It is made from the plan of one of them. All have a name or none has one, since a missing name
-    is a warning, and a seed or none.
+    is a warning. All have a seed or none has one.
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._lines = encoded(fact_headers(plan))
+        self._format = plan.tensor.format
+        self._lines = _encoded(fact_headers(plan))
         names = [name for name, _ in self._lines]
         self._file_place = names.index(b"content-disposition")
         self._seed_place = names.index(b"weights-seed") if b"weights-seed" in names else None
+        self._blocks = len(plan.tensor.blocks)
 
-    def headers(self, plan: Plan, caching: dict[str, str]) -> list[tuple[bytes, bytes]]:
-        """The same as `encoded(tensor_headers(plan, caching))`, in less time."""
-        if len(plan.tensor.blocks) > 1:
-            # Which headers are left out depends on the length of all of them.
-            return encoded(tensor_headers(plan, caching))
+    def headers(self, seed: int | None, name: str, caching: dict[str, str]) -> HeaderLines:
+        """All headers of the tensor with this canonical seed and this requested name."""
         lines = self._lines.copy()
-        lines[self._file_place] = (b"content-disposition", _disposition(plan).encode())
+        disposition = _disposition(name, self._format).encode()
+        lines[self._file_place] = (b"content-disposition", disposition)
         if self._seed_place is not None:
-            lines[self._seed_place] = (b"weights-seed", str(plan.spec.seed).encode())
-        return lines + encoded(caching)
+            lines[self._seed_place] = (b"weights-seed", str(seed).encode())
+        lines += _encoded(caching)
+        return lines if self._blocks == 1 else _shortened(lines)
 
 
-def encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    """The headers as ASGI has them, names in lower case."""
+def _encoded(headers: dict[str, str]) -> HeaderLines:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def _shortened(lines: HeaderLines) -> HeaderLines:
+    """The headers, without those of each block if all of them take too many bytes."""
+    size = sum(len(name) + len(value) + len(": \r\n") for name, value in lines)
+    if size <= MOST_HEADER_BYTES - OTHER_HEADER_BYTES:
+        return lines
+    return [line for line in lines if line[0] not in _OF_EACH_BLOCK]
 
 
 def fact_headers(plan: Plan) -> dict[str, str]:
@@ -169,48 +178,50 @@ def fact_headers(plan: Plan) -> dict[str, str]:
     facts = {fact.header: fact.value(plan) for fact in FACTS}
     return {
         "Content-Type": FORMATS[plan.tensor.format].media_type,
-        "Content-Disposition": _disposition(plan),
+        "Content-Disposition": _disposition(plan.name, plan.tensor.format),
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "none",
         **{header: value for header, value in facts.items() if value is not None},
     }
 
 
-def _disposition(plan: Plan) -> str:
+def _disposition(name: str, format_name: str) -> str:
     """Content-Disposition. The file is named after the tensor as requested.
 
     That includes constants, whose bytes do not depend on the name and whose canonical URL has none.
     """
-    file_name = attachment_name(plan.name, FORMATS[plan.tensor.format].suffix)
-    return f'attachment; filename="{file_name}"'
+    return f'attachment; filename="{attachment_name(name, FORMATS[format_name].suffix)}"'
 
 
-def caching_headers(plan: Plan, tag: str, target: bytes) -> dict[str, str]:
+def caching_headers(
+    url: str, drafts: tuple[Draft, ...], tag: str, target: bytes, *, drawn: bool
+) -> dict[str, str]:
     """The headers for caches of the answer to a GET of `target`; a 304 repeats them.
 
+    `url` is the tensor's canonical URL, `drafts` are the drafts in it, and `drawn` is as in Plan.
     Only the canonical URL may be used without revalidation. A tensor has an unlimited number of
     other spellings, and a cache would store a copy for each.
     """
-    location = location_header(plan, target)
-    if plan.drawn:
+    location = location_header(url, target)
+    if drawn:
         return {"Cache-Control": "no-store"} | location
-    canonical = DRAFT if plan.drafts else IMMUTABLE
+    canonical = DRAFT if drafts else IMMUTABLE
     return {"ETag": tag, "Cache-Control": "no-cache" if location else canonical} | location
 
 
-def location_header(plan: Plan, target: bytes) -> dict[str, str]:
+def location_header(url: str, target: bytes) -> dict[str, str]:
     """Content-Location, unless `target` equals the canonical URL byte for byte."""
-    return {} if target == plan.url.encode("ascii") else {"Content-Location": plan.url}
+    return {} if target == url.encode("ascii") else {"Content-Location": url}
 
 
-def tensor_tag(plan: Plan) -> str:
-    """The entity tag of a tensor's bytes, computed without them.
+def tensor_tag(url: str, drafts: tuple[Draft, ...]) -> str:
+    """The entity tag of the bytes at a canonical URL, computed without them.
 
-    The canonical URL determines the bytes. The bytes of a draft also depend on the draft's
-    number, so the tag includes the numbers of all drafts in the URL.
+    The URL determines the bytes. The bytes of a draft also depend on the draft's number, so the
+    tag includes the numbers of all drafts in the URL.
     """
-    numbers = (f"\n{draft}" for draft in plan.drafts)
-    return entity_tag("".join((plan.url, *numbers)).encode("ascii"))
+    numbers = (f"\n{draft}" for draft in drafts)
+    return entity_tag("".join((url, *numbers)).encode("ascii"))
 
 
 def attachment_name(name: str, suffix: str) -> str:

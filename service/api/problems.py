@@ -53,7 +53,7 @@ LISTING_PATHS: dict[Listing, str] = {
 """The path of each table that a problem can name."""
 
 RETRY_AFTER_SECONDS = 2
-"""The value of Retry-After.
+"""The value of Retry-After if nothing better is known.
 
 It is short beside the time until a stream ends or the kernels are compiled, and long beside the
 time that a refusal takes.
@@ -72,7 +72,10 @@ def install(app: FastAPI) -> None:
 def problem_response(error: FaninError) -> Response:
     """The answer to an error of the tree in `service.errors`."""
     status = next(STATUSES[branch] for branch in type(error).__mro__ if branch in STATUSES)
-    return respond(status, error.reason, *error.problems)
+    headers = {}
+    if isinstance(error, UnavailableError) and error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    return respond(status, error.reason, *error.problems, headers=headers)
 
 
 def respond(

@@ -34,7 +34,6 @@ class Readiness:
 
     def __init__(self, row: Row) -> None:
         self._row = row
-        self._row.state = State.LOADING
 
     @property
     def state(self) -> State:

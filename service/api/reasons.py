@@ -279,9 +279,10 @@ REASONS: dict[str, Reason] = {
         "Give one number for all kernel axes, or one number for each.",
     ),
     "too_busy": Reason(
-        "Every stream is in use",
-        "A process sends a limited number of large tensors at a time, so that each is fast enough. "
-        "Orthogonal matrices that are computed at the same time have limited memory.",
+        "The server has too much to do",
+        "A server sends a limited number of large tensors at a time, so that each is fast enough. "
+        "The work that waits and the memory of matrices are limited, too. Retry-After has the "
+        "seconds after which to try again.",
     ),
     "too_large": Reason(
         "The tensor is too large",

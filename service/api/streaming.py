@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from starlette.types import Receive, Scope, Send
 
-from service.errors import Problem, StoppedError, UnavailableError
+from service.api.admission import Admission, Load, Queue
+from service.errors import StoppedError
 
 INLINE_BYTES = 64 * 1024
 """Bodies up to this size are computed on the event loop. Handing them to a thread takes longer."""
@@ -32,14 +33,6 @@ AHEAD = 1
 
 LARGE_BODIES = 4
 """The most bodies in flight that have larger chunks: a limit on memory where cores are many."""
-
-MATRIX_SHARE = 4
-"""Materialised bodies hold at most one place of so many. They wait for a single thread, and would
-otherwise take all places for minutes."""
-
-MATRIX_BYTES = 512 * 2**20
-"""The most memory of the materialised bodies in flight. Each is computed and kept as a whole: a
-matrix of 8,192 x 8,192 takes 256 MiB in float32, and 512 MiB in float64."""
 
 NICENESS = 2
 """The niceness of the threads that compute chunks.
@@ -90,7 +83,7 @@ class Slot:
 
 
 class StreamPool:
-    """The bodies in flight, at most `max_streams`, and the `threads` threads that compute them.
+    """The threads that compute bodies, and the bodies in flight. `admission` limits their number.
 
     A body stays with one thread, whose core has the body's memory in its cache. It moves when
     another thread has at least two bodies fewer. Materialised bodies have one thread for
@@ -98,14 +91,13 @@ class StreamPool:
     `body.chunk` runs in other threads.
     """
 
-    def __init__(self, max_streams: int, threads: int) -> None:
-        self._max_streams = max_streams
+    def __init__(self, threads: int, admission: Admission) -> None:
+        self.admission = admission
         self._threads = [
             ThreadPoolExecutor(1, f"stream-{number}", _be_nice) for number in range(threads)
         ]
         self._matrix_thread = ThreadPoolExecutor(1, "matrices", _be_nice)
         self._bodies = [0] * threads
-        self._matrices = self._matrix_bytes = 0
 
     @property
     def roomy(self) -> bool:
@@ -118,28 +110,14 @@ class StreamPool:
         return sum(self._bodies) <= min(len(self._threads), LARGE_BODIES)
 
     @contextmanager
-    def slot(self, matrix_bytes: int = 0) -> Iterator[Slot]:
-        """Hold a place while the block runs. `matrix_bytes` is the memory of a materialised body.
-
-        Raises UnavailableError `too_busy` if all places are held, if materialised bodies hold their
-        share of them, or if they leave no memory for another one. One alone is never too large.
-        """
-        if sum(self._bodies) >= self._max_streams:
-            raise _too_busy(f"all {self._max_streams} streams of this process are in use")
-        if matrix_bytes and self._matrices >= max(1, self._max_streams // MATRIX_SHARE):
-            raise _too_busy(f"{self._matrices} answers wait for the thread that computes matrices")
-        if matrix_bytes and self._matrix_bytes and self._matrix_bytes + matrix_bytes > MATRIX_BYTES:
-            raise _too_busy("the matrices in flight take all memory that is set aside for them")
+    def slot(self) -> Iterator[Slot]:
+        """The slot of a body that was admitted, while the block runs."""
         slot = Slot(self._emptiest())
         self._bodies[slot.thread] += 1
-        self._matrices += matrix_bytes > 0
-        self._matrix_bytes += matrix_bytes
         try:
             yield slot
         finally:
             self._bodies[slot.thread] -= 1
-            self._matrices -= matrix_bytes > 0
-            self._matrix_bytes -= matrix_bytes
 
     def submit(self, slot: Slot, body: Body, index: int, memory: Memory) -> Future[memoryview]:
         """Compute a chunk in `memory`, in the slot's thread or in that of the matrices.
@@ -168,9 +146,10 @@ class StreamPool:
 class TensorResponse:
     """An ASGI response of exactly `body.length` bytes. A HEAD request computes none of them.
 
-    `headers` are all headers except Content-Length. A body of at most INLINE_BYTES and
-    INLINE_COST takes no slot: it is computed before it is sent, so a slow client holds up nothing.
-    A materialised body always takes a slot: even if the body is small, its matrix may not be.
+    `headers` are all headers except Content-Length. A body of at most INLINE_BYTES and INLINE_COST
+    is computed on the event loop and needs no admission. A small one that costs more is computed in
+    a thread and then sent, so a slow client holds up nobody. Others are sent chunk by chunk. A
+    materialised body is among these: even if it is small, its matrix may not be.
     """
 
     body: Body
@@ -180,21 +159,68 @@ class TensorResponse:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD" or self.body.chunk_count == 0:
             await self._send_whole(b"", send)
-        elif self._fits_inline:
+        elif not self._is_small:
+            await self._stream(receive, send)
+        elif self.body.cost <= INLINE_COST:
             memory = np.empty(self.body.chunk_bytes, np.uint8)
             await self._send_whole(self.body.chunk(0, memory), send)
         else:
-            with self.pool.slot(self.body.chunk_bytes if self.body.materialised else 0) as slot:
+            content = await self._computed(receive)
+            if content is not None:
+                await self._send_whole(content, send)
+
+    @property
+    def _is_small(self) -> bool:
+        small = self.body.length <= INLINE_BYTES and self.body.chunk_count == 1
+        return small and not self.body.materialised
+
+    async def _computed(self, receive: Receive) -> memoryview | None:
+        """The whole body, computed in a thread; None if the client left."""
+        async with departed(receive) as departure, self._admitted(departure) as admitted:
+            if not admitted:
+                return None
+            with self.pool.slot() as slot:
+                memory = np.empty(self.body.chunk_bytes, np.uint8)
+                made = self.pool.submit(slot, self.body, 0, memory)
+                chunk = asyncio.wrap_future(made)
+                first: list[asyncio.Future[Any]] = [chunk, departure]
+                try:
+                    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    # The thread has begun, or it never will.
+                    begun = not made.cancel()
+                return await chunk if begun else None
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
+        async with departed(receive) as departure, self._admitted(departure) as admitted:
+            if not admitted:
+                return
+            with self.pool.slot() as slot:
                 # A body that may be stopped serves one answer: the cache holds the other one.
                 own = self.pool.spacious or self.body.materialised
                 body = self.body.in_larger_chunks() if own else self.body
                 await self._start(send)
-                await send_body(ReadAhead(body, self.pool, slot), body.length, receive, send)
+                await send_body(ReadAhead(body, self.pool, slot), body.length, departure, send)
 
-    @property
-    def _fits_inline(self) -> bool:
-        small = self.body.length <= INLINE_BYTES and self.body.chunk_count == 1
-        return small and not self.body.materialised and self.body.cost <= INLINE_COST
+    @asynccontextmanager
+    async def _admitted(self, departure: "asyncio.Task[None]") -> AsyncIterator[bool]:
+        """Hold a share of what the server has in flight. False if the client left before."""
+        queue, load = self._load()
+        admitted = await self.pool.admission.enter(load, queue, departure)
+        try:
+            yield admitted
+        finally:
+            if admitted:
+                self.pool.admission.leave(load)
+
+    def _load(self) -> tuple[Queue, Load]:
+        body = self.body
+        if body.materialised:
+            matrix = Load(1, 0, matrices=1, matrix_bytes=body.chunk_bytes, matrix_cost=body.cost)
+            return Queue.MATRIX, matrix
+        if self._is_small:
+            return Queue.SMALL, Load(cost=body.cost)
+        return Queue.STREAM, Load(streams=1, cost=body.cost // body.chunk_count)
 
     async def _start(self, send: Send) -> None:
         length = (b"content-length", str(self.body.length).encode())
@@ -204,11 +230,6 @@ class TensorResponse:
     async def _send_whole(self, content: bytes | memoryview, send: Send) -> None:
         await self._start(send)
         await send({"type": "http.response.body", "body": content, "more_body": False})
-
-
-def _too_busy(message: str) -> UnavailableError:
-    hint = "try again after the seconds in Retry-After, or ask another replica"
-    return UnavailableError("too_busy", Problem("", message, hint))
 
 
 def _be_nice() -> None:
@@ -265,37 +286,38 @@ class ReadAhead:
         self._body.stop()
 
 
-async def send_body(chunks: ReadAhead, length: int, receive: Receive, send: Send) -> None:
+async def send_body(
+    chunks: ReadAhead, length: int, departure: "asyncio.Future[None]", send: Send
+) -> None:
     """Send a body of `length` bytes, at least one, after the response has started.
 
-    Returns early if the client disconnects. Raises what `chunks` raises; the server then closes the
-    connection, and the client sees that bytes are missing.
+    Returns early if the client disconnects, which is when `departure` is done. Raises what `chunks`
+    raises; the server then closes the connection, and the client sees that bytes are missing.
 
     `send` must wait until its previous piece has left the process, because memory is reused. It
-    does with a write buffer limit of 0, which `Connection` sets.
+    does with a write buffer limit of 0, which `service.server.connection` sets.
     """
-    async with _departure(receive) as departure:
-        # A client may leave while its chunk waits for a thread, behind matrices of other clients,
-        # or while its own matrix is computed, which ends early then.
-        departure.add_done_callback(lambda _: chunks.close())
-        try:
-            # uvicorn's send() does not raise after the client has disconnected.
-            while length > 0 and not departure.done():
-                chunk = await chunks.next()
-                for start in range(0, len(chunk), PIECE_BYTES):
-                    piece = chunk[start : start + PIECE_BYTES]
-                    length -= len(piece)
-                    more = length > 0
-                    await send({"type": "http.response.body", "body": piece, "more_body": more})
-        except (asyncio.CancelledError, StoppedError):
-            if not departure.done():
-                raise
-        finally:
-            chunks.close()
+    # A client may leave while its chunk waits for a thread, behind matrices of other clients, or
+    # while its own matrix is computed, which ends early then.
+    departure.add_done_callback(lambda _: chunks.close())
+    try:
+        # The server's send() does not raise after the client has disconnected.
+        while length > 0 and not departure.done():
+            chunk = await chunks.next()
+            for start in range(0, len(chunk), PIECE_BYTES):
+                piece = chunk[start : start + PIECE_BYTES]
+                length -= len(piece)
+                more = length > 0
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+    except (asyncio.CancelledError, StoppedError):
+        if not departure.done():
+            raise
+    finally:
+        chunks.close()
 
 
 @asynccontextmanager
-async def _departure(receive: Receive) -> AsyncIterator[asyncio.Task[None]]:
+async def departed(receive: Receive) -> AsyncIterator["asyncio.Task[None]"]:
     """A task that is done once the client has disconnected."""
     departure = asyncio.create_task(_wait_for_disconnect(receive))
     try:

@@ -57,8 +57,10 @@ class Cell(IntEnum):
     """Materialised answers in flight."""
     MATRIX_BYTES = 7
     """The memory of these."""
-    SIMULATIONS = 8
-    WAITING = 9
+    MATRIX_COST = 8
+    """Their work, in blocks."""
+    SIMULATIONS = 9
+    WAITING = 10
     """The first of several cells, one for each queue: since when its first request waits, in
     nanoseconds of the monotonic clock; 0 for nobody."""
 
@@ -184,5 +186,7 @@ class Row:
 
 
 def alone() -> Row:
-    """The row of a process without others."""
-    return Row(Table(), 0)
+    """The row of a process without others, which has just been started."""
+    row = Row(Table(), 0)
+    row.state = State.LOADING
+    return row

@@ -9,15 +9,15 @@ section 11).
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import DEFAULTS, FIELDS, Spec
 from service.fields.writing import changed_fields, write_item
 from service.initializers.schemes import SCHEMES
 from service.plan.laws import activation_of, usual_slope
-from service.plan.tensor import Tensor, head_of, resolve
+from service.plan.tensor import Tensor, renamed_head, resolve
 from service.plan.warnings import PlanWarning, warnings_of
-from service.wire.formats import FORMATS
 
 PATH = "/v1/weights"
 
@@ -59,7 +59,8 @@ def canonical(spec: Spec, format_name: str) -> tuple[Tensor, tuple[PlanWarning, 
     The tensor's `spec` is canonical.
     """
     kind = kind_of(spec, format_name)
-    return addressed(kind.tensor, spec.seed, spec.name), kind.warnings
+    identity = identity_of(kind.tensor, spec.seed, spec.name)
+    return identified(kind.tensor, identity), kind.warnings
 
 
 def kind_of(spec: Spec, format_name: str) -> Kind:
@@ -97,20 +98,35 @@ def _new_kind(spec: Spec, format_name: str) -> Kind:
     return Kind(tensor, warnings_of(spelled))
 
 
-def addressed(kind: Tensor, seed: int | None, name: str) -> Tensor:
-    """The tensor with this seed and name. A seed or name that changes no byte is left out.
+class Identity(NamedTuple):
+    """What seed and name change in a tensor.
+
+    `seed` and `name` are canonical: None and "" if they change no byte. `head` are the bytes before
+    the values.
+    """
+
+    seed: int | None
+    name: str
+    head: bytes
+
+
+def identity_of(kind: Tensor, seed: int | None, name: str) -> Identity:
+    """The identity of the tensor of a kind with this seed and name.
 
     `kind` is the tensor of a Kind, without seed and name. Raises ImpossibleError
     (`reserved_name`) for a name that the format reserves.
     """
-    address = {"seed": seed if kind.uses_words else None, "name": name}
-    spec = kind.spec.model_copy(update=address)
-    head = kind.head
-    if FORMATS[kind.format].stores_name:
-        head = head_of(spec, kind.format, kind.placement)
-    if kind.uses_words or kind.format == "json" or head != kind.head:
-        return replace(kind, spec=spec, head=head)
-    return kind
+    head = renamed_head(kind, name)
+    if kind.uses_words:
+        return Identity(seed, name, head)
+    name_matters = kind.format == "json" or head != kind.head
+    return Identity(None, name if name_matters else "", head)
+
+
+def identified(kind: Tensor, identity: Identity) -> Tensor:
+    """The tensor of a kind with this identity."""
+    spec = kind.spec.model_copy(update={"seed": identity.seed, "name": identity.name})
+    return replace(kind, spec=spec, head=identity.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +137,7 @@ class UrlTemplate:
     after: str
 
     def url(self, seed: int | None, name: str) -> str:
-        """The path-absolute URL with this seed and name.
+        """The path-absolute URL with this seed and name, which are canonical.
 
         Raises ImpossibleError (`spec_too_long`) if it is longer than MOST_URL_BYTES.
         """

@@ -4,13 +4,13 @@ import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec
 from service.fields.axes import MOST_ELEMENTS
-from service.plan.canonical import addressed, kind_of, url_template
+from service.plan.canonical import Identity, identified, identity_of, kind_of, url_template
 from service.plan.certificate import Facts, certificate_of, facts_of
 from service.plan.drafts import Draft, drafts_of
 from service.plan.rounded import SAME_STD, is_fine, is_known, rounded
@@ -109,34 +109,50 @@ class PlanTemplate:
         """The drafts that the canonical specs use. Neither seed nor name is one."""
         return drafts_of(self._kind.tensor.spec)
 
-    def plan(self, seed: int | None, name: str, *, drawn: bool = False) -> Plan:
-        """The plan with this seed and name.
+    def issued(self, seed: int | None, name: str) -> "Issued":
+        """What is planned for this seed and name alone.
 
         Raises ImpossibleError for a name that the format reserves (`reserved_name`), and for one
         that makes the canonical URL too long (`spec_too_long`).
         """
-        tensor = addressed(self._kind.tensor, seed, name)
-        url = self._url.url(tensor.spec.seed, tensor.spec.name)
-        warnings = self._kind.warnings + name_warnings(tensor.uses_words, name)
-        return Plan(tensor, url, name, warnings, self, drawn)
+        identity = identity_of(self._kind.tensor, seed, name)
+        return Issued(identity, self._url.url(identity.seed, identity.name))
 
-    def seeded_plan(self, seed: int | None, name: str) -> Plan:
-        """The plan, with a seed drawn at random below 2^53 if one is needed and missing.
+    def seeded(self, seed: int | None, name: str) -> "Issued":
+        """The same, with a seed drawn at random below 2^53 if one is needed and missing.
 
-        Raises the same errors as `plan`.
+        Raises the same errors as `issued`.
         """
-        planned = self.plan(seed, name)
-        if not planned.needs_seed:
-            return planned
-        return self.plan(secrets.randbelow(DRAWN_BELOW), name, drawn=True)
+        issued = self.issued(seed, name)
+        if issued.identity.seed is not None or not self._kind.tensor.uses_words:
+            return issued
+        return self.issued(secrets.randbelow(DRAWN_BELOW), name)._replace(drawn=True)
+
+    def plan(self, issued: "Issued", name: str) -> Plan:
+        """The plan of what is issued under the requested `name`."""
+        tensor = identified(self._kind.tensor, issued.identity)
+        warnings = self._kind.warnings + name_warnings(tensor.uses_words, name)
+        return Plan(tensor, issued.url, name, warnings, self, issued.drawn)
+
+
+class Issued(NamedTuple):
+    """The part of a plan that depends on seed and name.
+
+    `url` and `drawn` are those of Plan.
+    """
+
+    identity: Identity
+    url: str
+    drawn: bool = False
 
 
 def plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
     """The plan of a spec in a format of `service.wire.formats.FORMATS`.
 
-    Raises the errors of PlanTemplate and of its `plan`.
+    Raises the errors of PlanTemplate and of its `issued`.
     """
-    return PlanTemplate(spec, format_name, max_bytes=max_bytes).plan(spec.seed, spec.name)
+    template = PlanTemplate(spec, format_name, max_bytes=max_bytes)
+    return template.plan(template.issued(spec.seed, spec.name), spec.name)
 
 
 def seeded_plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
@@ -144,7 +160,8 @@ def seeded_plan(spec: Spec, format_name: str, *, max_bytes: int) -> Plan:
 
     Raises the same errors as `plan`.
     """
-    return PlanTemplate(spec, format_name, max_bytes=max_bytes).seeded_plan(spec.seed, spec.name)
+    template = PlanTemplate(spec, format_name, max_bytes=max_bytes)
+    return template.plan(template.seeded(spec.seed, spec.name), spec.name)
 
 
 def _refuse_large(spec: Spec, max_bytes: int) -> None:

@@ -98,3 +98,15 @@ def head_of(spec: Spec, format_name: str, placement: Placement) -> bytes:
     if head is None:
         return b""
     return head(DTYPES[spec.dtype], placement.shape, placement.fortran, spec.name)
+
+
+def renamed_head(tensor: Tensor, name: str) -> bytes:
+    """The bytes before the values if the tensor has another name.
+
+    Raises ImpossibleError (`reserved_name`) for a name that the format reserves.
+    """
+    written = FORMATS[tensor.format]
+    if written.head is None or not written.stores_name:
+        return tensor.head
+    placement = tensor.placement
+    return written.head(DTYPES[tensor.spec.dtype], placement.shape, placement.fortran, name)

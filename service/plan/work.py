@@ -81,18 +81,30 @@ def body_chunks(made: Filler, largest_chunk: int) -> Chunks:
     return chunks_of(made.lattice, CHUNK_BYTES // made.itemsize, largest_chunk // made.itemsize)
 
 
+def address_of(tensor: Tensor) -> Address:
+    """The address of the random words of a tensor."""
+    return Address(tensor.spec.seed or 0, stream_of(tensor.spec.name))
+
+
 def tensor_filler(tensor: Tensor) -> Filler:
     """The filler of a tensor of one or several blocks."""
-    spec, lattice = tensor.spec, tensor.placement.lattice
-    address = Address(spec.seed or 0, stream_of(spec.name))
+    address, lattice = address_of(tensor), tensor.placement.lattice
     if len(tensor.blocks) == 1:
-        return filler(tensor.law.draw, spec.dtype, address, lattice)
+        return filler(tensor.law.draw, tensor.spec.dtype, address, lattice)
+    return Filler(tensor_source(tensor, address), lattice)
+
+
+def tensor_source(tensor: Tensor, address: Address) -> Source:
+    """The source of the values that a tensor of one or several blocks has at an address."""
+    dtype = tensor.spec.dtype
+    if len(tensor.blocks) == 1:
+        return source(tensor.law.draw, dtype, address)
     edges, sources = [0], list[Source]()
     for block in tensor.blocks:
         edges.append(edges[-1] + block.outputs)
-        sources.append(source(block.law.draw, spec.dtype, address))
-    inner = elements_of_an_output(tensor.placement.letters or "", spec.shape)
-    return Filler(BlockSource(tuple(sources), tuple(edges), inner), lattice)
+        sources.append(source(block.law.draw, dtype, address))
+    inner = elements_of_an_output(tensor.placement.letters or "", tensor.spec.shape)
+    return BlockSource(tuple(sources), tuple(edges), inner)
 
 
 def elements_of_an_output(letters: str, shape: tuple[int, ...]) -> int:

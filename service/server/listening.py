@@ -12,7 +12,7 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """The addresses that mean all addresses of the machine, each with the loopback address to show."""
 
 _LOCALHOST = ("127.0.0.1", "::1")
-"""The addresses of `localhost` (RFC 6761, section 6.3), whatever /etc/hosts says."""
+"""The addresses of `localhost` (RFC 6761, section 6.3), whatever the hosts file says."""
 
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 """The errors of a system without IPv6, or with IPv6 turned off."""

@@ -66,7 +66,7 @@ class Worker(uvicorn.Server):
             partial(make_room, connections),
         )
         self.servers = []
-        if self.row.state is State.LOADING:
+        if self.row.state in (State.GONE, State.LOADING):
             self.row.state = State.STARTING
         self.started = True
 

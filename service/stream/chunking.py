@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from service.stream.counting import PLACES, summed
@@ -11,7 +12,7 @@ ROW_ELEMENTS = 16
 """The consecutive elements of the stream that a chunk has, where so many fit: four whole blocks."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chunks:
     """Chunks of `positions` positions of one axis, each with all positions of the faster axes.
 
@@ -68,11 +69,11 @@ class Chunks:
             total += summed(last, outer, of_place(rest))
         return total
 
-    @property
+    @cached_property
     def _inner(self) -> int:
         return prod(self.lattice.extents[self.axis + 1 :])
 
-    @property
+    @cached_property
     def _along(self) -> int:
         """The chunks along the axis that is divided."""
         if not self.lattice.extents:

@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.api.admission import Admission, Limits
 from service.api.problems import install
 from service.api.streaming import Memory, StreamPool, TensorResponse
+from service.api.table import alone
 from tests.server import Address, running
 
 MIB = 2**20
@@ -68,6 +70,11 @@ class PatternBody:
     def expected(self) -> bytes:
         """All the bytes, made another way."""
         return (bytes(range(PERIOD)) * (self.length // PERIOD + 1))[: self.length]
+
+
+def pool_of(threads: int, streams: int = 64) -> StreamPool:
+    """The pool of a process that is alone."""
+    return StreamPool(threads, Admission(Limits(streams, threads), alone()))
 
 
 def app_for(body: PatternBody, pool: StreamPool) -> FastAPI:

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.api import table
 from service.api.answers import Answer, RecentlyUsed
-from service.api.headers import caching_headers, encoded, tensor_headers, tensor_tag
+from service.api.headers import caching_headers, tensor_headers, tensor_tag
 from service.api.readiness import Readiness
 from service.api.routes import weights
 from service.api.routes.weights import MOST_TEMPLATES, Issuer
-from service.api.streaming import StreamPool
 from service.chunks import TensorBody
 from service.errors import FaninError
 from service.fields import parse_query
@@ -26,6 +26,7 @@ from service.initializers.schemes import SCHEMES
 from service.plan import seeded_plan
 from service.plan.canonical import MOST_BLOCKS_KEPT
 from service.wire.formats import FORMATS
+from tests.api.patterns import pool_of
 from tests.api.test_random_requests import Requests
 
 MOST = 2**58
@@ -59,7 +60,7 @@ def drawn_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def issuer() -> Issuer:
     """The handlers without an application."""
-    return Issuer(MOST, StreamPool(1, 1), Readiness())
+    return Issuer(MOST, pool_of(threads=1), Readiness(table.alone()))
 
 
 def with_template(handlers: Issuer, format_name: str, target: bytes) -> Compared:
@@ -67,15 +68,15 @@ def with_template(handlers: Issuer, format_name: str, target: bytes) -> Compared
     return compared(lambda: handlers._answer(format_name, target))
 
 
-def alone(format_name: str, target: bytes) -> Compared:
+def planned_alone(format_name: str, target: bytes) -> Compared:
     """What planning this request from the beginning gives, without a cache of the API."""
 
     def answer() -> Answer:
         query = target.partition(b"?")[2]
         plan = seeded_plan(parse_query(query), format_name, max_bytes=MOST)
-        tag = tensor_tag(plan)
-        caching = caching_headers(plan, tag, target)
-        headers = encoded(tensor_headers(plan, caching))
+        tag = tensor_tag(plan.url, plan.drafts)
+        caching = caching_headers(plan.url, plan.drafts, tag, target, drawn=plan.drawn)
+        headers = tensor_headers(plan, caching)
         return Answer(plan.drawn, tag, caching, headers, TensorBody(plan))
 
     return compared(answer)
@@ -133,7 +134,9 @@ def agree(number: int, format_name: str, asked: list[list[str]]) -> None:
         items = [*others, *address]
         random.Random(number).shuffle(items)
         target = path(format_name, items)
-        assert with_template(handlers, format_name, target) == alone(format_name, target), target
+        assert with_template(handlers, format_name, target) == planned_alone(format_name, target), (
+            target
+        )
 
 
 ASKED = st.lists(addresses(), min_size=2, max_size=4)
@@ -169,7 +172,7 @@ def test_every_scheme_is_answered_as_if_planned_alone(scheme: str, format_name: 
     for address in (["seed=1", "name=a"], ["name=b", "seed=2"], ["seed=3"], ["name=weight"], []):
         target = path(format_name, [*others, *address])
         told = with_template(handlers, format_name, target)
-        assert told == alone(format_name, target)
+        assert told == planned_alone(format_name, target)
         assert told.answer is not None or format_name == "safetensors"
 
 
@@ -183,7 +186,7 @@ def test_every_name_is_answered_as_if_planned_alone(
     handlers = issuer()
     for text in ("first", name):
         target = path(format_name, ["shape=4,4", f"scheme={scheme}", "seed=1", f"name={text}"])
-        assert with_template(handlers, format_name, target) == alone(format_name, target)
+        assert with_template(handlers, format_name, target) == planned_alone(format_name, target)
 
 
 def test_the_limit_of_a_url_is_found_as_if_planned_alone() -> None:
@@ -198,7 +201,7 @@ def test_the_limit_of_a_url_is_found_as_if_planned_alone() -> None:
     for length in lengths:
         target = path("raw", [*others, "seed=1", f"name={'%C3%A9' * length}"])
         told = with_template(handlers, "raw", target)
-        assert told == alone("raw", target)
+        assert told == planned_alone("raw", target)
         refused += told.refusal is not None and told.refusal[1] == "spec_too_long"
     assert 0 < refused < len(lengths)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.api import streaming
+from service.api import admission
 from service.stream.kernels import orthogonal as kernels
 from service.stream.sources import materialised, matrices
 from service.stream.sources.matrices import KEPT_BYTES, PANEL, Matrices
@@ -152,7 +152,7 @@ def test_matrices_in_flight_have_bounded_memory(
     address: Address, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One alone is never too large. A second one is refused for now, and other tensors are not."""
-    monkeypatch.setattr(streaming, "MATRIX_BYTES", 100_000)
+    monkeypatch.setattr(admission, "MATRIX_BYTES", 100_000)
     with ThreadPoolExecutor(1) as client:
         held = client.submit(ask, address, HELD)
         assert watched.begun.wait(10)

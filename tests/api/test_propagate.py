@@ -288,7 +288,7 @@ def test_a_second_simulation_is_told_to_wait(address: Address) -> None:
     # If the small one came first, the other is refused.
     answers = [first.result(), second]
     second = next(answer for answer in answers if answer.status == 503)
-    assert second.headers["retry-after"] == "2"
+    assert int(second.headers["retry-after"]) >= 2
     told = problem(second)
     assert (second.status, told["reason"]) == (503, "too_busy")
     assert "simulate=false" in told["errors"][0]["hint"]
@@ -307,7 +307,8 @@ def test_a_long_queue_for_the_theory_is_refused(address: Address) -> None:
     assert statuses.count(200) >= 8
     refused = next(answer for answer in answers if answer.status == 503)
     assert problem(refused)["reason"] == "too_busy"
-    assert refused.headers["retry-after"] == "2"
+    # Eight of them wait, each of which takes a second.
+    assert 4 <= int(refused.headers["retry-after"]) <= 60
 
 
 def test_the_same_simulation_is_made_once(address: Address) -> None:

@@ -115,7 +115,7 @@ def check(planned: Plan, form: str) -> None:
     assert (again.url, again.tensor) == (planned.url, planned.tensor)
     json.dumps(planned.certificate(), allow_nan=False)
     headers = tensor_headers(planned, {"Content-Location": planned.url})
-    assert sum(len(name) + len(text) + 4 for name, text in headers.items()) < MOST_HEADER_BYTES
+    assert sum(len(name) + len(text) + 4 for name, text in headers) < MOST_HEADER_BYTES
     if form == "json" or planned.needs_seed:
         return
     body = TensorBody(planned)

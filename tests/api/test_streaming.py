@@ -14,8 +14,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from service.api.streaming import INLINE_BYTES, Memory, StreamPool
-from service.errors import StoppedError, UnavailableError
-from tests.api.patterns import MIB, TIB, PatternBody, app_for, serving, settled
+from service.errors import StoppedError
+from tests.api.patterns import MIB, TIB, PatternBody, app_for, pool_of, serving, settled
 from tests.server import Address, ask, read
 
 SOCKETS_HOLD = 16
@@ -25,7 +25,7 @@ side's default limit is 4 MiB, the receiving side asks for 64 KiB, the server ke
 
 @pytest.fixture
 def pool() -> Iterator[StreamPool]:
-    with closing(StreamPool(max_streams=4, threads=2)) as pool:
+    with closing(pool_of(threads=2, streams=4)) as pool:
         yield pool
 
 
@@ -175,7 +175,7 @@ def test_a_stalled_client_who_leaves_is_forgotten(pool: StreamPool) -> None:
 def test_two_streams_share_one_thread() -> None:
     """Two clients who read in turn both get on, though one thread makes all chunks."""
     with (
-        closing(StreamPool(max_streams=2, threads=1)) as pool,
+        closing(pool_of(threads=1, streams=2)) as pool,
         serving(app_for(PatternBody(TIB), pool)) as address,
         ask(address) as one,
         ask(address) as other,
@@ -189,7 +189,7 @@ def test_a_stream_too_many_is_told_to_come_back() -> None:
     """With every slot held: 503 too_busy for a large body, no hindrance for a small one."""
     body = PatternBody(TIB)
     with (
-        closing(StreamPool(max_streams=1, threads=1)) as pool,
+        closing(pool_of(threads=1, streams=1)) as pool,
         serving(app_for(body, pool)) as address,
     ):
         with ask(address) as client:
@@ -222,19 +222,6 @@ def test_a_body_that_breaks_off_is_a_truncated_answer(
     assert logged in str(record.exc_info[1])
 
 
-def test_matrices_hold_a_share_of_the_places() -> None:
-    """A quarter, and at least one, so that answers without matrices are always served."""
-    with closing(StreamPool(max_streams=8, threads=2)) as pool, ExitStack() as held:
-        for _ in range(2):
-            held.enter_context(pool.slot(matrix_bytes=1))
-        with pytest.raises(UnavailableError, match="wait for the thread"), pool.slot(1):
-            pass
-        for _ in range(6):
-            held.enter_context(pool.slot())
-    with closing(StreamPool(max_streams=2, threads=1)) as small, small.slot(1):
-        pass
-
-
 class StoppableBody(PatternBody):
     """A materialised body that gives no chunk once it was stopped."""
 
@@ -256,7 +243,7 @@ class StoppableBody(PatternBody):
 def test_a_body_in_the_cache_of_answers_is_never_stopped(held: int) -> None:
     """An answer that has ended stops its own body, also while other answers hold places."""
     body = StoppableBody(3 * MIB, materialised=True)
-    with closing(StreamPool(max_streams=16, threads=1)) as pool, ExitStack() as places:
+    with closing(pool_of(threads=1, streams=16)) as pool, ExitStack() as places:
         for _ in range(held):
             places.enter_context(pool.slot())
         with serving(app_for(body, pool)) as address:

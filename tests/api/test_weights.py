@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from service.api.headers import IMMUTABLE
 from service.api.readiness import Readiness
 from service.api.routes import weights
-from service.api.streaming import StreamPool
 from service.api.table import alone
 from service.cli.weights import write_weights
 from service.dtypes import DTYPES
@@ -25,6 +24,7 @@ from service.stream.address import Address as Words
 from service.stream.address import stream_of
 from service.stream.reference.values import element_bytes
 from service.wire.formats import FORMATS
+from tests.api.patterns import pool_of
 from tests.application import ask, post, ready
 from tests.server import Address
 from tests.stream.drawing import elementwise
@@ -284,7 +284,7 @@ def test_max_bytes_bounds_the_whole_and_not_the_slice() -> None:
 
 def issuer() -> weights.Issuer:
     """The handlers without an application."""
-    return weights.Issuer(2**20, StreamPool(1, 1), Readiness(alone()))
+    return weights.Issuer(2**20, pool_of(threads=1), Readiness(alone()))
 
 
 def test_an_answer_with_a_drawn_seed_is_not_cached() -> None:

@@ -1,22 +1,26 @@
 """/propagate and /propagate.svg: variances and gradients through a network.
 
 An answer takes up to seconds, so it is made in a thread, and the event loop answers other requests
-meanwhile. There is one thread for theory and one for simulations. A process simulates for one
-request at a time and refuses others; requests for the theory alone wait for each other.
+meanwhile. A process has one thread for theory and one for simulations. It simulates for one
+request at a time, all processes together for as many as `service.api.admission` says, and others
+are refused. Requests for the theory alone wait for each other.
 """
 
 import asyncio
 import os
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.admission import Admission, Load, retry_seconds
 from service.api.operations import picture_operations, propagate_operations
 from service.api.readiness import Readiness
 from service.api.requests import json_body
@@ -39,11 +43,16 @@ MOST_ANSWERS = 32
 MOST_WAITING = 8
 """How many requests may wait for the thread of the theory. A long one takes about two seconds."""
 
+LONG_SECONDS = 1.0
+"""What a request in a full queue takes, at least as a guess: short ones do not fill the queue."""
+
 NICENESS = 5
 """The niceness of both threads: the event loop and the threads of tensors run first."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The Content-Security-Policy of a picture: its own styles, and nothing else."""
+
+_SIMULATION = Load(simulations=1)
 
 Result = TypeVar("Result")
 
@@ -59,13 +68,15 @@ class Answer:
 class Propagator:
     """The handlers of both paths. It belongs to one event loop."""
 
-    def __init__(self, max_bytes: int, readiness: Readiness) -> None:
+    def __init__(self, max_bytes: int, readiness: Readiness, admission: Admission) -> None:
         self._max_bytes = max_bytes
         self._readiness = readiness
+        self._admission = admission
         self._theory = ThreadPoolExecutor(1, "theory", _be_nice)
         self._simulations = ThreadPoolExecutor(1, "simulation", _be_nice)
         self._waiting = 0
         self._simulating = False
+        self._theory_time, self._simulation_time = Duration(), Duration()
         self._kept: OrderedDict[bytes, Answer] = OrderedDict()
         self._making: dict[bytes, asyncio.Task[Answer]] = {}
 
@@ -123,32 +134,52 @@ class Propagator:
     async def _made(self, read: Callable[[], Inquiry]) -> Answer:
         inquiry = await self._in_theory(read)
         if not inquiry.stack.simulate:
-            return await self._in_theory(lambda: self._answer(inquiry))
+            return await self._in_theory(partial(self._answer, inquiry, self._theory_time))
         self._readiness.require()
-        if self._simulating:
+        if self._simulating or not self._admission.try_to_enter(_SIMULATION):
             hint = "try again after the seconds in Retry-After, or write simulate=false"
-            problem = Problem("simulate", "this process is simulating another network", hint)
-            raise UnavailableError("too_busy", problem)
+            problem = Problem("simulate", "another network is being simulated", hint)
+            seconds = retry_seconds(self._simulation_time.seconds)
+            raise UnavailableError("too_busy", problem, retry_after=seconds)
         self._simulating = True
         try:
-            return await _in(self._simulations, lambda: self._answer(inquiry))
+            work = partial(self._answer, inquiry, self._simulation_time)
+            return await _in(self._simulations, work)
         finally:
             self._simulating = False
+            self._admission.leave(_SIMULATION)
 
     async def _in_theory(self, work: Callable[[], Result]) -> Result:
         if self._waiting >= MOST_WAITING:
             message = f"{self._waiting} requests wait for the thread that computes the theory"
             hint = "try again after the seconds in Retry-After, or ask another replica"
-            raise UnavailableError("too_busy", Problem("", message, hint))
+            each = max(LONG_SECONDS, self._theory_time.seconds)
+            seconds = retry_seconds(self._waiting * each)
+            raise UnavailableError("too_busy", Problem("", message, hint), retry_after=seconds)
         self._waiting += 1
         try:
             return await _in(self._theory, work)
         finally:
             self._waiting -= 1
 
-    def _answer(self, inquiry: Inquiry) -> Answer:
+    def _answer(self, inquiry: Inquiry, duration: "Duration") -> Answer:
+        began = time.monotonic()
         found = propagate(inquiry, max_bytes=self._max_bytes)
+        duration.add(time.monotonic() - began)
         return Answer(found.as_json(), svg(found, title_of(inquiry)))
+
+
+class Duration:
+    """How long a kind of work has taken lately: a mean in which the last LATELY count most."""
+
+    LATELY = 4
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Take one more into the mean."""
+        self.seconds += (seconds - self.seconds) / self.LATELY
 
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:

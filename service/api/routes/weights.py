@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from service.api.answers import Answer, AnswerTemplate, RecentlyUsed
-from service.api.headers import encoded, location_header, tensor_headers
+from service.api.headers import location_header, tensor_headers
 from service.api.operations import weights_operations, weights_post_operation
 from service.api.readiness import Readiness
 from service.api.requests import json_body
@@ -77,7 +77,7 @@ class Issuer:
         """The certificate of the tensor that the query describes."""
         target = _target(request)
         plan = seeded_plan(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
-        location = location_header(plan, target)
+        location = location_header(plan.url, target)
         if plan.drawn:
             return json_response(plan.certificate_text(), {"Cache-Control": "no-store"} | location)
         return revalidated_json(request, plan.certificate_text(), location)
@@ -90,7 +90,7 @@ class Issuer:
         if format_name == "json":
             return json_response(plan.certificate_text(), headers)
         self.readiness.require()
-        return TensorResponse(TensorBody(plan), encoded(tensor_headers(plan, headers)), self.pool)
+        return TensorResponse(TensorBody(plan), tensor_headers(plan, headers), self.pool)
 
     def _answer(self, format_name: str, target: bytes) -> Answer:
         """The answer to a GET of `target`, from the cache if it is there.

@@ -69,7 +69,11 @@ class ElementwiseSource:
 
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
-        if box.size == 0:
+        if out.size == 0:
+            return
+        if box.strides == (1,):
+            # Most small tensors are a run. Looking for a walk would take as long as some of them.
+            run(self.parameters, box.offset, _memory.scratch, out)
             return
         way = Run(box.size) if self._is_constant else walk(box)
         match way:

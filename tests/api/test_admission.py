@@ -1,0 +1,396 @@
+"""Shares of what all processes have in flight: who gets one, who waits, and who gives it back."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack, closing, suppress
+from typing import Any
+
+import httpx2
+import pytest
+
+from service.api import admission
+from service.api.admission import (
+    BLOCKS_PER_SECOND,
+    MATRIX_BYTES,
+    Admission,
+    Limits,
+    Load,
+    Queue,
+    retry_seconds,
+)
+from service.api.streaming import INLINE_BYTES, INLINE_COST, Memory
+from service.api.table import Cell, Row, State, Table, alone
+from service.errors import UnavailableError
+from tests.api.patterns import MIB, TIB, PatternBody, app_for, pool_of, serving
+from tests.server import ask, read
+
+ONE = Load(streams=1)
+
+WAIT_SECONDS = 0.3
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "WAIT_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(admission, "STALE_SECONDS", 2 * WAIT_SECONDS)
+
+
+def two(streams: int = 2) -> tuple[Admission, Admission, Table]:
+    """The admissions of two processes that share a table of three rows."""
+    table = Table(3)
+    limits = Limits(streams, threads=1)
+    return Admission(limits, Row(table, 0)), Admission(limits, Row(table, 1)), table
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> float:
+    """Run a coroutine; returns the seconds that it took."""
+    began = time.monotonic()
+    asyncio.run(work())
+    return time.monotonic() - began
+
+
+def held(table: Table) -> int:
+    """Streams in flight in all processes."""
+    return sum(table.column(Cell.STREAMS))
+
+
+def test_the_places_of_all_processes_are_the_same() -> None:
+    """What one takes the other does not get, until it is given back."""
+    here, there, table = two(streams=3)
+
+    async def work() -> None:
+        for each in (here, there, here):
+            assert await each.enter(ONE, Queue.STREAM)
+        with pytest.raises(UnavailableError, match="places for large answers") as refused:
+            await there.enter(ONE, Queue.STREAM)
+        assert refused.value.reason == "too_busy"
+        assert refused.value.retry_after == 2
+        here.leave(ONE)
+        assert await there.enter(ONE, Queue.STREAM)
+        assert held(table) == 3
+
+    assert run(work) == pytest.approx(WAIT_SECONDS, abs=0.15)
+
+
+def test_a_place_that_becomes_free_elsewhere_is_found() -> None:
+    """Within a moment, although no process tells the others."""
+    here, there, _ = two(streams=1)
+
+    async def work() -> None:
+        assert await here.enter(ONE, Queue.STREAM)
+        waiting = asyncio.create_task(there.enter(ONE, Queue.STREAM))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        here.leave(ONE)
+        assert await waiting
+
+    assert run(work) < 0.5
+
+
+def test_nobody_is_overtaken() -> None:
+    """Places go round in the order of arrival, through both processes; newcomers wait as well."""
+    here, there, _ = two(streams=1)
+    served: list[int] = []
+
+    async def client(number: int, process: Admission) -> None:
+        assert await process.enter(ONE, Queue.STREAM)
+        served.append(number)
+        process.leave(ONE)
+
+    async def work() -> None:
+        assert await here.enter(ONE, Queue.STREAM)
+        tasks = []
+        for number in range(8):
+            tasks.append(asyncio.create_task(client(number, (here, there)[number % 2])))
+            await asyncio.sleep(0.01)
+        here.leave(ONE)
+        await asyncio.gather(*tasks)
+
+    run(work)
+    assert served == list(range(8))
+
+
+def test_a_process_that_stands_still_does_not_stop_the_others() -> None:
+    """Its request, which waits for longer than any may, is passed over."""
+    here, _, table = two(streams=1)
+    table.put(1, Cell.WAITING + Queue.STREAM, time.monotonic_ns() - int(WAIT_SECONDS * 1e9))
+
+    async def work() -> None:
+        with pytest.raises(UnavailableError):
+            await here.enter(ONE, Queue.STREAM)
+        await asyncio.sleep(0.1)
+        assert await here.enter(ONE, Queue.STREAM)
+
+    run(work)
+
+
+def test_a_queue_does_not_wait_for_another_one() -> None:
+    """Small answers are computed while streams and matrices wait."""
+    here, there, _ = two(streams=4)
+    matrix = Load(1, 0, matrices=1, matrix_bytes=1, matrix_cost=1)
+
+    async def work() -> None:
+        assert await here.enter(matrix, Queue.MATRIX)
+        waiting = [
+            asyncio.create_task(here.enter(matrix, Queue.MATRIX)),
+            asyncio.create_task(there.enter(matrix, Queue.MATRIX)),
+        ]
+        await asyncio.sleep(0.05)
+        assert await there.enter(Load(cost=1), Queue.SMALL)
+        assert await here.enter(ONE, Queue.STREAM)
+        here.leave(matrix)
+        assert await waiting[0]
+        here.leave(matrix)
+        assert await waiting[1]
+
+    assert run(work) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("load", "queue", "message"),
+    [
+        (Load(cost=2 * BLOCKS_PER_SECOND), Queue.SMALL, "threads have work"),
+        (Load(1, matrices=1, matrix_bytes=2 * MATRIX_BYTES), Queue.MATRIX, "matrices"),
+    ],
+)
+def test_one_alone_is_never_too_large(load: Load, queue: Queue, message: str) -> None:
+    """Whatever the limit. A second one is, and one that fits beside it is not let in either."""
+    here, there, _ = two(streams=64)
+
+    async def work() -> None:
+        assert await here.enter(load, queue)
+        for process in (here, there):
+            with pytest.raises(UnavailableError, match=message):
+                await process.enter(load, queue)
+
+    run(work)
+
+
+def test_matrices_hold_a_share_of_the_places() -> None:
+    """A quarter, and at least one, so that answers without matrices are always served."""
+    matrix = Load(1, matrices=1, matrix_bytes=1, matrix_cost=7 * BLOCKS_PER_SECOND)
+
+    async def work() -> None:
+        here, there, _ = two(streams=8)
+        for process in (here, there):
+            assert await process.enter(matrix, Queue.MATRIX)
+        with pytest.raises(UnavailableError, match="wait for the threads") as refused:
+            await here.enter(matrix, Queue.MATRIX)
+        # 14 s of work for three processes with one thread of matrices each.
+        assert refused.value.retry_after == 5
+        for _ in range(6):
+            assert await there.enter(ONE, Queue.STREAM)
+        assert await two(streams=2)[0].enter(matrix, Queue.MATRIX)
+
+    run(work)
+
+
+def test_simulations_are_refused_at_once() -> None:
+    """One for every two threads of all processes, and at least one."""
+    here, there, _ = two()
+    simulation = Load(simulations=1)
+    assert here.try_to_enter(simulation)
+    assert not there.try_to_enter(simulation)
+    here.leave(simulation)
+    assert there.try_to_enter(simulation)
+
+
+@pytest.mark.parametrize("end", ["departure", "cancellation", "refusal"])
+def test_who_does_not_enter_takes_nothing(end: str) -> None:
+    """A client that leaves gives up its turn, and the one behind it moves up."""
+    here, there, table = two(streams=1)
+
+    async def work() -> None:
+        assert await here.enter(ONE, Queue.STREAM)
+        departure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        first = asyncio.create_task(there.enter(ONE, Queue.STREAM, departure))
+        await asyncio.sleep(0.1)
+        behind = asyncio.create_task(there.enter(ONE, Queue.STREAM))
+        await asyncio.sleep(0.1)
+        if end == "departure":
+            departure.set_result(None)
+            assert await first is False
+        elif end == "cancellation":
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+        else:
+            with pytest.raises(UnavailableError):
+                await first
+        assert held(table) == 1
+        here.leave(ONE)
+        assert await behind
+        there.leave(ONE)
+        assert held(table) == 0
+        assert table.column(Cell.WAITING + Queue.STREAM) == [0, 0, 0]
+
+    run(work)
+
+
+def test_who_is_cancelled_with_a_place_in_hand_gives_it_back() -> None:
+    """The place is given and the task cancelled before it runs again."""
+    here, _, table = two(streams=1)
+
+    async def work() -> None:
+        assert await here.enter(ONE, Queue.STREAM)
+        waiting = asyncio.create_task(here.enter(ONE, Queue.STREAM))
+        await asyncio.sleep(0.05)
+        here.leave(ONE)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert held(table) == 0
+        assert await here.enter(ONE, Queue.STREAM)
+
+    run(work)
+
+
+def in_a_fork(work: Callable[[], None]) -> int:
+    """Run this in another process; returns its process id."""
+    pid = os.fork()
+    if pid == 0:
+        with suppress(BaseException):
+            work()
+            os._exit(0)
+        os._exit(1)
+    return pid
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_processes_that_compete_take_no_place_twice() -> None:
+    """Four processes take and give back as fast as they can; there are never more than three."""
+    table = Table(5)
+    limits = Limits(streams=3, threads=1)
+
+    def compete(index: int) -> None:
+        mine = Admission(limits, Row(table, index))
+        most = 0
+        until = time.monotonic() + 0.7
+        while time.monotonic() < until:
+            if mine.try_to_enter(ONE):
+                most = max(most, held(table))
+                mine.leave(ONE)
+        table.put(index, Cell.CUT, most)
+
+    pids = [in_a_fork(lambda index=index: compete(index)) for index in range(4)]  # type: ignore[misc]
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 4
+    assert held(table) == 0
+    assert 1 <= max(table.column(Cell.CUT)) <= 3
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_the_lock_of_a_killed_process_is_free() -> None:
+    """It dies within the block, and so does what it holds when its row is cleared."""
+    table = Table(2)
+
+    def hold() -> None:
+        with table.locked():
+            table.put(1, Cell.STREAMS, 64)
+            signal.pause()
+
+    pid = in_a_fork(hold)
+    while table.get(1, Cell.STREAMS) == 0:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    table.clear(1)
+    assert Admission(Limits(1, 1), Row(table, 0)).try_to_enter(ONE)
+
+
+@pytest.mark.parametrize(("work", "seconds"), [(0.0, 2), (2.1, 3), (16.0, 16), (1e9, 120)])
+def test_retry_after_is_the_work_that_waits(work: float, seconds: int) -> None:
+    """In whole seconds, within bounds."""
+    assert retry_seconds(work) == seconds
+
+
+def test_who_accepts() -> None:
+    """Every ready process; else the first that starts; else the first that failed. Never a row
+    without a process, nor one that has stopped accepting."""
+    table = Table(4)
+    rows = [Row(table, index) for index in range(4)]
+
+    def accepting(*states: State) -> list[int]:
+        for row, state in zip(rows, states, strict=True):
+            row.state = state
+        return [row.index for row in rows if row.accepts]
+
+    gone, loading, starting, ready, failed = State
+    assert accepting(loading, loading, gone, loading) == []
+    assert accepting(loading, starting, starting, gone) == [1]
+    assert accepting(starting, starting, starting, gone) == [0]
+    assert accepting(starting, ready, starting, ready) == [1, 3]
+    assert accepting(failed, starting, failed, gone) == [1]
+    assert accepting(failed, failed, gone, gone) == [0]
+
+
+# Over sockets.
+
+
+def computed(cost: int) -> PatternBody:
+    """A small body of this cost."""
+    return PatternBody(INLINE_BYTES, cost=cost)
+
+
+@pytest.mark.parametrize(("cost", "threads"), [(INLINE_COST, 0), (INLINE_COST + 1, 1)])
+def test_a_small_answer_that_costs_much_is_computed_in_a_thread(cost: int, threads: int) -> None:
+    """The event loop is free meanwhile. A cheap one is computed on it (control)."""
+    names: set[str] = set()
+
+    class Noting(PatternBody):
+        def chunk(self, index: int, memory: Memory) -> memoryview:
+            names.add(threading.current_thread().name)
+            return super().chunk(index, memory)
+
+    body = Noting(INLINE_BYTES, cost=cost)
+    with closing(pool_of(threads=1)) as pool, serving(app_for(body, pool)) as address:
+        assert httpx2.get(address.url).content == body.expected()
+    assert sum(name.startswith("stream-") for name in names) == threads
+
+
+def test_silent_readers_do_not_hold_up_small_answers() -> None:
+    """Every place for a stream is taken; costly small answers need none."""
+    body = computed(INLINE_COST + 1)
+    with closing(pool_of(threads=1, streams=1)) as pool:
+        large, small = app_for(PatternBody(TIB), pool), app_for(body, pool)
+        with serving(large) as there, serving(small) as here, ask(there) as client:
+            read(client, MIB)
+            assert httpx2.get(here.url).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["whole", "departure", "failure", "short"])
+@pytest.mark.parametrize("kind", ["stream", "matrix", "small"])
+def test_every_end_of_an_answer_gives_its_share_back(end: str, kind: str) -> None:
+    """The row of the process is 0 again in every cell."""
+    row = alone()
+    ends: dict[str, dict[str, Any]] = {
+        "whole": {},
+        "departure": {},
+        "failure": {"fails_at": 0},
+        "short": {"ends_at": 1},
+    }
+    length = {"small": INLINE_BYTES, "stream": 2 * MIB, "matrix": 2 * MIB}[kind]
+    if end == "departure" and kind != "small":
+        length = TIB
+    body = PatternBody(
+        length, materialised=kind == "matrix", cost=BLOCKS_PER_SECOND // 8, **ends[end]
+    )
+    with closing(pool_of(threads=1)) as pool:
+        pool.admission = Admission(Limits(4, 1), row)
+        with serving(app_for(body, pool)) as address, ExitStack() as stack:
+            client = stack.enter_context(ask(address))
+            if end == "departure":
+                read(client, 1000)
+                assert kind == "small" or row.get(Cell.STREAMS) == 1
+                client.close()
+            else:
+                client.settimeout(0.2)
+                while not body.answered.is_set():
+                    with suppress(TimeoutError, ConnectionError):
+                        client.recv(2**20)
+            assert body.answered.wait(5)
+            cells = [row.get(cell) for cell in Load().cells()]
+    assert cells == [0] * len(cells)
