@@ -2,8 +2,8 @@
 
     python -m tests.load.attacker PORT KIND:COUNT ...
 
-Prints a line when it is ready, and begins when it gets one. Prints what became of the connections
-as a line of JSON when all of them have been opened, and again when all have ended or SIGINT arrives.
+Prints a line when it is ready, and begins when it gets one. Then prints a line of JSON, what became
+of the connections, when all have been opened, and again when all have ended or SIGINT arrives.
 """
 
 import errno
@@ -109,7 +109,7 @@ class Attacker:
         self.stopped = False
 
     def open(self, kind: Kind) -> None:
-        """Open a connection without waiting for it. A system without files left counts as an end."""
+        """Open a connection without waiting for it."""
         client = socket.socket()
         client.setblocking(False)
         if not kind.asks:

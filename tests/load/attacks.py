@@ -1,11 +1,8 @@
 """Attacks beside a healthy client: what is tried, what was measured, and what is wrong with it."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
-from typing import Any
 
 from service.api.streaming import INLINE_BYTES, PIECE_BYTES
 from service.server.connection import (
@@ -14,12 +11,12 @@ from service.server.connection import (
     KEEP_ALIVE_SECONDS,
     LINGER_BYTES,
     LINGER_SECONDS,
-    MOST_HEAD_BYTES,
     READ_BYTES,
     SEND_SECONDS,
 )
+from service.server.heads import MOST_HEAD_BYTES
 from service.settings import Settings
-from tests.load.serving import CALM, FANIN, SERVER_CORES, Client, Server, serving
+from tests.load.serving import CALM, FANIN, Client, Server, serving
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -195,7 +192,7 @@ def measured(
             attackers = attacker.said()
         left = _files_left(server, files)
         growth = server.peak_bytes() - memory
-        return Outcome(attack, before, during, growth, server.log_lines(), left, attackers)
+        return Outcome(attack, before, during, growth, len(server.log_lines()), left, attackers)
 
 
 def measured_again(attack: Attack, command: Sequence[str] = FANIN) -> Outcome:

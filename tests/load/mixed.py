@@ -280,11 +280,11 @@ class Client:
 
 
 def main(port: int, seconds: float, clients: int, spoil: bool) -> None:
-    """Compute what is expected, then let the clients act. `spoil` expects one wrong byte."""
+    """Compute what is expected, then let the clients act. `spoil` spoils some digests."""
     small = list(small_tensors())
     large = list(large_tensors(random.Random(SEED)))
     if spoil:
-        large[0] = replace(large[0], digest=sha256(b"").hexdigest())
+        large[::8] = [replace(each, digest=sha256(b"").hexdigest()) for each in large[::8]]
     print(json.dumps({"small": len(small), "large": len(large)}), flush=True)
     sys.stdin.readline()
     all_clients = [Client(port, number, small, large) for number in range(clients)]

@@ -74,10 +74,9 @@ class Server:
         """Open file descriptors of all processes."""
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.processes())
 
-    def log_lines(self) -> int:
-        """Lines that it has written to its log so far."""
-        with self.log.open("rb") as lines:
-            return sum(1 for _ in lines)
+    def log_lines(self) -> list[str]:
+        """The lines that it has written to its log so far."""
+        return self.log.read_text(errors="replace").splitlines()
 
 
 def children(pid: int) -> list[int]:
@@ -97,13 +96,13 @@ def serving(
 
     Afterwards it gets SIGTERM, and SIGKILL if it does not end in END_SECONDS.
     """
-    limited = [f"ulimit -n {most_files} && exec \"$@\"", "sh"] if most_files else ['exec "$@"', "sh"]
+    script = f'ulimit -n {most_files}; exec "$@"' if most_files else 'exec "$@"'
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with (
             log.open("wb") as written,
             subprocess.Popen(
-                ["sh", "-c", *limited, sys.executable, *command],
+                ["sh", "-c", script, "sh", sys.executable, *command],
                 cwd=ROOT,
                 env=os.environ | {"FANIN_DRAIN_SECONDS": "0"} | dict(environment or {}),
                 stdout=subprocess.PIPE,
