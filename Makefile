@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more bench bench-check
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more bench bench-check load
 
 install: $(VENV)/tests-installed
 
@@ -79,6 +79,11 @@ bench: $(VENV)/service-installed
 bench-check: $(VENV)/service-installed
 	sh bench/install.sh $(VENV_PYTHON)
 	$(VENV_PYTHON) -m bench.guard
+
+# Attacks, killed processes and mixed clients, about 15 minutes, on loopback. ARGS="pipelining mixed"
+# chooses some. Its limit on latency is worth little while the machine does something else.
+load: install
+	$(VENV_PYTHON) -m tests.load $(ARGS)
 
 # New pins begin a new environment, so that nothing the old ones brought stays behind.
 $(VENV)/service-installed: requirements.txt checks/find_python.sh
