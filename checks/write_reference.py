@@ -51,12 +51,16 @@ _LISTED = {
 """Fields with too many words for a cell, by the end of their names, and a link to the words."""
 
 _NOT_RAISED = {
+    "bad_host": 400,
     "bad_request": 400,
     "header_too_large": TOO_LARGE,
+    "http_version_not_supported": 505,
     "internal": 500,
+    "not_implemented": 501,
+    "request_timeout": 408,
     "uri_too_long": 414,
 }
-"""Reasons of answers that no class of error leads to: the protocol makes them, or any error."""
+"""Reasons of answers that no class of error leads to: the connection makes them, or any error."""
 
 _RAISED_AS = {branch.__name__: status for branch, status in STATUSES.items()} | {
     # A reader of one value raises it. The parser reports all of them in one UnreadableError.

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.server.listening import listen, origin
+from service.server.listening import DEAD_MILLISECONDS, listen, origin
 from tests.application import ask, wait_until_ready
 from tests.process import run, served, server
 from tests.server import Address
@@ -106,6 +106,17 @@ def test_the_listener_names_tcp() -> None:
     """What asyncio looks for before it turns Nagle's algorithm off on a connection."""
     with opened("localhost") as listeners:
         assert {listener.proto for listener in listeners} == {socket.IPPROTO_TCP}
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no timeout")
+def test_connections_inherit_the_timeout_of_the_listener() -> None:
+    """A dead network ends a connection also when the server has closed it already."""
+    with opened("127.0.0.1") as (listener,):
+        with socket.create_connection(listener.getsockname()):
+            connection, _ = listener.accept()
+        with connection:
+            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert told == DEAD_MILLISECONDS
 
 
 @pytest.mark.skipif(not IPV6, reason="this machine has no IPv6")
