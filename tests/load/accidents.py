@@ -141,7 +141,8 @@ def places_back(places: int = 32) -> Story:
         with _Download(server.address, "more") as more:
             beyond = more.status
         # A client that reads nothing does not see that its connection has ended.
-        lost, victim = max((_sockets(pid) - count, pid) for pid, count in before.items())
+        more_sockets, victim = max((_sockets(pid) - count, pid) for pid, count in before.items())
+        lost = min(more_sockets, places)
         os.kill(victim, signal.SIGKILL)
         start = time.monotonic()
         gained = 0

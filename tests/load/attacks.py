@@ -28,7 +28,7 @@ MOST_LOG_LINES = 99
 
 MOST_TRIALS = 3
 
-BEFORE_SECONDS = 6.0
+BEFORE_SECONDS = 4.0
 """How long the healthy client is measured without an attack."""
 
 UNTIMED_SECONDS = 4.0
@@ -103,7 +103,13 @@ ATTACKS = (
         HALF_BODY + UNREAD,
         max(HEAD_SECONDS, BODY_SECONDS + LINGER_SECONDS, SEND_SECONDS),
     ),
-    Attack("file limit 1,024", {"silent": 1100}, 0, HEAD_SECONDS, most_files=1024),
+    Attack(
+        "file limit 1,024",
+        {"silent": 550, "half-head": 550},
+        2 * MOST_HEAD_BYTES,
+        HEAD_SECONDS + LINGER_SECONDS,
+        most_files=1024,
+    ),
     Attack("pipelining", {"pipelining": 1000}, UNREAD, SEND_SECONDS),
     Attack("pipelining tiny", {"pipelining-tiny": 1000}, UNREAD, SEND_SECONDS),
     Attack("costly", {"costly": 50}, UNREAD),
@@ -117,6 +123,9 @@ ATTACKS = (
     ),
     Attack("endless body", {"endless-body": 50}, LINGER_BYTES),
     Attack("endless extensions", {"endless-extensions": 50}, LINGER_BYTES),
+    Attack(
+        "greedy kinds", {"pipelining": 300, "costly": 20, "endless-body": 20}, UNREAD + LINGER_BYTES
+    ),
 )
 
 
@@ -222,14 +231,14 @@ def measured(
     """
     deadline = (attack.seconds or UNTIMED_SECONDS) + SLACK_SECONDS
     with serving(command, attack.environment, attack.most_files) as server:
-        before = _latency(server, BEFORE_SECONDS)
+        before = _latency(server, min(watched or BEFORE_SECONDS, BEFORE_SECONDS))
         files, memory = server.files(), server.resident_bytes()
         server.forget_peak()
         kernel = Peak(socket_bytes)
         wanted = [f"{kind}:{count}" for kind, count in attack.kinds.items()]
         with (
             Client("attacker", server.address.port, *wanted, niceness=CALM) as attacker,
-            Client("healthy", server.address.port, watched or min(deadline, 30.0)) as healthy,
+            Client("healthy", server.address.port, watched or deadline - SLACK_SECONDS / 2) as healthy,
         ):
             attacker.said()
             healthy.said()
