@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins peers peers-more bench bench-check
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more bench bench-check load
 
 install: $(VENV)/tests-installed
 
@@ -52,6 +52,10 @@ moments: install
 pins:
 	python=$$(sh checks/find_python.sh) && "$$python" checks/write_pins.py
 
+# About 20,000 requests that Schemathesis makes from the OpenAPI document, to a server of its own.
+fuzz: $(VENV)/service-installed build/fuzz-venv/requirements.txt
+	$(VENV_PYTHON) -m checks.fuzz $(ARGS)
+
 # Presets, and the lines of code of recommendations, against Keras, JAX, Flax, TensorFlow.js, PyTorch
 # and MLX, which it installs into build/ the first time.
 peers: install
@@ -76,6 +80,11 @@ bench-check: $(VENV)/service-installed
 	sh bench/install.sh $(VENV_PYTHON)
 	$(VENV_PYTHON) -m bench.guard
 
+# Attacks, killed processes and mixed clients, about 15 minutes, on loopback. ARGS="pipelining mixed"
+# chooses some. Its limit on latency is worth little while the machine does something else.
+load: install
+	$(VENV_PYTHON) -m tests.load $(ARGS)
+
 # New pins begin a new environment, so that nothing the old ones brought stays behind.
 $(VENV)/service-installed: requirements.txt checks/find_python.sh
 	python=$$(sh checks/find_python.sh) && "$$python" -m venv --clear $(VENV)
@@ -92,3 +101,10 @@ build/gallery-venv/installed: requirements.txt requirements-docs.txt checks/find
 	build/gallery-venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r requirements-docs.txt
 	@touch $@
+
+# tests/test_fuzz.py makes the same environment, and compares the same file.
+build/fuzz-venv/requirements.txt: requirements-fuzz.txt checks/find_python.sh
+	python=$$(sh checks/find_python.sh) && "$$python" -m venv --clear build/fuzz-venv
+	build/fuzz-venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r requirements-fuzz.txt
+	cp requirements-fuzz.txt $@

@@ -32,6 +32,7 @@ HARMLESS_MODULES = frozenset(
         "threading",
         "types",
         "typing",
+        "weakref",
     }
 )
 

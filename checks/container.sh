@@ -215,10 +215,13 @@ run_by_compose() {
 }
 
 nothing_is_allowed='
-import os
+import os, resource
 status = dict(line.split(":\t", 1) for line in open("/proc/self/status"))
 assert int(status["CapBnd"], 16) == 0 and int(status["NoNewPrivs"]) == 1 and os.getuid() != 0
-assert os.statvfs("/").f_flag & os.ST_RDONLY'
+assert os.statvfs("/").f_flag & os.ST_RDONLY
+small = os.statvfs("/tmp")
+assert small.f_flag & os.ST_NOEXEC and small.f_blocks * small.f_frsize == 16 * 2**20
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == (16384, 16384)'
 
 free_port() {
     "$python" -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])'

@@ -51,12 +51,16 @@ _LISTED = {
 """Fields with too many words for a cell, by the end of their names, and a link to the words."""
 
 _NOT_RAISED = {
+    "bad_host": 400,
     "bad_request": 400,
     "header_too_large": TOO_LARGE,
+    "http_version_not_supported": 505,
     "internal": 500,
+    "not_implemented": 501,
+    "request_timeout": 408,
     "uri_too_long": 414,
 }
-"""Reasons of answers that no class of error leads to: the protocol makes them, or any error."""
+"""Reasons of answers that no class of error leads to: the connection makes them, or any error."""
 
 _RAISED_AS = {branch.__name__: status for branch, status in STATUSES.items()} | {
     # A reader of one value raises it. The parser reports all of them in one UnreadableError.
@@ -69,7 +73,7 @@ def page(document: Mapping[str, Any]) -> str:
     parameters = document["components"]["parameters"]
     sections = {
         "Paths": _paths(document["paths"]),
-        "Fields": _fields([parameters[name] for name in FIELDS]),
+        "Fields": _fields(_members(Spec.model_json_schema(), FIELDS)),
         "Fields of /recommend": (
             "`/recommend` takes the fields above and these.\n\n"
             + _fields([parameters[name] for name in Question.model_fields if name not in FIELDS])
@@ -226,11 +230,14 @@ def _values(name: str, schema: Mapping[str, Any]) -> str:
             return link
     if "enum" in schema:
         return " ".join(map(_code, schema["enum"]))
-    kinds = {each["type"]: each for each in schema.get("anyOf", [schema])}
-    if "array" in kinds:
-        listed = kinds["array"]
-        return f"{listed['minItems']} to {listed['maxItems']} {listed['items']['type']}s"
-    return next((kind for kind in ("integer", "number") if kind in kinds), "text")
+    kinds = schema.get("anyOf", [schema])
+    lists = [each for each in kinds if each["type"] == "array"]
+    if lists:
+        least = min(each["minItems"] for each in lists)
+        most = max(each["maxItems"] for each in lists)
+        return f"{least} to {most} {lists[0]['items']['type']}s"
+    types = [each["type"] for each in kinds]
+    return next((kind for kind in ("integer", "number") if kind in types), "text")
 
 
 def _default(parameter: Mapping[str, Any]) -> str:

@@ -128,10 +128,24 @@ def _address(greeting: str) -> Address:
 
 def resident_bytes(pid: int) -> int:
     """Memory that a process occupies (`VmRSS` of proc(5))."""
+    return _memory(pid, "VmRSS")
+
+
+def _memory(pid: int, field: str) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+([0-9]+) kB", status)
+    found = re.search(rf"{field}:\s+([0-9]+) kB", status)
     assert found
     return 1024 * int(found[1])
+
+
+def forget_peak(pid: int) -> None:
+    """Let `peak_bytes` begin anew (`clear_refs` of proc(5))."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has occupied so far (`VmHWM` of proc(5))."""
+    return _memory(pid, "VmHWM")
 
 
 def cpu_seconds(pid: int) -> float:

@@ -123,6 +123,8 @@ def test_the_build_fills_the_caches() -> None:
 class Probed(BaseHTTPRequestHandler):
     """Ready or not, as the server that holds it says."""
 
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
         assert isinstance(self.server, Replica)
         self.send_response(self.server.status if self.path == "/readyz" else 404)
@@ -148,9 +150,9 @@ def replica(status: int) -> Iterator[str]:
         thread.join()
 
 
-def health(port: str) -> int:
+def health(port: str, host: str = "0.0.0.0") -> int:
     """The exit status of the health check; a proxy in the environment must not matter."""
-    variables = {"FANIN_PORT": port, "http_proxy": "http://127.0.0.1:1"}
+    variables = {"FANIN_HOST": host, "FANIN_PORT": port, "http_proxy": "http://127.0.0.1:1"}
     command = [sys.executable, *health_check()[1][1:]]
     return subprocess.run(command, env=os.environ | variables, capture_output=True).returncode
 
@@ -160,6 +162,24 @@ def test_the_health_check_asks_whether_it_is_ready(status: int, found: int) -> N
     """0 is healthy and 1 is not, as Docker reads exit statuses."""
     with replica(status) as port:
         assert health(port) == found
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "localhost"])
+def test_the_health_check_follows_host_and_port(host: str) -> None:
+    """Those of the settings; another address of the loopback network is not asked (control)."""
+    with replica(200) as port:
+        assert health(port, host) == 0
+        assert health(port, "127.0.0.2") == 1
+
+
+def test_the_health_check_is_rare_and_light() -> None:
+    """Twice a minute, without the packages of the environment."""
+    options, command = health_check()
+    assert int(options["interval"].removesuffix("s")) >= 30
+    assert command[:3] == ["python", "-S", "-c"]
+    heavy = f"import sys; sys.argv = ['']; {command[3].partition(';')[0]}; print(len(sys.modules))"
+    done = subprocess.run([sys.executable, "-S", "-c", heavy], capture_output=True, check=True)
+    assert int(done.stdout) < 80
 
 
 def test_what_does_not_answer_is_unhealthy() -> None:
@@ -182,6 +202,44 @@ def test_compose_allows_nothing() -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["mem_limit"] == "2g"
     assert "privileged" not in service
+
+
+def test_compose_bounds_files_processes_memory_and_log() -> None:
+    """Connections are files; /tmp runs nothing; the log is rotated."""
+    service = compose()
+    assert service["ulimits"] == {"nofile": {"soft": 16384, "hard": 16384}}
+    assert service["pids_limit"] == 256
+    (temporary,) = service["tmpfs"]
+    assert set(temporary.removeprefix("/tmp:").split(",")) == {
+        "size=16m",
+        "noexec",
+        "nosuid",
+        "nodev",
+    }
+    assert service["logging"]["driver"] == "json-file"
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+
+
+def hashed_pins() -> dict[str, list[str]]:
+    """The requirements of the image, each with its hashes."""
+    text = (ROOT / "requirements-image.txt").read_text().replace("\\\n", "")
+    rows = [row.split(" --hash=sha256:") for row in text.splitlines()]
+    return {pin.strip(): [digest.strip() for digest in digests] for pin, *digests in rows}
+
+
+def test_the_image_has_the_pins_of_the_service_with_hashes() -> None:
+    """pip refuses a file of another hash. There is one for each Python and each machine."""
+    pins = (ROOT / "requirements.txt").read_text().splitlines()
+    found = hashed_pins()
+    assert sorted(found) == sorted(pins)
+    for pin, digests in found.items():
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests), pin
+    # Five Pythons on two machines; NumPy has two pins, of which one is for one Python.
+    for name, count in {"llvmlite": 10, "numba": 10, "httptools": 10, "pydantic_core": 10}.items():
+        (digests,) = (found[pin] for pin in found if pin.startswith(f"{name}=="))
+        assert len(digests) == len(set(digests)) >= count, name
+    (install,) = (rest for rest in every(stages()[1], "RUN") if "pip install" in rest)
+    assert "--require-hashes -r /tmp/requirements-image.txt" in install
 
 
 def test_compose_has_a_thread_for_each_processor_it_is_granted() -> None:

@@ -14,7 +14,7 @@ from tests.application import ask, problem
 from tests.process import Served, server
 from tests.server import Address, read
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 SMALL = "/v1/weights.npy?shape=4,3&scheme=normal&seed=7&name=w"
 MIDDLING = "/v1/weights.raw?shape=4096,4096&scheme=normal&seed=7&name=w"
@@ -24,7 +24,7 @@ HALF_A_POST = (
     b'Content-Length: 100\r\n\r\n{"shape":'
 )
 SHORT_GRACE = {"service.server.serving.GRACE_SECONDS": 1}
-PROCESSES = ["1", "2"]
+PROCESSES = ["1", pytest.param("2", marks=pytest.mark.ci)]
 
 
 def half_a_post(address: Address) -> socket.socket:
@@ -99,6 +99,7 @@ def test_short_answers_finish_and_long_ones_are_cut(workers: str) -> None:
     assert "2 answers" in line
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGINT), ("2", signal.SIGTERM)])
 def test_the_second_signal_ends_it_at_once(workers: str, number: signal.Signals) -> None:
     """Without a word, by the signal itself, while answers run; the port is free."""

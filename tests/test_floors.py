@@ -83,6 +83,7 @@ A_PATH = re.compile(rf"(?<![\w.])/(?:{'|'.join(PATHS)})\b|https?:")
 
 MAY_NAME_PATHS = {
     "__main__.py": "the greeting of `serve`",
+    "server/listening.py": "the origin of a listener",
     "plan/canonical.py": "the canonical URL",
     "advice/alternatives.py": "the route that makes LSUV's steps",
     "advice/warnings.py": "the same",

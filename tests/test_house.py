@@ -24,6 +24,7 @@ SERVICE: list[str] = PROJECT["dependencies"]
 TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
 PEERS: list[str] = PROJECT["optional-dependencies"]["peers"]
 DOCS: list[str] = PROJECT["optional-dependencies"]["docs"]
+FUZZ: list[str] = PROJECT["optional-dependencies"]["fuzz"]
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
@@ -73,11 +74,12 @@ def test_an_index_would_be_noticed(address: str) -> None:
 @pytest.mark.parametrize(
     "pin",
     [
-        *(*SERVICE, *TESTS, *PEERS, *DOCS),
+        *(*SERVICE, *TESTS, *PEERS, *DOCS, *FUZZ),
         *pins("requirements.txt"),
         *pins("requirements-dev.txt"),
         *pins("requirements-peers.txt"),
         *pins("requirements-docs.txt"),
+        *pins("requirements-fuzz.txt"),
     ],
 )
 def test_every_pin_is_exact(pin: str) -> None:
@@ -94,6 +96,7 @@ def test_the_pins_hold_what_pyproject_asks_for() -> None:
     assert set(TESTS) <= set(pins("requirements-dev.txt"))
     assert set(PEERS) <= set(pins("requirements-peers.txt"))
     assert set(DOCS) <= set(pins("requirements-docs.txt"))
+    assert set(FUZZ) <= set(pins("requirements-fuzz.txt"))
 
 
 @pytest.mark.parametrize(

@@ -302,3 +302,11 @@ def test_a_refused_head_of_any_kind_has_no_body_after_head(address: Address, cas
     answer = parsed(send(address, request_bytes))
     assert (answer.status, answer.body) == (REFUSED[case][1], b"")
     assert int(answer.headers["content-length"]) > 0
+
+
+def test_the_server_as_a_whole_has_options(address: Address) -> None:
+    """RFC 9110, section 9.3.7: the methods that any path allows, and no body."""
+    request = b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = parsed(send(address, request))
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["allow"] == "get, head, options, post"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import socket
 import time
@@ -14,9 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.server.listening import listen, origin
+from service.server.listening import DEAD_MILLISECONDS, listen, origin
 from tests.application import ask, wait_until_ready
-from tests.process import run, served
+from tests.process import run, served, server
 from tests.server import Address
 
 
@@ -105,6 +106,17 @@ def test_the_listener_names_tcp() -> None:
     """What asyncio looks for before it turns Nagle's algorithm off on a connection."""
     with opened("localhost") as listeners:
         assert {listener.proto for listener in listeners} == {socket.IPPROTO_TCP}
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no timeout")
+def test_connections_inherit_the_timeout_of_the_listener() -> None:
+    """A dead network ends a connection also when the server has closed it already."""
+    with opened("127.0.0.1") as (listener,):
+        with socket.create_connection(listener.getsockname()):
+            connection, _ = listener.accept()
+        with connection:
+            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert told == DEAD_MILLISECONDS
 
 
 @pytest.mark.skipif(not IPV6, reason="this machine has no IPv6")
@@ -219,3 +231,23 @@ def test_a_busy_port_is_one_line() -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     said = f"cannot listen on 127.0.0.1 port {port}: Address already in use"
     assert done.stderr.decode().splitlines() == [said]
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_it_says_when_it_is_ready_and_what_it_does_not_know() -> None:
+    """A line on standard output, and one on standard error for each variable that is no setting.
+
+    A level in capitals and an empty number are settings.
+    """
+    variables = {"FANIN_LOG_LEVEL": "WARNING", "FANIN_MAX_STREAMS": "", "FANIN_THREADS": "3"}
+    variables |= {"FANIN_PROT": "1", "FANIN_WORKER": "2"}
+    with server(environment=variables) as running:
+        line = running.wait_until_all_ready()
+        assert ask(running.address, "/readyz").status == 200
+        said = running.said()
+    assert re.fullmatch(r"Fanin is ready after [0-9]+\.[0-9] s: 1 process with 3 threads", line)
+    assert said == [
+        "FANIN_PROT is not a setting; try FANIN_PORT",
+        "FANIN_WORKER is not a setting; try FANIN_WORKERS",
+    ]

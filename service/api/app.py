@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.api import problems
 from service.api.admission import Admission, Limits
-from service.api.cors import CorsSend
+from service.api.cors import CorsSend, options_response
 from service.api.openapi import openapi, openapi_route
 from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
@@ -37,6 +37,7 @@ class Application(FastAPI):
     def __init__(self, routes: Sequence[PlainRoute], **options: Any) -> None:
         super().__init__(routes=[*routes], **options)
         self._table = route_table(routes)
+        self._methods = {method for method, _ in self._table}
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
@@ -51,7 +52,11 @@ class Application(FastAPI):
             return
         scope, cors_send = routed(scope), CorsSend(send)
         route = self._table.get((scope["method"], scope["path"]))
-        if route is None:
+        if scope["method"] == "OPTIONS" and scope["path"] == "*":
+            # The server as a whole is asked for its methods (RFC 9110, section 9.3.7).
+            response = options_response(Request(scope), self._methods)
+            await response(scope, receive, cors_send)
+        elif route is None:
             await super().__call__(scope, receive, cors_send)
         else:
             scope["app"] = self

@@ -127,7 +127,8 @@ _HEADERS: dict[str, str] = {
 }
 
 _CONDITIONS: dict[str, str] = {
-    "If-None-Match": "The entity tags that the client has. 304 if the current tag is one of them.",
+    "If-None-Match": "The entity tags that the client has. 304 if the current tag is one of them. "
+    "Other text is no tag and is ignored.",
     "If-Match": "The entity tags that the client accepts. 412 if the current tag is none of them.",
 }
 
@@ -206,10 +207,25 @@ def _parameter(field: str, schema: Schema) -> Schema:
         "in": "query",
         "description": schema.pop("description"),
         "example": schema.pop("examples")[0],
-        "schema": schema,
-        "style": "form",
-        "explode": False,
+        "schema": _in_a_query(schema),
     }
+
+
+def _in_a_query(schema: Schema) -> Schema:
+    """The schema without its lists: a query has a list as text, its items joined by commas.
+
+    Otherwise tools would repeat the field for each item, which is refused.
+    """
+    forms = [form for form in schema.get("anyOf", []) if form.get("type") != "array"]
+    others = {key: part for key, part in schema.items() if key != "anyOf"}
+    default = others.get("default")
+    if isinstance(default, list):
+        others |= {"default": ",".join(map(str, default))}
+    if default == []:
+        del others["default"]
+    if not forms:
+        return others
+    return others | (forms[0] if len(forms) == 1 else {"anyOf": forms})
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Schema]:
@@ -243,7 +259,12 @@ def _or_null(schema: Schema) -> Schema:
 def _header_parameters() -> Schema:
     tags = {"type": "string", "pattern": f"^(?:{TAG_LIST})$"}
     return {
-        name: {"name": name, "in": "header", "description": text, "schema": tags}
+        name: {
+            "name": name,
+            "in": "header",
+            "description": text,
+            "schema": tags if name == "If-Match" else _TEXT,
+        }
         for name, text in _CONDITIONS.items()
     }
 
@@ -263,6 +284,10 @@ def _responses() -> Schema:
     }
 
 
+_NETWORKS = (["layers"], ["depth", "width"], ["depth", "shape"])
+"""The members of which a network needs one list: those of its layers, or those of a stack."""
+
+
 def _schemas() -> Schema:
     question = Question.model_json_schema() | {"properties": _members(Question)}
     format_field = {"enum": list(FORMATS), "default": "npy", "description": "The file format."}
@@ -277,6 +302,7 @@ def _schemas() -> Schema:
     network = Stack.model_json_schema() | {
         "title": "Network",
         "properties": _members(Stack) | {"layers": _or_null(described)},
+        "anyOf": [{"required": names} for names in _NETWORKS],
     }
     records: Schema = {}
     for name, (record, more) in _RECORDS.items():

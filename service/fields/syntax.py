@@ -15,8 +15,8 @@ from typing import NoReturn
 from service.fields.errors import FieldError, shown
 from service.fields.numbers import NumberToken, kind
 
-MOST_ITEMS = 64
-"""About twice the number of fields."""
+MOST_ITEMS = 128
+"""More than any path has fields."""
 
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")

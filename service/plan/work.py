@@ -18,20 +18,20 @@ LARGEST_CHUNK_BYTES = 16 * CHUNK_BYTES
 """The largest chunk, for layouts in which smaller chunks compute most random words repeatedly."""
 
 COSTLY = 2.0
-"""How many times the work of a plain tensor is worth some advice."""
+"""Advice is given for more than so many times the work of a plain tensor."""
 
 CHEAPER = 0.6
-"""The share of the work from which another order is worth the advice."""
+"""Another order is advised if it takes at most this share of the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
     """The work of computing all values of an answer, which is known without computing any.
 
-    `blocks` are the blocks of four random words that are drawn. The work of other draws is
-    converted to the time of a block of normal values in float32 (`Source.cost`). `ratio` compares
-    them with the blocks of as many elements that follow each other in the stream. `advice` says how
-    to get the values for less work, if the ratio is above COSTLY.
+    `blocks` are the blocks of four random words that are drawn. Work of another kind is converted:
+    its unit is the time of a block of normal values in float32. `ratio` is how many times the
+    blocks of a plain tensor of as many elements these are. If it is above 2, `advice` says how to
+    get the values for less work.
     """
 
     blocks: int

@@ -20,6 +20,9 @@ _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _PORT_TRIALS = 10
 """How many times to look for a port that is free at every address."""
 
+DEAD_MILLISECONDS = 30_000
+"""How long sent bytes may stay unacknowledged before the system gives a connection up (tcp(7))."""
+
 _SocketAddress = tuple[Any, ...]
 
 
@@ -89,6 +92,9 @@ def _listener(family: socket.AddressFamily, address: _SocketAddress) -> socket.s
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it. It also ends those that are closed with bytes under way.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MILLISECONDS)
         listener.bind(address)
         listener.listen()
     except OSError:

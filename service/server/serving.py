@@ -14,12 +14,6 @@ from service.server.logs import configure_logging
 from service.server.worker import Worker
 from service.settings import Settings
 
-KEEP_ALIVE_SECONDS = 65
-"""Longer than a proxy keeps an idle connection (60 s is usual), so that the proxy closes it first.
-
-If the server closed it first, it could do so while the proxy sends the next request.
-"""
-
 GRACE_SECONDS = 20
 """The time for answers to finish after the last connection was accepted.
 
@@ -51,7 +45,6 @@ def config(settings: Settings, app: FastAPI | str, **more: Any) -> Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         **more,
     )

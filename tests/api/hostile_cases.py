@@ -36,7 +36,7 @@ QUERIES = [
     ("=3", "malformed_query", ""),
     ("&&", "malformed_query", ""),
     ("layer=" + "a" * 8000, "unknown_word", "layer"),
-    ("&".join(["x=1"] * 70), "malformed_query", ""),
+    ("&".join(["x=1"] * 130), "malformed_query", ""),
     ("slice=0:2:1,:", "malformed_slice", "slice"),
     ("slice=0:9,:", "impossible_slice", "slice"),
     ("slice=:", "impossible_slice", "slice"),

@@ -361,6 +361,29 @@ def test_silent_readers_do_not_hold_up_small_answers() -> None:
             assert httpx2.get(here.url).status_code == 200
 
 
+def test_a_client_that_leaves_while_it_waits_gives_up_its_turn() -> None:
+    """Nobody waits any more long before its time is over."""
+    row = alone()
+    pool = pool_of(threads=1)
+    pool.admission = Admission(Limits(1, 1), row)
+    with closing(pool), serving(app_for(PatternBody(TIB), pool)) as address, ask(address) as first:
+        read(first, MIB)
+        with ask(address):
+            assert until(lambda: row.get(Cell.WAITING + Queue.STREAM) > 0)
+        began = time.monotonic()
+        assert until(lambda: row.get(Cell.WAITING + Queue.STREAM) == 0)
+        assert time.monotonic() - began < WAIT_SECONDS / 2
+        assert row.get(Cell.STREAMS) == 1
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Whether the condition comes true within 5 s."""
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return condition()
+
+
 @pytest.mark.parametrize("end", ["whole", "departure", "failure", "short"])
 @pytest.mark.parametrize("kind", ["stream", "matrix", "small"])
 def test_every_end_of_an_answer_gives_its_share_back(end: str, kind: str) -> None:

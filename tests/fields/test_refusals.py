@@ -163,7 +163,7 @@ QUERIES = [
     (b"shape=1&name=%c0%af", "malformed_text", "name", "UTF-8"),
     (b"shape=1&name=\xff", "malformed_text", "name", "UTF-8"),
     (b"shape=1;seed=1", "malformed_shape", "shape", "64,3,7,7"),
-    (b"&" * 64, "malformed_query", "", "each field once"),
+    (b"&" * 128, "malformed_query", "", "each field once"),
 ]
 
 

@@ -49,4 +49,4 @@ class SparseSource:
         self.values.fill(box, out)
         for piece, part in pieces(box, self.itemsize, out):
             zero = mask(self.draw, self.address, element_numbers(piece))
-            np.putmask(part.view(f"u{self.itemsize}"), zero, 0)
+            np.copyto(part.view(f"u{self.itemsize}"), 0, where=zero)

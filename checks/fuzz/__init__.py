@@ -1,0 +1,1 @@
+"""Schemathesis against a served process: every operation of the OpenAPI document, all checks on."""
