@@ -30,7 +30,7 @@ STORIES: dict[str, Callable[[], Story]] = {
 
 HEAD = (
     f"{'attack':<20}{'p50':>7}{'p99':>8}  {'p50':>7}{'p99':>8}{'worst':>8}{'limit':>7}"
-    f"{'MiB':>6}{'bound':>7}{'log':>5}{'cut after':>11}"
+    f"{'MiB':>6}{'bound':>7}{'kernel':>8}{'bound':>7}{'log':>5}{'cut after':>11}"
 )
 
 
@@ -41,7 +41,8 @@ def row(outcome: Outcome) -> str:
     return (
         f"{attack.name:<20}{before.p50:>7.1f}{before.p99:>8.1f}  {during.p50:>7.1f}"
         f"{during.p99:>8.1f}{during.worst:>8.0f}{outcome.limit:>7.0f}{outcome.growth // MIB:>6}"
-        f"{attack.most_growth // MIB:>7}{outcome.log_lines:>5}{cut:>11}"
+        f"{attack.most_growth // MIB:>7}{outcome.kernel_growth // MIB:>8}"
+        f"{attack.most_kernel_growth // MIB:>7}{outcome.log_lines:>5}{cut:>11}"
     )
 
 

@@ -21,6 +21,7 @@ LARGE = b"GET /v1/weights.raw?shape=16384,16384&scheme=he_normal&seed=1&name=%b 
 """1 GiB."""
 
 SMALL_RECEIVE_BUFFER = 4096
+SMALL_SEND_BUFFER = 65536
 
 OPENING_SECONDS = 1.0
 """The time over which the connections of an attack are opened."""
@@ -113,8 +114,10 @@ class Attacker:
         client = socket.socket()
         client.setblocking(False)
         if not kind.asks:
-            # Memory of the client that the server could fill.
+            # Memory of the client that the server could fill, or that counts as if it were the
+            # server's.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_RECEIVE_BUFFER)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER)
         error = client.connect_ex(("127.0.0.1", self._port))
         if error not in (0, errno.EINPROGRESS):
             client.close()

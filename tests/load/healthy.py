@@ -19,7 +19,7 @@ EACH = 0.01
 
 WARM_UP_SECONDS = 0.3
 
-PATIENCE = 30.0
+PATIENCE = 5.0
 """After so many seconds without an answer a request has failed."""
 
 TARGET = "/v1/weights.npy?shape=32,32&scheme=he_normal&seed=42&name=healthy"

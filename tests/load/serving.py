@@ -85,6 +85,15 @@ def children(pid: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
+def socket_bytes() -> int:
+    """Memory of the buffers of all TCP sockets of this machine (`sockstat` of proc(5))."""
+    found = re.search(
+        r"^TCP:.* mem ([0-9]+)$", Path("/proc/net/sockstat").read_text(), re.MULTILINE
+    )
+    assert found
+    return int(found[1]) * os.sysconf("SC_PAGESIZE")
+
+
 @contextmanager
 def serving(
     command: Sequence[str] = FANIN,

@@ -7,19 +7,16 @@ from tests.load import accidents
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.ci
 def test_a_killed_worker_costs_no_request() -> None:
     """The other worker answers, and the new one takes connections only when it is ready."""
     assert accidents.worker_killed(seconds=6.0).faults == []
 
 
-@pytest.mark.ci
 def test_a_killed_parent_leaves_the_port() -> None:
     """Its workers end with it."""
     assert accidents.parent_killed().faults == []
 
 
-@pytest.mark.ci
 def test_places_of_a_killed_worker_come_back() -> None:
     """Within a second, with 32 downloads in flight."""
     assert accidents.places_back().faults == []
