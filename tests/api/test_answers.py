@@ -22,6 +22,7 @@ from service.chunks import TensorBody
 from service.errors import FaninError
 from service.fields import parse_query, write_query
 from service.fields.identity import SplitQuery, split_identity
+from service.fields.syntax import MOST_ITEMS
 from service.initializers.schemes import SCHEMES
 from service.plan import seeded_plan
 from service.plan.canonical import MOST_BLOCKS_KEPT, PATH
@@ -286,7 +287,7 @@ def test_seed_and_name_are_split_off(query: bytes, expected: tuple[Any, ...]) ->
             b"seed=1&seed=1",
         ),
         *(b"name=a&name=a", b"name=&name=", b"s%65ed=1", b"name=%ff", b"name=%0a", b"name=%"),
-        b"&".join(b"f%d=1" % number for number in range(65)),
+        b"&".join(b"f%d=1" % number for number in range(MOST_ITEMS + 1)),
     ],
 )
 def test_a_query_that_may_be_refused_is_not_split(query: bytes) -> None:
