@@ -13,6 +13,7 @@ LONG = (
     "tests/advice/test_rules.py",
     "tests/advice/test_weights_url.py",
     "tests/api/test_activations_over_http.py::test_every_activation_has_a_recommendation",
+    "tests/api/test_admission.py",
     "tests/api/test_blocks_over_http.py",
     "tests/api/test_filters_over_http.py",
     "tests/api/test_propagate.py::test_a_second_simulation_is_told_to_wait",

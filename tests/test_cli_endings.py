@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.application import ask
 from tests.process import ROOT
+from tests.server import Address
 
 ENDLESS = ["--shape", "1000000,1000000", "--scheme", "zeros", "--dtype", "float16"]
 """2 TB: what is written before the signal is all there will ever be."""
@@ -82,10 +84,9 @@ COMMANDS = [
     ["schemes", "he_normal"],
     ["dtypes", "--json"],
     ["openapi"],
-    ["serve", "--port", "0"],
 ]
-"""Everything that writes to standard output: help of the parser and of the program, text, values,
-and the greeting of the server."""
+"""Everything that writes to standard output and ends: help of the parser and of the program, text
+and values."""
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -161,18 +162,29 @@ def test_a_closed_stream_is_no_fault_of_a_file(tmp_path: Path) -> None:
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_a_server_without_standard_output_serves() -> None:
-    """`serve >&-`: nobody is greeted, and the port is bound all the same."""
+@pytest.mark.parametrize(
+    ("before", "lines"),
+    [
+        ("exec >&-;", []),
+        ("exec >/dev/full;", ["standard output cannot be written: No space left on device"]),
+    ],
+    ids=["closed", "full"],
+)
+def test_a_server_without_standard_output_serves(before: str, lines: list[str]) -> None:
+    """Nobody is greeted, the port is bound all the same, and a full device is one line."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with started("serve", "--port", str(port), before="exec >&-;") as process:
+    with started("serve", "--port", str(port), before=before) as process:
         deadline = time.monotonic() + 60
         while True:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                assert ask(Address("127.0.0.1", port), "/livez").status == 200
                 break
             except ConnectionRefusedError:
                 assert time.monotonic() < deadline
                 assert process.poll() is None
                 time.sleep(0.05)
         process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert len(said.splitlines()) == len(lines)
+    assert all(line in said.decode() for line in lines)

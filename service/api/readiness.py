@@ -34,6 +34,7 @@ class Readiness:
 
     def __init__(self, row: Row) -> None:
         self._row = row
+        self._issues = False
 
     @property
     def state(self) -> State:
@@ -59,6 +60,7 @@ class Readiness:
             reason = " ".join(str(error).split())
             logger.error("not ready: the warm-up failed: %s: %s", type(error).__name__, reason)
         else:
+            self._issues = True
             self._row.state = State.READY
             if announce is not None:
                 announce()
@@ -68,7 +70,8 @@ class Readiness:
 
         A ready process does so until it ends.
         """
-        if self.state is not State.READY:
+        # Reading the table for every answer would take several times as long.
+        if not self._issues:
             failed = self.state is State.FAILED
             raise UnavailableError("not_ready", _FAILED if failed else _STARTING)
 

@@ -417,3 +417,14 @@ def test_every_end_of_an_answer_gives_its_share_back(end: str, kind: str) -> Non
             assert body.answered.wait(5)
             cells = [row.get(cell) for cell in Load().cells()]
     assert cells == [0] * len(cells)
+
+
+def test_a_share_that_is_kept_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: where `leave` does nothing, the row is not 0 after an answer."""
+    monkeypatch.setattr(Admission, "leave", lambda admission, load: None)
+    row = alone()
+    pool = pool_of(threads=1)
+    pool.admission = Admission(Limits(4, 1), row)
+    with closing(pool), serving(app_for(PatternBody(2 * MIB), pool)) as address:
+        assert len(httpx2.get(address.url).content) == 2 * MIB
+    assert row.get(Cell.STREAMS) == 1

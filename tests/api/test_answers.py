@@ -20,11 +20,13 @@ from service.api.routes import weights
 from service.api.routes.weights import MOST_TEMPLATES, Issuer
 from service.chunks import TensorBody
 from service.errors import FaninError
-from service.fields import parse_query
+from service.fields import parse_query, write_query
 from service.fields.identity import SplitQuery, split_identity
+from service.fields.syntax import MOST_ITEMS
 from service.initializers.schemes import SCHEMES
 from service.plan import seeded_plan
-from service.plan.canonical import MOST_BLOCKS_KEPT
+from service.plan.canonical import MOST_BLOCKS_KEPT, PATH
+from service.plan.tensor import head_of
 from service.wire.formats import FORMATS
 from tests.api.patterns import pool_of
 from tests.api.test_random_requests import Requests
@@ -69,11 +71,20 @@ def with_template(handlers: Issuer, format_name: str, target: bytes) -> Compared
 
 
 def planned_alone(format_name: str, target: bytes) -> Compared:
-    """What planning this request from the beginning gives, without a cache of the API."""
+    """What planning this request from the beginning gives, without a cache of the API.
+
+    URL and head are also those that the whole spec gives, without a part that was made before.
+    """
 
     def answer() -> Answer:
         query = target.partition(b"?")[2]
-        plan = seeded_plan(parse_query(query), format_name, max_bytes=MOST)
+        spec = parse_query(query)
+        plan = seeded_plan(spec, format_name, max_bytes=MOST)
+        assert plan.url == f"{PATH}.{format_name}?{write_query(plan.spec)}"
+        assert plan.tensor.head == head_of(spec, format_name, plan.tensor.placement)
+        assert plan.spec.seed == (
+            (5 if plan.drawn else spec.seed) if plan.tensor.uses_words else None
+        )
         tag = tensor_tag(plan.url, plan.drafts)
         caching = caching_headers(plan.url, plan.drafts, tag, target, drawn=plan.drawn)
         headers = tensor_headers(plan, caching)
@@ -276,7 +287,7 @@ def test_seed_and_name_are_split_off(query: bytes, expected: tuple[Any, ...]) ->
             b"seed=1&seed=1",
         ),
         *(b"name=a&name=a", b"name=&name=", b"s%65ed=1", b"name=%ff", b"name=%0a", b"name=%"),
-        b"&".join(b"f%d=1" % number for number in range(65)),
+        b"&".join(b"f%d=1" % number for number in range(MOST_ITEMS + 1)),
     ],
 )
 def test_a_query_that_may_be_refused_is_not_split(query: bytes) -> None:
