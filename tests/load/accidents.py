@@ -105,7 +105,7 @@ def parent_killed() -> Story:
             freed = _seconds_until_free(server.address)
             for client in clients:
                 client.said()
-        left = [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists()]
+        left = [pid for pid in workers if _is_alive(pid)]
     faults = []
     if freed > MOST_SECONDS:
         faults.append(f"the port was held for {freed:.1f} s")
@@ -191,6 +191,14 @@ def places_not_read(places: int = 64) -> Story:
     if status != 200 or taken > SEND_SECONDS + SLACK_SECONDS:
         faults.append(f"status {status} after {taken:.1f} s")
     return Story(f"{places} places held by who does not read", f"one after {taken:.1f} s", faults)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process runs. One that has ended and waits for its parent has no command line."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
 
 
 def _sockets(pid: int) -> int:
