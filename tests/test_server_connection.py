@@ -2,6 +2,7 @@
 
 import re
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,6 +113,20 @@ def test_who_reads_nothing_makes_nobody_work_ahead() -> None:
         time.sleep(0.5)
         assert len(paths) == answered < 40
         assert len(connections[0]._held) <= READ_BYTES
+
+
+def test_a_reset_is_noticed_while_nothing_is_read() -> None:
+    """A neighbour: a client that has sent much ahead leaves. Nothing is kept for it."""
+    request = b"GET /many HTTP/1.1\r\nHost: x\r\n\r\n"
+    with counting(MIB) as (address, connections, _):
+        with ask(address) as client:
+            client.sendall(800 * request)
+            time.sleep(0.5)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        deadline = time.monotonic() + 5
+        while not connections[0].transport.is_closing():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_who_reads_gets_all_that_was_asked_ahead() -> None:

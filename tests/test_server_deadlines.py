@@ -160,9 +160,14 @@ def eventually(found: list[str]) -> list[str]:
 
 
 def test_who_reads_nothing_is_cut_off(address: Address) -> None:
-    """The application is told that the client has left, and the rest of its answer goes nowhere."""
-    with streaming(1000) as (large, ends), ask(large):
+    """The application is told that the client has left, and so is the client.
+
+    A system that kept the bytes for the client would keep them for as long as the client likes.
+    """
+    with streaming(1000) as (large, ends), ask(large) as client:
         assert eventually(ends) == ["http.disconnect"]
+        with pytest.raises(ConnectionResetError):
+            read(client, 1000 * MIB)
 
 
 def test_who_reads_too_slowly_is_cut_off(address: Address) -> None:

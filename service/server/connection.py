@@ -2,7 +2,8 @@
 
 A request is read in pieces of READ_BYTES. The end of its head is found before the parser sees what
 follows, so one request is read and answered at a time. What a client sends ahead waits: at most a
-piece of it here, and the rest in the system's buffers.
+piece of it here, and the rest in the system's buffers. Of all requests that were sent ahead, one
+begins in each turn of the event loop. So clients that wait for their answers are served first.
 
 Each connection is in a phase (`Phase`), and each phase has a deadline. `expire_all` closes the
 connections whose deadline has passed.
@@ -15,9 +16,12 @@ import logging
 import struct
 import termios
 import threading
+from asyncio.trsock import TransportSocket
+from collections import deque
 from collections.abc import Collection
 from enum import Enum
 from math import inf
+from socket import SO_ERROR, SO_LINGER, SOL_SOCKET
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
@@ -69,6 +73,11 @@ SEND_SECONDS = 20.0
 SEND_BYTES = 64 * 1024
 """A client that does not read SEND_BYTES in SEND_SECONDS, while bytes wait for it, is cut off."""
 
+UNREAD_BYTES = 16 * 1024
+UNREAD_SECONDS = 0.1
+"""A request that was sent ahead begins when its client has taken all but so many bytes of the
+answers before. Clients that have not are looked at again after so many seconds."""
+
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 256 * 1024
 """How long a client may go on sending after the last answer, and how much, before the close.
@@ -76,6 +85,9 @@ LINGER_BYTES = 256 * 1024
 A close with unread bytes resets the connection, and the client may lose the answer (RFC 9112,
 section 9.6).
 """
+
+SLICE_SECONDS = 0.002
+"""How long the event loop closes connections before it looks at requests again."""
 
 ROOM = 32
 """At the limit on connections, one of so many is closed to make room for others."""
@@ -110,14 +122,21 @@ class Phase(Enum):
     LINGER = "has answered the last request, and waits for the client to close"
 
 
-class _Memory(threading.local):
-    """The buffer that a thread reads into. What is read is copied out before the next read."""
+class _Shared(threading.local):
+    """What the connections of an event loop share. Each loop runs in a thread of its own.
+
+    `buffer` is read into, and what is read is copied out before the next read. `ahead` are the
+    connections whose next request was sent ahead. `unread` are those of them whose clients have not
+    taken the answers before.
+    """
 
     def __init__(self) -> None:
         self.buffer = memoryview(bytearray(READ_BYTES))
+        self.ahead: deque[Connection] = deque()
+        self.unread: list[Connection] = []
 
 
-_memory = _Memory()
+_shared = _Shared()
 
 
 class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
@@ -139,7 +158,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._head_read = self._request_read = self._upgrading = False
         self._body_left: int | None = None
         self._body_bytes = self._lingered = 0
-        self._written = self._acknowledged = 0
+        self._written = self._taken = self._mark = 0
         self._progress_at = self.since
         self._next_when_written = False
 
@@ -151,14 +170,15 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         """
         super().connection_made(transport)
         transport.set_write_buffer_limits(0)
+        self._socket: TransportSocket = transport.get_extra_info("socket")
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """The memory to read into."""
-        return _memory.buffer
+        return _shared.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
-        self.data_received(bytes(_memory.buffer[:nbytes]))
+        self.data_received(bytes(_shared.buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Read on, by the phase."""
@@ -385,8 +405,15 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     def _next(self) -> None:
         """Wait for the next request, or read it if the client has sent it already."""
         self._head, self._empty_lines, self._head_read = b"", 0, False
-        self._enter(Phase.HEAD, KEEP_ALIVE_SECONDS)
         if self._held:
+            _line_up(self)
+        else:
+            self._enter(Phase.HEAD, KEEP_ALIVE_SECONDS)
+
+    def read_ahead(self) -> None:
+        """Read the next request, which the client has sent already."""
+        if not self.transport.is_closing():
+            self._enter(Phase.HEAD, KEEP_ALIVE_SECONDS)
             data, self._held = self._held, b""
             self.flow.resume_reading()
             self.data_received(data)
@@ -405,9 +432,10 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             self.transport.close()
 
     def write(self, data: bytes | memoryview) -> None:
-        """Write to the client."""
-        self._written += len(data)
-        self.transport.write(data)
+        """Write to the client, if it is there."""
+        if not self.transport.is_closing():
+            self._written += len(data)
+            self.transport.write(data)
 
     def _refuse(self, fault: Fault) -> None:
         """Answer a request that cannot be read, and close the connection.
@@ -434,11 +462,17 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         """Close the connection if its client has been waited for long enough."""
         if self.transport.is_closing():
             return
-        waiting = self._bytes_under_way()
-        if waiting:
-            self._expire_reader(now, waiting)
-            return
-        self._progress_at = now
+        if self.flow.read_paused and self._has_failed():
+            self.transport.abort()
+        elif self.bytes_under_way() == 0:
+            self._mark, self._progress_at = self._taken, now
+            self._expire_phase(now)
+        elif self._taken >= self._mark + SEND_BYTES:
+            self._mark, self._progress_at = self._taken, now
+        elif now >= self._progress_at + SEND_SECONDS:
+            self._reset()
+
+    def _expire_phase(self, now: float) -> None:
         if self.phase is Phase.ANSWER:
             return
         if self.phase is Phase.LINGER and self._deadline == inf:
@@ -451,16 +485,26 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         else:
             self.transport.close()
 
-    def _expire_reader(self, now: float, waiting: int) -> None:
-        acknowledged = self._written - waiting
-        if acknowledged >= self._acknowledged + SEND_BYTES:
-            self._acknowledged, self._progress_at = acknowledged, now
-        elif now >= self._progress_at + SEND_SECONDS:
-            self.transport.abort()
+    def bytes_under_way(self) -> int:
+        """Bytes that were written and that the client's system has not acknowledged."""
+        if self._taken < self._written and not self.transport.is_closing():
+            waiting = self.transport.get_write_buffer_size() + _unacknowledged(self._socket)
+            self._taken = self._written - waiting
+        return self._written - self._taken
 
-    def _bytes_under_way(self) -> int:
-        """Bytes that are written and that the client's system has not acknowledged."""
-        return self.transport.get_write_buffer_size() + _unacknowledged(self.transport)
+    def _has_failed(self) -> bool:
+        """Whether the client has reset the connection. While reading is paused, asyncio does not
+        notice.
+        """
+        return self._socket.getsockopt(SOL_SOCKET, SO_ERROR) != 0
+
+    def _reset(self) -> None:
+        """Close the connection, and drop what the client has not taken.
+
+        Without SO_LINGER the system would keep the bytes for as long as the client is there.
+        """
+        self._socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def make_way(self) -> None:
         """Close a connection that waits for its client, to make room for another one."""
@@ -570,10 +614,45 @@ JOINED_BYTES = 64 * 1024
 """Pieces up to this size are written together with the head. Copying takes less than a write."""
 
 
-def expire_all(connections: Collection[Any], now: float) -> None:
-    """Close the connections whose client has been waited for long enough."""
+async def expire_all(connections: Collection[Any]) -> None:
+    """Close the connections whose client has been waited for long enough.
+
+    A request that arrives meanwhile waits for SLICE_SECONDS at most.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + SLICE_SECONDS
     for connection in list(connections):
+        now = loop.time()
+        if now > until:
+            await asyncio.sleep(0)
+            until = loop.time() + SLICE_SECONDS
         connection.expire(now)
+
+
+def _line_up(connection: Connection) -> None:
+    """Let a connection read what its client has sent ahead, in its turn."""
+    if connection.bytes_under_way() > UNREAD_BYTES:
+        _shared.unread.append(connection)
+        if len(_shared.unread) == 1:
+            connection.loop.call_later(UNREAD_SECONDS, _line_up_again)
+        return
+    _shared.ahead.append(connection)
+    if len(_shared.ahead) == 1:
+        connection.loop.call_soon(_take_turn)
+
+
+def _line_up_again() -> None:
+    unread, _shared.unread = _shared.unread, []
+    for connection in unread:
+        if not connection.transport.is_closing():
+            _line_up(connection)
+
+
+def _take_turn() -> None:
+    connection = _shared.ahead.popleft()
+    if _shared.ahead:
+        connection.loop.call_soon(_take_turn)
+    connection.read_ahead()
 
 
 def make_room(connections: Collection[Any]) -> bool:
@@ -608,11 +687,8 @@ def _keeps_alive(headers: Headers) -> bool:
     return not any(name == b"connection" and b"close" in value.lower() for name, value in headers)
 
 
-def _unacknowledged(transport: asyncio.Transport) -> int:
+def _unacknowledged(socket: TransportSocket) -> int:
     """Bytes in the system's send queue (SIOCOUTQ of tcp(7)); 0 where the system does not tell."""
-    socket = transport.get_extra_info("socket")
-    if socket is None or socket.fileno() < 0:
-        return 0
     try:
         told = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
     except OSError:

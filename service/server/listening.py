@@ -20,6 +20,15 @@ _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _PORT_TRIALS = 10
 """How many times to look for a port that is free at every address."""
 
+BACKLOG = 4096
+"""How many connections the system keeps that are not accepted yet, if its own limit allows.
+
+A client that finds no place sends its request for a connection again after seconds.
+"""
+
+RECEIVE_BYTES = 128 * 1024
+"""The system's buffer for what a client has sent: twice the largest body."""
+
 DEAD_MILLISECONDS = 30_000
 """How long sent bytes may stay unacknowledged before the system gives a connection up (tcp(7))."""
 
@@ -92,12 +101,18 @@ def _listener(family: socket.AddressFamily, address: _SocketAddress) -> socket.s
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # Connections inherit it. It also ends those that are closed with bytes under way.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MILLISECONDS)
+        _limit_connections(listener)
         listener.bind(address)
-        listener.listen()
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
     return listener
+
+
+def _limit_connections(listener: socket.socket) -> None:
+    """Set what the connections of this listener inherit: limits on memory and on time."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # It also ends connections that are closed with bytes under way.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MILLISECONDS)

@@ -75,7 +75,7 @@ class Worker(uvicorn.Server):
         self.row.beat()
         await super().on_tick(counter)
         if counter % TICKS_OF_A_SECOND == 0:
-            expire_all(self.server_state.connections, asyncio.get_running_loop().time())
+            await expire_all(self.server_state.connections)
         self._accept_or_not()
         self._tell_clients_to_close()
         return self.should_exit or self._has_drained()
@@ -145,6 +145,6 @@ class Worker(uvicorn.Server):
             if loop.time() >= deadline:
                 return False
             self.row.beat()
-            expire_all(self.server_state.connections, loop.time())
+            await expire_all(self.server_state.connections)
             await asyncio.sleep(0.05)
         return True
