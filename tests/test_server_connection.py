@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
-from service.server import connection
+from service.server import accepting, connection
 from service.server.connection import LINGER_BYTES, READ_BYTES, Connection
 from tests.application import parsed, problem, send, serving
 from tests.server import Address, ask, running
@@ -44,6 +44,7 @@ def statuses(received: bytes) -> list[int]:
     return [int(found) for found in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", received)]
 
 
+TRAILERS = b"\r\nX-Trailer: host\r\nConnection: close\r\n\r\n"
 UPGRADING = CHUNKED.replace(b"Host", b"Upgrade: a\r\nConnection: upgrade\r\nHost")
 
 REQUESTS: list[tuple[bytes, int]] = [
@@ -55,7 +56,7 @@ REQUESTS: list[tuple[bytes, int]] = [
     (POST + b"Content-Length: 0\r\n\r\n", 400),
     (CHUNKED + chunked(SPEC, 7), 200),
     (CHUNKED + chunked(SPEC.replace(b",", b",\n"), 1000), 200),
-    (CHUNKED + chunked(SPEC, 20).replace(b"\r\n\r\n", b"\r\nX-Trailer: host\r\n\r\n"), 200),
+    (CHUNKED + chunked(SPEC, 20).replace(b"\r\n\r\n", TRAILERS), 200),
     (POST + b"Upgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\n{}", 400),
     (
         CHUNKED.replace(b"Host", b"Upgrade: a\r\nConnection: upgrade\r\nHost") + chunked(SPEC, 9),
@@ -112,7 +113,7 @@ def test_who_reads_nothing_makes_nobody_work_ahead() -> None:
         answered = len(paths)
         time.sleep(0.5)
         assert len(paths) == answered < 40
-        assert len(connections[0]._held) <= READ_BYTES
+        assert len(connections[0]._held) <= 2 * READ_BYTES
 
 
 def test_a_reset_is_noticed_while_nothing_is_read() -> None:
@@ -290,3 +291,65 @@ def test_a_body_of_another_length_is_not_taken_for_a_whole_one(
     assert received.partition(b"\r\n\r\n")[2] in (b"", b"abc")
     assert len(received.partition(b"\r\n\r\n")[2]) < 3
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_an_upgrade_of_http_1_0_is_still_http_1_0(address: Address) -> None:
+    """The connection is closed, and no interim answer is sent (RFC 9110, section 15.2)."""
+    head = POST.replace(b"HTTP/1.1", b"HTTP/1.0")
+    upgrade = b"Connection: upgrade\r\nUpgrade: x\r\nExpect: 100-continue\r\n"
+    received = send(address, head + upgrade + b"Content-Length: %d\r\n\r\n" % len(SPEC) + SPEC)
+    assert statuses(received) == [200]
+
+
+def test_long_trailers_are_refused(address: Address) -> None:
+    """They are of no use to anybody."""
+    trailers = b"".join(b"x-%d: y\r\n" % number for number in range(1000))
+    answer = parsed(send(address, CHUNKED + b"2\r\n{}\r\n0\r\n" + trailers + b"\r\n"))
+    assert (answer.status, problem(answer)["reason"]) == (431, "header_too_large")
+
+
+def leaves(address: Address, request: bytes) -> None:
+    """A client that sends a request and is gone."""
+    with socket.create_connection((address.host, address.port), timeout=10) as client:
+        client.sendall(request)
+
+
+def test_clients_that_leave_write_no_line_into_the_log(
+    address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether their answer is small, large, refused or the last one of a connection."""
+    large = LAST.replace(b"/livez", b"/v1/weights.raw?shape=8000000&scheme=zeros")
+    for request in (LAST, GET, large, b"nonsense\r\n\r\n", CHUNKED, LAST.replace(b"1.1", b"3.0")):
+        for _ in range(20):
+            leaves(address, request)
+    assert statuses(send(address, LAST)) == [200]
+    time.sleep(0.3)
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_a_client_that_has_sent_a_byte_ahead_is_seen_to_leave() -> None:
+    """Its stream or its matrix would otherwise be computed to the end."""
+    left: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        left.append((await receive())["type"])
+
+    with running(app, lifespan="off") as address:
+        leaves(address, GET + b"G")
+        deadline = time.monotonic() + 3
+        while not left and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert left == ["http.disconnect"]
+
+
+def test_a_stalled_reader_makes_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit on connections, those that read nothing are closed for new clients."""
+    monkeypatch.setattr(accepting, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(connection, "STALL_SECONDS", 0.5)
+    with counting(20 * MIB) as (address, _, _), ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(ask(address))
+        time.sleep(2.5)
+        with ask(address) as client:
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")

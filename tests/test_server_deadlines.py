@@ -205,6 +205,40 @@ def test_a_slow_reader_gets_everything(address: Address) -> None:
         assert eventually(ends) == ["http.disconnect"]
 
 
+def test_a_client_far_away_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: bytes are always under way, and all are taken in time, if never SEND_BYTES of them.
+
+    A small receive buffer stands for the long way: 16 KiB take more than a second.
+    """
+    monkeypatch.setattr(connection, "SEND_SECONDS", 3.0)
+    sent = 0
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal sent
+        fields = [(b"content-length", b"%d" % (60 * 1024))]
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        for number in range(10):
+            piece = {"type": "http.response.body", "body": bytes(6 * 1024), "more_body": number < 9}
+            await send(piece)
+            sent += 1
+            await asyncio.sleep(0.9)
+
+    with running(app, lifespan="off") as far:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.settimeout(SLACK)
+        client.connect((far.host, far.port))
+        with client:
+            client.sendall(GET)
+            received = 0
+            while received < 60 * 1024:
+                piece = client.recv(700)
+                assert piece
+                received += len(piece)
+                time.sleep(0.1)
+    assert sent == 10
+
+
 def test_who_takes_long_to_compute_is_not_cut_off(address: Address) -> None:
     """Control: no client is waited for while the application works."""
 

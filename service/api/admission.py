@@ -55,9 +55,10 @@ class Load:
     """What a request has in flight.
 
     `cost` is what it keeps in the queues of the threads, in blocks drawn: a small answer as a
-    whole, and of a stream one chunk. The rest of a stream is not begun before its client has taken
-    what comes before, so it takes no time from anybody. `matrix_cost` is the work of a materialised
-    answer, for which there is no limit. It tells how long others have to wait.
+    whole, and of a stream the chunks that are not computed yet. The rest of a stream is not begun
+    before its client has taken what comes before, so it takes no time from anybody. `matrix_cost`
+    is the work of a materialised answer, for which there is no limit. It tells how long others have
+    to wait.
     """
 
     streams: int = 0
@@ -163,6 +164,11 @@ class Admission:
     def try_to_enter(self, load: Load) -> bool:
         """Take a share without waiting, which `leave` gives back. Returns whether it fits."""
         return self._take(load, None, 0)
+
+    def add(self, load: Load) -> None:
+        """Take a share, whatever the limits are: it is for a request that was admitted before."""
+        for cell, number in load.cells().items():
+            self._row.add(cell, number)
 
     def leave(self, load: Load) -> None:
         """Give back a share."""

@@ -220,7 +220,7 @@ class TensorResponse:
             return Queue.MATRIX, matrix
         if self._is_small:
             return Queue.SMALL, Load(cost=body.cost)
-        return Queue.STREAM, Load(streams=1, cost=body.cost // body.chunk_count)
+        return Queue.STREAM, Load(streams=1)
 
     async def _start(self, send: Send) -> None:
         length = (b"content-length", str(self.body.length).encode())
@@ -251,8 +251,10 @@ class ReadAhead:
         self._slot = slot
         self._free: list[Memory] = []
         self._given: deque[Memory] = deque()
-        self._making: deque[tuple[Memory, Future[memoryview]]] = deque()
+        self._making: deque[tuple[Memory, asyncio.Future[memoryview]]] = deque()
         self._begun = 0
+        work = 0 if body.materialised else body.cost // body.chunk_count
+        self._load = Load(cost=work)
 
     async def next(self) -> memoryview:
         """The next chunk; raises RuntimeError if there is none, and whatever the body raises.
@@ -268,14 +270,17 @@ class ReadAhead:
         if not self._making:
             raise RuntimeError("the body ended before its length")
         memory, made = self._making[0]
-        chunk = await asyncio.wrap_future(made)
+        chunk = await made
         self._making.popleft()
         self._given.append(memory)
         return chunk
 
     def _begin(self) -> None:
         memory = self._free.pop() if self._free else np.empty(self._body.chunk_bytes, np.uint8)
-        made = self._pool.submit(self._slot, self._body, self._begun, memory)
+        made = asyncio.wrap_future(self._pool.submit(self._slot, self._body, self._begun, memory))
+        # A chunk counts while it waits for its thread and is computed, not while it is sent.
+        self._pool.admission.add(self._load)
+        made.add_done_callback(lambda _: self._pool.admission.leave(self._load))
         self._making.append((memory, made))
         self._begun += 1
 

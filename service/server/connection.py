@@ -13,6 +13,7 @@ import asyncio
 import fcntl
 import heapq
 import logging
+import re
 import struct
 import termios
 import threading
@@ -21,6 +22,7 @@ from collections import deque
 from collections.abc import Collection
 from enum import Enum
 from math import inf
+from operator import itemgetter
 from socket import SO_ERROR, SO_LINGER, SOL_SOCKET
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
@@ -56,6 +58,9 @@ The largest body that any path reads is 64 KiB (`service.api.requests`). In chun
 it takes 224 KiB.
 """
 
+MOST_TRAILER_BYTES = 4 * 1024
+"""The most bytes of the last chunk's line and of the trailers, which no path reads."""
+
 HEAD_SECONDS = 10.0
 """How long a client may take for a head, from its first byte or from the connection on."""
 
@@ -71,7 +76,8 @@ the server closed it first, it could do so while the proxy sends the next reques
 
 SEND_SECONDS = 20.0
 SEND_BYTES = 64 * 1024
-"""A client that does not read SEND_BYTES in SEND_SECONDS, while bytes wait for it, is cut off."""
+"""A client is cut off if it does not take in SEND_SECONDS what waited for it at their beginning, or
+SEND_BYTES of it."""
 
 UNREAD_BYTES = 16 * 1024
 UNREAD_SECONDS = 0.1
@@ -89,10 +95,14 @@ section 9.6).
 SLICE_SECONDS = 0.002
 """How long the event loop closes connections before it looks at requests again."""
 
+STALL_SECONDS = 3.0
+"""A client that has taken nothing for so long may be closed to make room for others."""
+
 ROOM = 32
 """At the limit on connections, one of so many is closed to make room for others."""
 
 _END = b"\r\n\r\n"
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 _TIMEOUT = Fault(
     408,
@@ -105,6 +115,13 @@ _BODY_TOO_LARGE = Fault(
     "payload_too_large",
     f"the body with its framing has more than {MOST_BODY_BYTES} bytes",
     "send a smaller body, with a Content-Length",
+)
+
+_TRAILERS_TOO_LARGE = Fault(
+    431,
+    "header_too_large",
+    f"the trailers of the body have more than {MOST_TRAILER_BYTES} bytes",
+    "send no trailers; no path reads them",
 )
 
 # A bad request is a client's mistake and not worth a log line. Errors of the application are logged
@@ -156,9 +173,10 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._empty_lines = 0
         self._held = b""
         self._head_read = self._request_read = self._upgrading = False
-        self._body_left: int | None = None
-        self._body_bytes = self._lingered = 0
-        self._written = self._taken = self._mark = 0
+        self._chunked = False
+        self._line = b""
+        self._body_left = self._body_bytes = self._trailer_bytes = self._lingered = 0
+        self._written = self._taken = self._goal = 0
         self._progress_at = self.since
         self._next_when_written = False
 
@@ -196,9 +214,12 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
                     self.flow.pause_reading()
 
     def _hold(self, data: bytes) -> None:
-        """Keep what belongs to later requests, and read no more until this one is answered."""
+        """Keep what belongs to later requests. Read no more after READ_BYTES of it.
+
+        Reading on is how the end of the connection is noticed.
+        """
         self._held += data
-        if self._held:
+        if len(self._held) >= READ_BYTES:
             self.flow.pause_reading()
 
     def _read_head(self, data: bytes) -> None:
@@ -253,8 +274,10 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             return
         if self._upgrading:
             self._ignore_upgrade()
-        self._body_left = _content_length(self.headers)
-        self._body_bytes = 0
+        fields = dict(self.headers)
+        self._chunked = b"transfer-encoding" in fields
+        self._body_left = int(fields.get(b"content-length", b"0"))
+        self._body_bytes, self._line, self._trailer_bytes = 0, b"", 0
         self.cycle = self._exchange()
         self._enter(Phase.BODY, BODY_SECONDS)
         if self._request_read:
@@ -280,9 +303,10 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
 
     def _exchange(self) -> "Exchange":
-        method, target, _ = self._head.split(b" ", 2)
+        line, _, _ = self._head.partition(b"\r\n")
+        method, target, protocol = line.split(b" ")
         raw_path, _, query = target.partition(b"?")
-        version = self.parser.get_http_version()
+        version = protocol.removeprefix(b"HTTP/").decode("ascii")
         scope = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -313,18 +337,10 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         ).of(self)
 
     def _read_body(self, data: bytes) -> None:
-        """Read a part of the body, and hold what follows the body.
-
-        Of a chunked body only the parser knows the end. It ends with a line, so the parser gets a
-        line at a time.
-        """
+        """Read a part of the body, and hold what follows the body."""
         start = 0
         while start < len(data) and not self._request_read:
-            if self._body_left is not None:
-                stop = min(len(data), start + self._body_left)
-                self._body_left -= stop - start
-            else:
-                stop = data.find(b"\n", start) + 1 or len(data)
+            stop = start + self._next_part(data[start:])
             if not self._parsed(data[start:stop]):
                 self._refuse(unparsed_fault(b""))
                 return
@@ -332,8 +348,32 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._body_bytes += start
         if self._body_bytes > MOST_BODY_BYTES:
             self._refuse(_BODY_TOO_LARGE)
+        elif self._trailer_bytes > MOST_TRAILER_BYTES:
+            self._refuse(_TRAILERS_TOO_LARGE)
         elif self._request_read:
             self._end_request(data[start:])
+
+    def _next_part(self, data: bytes) -> int:
+        """How many bytes of a body the parser gets next. No part passes the end of the body.
+
+        The parts of a chunked body are the lines with the sizes of chunks, whole chunks, and the
+        lines of the trailers (RFC 9112, section 7.1). The parser checks them. A line may be cut.
+        """
+        if self._body_left > 0 or not self._chunked:
+            size = min(len(data), self._body_left)
+            self._body_left -= size
+            return size or len(data)
+        size = data.find(b"\n") + 1
+        self._line += data[:size] if size else data
+        if size:
+            digits = _CHUNK_SIZE.match(self._line)
+            if digits is not None and int(digits[0], 16) > 0 and self._trailer_bytes == 0:
+                # A chunk ends with a line break of its own.
+                self._body_left = int(digits[0], 16) + len(b"\r\n")
+            else:
+                self._trailer_bytes += len(self._line)
+            self._line = b""
+        return size or len(data)
 
     def _end_request(self, rest: bytes) -> None:
         self._enter(Phase.ANSWER)
@@ -405,6 +445,9 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     def _next(self) -> None:
         """Wait for the next request, or read it if the client has sent it already."""
         self._head, self._empty_lines, self._head_read = b"", 0, False
+        if self._chunked:
+            # The parser would let a trailer decide whether the connection stays open.
+            self.parser = httptools.HttpRequestParser(self)
         if self._held:
             _line_up(self)
         else:
@@ -422,7 +465,11 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._enter(Phase.LINGER, inf)
         self._head = self._held = b""
         self.flow.resume_reading()
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:
+            # The client has left already.
+            self.transport.abort()
 
     def shutdown(self) -> None:
         """Close the connection if it is idle; else close it after the answer."""
@@ -465,10 +512,10 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         if self.flow.read_paused and self._has_failed():
             self.transport.abort()
         elif self.bytes_under_way() == 0:
-            self._mark, self._progress_at = self._taken, now
+            self._progress_at = now
             self._expire_phase(now)
-        elif self._taken >= self._mark + SEND_BYTES:
-            self._mark, self._progress_at = self._taken, now
+        elif self._taken >= self._goal:
+            self._goal, self._progress_at = min(self._written, self._taken + SEND_BYTES), now
         elif now >= self._progress_at + SEND_SECONDS:
             self._reset()
 
@@ -506,12 +553,22 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
+    def waits_since(self, now: float) -> float | None:
+        """Since when this connection waits for its client; None if it does not.
+
+        A client that is slow to read has STALL_SECONDS before it counts.
+        """
+        if self.phase is not Phase.ANSWER:
+            return self.since
+        stalled = self.bytes_under_way() > 0 and now >= self._progress_at + STALL_SECONDS
+        return self._progress_at if stalled else None
+
     def make_way(self) -> None:
         """Close a connection that waits for its client, to make room for another one."""
-        if self.phase is Phase.BODY:
+        if self.phase in (Phase.BODY, Phase.ANSWER):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.abort()
+        self._reset()
 
 
 class Exchange(RequestResponseCycle):
@@ -655,13 +712,12 @@ def _take_turn() -> None:
     connection.read_ahead()
 
 
-def make_room(connections: Collection[Any]) -> bool:
+def make_room(connections: Collection[Any], now: float) -> bool:
     """Close the connections that have waited longest for their clients; False if there is none."""
-    waiting = [each for each in connections if each.phase is not Phase.ANSWER]
-    longest = heapq.nsmallest(
-        max(1, len(waiting) // ROOM), waiting, key=lambda connection: connection.since
-    )
-    for connection in longest:
+    waiting = [(each.waits_since(now), each) for each in connections]
+    found = [(since, each) for since, each in waiting if since is not None]
+    longest = heapq.nsmallest(max(1, len(found) // ROOM), found, key=itemgetter(0))
+    for _, connection in longest:
         connection.make_way()
     return bool(longest)
 
@@ -672,14 +728,6 @@ def _head(status: int, headers: Headers) -> bytes:
     if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
         raise RuntimeError("a header has a line break")
     return b"%b%b\r\n" % (STATUS_LINE[status], lines)
-
-
-def _content_length(headers: Headers) -> int | None:
-    """The length of a body that is not chunked. The parser has checked the digits."""
-    fields = dict(headers)
-    if b"transfer-encoding" in fields:
-        return None
-    return int(fields.get(b"content-length", b"0"))
 
 
 def _keeps_alive(headers: Headers) -> bool:

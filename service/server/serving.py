@@ -1,6 +1,7 @@
 """A process that answers requests, from its start to its end."""
 
 import gc
+import sys
 from collections.abc import Callable
 from socket import socket
 from typing import Any
@@ -14,6 +15,11 @@ from service.server.connection import Connection
 from service.server.logs import configure_logging
 from service.server.worker import Worker
 from service.settings import Settings
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter from the event loop. Python's default is 5 ms, and the
+event loop waits for it several times in each request.
+"""
 
 GRACE_SECONDS = 20
 """The time for answers to finish after the last connection was accepted.
@@ -35,6 +41,7 @@ def answer_requests(
         _keep_out_of_collections()
         announce()
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, row=row, announce=ready)
     Worker(config(settings, app), row, settings.drain_seconds).run(listeners)
 

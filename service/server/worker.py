@@ -58,12 +58,13 @@ class Worker(uvicorn.Server):
             server_state=self.server_state,
             app_state=self.lifespan.state,
         )
+        loop = asyncio.get_running_loop()
         self.acceptor = Acceptor(
             sockets or [],
             new,
             connections,
             most_connections(raise_file_limit()),
-            partial(make_room, connections),
+            lambda: make_room(connections, loop.time()),
         )
         self.servers = []
         if self.row.state in (State.GONE, State.LOADING):
