@@ -11,6 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from service.server import connection
+from service.server.worker import Worker
 from tests.application import parsed, problem, serving
 from tests.server import Address, ask, read, running
 
@@ -203,6 +204,29 @@ def test_a_slow_reader_gets_everything(address: Address) -> None:
             read(client, MIB)
             time.sleep(0.25)
         assert eventually(ends) == ["http.disconnect"]
+
+
+def test_a_slow_stream_is_cut_off_while_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place goes to others: a client takes PRESSED_BYTES in SEND_SECONDS, or loses it."""
+    monkeypatch.setattr(connection, "SEND_SECONDS", 2.0)
+    monkeypatch.setattr(Worker, "_is_pressed", lambda worker: True)
+    with streaming(1000) as (large, ends), ask(large) as client:
+        deadline = time.monotonic() + 4 * SLACK
+        while not ends and time.monotonic() < deadline:
+            client.recv(16 * 1024)
+            time.sleep(0.1)
+        assert ends == ["http.disconnect"]
+
+
+def test_a_slow_stream_goes_on_while_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: the same client, which takes 160 KiB in a second."""
+    monkeypatch.setattr(connection, "SEND_SECONDS", 2.0)
+    with streaming(1000) as (large, ends), ask(large) as client:
+        deadline = time.monotonic() + 8
+        while time.monotonic() < deadline:
+            assert client.recv(16 * 1024)
+            time.sleep(0.1)
+        assert ends == []
 
 
 def test_a_client_far_away_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

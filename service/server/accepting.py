@@ -92,17 +92,19 @@ class Acceptor:
 
     def _accept(self, listener: socket) -> None:
         """Accept one connection, so that processes that share a listener take turns."""
-        full = len(self._connections) + len(self._starting) >= self._most
-        if full and not self._make_room():
-            self._pause(f"{self._most} connections are open, the most that this process takes", 0)
-            return
+        if len(self._connections) + len(self._starting) >= self._most:
+            self._tell(f"{self._most} connections are open, the most of this process")
+            if not self._make_room():
+                self._pause(0)
+                return
         try:
             client, _ = listener.accept()
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             if error.errno in _EXHAUSTED:
-                self._pause(f"a connection was not accepted: {error.strerror}", PAUSE_SECONDS)
+                self._tell(f"a connection was not accepted: {error.strerror}")
+                self._pause(PAUSE_SECONDS)
             elif error.errno not in _GONE:
                 raise
             return
@@ -119,12 +121,14 @@ class Acceptor:
         if not task.cancelled():
             task.exception()
 
-    def _pause(self, why: str, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         self._stop_listening()
         self._resume_at = self._loop.time() + seconds
+
+    def _tell(self, what: str) -> None:
         if not self._told:
             self._told = True
-            logger.warning("%s; others wait (this is logged once)", why)
+            logger.warning("%s; those that wait are closed, or new ones wait (logged once)", what)
 
     def _stop_listening(self) -> None:
         if self._listening:

@@ -79,6 +79,9 @@ SEND_BYTES = 64 * 1024
 """A client is cut off if it does not take in SEND_SECONDS what waited for it at their beginning, or
 SEND_BYTES of it."""
 
+PRESSED_BYTES = 2**20
+"""While others wait for a place, a stream is cut off if its client takes less in SEND_SECONDS."""
+
 UNREAD_BYTES = 16 * 1024
 UNREAD_SECONDS = 0.1
 """A request that was sent ahead begins when its client has taken all but so many bytes of the
@@ -178,6 +181,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._body_left = self._body_bytes = self._trailer_bytes = self._lingered = 0
         self._written = self._taken = self._goal = 0
         self._progress_at = self.since
+        self._pressed_at, self._pressed_goal = -inf, 0
         self._next_when_written = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -505,8 +509,11 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     # Deadlines.
 
-    def expire(self, now: float) -> None:
-        """Close the connection if its client has been waited for long enough."""
+    def expire(self, now: float, pressed: bool) -> None:
+        """Close the connection if its client has been waited for long enough.
+
+        `pressed`: others wait for a place that a stream may hold.
+        """
         if self.transport.is_closing():
             return
         if self.flow.read_paused and self._has_failed():
@@ -514,10 +521,23 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         elif self.bytes_under_way() == 0:
             self._progress_at = now
             self._expire_phase(now)
+        elif pressed and self._is_slow_stream(now):
+            self._reset()
         elif self._taken >= self._goal:
             self._goal, self._progress_at = min(self._written, self._taken + SEND_BYTES), now
         elif now >= self._progress_at + SEND_SECONDS:
             self._reset()
+
+    def _is_slow_stream(self, now: float) -> bool:
+        """Whether a stream's client takes less than PRESSED_BYTES in SEND_SECONDS.
+
+        The time begins when others begin to wait.
+        """
+        if self.phase is not Phase.ANSWER or self.cycle.left == 0:
+            return False
+        if self._pressed_at < now - 2 * SEND_SECONDS or self._taken >= self._pressed_goal:
+            self._pressed_at, self._pressed_goal = now, self._taken + PRESSED_BYTES
+        return now >= self._pressed_at + SEND_SECONDS
 
     def _expire_phase(self, now: float) -> None:
         if self.phase is Phase.ANSWER:
@@ -575,14 +595,15 @@ class Exchange(RequestResponseCycle):
     """One request and its answer, as ASGI's `receive` and `send`.
 
     The head of an answer is written together with the first bytes of the body, in one segment if
-    both fit, or at the next turn of the event loop if there are none yet.
+    both fit, or at the next turn of the event loop if there are none yet. `left` are the bytes of
+    the body that the application has not sent.
     """
 
     def of(self, connection: Connection) -> "Exchange":
         """The same exchange, of this connection."""
         self._connection = connection
         self._head: bytes | None = None
-        self._left = 0
+        self.left = 0
         return self
 
     async def receive(self) -> Any:
@@ -632,7 +653,7 @@ class Exchange(RequestResponseCycle):
         length = fields.get(b"content-length")
         if length is None and status not in (204, 304):
             raise RuntimeError("every answer has a Content-Length")
-        self._left = 0 if self.scope["method"] == "HEAD" else int(length or 0)
+        self.left = 0 if self.scope["method"] == "HEAD" else int(length or 0)
         self._head = _head(status, headers)
         self.response_started = True
         self._connection.loop.call_soon(self._flush)
@@ -647,8 +668,8 @@ class Exchange(RequestResponseCycle):
             raise RuntimeError("the answer has ended")
         if self.scope["method"] == "HEAD":
             piece = b""
-        self._left -= len(piece)
-        if self._left < 0 or (self._left > 0 and not more):
+        self.left -= len(piece)
+        if self.left < 0 or (self.left > 0 and not more):
             raise RuntimeError("the body does not have the length that its head says")
         if self._head is not None and len(piece) <= JOINED_BYTES:
             piece, self._head = self._head + piece, None
@@ -671,10 +692,11 @@ JOINED_BYTES = 64 * 1024
 """Pieces up to this size are written together with the head. Copying takes less than a write."""
 
 
-async def expire_all(connections: Collection[Any]) -> None:
+async def expire_all(connections: Collection[Any], pressed: bool = False) -> None:
     """Close the connections whose client has been waited for long enough.
 
-    A request that arrives meanwhile waits for SLICE_SECONDS at most.
+    `pressed`: others wait for a place that a stream may hold. A request that arrives meanwhile
+    waits for SLICE_SECONDS at most.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + SLICE_SECONDS
@@ -683,7 +705,7 @@ async def expire_all(connections: Collection[Any]) -> None:
         if now > until:
             await asyncio.sleep(0)
             until = loop.time() + SLICE_SECONDS
-        connection.expire(now)
+        connection.expire(now, pressed)
 
 
 def _line_up(connection: Connection) -> None:

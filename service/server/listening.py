@@ -29,7 +29,7 @@ A client that finds no place sends its request for a connection again after seco
 RECEIVE_BYTES = 128 * 1024
 """The system's buffer for what a client has sent: twice the largest body."""
 
-DEAD_MILLISECONDS = 30_000
+DEAD_MILLISECONDS = 120_000
 """How long sent bytes may stay unacknowledged before the system gives a connection up (tcp(7))."""
 
 _SocketAddress = tuple[Any, ...]

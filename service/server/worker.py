@@ -8,6 +8,7 @@ from socket import socket
 
 import uvicorn
 
+from service.api.admission import Queue
 from service.api.table import Cell, Ending, Row, State, alone
 from service.server.accepting import Acceptor, most_connections, raise_file_limit
 from service.server.connection import expire_all, make_room
@@ -17,6 +18,9 @@ ABORT_SECONDS = 0.5
 
 TICKS_OF_A_SECOND = 10
 """uvicorn calls `on_tick` ten times a second."""
+
+PRESSED_SECONDS = 5.0
+"""A request waits for a second and is refused. Its client comes again after a few."""
 
 _CLOSE = (b"connection", b"close")
 
@@ -39,6 +43,7 @@ class Worker(uvicorn.Server):
         self._drain_seconds = drain_seconds
         self._accepting = False
         self._accepts_until: float | None = None
+        self._pressed_until = 0.0
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -76,10 +81,18 @@ class Worker(uvicorn.Server):
         self.row.beat()
         await super().on_tick(counter)
         if counter % TICKS_OF_A_SECOND == 0:
-            await expire_all(self.server_state.connections)
+            await expire_all(self.server_state.connections, self._is_pressed())
         self._accept_or_not()
         self._tell_clients_to_close()
         return self.should_exit or self._has_drained()
+
+    def _is_pressed(self) -> bool:
+        """Whether requests have waited for a place, in any process, within PRESSED_SECONDS."""
+        now = asyncio.get_running_loop().time()
+        queues = (Cell.WAITING + queue for queue in (Queue.STREAM, Queue.MATRIX))
+        if any(any(self.row.table.column(queue)) for queue in queues):
+            self._pressed_until = now + PRESSED_SECONDS
+        return now < self._pressed_until
 
     def _accept_or_not(self) -> None:
         """Begin or stop accepting, as the states of all processes ask."""

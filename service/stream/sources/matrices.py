@@ -154,7 +154,12 @@ class Matrices:
             return key in self._used
 
     def _keep(self, key: Key, matrix: Matrix) -> None:
-        """Keep a matrix as the most recently used one, and drop others while there are too many."""
+        """Keep a matrix as the most recently used one, and drop others while there are too many.
+
+        A matrix that does not fit alone is not kept.
+        """
+        if matrix.nbytes + ENTRY_BYTES > self._kept_bytes:
+            return
         self._kept[key] = matrix
         self._bytes += matrix.nbytes + ENTRY_BYTES
         while self._bytes > self._kept_bytes:
