@@ -183,7 +183,6 @@ def endings(folder: Path, number: signal.Signals, count: int) -> list[int | None
 
 
 @pytest.mark.slow
-@pytest.mark.ci
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize("number", ENDING)
 def test_no_signal_is_lost(tmp_path: Path, number: signal.Signals) -> None:

@@ -29,7 +29,7 @@ READY_SECONDS = 300
 
 WHOLE = (["--phases=examples,coverage,fuzzing", "--max-examples=60"],)
 SHARE = (
-    ["--phases=examples,fuzzing", "--max-examples=10"],
+    ["--phases=examples,fuzzing", "--max-examples=6"],
     ["--phases=coverage", "--include-operation-id=get_weights_json"],
 )
 """The options of each run of Schemathesis."""
