@@ -9,6 +9,7 @@ import numpy as np
 from service.stream import elementary_literals, literals
 from service.stream.kernels.bits import bits_of, float_of
 from service.stream.kernels.compiled import compiled, inlined
+from service.stream.kernels.integers import below_reciprocal, divided
 
 SPLIT, ROUND = elementary_literals.SPLIT, elementary_literals.ROUND
 EXP_HIGHEST = elementary_literals.EXP_HIGHEST
@@ -157,8 +158,8 @@ def logarithm(values, offset):
 
 
 @inlined
-def sine_after_quarters(quarters, high, low):
-    """sin(quarters pi / 2 + high + low) as float64; |high + low| <= pi / 4."""
+def sine_and_cosine(high, low):
+    """Both functions of high + low, float64; |high + low| <= pi / 4."""
     z = high * high
     bent = (((((S6 * z + S5) * z + S4) * z + S3) * z + S2) * z + S1) * z + S0
     sine = high + (z * high * bent + low * (1.0 - 0.5 * z))
@@ -166,8 +167,21 @@ def sine_after_quarters(quarters, high, low):
     half, half_low = half_square(high)
     w = 1.0 - half
     cosine = w + (((1.0 - w) - half) + (z * z * curve - (half_low + high * low)))
+    return sine, cosine
+
+
+@inlined
+def turned(quarters, sine, cosine):
+    """The sine of an angle `quarters` quarters of a turn later; quarters int64."""
     value = cosine if (quarters & ODD) != 0 else sine
     return -value if (quarters & NEGATIVE) != 0 else value
+
+
+@inlined
+def sine_after_quarters(quarters, high, low):
+    """sin(quarters pi / 2 + high + low) as float64; |high + low| <= pi / 4."""
+    sine, cosine = sine_and_cosine(high, low)
+    return turned(quarters, sine, cosine)
 
 
 @compiled
@@ -198,16 +212,34 @@ def sine_of_turns(numerators, denominator, quarters, values):
     numerators int64, shape (n,); denominator int64, 1 ... 2^53; quarters int64; values float64,
     shape (n,). A zero is +0.
     """
-    divisor = np.float64(denominator)
+    below = below_reciprocal(denominator)
     for i in range(values.size):
-        rest = numerators[i] % denominator
-        nearest = (8 * rest + denominator) // (2 * denominator)
-        dividend = np.float64(4 * rest - nearest * denominator)
-        t = dividend / divisor
-        product, error = two_product(t, divisor)
-        t_low = ((dividend - product) - error) / divisor
-        angle, angle_low = two_product(t, HALF_PI_HIGH)
-        angle_low = angle_low + (t * HALF_PI_LOW + t_low * HALF_PI_HIGH)
-        high = angle + angle_low
-        low = (angle - high) + angle_low
+        n = numerators[i]
+        _, size = divided(-n if n < 0 else n, denominator, below)
+        rest = denominator - size if n < 0 and size > 0 else size
+        nearest, high, low = angle_of_turn(rest, denominator)
         values[i] = sine_after_quarters(nearest + quarters, high, low) + 0.0
+
+
+@inlined
+def angle_of_turn(rest, denominator):
+    """k int64, high and low float64 with 2 pi rest / N = k pi / 2 + high + low, N = denominator.
+
+    |high + low| <= pi / 4; rest int64, 0 ... N - 1.
+    """
+    # k is the whole part of (8 rest + N) / 2 N. It is 0 to 4, so that it needs no division.
+    eighths = 8 * rest + denominator
+    nearest = (
+        np.int64(eighths >= 2 * denominator)
+        + np.int64(eighths >= 4 * denominator)
+        + np.int64(eighths >= 6 * denominator)
+        + np.int64(eighths >= 8 * denominator)
+    )
+    dividend, divisor = np.float64(4 * rest - nearest * denominator), np.float64(denominator)
+    t = dividend / divisor
+    product, error = two_product(t, divisor)
+    t_low = ((dividend - product) - error) / divisor
+    angle, angle_low = two_product(t, HALF_PI_HIGH)
+    angle_low = angle_low + (t * HALF_PI_LOW + t_low * HALF_PI_HIGH)
+    high = angle + angle_low
+    return nearest, high, (angle - high) + angle_low
