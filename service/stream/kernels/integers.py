@@ -30,3 +30,10 @@ def divided(number, divisor, below):
     rest = rest - further * divisor
     beyond = rest >= divisor
     return quotient + further + np.int64(beyond), rest - (divisor if beyond else np.int64(0))
+
+
+@inlined
+def rest_of(number, divisor, below):
+    """The remainder of any number above -2^63, 0 ... divisor - 1, as int64."""
+    _, size = divided(-number if number < 0 else number, divisor, below)
+    return divisor - size if (number < 0) & (size > 0) else size

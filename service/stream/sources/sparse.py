@@ -11,7 +11,7 @@ from service.stream.draws import Sparse
 from service.stream.kernels.sparse import clear, half_width, mask
 from service.stream.lattice import Lattice
 from service.stream.sources.elementwise import ElementwiseSource
-from service.stream.sources.index import element_numbers, pieces
+from service.stream.sources.index import element_pieces
 
 FACTOR, PASS = 2, 4
 """The time of four elements of the mask, and that of a pass for them, in that of a block of normal
@@ -58,6 +58,6 @@ class SparseSource:
         self.values.fill(box, out)
         if self.draw.zeros == 0:
             return
-        for piece, part in pieces(box, self.itemsize, out):
-            zero = mask(self.draw, self.address, element_numbers(piece))
+        for elements, part in element_pieces(box, self.itemsize, out):
+            zero = mask(self.draw, self.address, elements)
             clear(zero, self.itemsize, part)
