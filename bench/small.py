@@ -17,11 +17,16 @@ _PLAIN = "/v1/weights.raw?shape=256,256&scheme=normal&seed=1&name=bench&dtype=fl
 _COSTLY = (
     "/v1/weights.raw?shape=2,2,2,2,4096,16,16,16&scheme=normal&seed=1&name=bench"
     "&dtype=float8_e5m2&order=F&slice=:,:,:,:,:,0:1,0:1,0:1",
+    "/v1/weights.raw?shape=65536,1025&scheme=sparse&sparsity=0.5&seed=1&name=bench"
+    "&dtype=float8_e5m2&slice=:,0:1",
+    "/v1/weights.raw?shape=256,257&scheme=sparse&sparsity=0.5&seed=1&name=bench"
+    "&dtype=float8_e5m2&slice=:,0:256&order=F",
+    "/v1/weights.raw?shape=256,1,256&layout=OIW&scheme=stft&window=blackman&dtype=float8_e5m2",
     "/v1/weights.raw?shape=1024,1,8,8&scheme=gabor&dtype=float8_e5m2",
-    "/v1/weights.raw?shape=256,256&scheme=mel_filter_bank&dtype=float8_e5m2",
 )
 """Answers of as many bytes: the costliest layout of an elementwise scheme, whose values lie in
-different blocks of random words, and the costliest index schemes."""
+different blocks of random words; the costliest masks, whose units have hardly more places than a
+power of 4; and the costliest index functions."""
 
 
 def against_hello() -> Iterator[Contest]:

@@ -18,6 +18,7 @@ from service.initializers.schemes import SCHEMES
 from service.plan.laws import activation_of, usual_slope
 from service.plan.tensor import Tensor, renamed_head, resolve
 from service.plan.warnings import PlanWarning, warnings_of
+from service.stream.draws import IndexFunction, Repeated
 
 PATH = "/v1/weights"
 
@@ -40,6 +41,9 @@ KINDS_KEPT = 1024
 
 MOST_BLOCKS_KEPT = 16
 """A kind of more blocks is not cached, so that the cache stays below 32 MiB."""
+
+MOST_VALUES_KEPT = 64
+"""A kind of a filter of more numbers is not cached. Filters have up to 4,096."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,22 @@ def is_small(spec: Spec) -> bool:
     if isinstance(spec.parts, tuple) and len(spec.parts) > MOST_BLOCKS_KEPT:
         return False
     named = (SCHEMES.get(spec.scheme), SCHEMES.get(spec.inner or ""))
-    return not any(scheme is not None and scheme.holds_values for scheme in named)
+    if not any(scheme is not None and scheme.holds_values for scheme in named):
+        return True
+    return len(spec.kernel or ()) <= MOST_VALUES_KEPT and _holds_few_values(
+        spec.model_copy(update=_ADDRESS)
+    )
+
+
+@lru_cache(maxsize=KINDS_KEPT)
+def _holds_few_values(spec: Spec) -> bool:
+    """Whether the draws of a filter have few numbers. They are known once it is planned."""
+    draws = (block.law.draw for block in _new_kind(spec, "raw").tensor.blocks)
+    alone = (draw.draw if isinstance(draw, Repeated) else draw for draw in draws)
+    return all(
+        not isinstance(draw, IndexFunction) or len(draw.numbers) <= MOST_VALUES_KEPT
+        for draw in alone
+    )
 
 
 @lru_cache(maxsize=KINDS_KEPT)

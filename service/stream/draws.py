@@ -105,6 +105,9 @@ class IndexFunction:
 
     All values lie from `low` to `high`. A function uses only + - * / sqrt, comparisons and
     `service.stream.elementary`.
+
+    `kernel(*numbers)` returns a compiled function of the element numbers with the same bits
+    (`service.stream.indexed`). Without it, `function` computes the values.
     """
 
     uses_words: ClassVar[bool] = False
@@ -114,6 +117,7 @@ class IndexFunction:
     numbers: tuple[float, ...]
     low: float
     high: float
+    kernel: Callable[..., Callable[[Elements], Float64]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import hashlib
 import numpy as np
 
 from service.dtypes import DTYPES
+from service.stream import indexed
 from service.stream.address import Address
 from service.stream.draws import (
     Constant,
@@ -42,6 +43,25 @@ DRAWS: tuple[Draw, ...] = (
     Mapped(UniformBetween(1.0, 100.0), log, (), 0.0, 5.0),
     Sparse(Normal(0.0, 1.0), zeros=9, length=10, step=3),
 )
+_CONVOLUTION = (6, 4, 8, 2, 4, 1)
+"""Taps, inputs, outputs, inputs and outputs of a group, and the first output."""
+
+INDEX_FUNCTIONS: tuple[indexed.Prepared, ...] = (
+    indexed.tiled(*_CONVOLUTION, True, 0.5, -0.25, 1.0, 3e-310, 2.0, -1.0),
+    indexed.centred(*_CONVOLUTION, 3, 0.75),
+    indexed.interpolating(9, 4, 8, 4, 4, 0, 3),
+    indexed.gabor(*_CONVOLUTION, False, 3, 2.0, 3.0, 0.5, 0.25, 2, 1.5),
+    indexed.fourier(33, 17, 32, True, 3.5, 32, False, 0.42, 0.5, 0.08),
+    indexed.triangles(65, 8000.0, False, 1.5, 4.0, True),
+    indexed.interleaved(16, 10000.0),
+    indexed.in_parts(16, 10000.0, 4, 3, 12),
+    indexed.hadamard(32, 8, 3, 1, 0, 32, 8, 0.125),
+    indexed.cosine(12, 12, 2, False, 0.4, 0.3, 0.7),
+)
+"""Every kernel of `service.stream.indexed`, with numbers like those of a request."""
+
+INDEX_ELEMENTS = np.arange(1500, dtype=np.int64)
+
 DTYPES_CHECKED = tuple(name for name, dtype in DTYPES.items() if dtype.draft is None)
 """The frozen dtypes. A draft has no kernel of its own, so the digest does not include it."""
 
@@ -64,7 +84,7 @@ def warm_up() -> None:
 
 
 def digest() -> str:
-    """Return the SHA-256 of all draws in all frozen dtypes, by every walk."""
+    """Return the SHA-256 of all draws in all frozen dtypes, by every walk, and of the functions."""
     found = hashlib.sha256()
     for draw in DRAWS:
         for dtype in DTYPES_CHECKED:
@@ -73,4 +93,6 @@ def digest() -> str:
                 out = np.empty(lattice.size * prepared.itemsize, np.uint8)
                 prepared.fill(0, lattice.size, out)
                 found.update(out.tobytes())
+    for values_of in INDEX_FUNCTIONS:
+        found.update(values_of(INDEX_ELEMENTS).tobytes())
     return found.hexdigest()

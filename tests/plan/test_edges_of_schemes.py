@@ -80,13 +80,17 @@ def test_an_identity_of_a_framework_has_two_axes(scheme: str) -> None:
 @pytest.mark.parametrize(
     ("query", "small"),
     [
-        ("shape=8,3,7,7&scheme=gabor", False),
-        ("shape=8,3,3,3&scheme=icnr&inner=box", False),
+        ("shape=65,3,7,7&scheme=gabor", True),
+        ("shape=65,3,7,7&scheme=gabor&normalise=l1", False),
+        ("shape=8,3,7,7&scheme=sobel", True),
+        ("shape=8,3,9,9&scheme=sobel", False),
+        ("shape=8,3,3,3&scheme=icnr&inner=box", True),
+        ("shape=8,3,9,9&scheme=icnr&inner=box", False),
         ("shape=8,3,3,3&scheme=he_normal", True),
         ("shape=8,3,3,3&scheme=icnr", True),
     ],
 )
-def test_plans_that_hold_values_are_not_cached(query: str, small: bool) -> None:
+def test_plans_that_hold_many_values_are_not_cached(query: str, small: bool) -> None:
     """Each filter has up to 4,096 numbers, and a cache has room for a thousand plans."""
     assert is_small(parse_query(query.encode())) is small
 

@@ -25,8 +25,10 @@ from service.initializers.schemes.convolution import (
 from service.initializers.schemes.laws import MOST_LISTED
 from service.initializers.schemes.record import Law, Numbers, Request, Scheme, missing
 from service.initializers.schemes.tables import require_within, wrong_shape
+from service.stream import indexed
 from service.stream.draws import Elements, Float64, IndexFunction
 from service.stream.elementary import cos, cos_turns, exp, sin_turns
+from service.stream.index_literals import TWO_PI
 
 MOST_TAPS = 1024
 """The most elements of a filter. They are numbers of the draw."""
@@ -44,9 +46,6 @@ MOST_PHASE = 1e6
 
 LEAST_TAP, MOST_TAP = 1e-100, 1e100
 """The magnitudes of a literal kernel's values beside 0. Their squares have sums in float64."""
-
-TWO_PI = 6.283185307179586
-"""The float64 nearest to 2 pi."""
 
 NORMALISATIONS = ("none", "sum", "l1", "l2")
 
@@ -101,7 +100,7 @@ def _tiled_law(kernel_of: Callable[[Request, Extents], list[float]], request: Re
     low, high = float(tile.min()), float(tile.max())
     if alone:
         low, high = min(low, 0.0), max(high, 0.0)
-    draw = IndexFunction(tiled, (*kernels.numbers, each, *tile.tolist()), low, high)
+    draw = IndexFunction(tiled, (*kernels.numbers, each, *tile.tolist()), low, high, indexed.tiled)
     filled = kernels.size // kernels.group_inputs if alone else kernels.size
     return tiled_law(draw, tile, filled, kernels.size)
 
@@ -414,7 +413,7 @@ def _gabor(request: Request) -> Law:
         norms = _norms(request.scheme, numbers.normalise or "", bank)
     largest = max(1.0 / abs(norm) for norm in norms) / averaged
     wave = (each, bank.width, sigma, wavelength, aspect, phase, averaged)
-    draw = IndexFunction(gabor, (*kernels.numbers, *wave, *norms), -largest, largest)
+    draw = IndexFunction(gabor, (*kernels.numbers, *wave, *norms), -largest, largest, indexed.gabor)
     if bank.taps * bank.outputs > MOST_LISTED:
         return Law(draw, "deterministic", None, None, low=-largest, high=largest)
     tile = bank.values() / np.repeat(norms, bank.taps * bank.outputs // len(norms)) / averaged

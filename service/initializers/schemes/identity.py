@@ -27,6 +27,7 @@ from service.initializers.schemes.record import (
     Scheme,
     require_positive,
 )
+from service.stream import indexed
 from service.stream.draws import Elements, Float64, IndexFunction
 
 _DIGITS = 60
@@ -145,7 +146,9 @@ def centred_law(kernels: Kernels, gain: float, pairs: int, size: int, *, later: 
     """
     numbers = (*kernels.numbers, centre_of(kernels.extents, later=later), gain)
     low = gain if pairs == size else 0.0
-    return spread_law(IndexFunction(centred, numbers, low, gain), gain, pairs, size)
+    return spread_law(
+        IndexFunction(centred, numbers, low, gain, indexed.centred), gain, pairs, size
+    )
 
 
 def _refuse_axes(request: Request) -> None:

@@ -16,6 +16,7 @@ from service.initializers.schemes.tables import (
     with_extents,
     wrong_shape,
 )
+from service.stream import indexed
 from service.stream.draws import Elements, Float64, IndexFunction
 from service.stream.elementary import cos, powers, sin
 
@@ -66,13 +67,13 @@ def _positions(request: Request) -> Law:
     _refuse_width(request, rows, width)
     parts = PARTS[variant]
     if variant == "interleaved":
-        draw = IndexFunction(interleaved, (max(width, 1), base), -1.0, 1.0)
+        draw = IndexFunction(interleaved, (max(width, 1), base), -1.0, 1.0, indexed.interleaved)
         return table_law(draw, rows * width)
     frequencies = width // parts
     steps = frequencies if variant == "mae" else frequencies - 1
     side = math.isqrt(rows) if parts == 4 else 1
     numbers = (max(width, parts), base, parts, max(steps, 1), max(side, 1))
-    return table_law(IndexFunction(in_parts, numbers, -1.0, 1.0), rows * width)
+    return table_law(IndexFunction(in_parts, numbers, -1.0, 1.0, indexed.in_parts), rows * width)
 
 
 def _of_a_grid(request: Request) -> str:

@@ -179,7 +179,7 @@ class Scheme:
 
     `variants` are the values of its field `variant`. `gated` says that the block of each gate has a
     law of its own; equal parts are otherwise one block that repeats. `holds_values` says that the
-    draw holds the values of a filter, so that its plans are not cached. `sub_kernel` returns the
+    draw holds the values of a filter. Plans of large ones are not cached. `sub_kernel` returns the
     shape of the tensor that the scheme in the field `inner` fills, from shape, letters and numbers.
     `example` is a request that shows the scheme: a shape and the fields it needs. `source` is the
     file of a peer that the scheme follows, with its release or commit. `fault` is the message of

@@ -17,8 +17,10 @@ from service.initializers.schemes.tables import (
     wrong_shape,
 )
 from service.spelling import shortest
+from service.stream import indexed
 from service.stream.draws import Elements, Float64, IndexFunction
 from service.stream.elementary import cos_turns, expm1, log, log1p, powers, sin_turns
+from service.stream.index_literals import BREAK_OF_HTK, KNEE, MELS_AT_KNEE, RATIO, STEPS
 
 COSINES = {
     "none": (1.0, 0.0, 0.0),
@@ -41,12 +43,6 @@ LEAST_RATE, MOST_RATE = 1.0, 1e9
 
 NARROWEST = 2.0**-20
 """The least width of a mel bank as a share of its highest frequency."""
-
-KNEE, MELS_AT_KNEE, RATIO, STEPS = 1000.0, 15.0, 6.4, 27.0
-"""Slaney's mel scale: linear up to 1000 Hz, 15 mels, and then 27 mels for each factor of 6.4."""
-
-BREAK_OF_HTK = 700.0
-"""HTK's mel scale is a multiple of ln(1 + f / 700 Hz)."""
 
 
 def window(
@@ -101,6 +97,7 @@ def _stft(request: Request) -> Law:
         ),
         -1.0 / divisor,
         1.0 / divisor,
+        indexed.fourier,
     )
     return table_law(draw, math.prod(request.shape))
 
@@ -216,7 +213,7 @@ def _dct(request: Request) -> Law:
     scale = math.sqrt(2.0 / (length - 1 if kind == 1 else length))
     first, root = math.sqrt(1.0 / length), math.sqrt(0.5)
     numbers = (max(columns, 1), length, kind, transposed, scale, first, root)
-    return table_law(IndexFunction(cosine, numbers, -scale, scale), rows * columns)
+    return table_law(IndexFunction(cosine, numbers, -scale, scale, indexed.cosine), rows * columns)
 
 
 def triangles(
@@ -284,7 +281,13 @@ def _mel_filter_bank(request: Request) -> Law:
     if area:
         edges = _edges(np.arange(bands + 2), htk, start, step)
         highest = float((2.0 / (edges[2:] - edges[:-2])).max()) if bands > 0 else 1.0
-    draw = IndexFunction(triangles, (bins, rate * 0.5, htk, start, step, area), 0.0, highest)
+    draw = IndexFunction(
+        triangles,
+        (bins, rate * 0.5, htk, start, step, area),
+        0.0,
+        highest,
+        indexed.triangles,
+    )
     return table_law(draw, bands * bins)
 
 

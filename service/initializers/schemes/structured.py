@@ -23,6 +23,7 @@ from service.initializers.schemes.record import (
     require_positive,
 )
 from service.initializers.schemes.tables import rows_and_columns, wrong_shape
+from service.stream import indexed
 from service.stream.draws import Elements, Float64, IndexFunction
 
 
@@ -75,13 +76,13 @@ def _bilinear(request: Request) -> Law:
     kernels = kernels_of(request)
     _refuse_not_diagonal(request, kernels)
     extent = max(kernels.extents["H"], 1)
-    draw = IndexFunction(interpolating, (*kernels.numbers, extent), 0.0, 1.0)
+    draw = IndexFunction(interpolating, (*kernels.numbers, extent), 0.0, 1.0, indexed.interpolating)
     if kernels.taps > MOST_LISTED:
         return Law(draw, "deterministic", None, None, low=0.0, high=1.0)
     tile = bilinear(np.arange(extent * extent), extent)
     whole = kernels.pairs * kernels.taps == kernels.size
     low, high = float(tile.min()) if whole else 0.0, float(tile.max())
-    draw = IndexFunction(interpolating, draw.numbers, low, high)
+    draw = replace(draw, low=low, high=high)
     return tiled_law(draw, tile, kernels.pairs * kernels.taps, kernels.size)
 
 

@@ -11,6 +11,7 @@ from service.errors import ImpossibleError, Problem
 from service.initializers.layouts import canonical_axes
 from service.initializers.references import ZHAO_2021
 from service.initializers.schemes.record import Law, Request, Scheme
+from service.stream import indexed
 from service.stream.draws import Elements, Float64, IndexFunction
 
 _DIGITS = 60
@@ -131,11 +132,11 @@ def _law(request: Request) -> Law:
     kernels = kernels_of(request)
     outputs, inputs, numbers = kernels.outputs, kernels.inputs, kernels.numbers
     if outputs <= inputs:
-        draw = IndexFunction(partial_identity, numbers, 0.0, 1.0)
+        draw = IndexFunction(partial_identity, numbers, 0.0, 1.0, indexed.partial_identity)
         return _statistics(kernels, draw, 1.0, outputs, 0)
     # The root of a power of two is the float64 nearest to it.
     scale = math.sqrt(math.ldexp(1.0, -(outputs - 1).bit_length()))
-    draw = IndexFunction(hadamard, (*numbers, scale), -scale, scale)
+    draw = IndexFunction(hadamard, (*numbers, scale), -scale, scale, indexed.hadamard)
     entries, surplus = outputs * inputs, surplus_of_ones(outputs, inputs)
     return _statistics(kernels, draw, scale, (entries + surplus) // 2, (entries - surplus) // 2)
 

@@ -9,6 +9,7 @@ import numpy as np
 from service.stream import elementary_literals, literals
 from service.stream.kernels.bits import bits_of, float_of
 from service.stream.kernels.compiled import compiled, inlined
+from service.stream.kernels.integers import below_reciprocal, rest_of
 
 SPLIT, ROUND = elementary_literals.SPLIT, elementary_literals.ROUND
 EXP_HIGHEST = elementary_literals.EXP_HIGHEST
@@ -27,6 +28,8 @@ C0, C1, C2, C3, C4, C5, C6 = elementary_literals.COS
 LOG_CENTRE, FRACTION, BIAS = np.int64(literals.LOG_CENTRE_64), np.int64(52), np.int64(1023)
 SUBNORMAL_SHIFT = np.int64(54)
 ROUND_BITS = np.float64(ROUND).view(np.int64)
+STRIP = 1024
+"""Values that are computed at a time, where there is a loop for each step."""
 ONE, ODD, NEGATIVE = np.int64(1), np.int64(1), np.int64(2)
 
 
@@ -157,8 +160,8 @@ def logarithm(values, offset):
 
 
 @inlined
-def sine_after_quarters(quarters, high, low):
-    """sin(quarters pi / 2 + high + low) as float64; |high + low| <= pi / 4."""
+def sine_and_cosine(high, low):
+    """Both functions of high + low, float64; |high + low| <= pi / 4."""
     z = high * high
     bent = (((((S6 * z + S5) * z + S4) * z + S3) * z + S2) * z + S1) * z + S0
     sine = high + (z * high * bent + low * (1.0 - 0.5 * z))
@@ -166,8 +169,34 @@ def sine_after_quarters(quarters, high, low):
     half, half_low = half_square(high)
     w = 1.0 - half
     cosine = w + (((1.0 - w) - half) + (z * z * curve - (half_low + high * low)))
+    return sine, cosine
+
+
+@inlined
+def turned(quarters, sine, cosine):
+    """The sine of an angle `quarters` quarters of a turn later; quarters int64."""
     value = cosine if (quarters & ODD) != 0 else sine
     return -value if (quarters & NEGATIVE) != 0 else value
+
+
+@inlined
+def sine_after_quarters(quarters, high, low):
+    """sin(quarters pi / 2 + high + low) as float64; |high + low| <= pi / 4."""
+    sine, cosine = sine_and_cosine(high, low)
+    return turned(quarters, sine, cosine)
+
+
+@inlined
+def sine_of(x, quarters):
+    """sin(x + quarters pi / 2), float64; |x| <= 2^30; quarters int64."""
+    k, whole = rounded(x * TWO_OVER_PI)
+    rest = (x - whole * PART_1) - whole * PART_2
+    rest, error_3 = two_sum(rest, -(whole * PART_3))
+    rest, error_4 = two_sum(rest, -(whole * PART_4))
+    last = (error_3 + error_4) - whole * PART_5
+    high = rest + last
+    low = (rest - high) + last
+    return sine_after_quarters(k + quarters, high, low)
 
 
 @compiled
@@ -180,15 +209,15 @@ def sine(values, quarters):
     for i in range(values.size):
         x = values[i]
         inside &= (x >= -ANGLE_LIMIT) & (x <= ANGLE_LIMIT)
-        k, whole = rounded(x * TWO_OVER_PI)
-        rest = (x - whole * PART_1) - whole * PART_2
-        rest, error_3 = two_sum(rest, -(whole * PART_3))
-        rest, error_4 = two_sum(rest, -(whole * PART_4))
-        last = (error_3 + error_4) - whole * PART_5
-        high = rest + last
-        low = (rest - high) + last
-        values[i] = sine_after_quarters(k + quarters, high, low)
+        values[i] = sine_of(x, quarters)
     return inside
+
+
+@compiled
+def sine_of_each(values, quarters):
+    """`sine` with other quarters for each value: int64, shape (n,). It does not tell the domain."""
+    for i in range(values.size):
+        values[i] = sine_of(values[i], quarters[i])
 
 
 @compiled
@@ -198,16 +227,47 @@ def sine_of_turns(numerators, denominator, quarters, values):
     numerators int64, shape (n,); denominator int64, 1 ... 2^53; quarters int64; values float64,
     shape (n,). A zero is +0.
     """
-    divisor = np.float64(denominator)
-    for i in range(values.size):
-        rest = numerators[i] % denominator
-        nearest = (8 * rest + denominator) // (2 * denominator)
-        dividend = np.float64(4 * rest - nearest * denominator)
-        t = dividend / divisor
-        product, error = two_product(t, divisor)
-        t_low = ((dividend - product) - error) / divisor
-        angle, angle_low = two_product(t, HALF_PI_HIGH)
-        angle_low = angle_low + (t * HALF_PI_LOW + t_low * HALF_PI_HIGH)
-        high = angle + angle_low
-        low = (angle - high) + angle_low
-        values[i] = sine_after_quarters(nearest + quarters, high, low) + 0.0
+    rests, nearest = np.empty(STRIP, np.int64), np.empty(STRIP, np.int64)
+    highs, lows = np.empty(STRIP, np.float64), np.empty(STRIP, np.float64)
+    below = below_reciprocal(denominator)
+    # In loops of their own: the steps of one value depend on each other, and a short loop computes
+    # several values at once.
+    for start in range(0, values.size, STRIP):
+        count = min(STRIP, values.size - start)
+        for i in range(count):
+            rests[i] = rest_of(numerators[start + i], denominator, below)
+        reduce_turns(rests, denominator, count, nearest, highs, lows)
+        for i in range(count):
+            sine = sine_after_quarters(nearest[i] + quarters, highs[i], lows[i])
+            values[start + i] = sine + 0.0
+
+
+@compiled
+def reduce_turns(rests, denominator, count, nearest, highs, lows):
+    """Write `angle_of_turn` of each of `count` rests."""
+    for i in range(count):
+        nearest[i], highs[i], lows[i] = angle_of_turn(rests[i], denominator)
+
+
+@inlined
+def angle_of_turn(rest, denominator):
+    """k int64, high and low float64 with 2 pi rest / N = k pi / 2 + high + low, N = denominator.
+
+    |high + low| <= pi / 4; rest int64, 0 ... N - 1.
+    """
+    # k is the whole part of (8 rest + N) / 2 N. It is 0 to 4, so that it needs no division.
+    eighths = 8 * rest + denominator
+    nearest = (
+        np.int64(eighths >= 2 * denominator)
+        + np.int64(eighths >= 4 * denominator)
+        + np.int64(eighths >= 6 * denominator)
+        + np.int64(eighths >= 8 * denominator)
+    )
+    dividend, divisor = np.float64(4 * rest - nearest * denominator), np.float64(denominator)
+    t = dividend / divisor
+    product, error = two_product(t, divisor)
+    t_low = ((dividend - product) - error) / divisor
+    angle, angle_low = two_product(t, HALF_PI_HIGH)
+    angle_low = angle_low + (t * HALF_PI_LOW + t_low * HALF_PI_HIGH)
+    high = angle + angle_low
+    return nearest, high, (angle - high) + angle_low

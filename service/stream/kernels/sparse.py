@@ -3,138 +3,219 @@
 docs/stream-v1-drafts.md, "Sparse draws", defines it. `service.stream.reference.sparse` is the same
 in NumPy.
 
-Elements are done a strip at a time, so that every loop but the search for keys runs in vectors. The
-keys of a unit are kept for further strips: in many layouts neighbours are in different units, which
-come again in the next row.
+Elements are done a strip at a time. Each has a copy of its unit's keys, so that a pass of the
+network is one loop in vectors, in every layout.
 """
 
 import numpy as np
 
 from service.stream import sparse_literals
 from service.stream.kernels.compiled import compiled, inlined
-from service.stream.kernels.words import fill_words
+from service.stream.kernels.integers import below_reciprocal, divided
+from service.stream.kernels.words import PURPOSE_SHIFT, block_words
 
 FIRST, SECOND = (np.uint32(m) for m in sparse_literals.MASK_MULTIPLIERS)
 SHIFTS = tuple(np.uint32(shift) for shift in sparse_literals.MASK_SHIFTS)
-PURPOSE, LOW_PURPOSE = (
-    np.uint32(sparse_literals.PURPOSE_MASKS),
-    np.uint32(sparse_literals.PURPOSE_LOW_MASKS),
-)
+PURPOSE = np.uint64(sparse_literals.PURPOSE_MASKS) << PURPOSE_SHIFT
+LOW_PURPOSE = np.uint64(sparse_literals.PURPOSE_LOW_MASKS) << PURPOSE_SHIFT
 KEY_MULTIPLIER = np.uint32(sparse_literals.KEY_MULTIPLIER)
 KEY_ADDED = np.uint32(sparse_literals.KEY_ADDED)
-LAST_BLOCK = np.uint64(2**56 - 1)
-WORD_BITS, ONE, ZERO = np.uint32(32), np.uint32(1), np.uint64(0)
+LAST_BLOCK = np.int64(2**56 - 1)
+WORD_BITS, SHIFT_BITS = np.uint32(32), np.uint32(31)
 
-ROUNDS = 16
 STRIP = 1024
 """Elements that are done at a time."""
-MOST_UNITS = 2 * STRIP
-"""The most units whose keys are kept: 128 KiB."""
-BUCKETS = 4 * MOST_UNITS
-"""The buckets of the table that finds the keys of a unit; a power of two."""
-SPREAD = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 divided by the golden ratio: numbers of units become numbers of buckets (Knuth, volume 3,
-section 6.4)."""
-SPREAD_SHIFT = np.uint64(64 - (BUCKETS - 1).bit_length())
+LANES = 16
+"""Passes are made for a multiple of so many places. A loop in vectors leaves no rest then, which
+would take longer than all the others."""
+
+KEY_0, KEY_1, KEY_2, KEY_3, KEY_4, KEY_5, KEY_6, KEY_7, LEFT, RIGHT = range(0, 10 * STRIP, STRIP)
+"""Where the rows of a strip begin in its memory: the eight random words of each place's unit, from
+which eight more keys are made, and the halves of the place. It is one array, because LLVM makes no
+vectors of a loop that writes to one of many arrays."""
 
 
 @compiled
 def fill_mask(elements, zeros, length, step, width, address, out):
     """Write whether each element is 0.
 
-    elements int64, shape (n,); zeros, length, step int64; width uint32; address uint32, shape (4,),
-    as `words.fill_words` takes it; out bool, shape (n,).
+    elements int64, shape (n,); zeros, length, step int64; width uint32; address uint32, shape (4,):
+    key low, key high, stream low, stream high; out bool, shape (n,).
     """
-    keys = np.empty((ROUNDS, MOST_UNITS), np.uint32)
-    buckets, units = np.full(BUCKETS, -1, np.int32), np.empty(MOST_UNITS, np.int64)
-    slots, indexes = np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32)
-    lefts, rights = np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32)
-    words = np.empty(4 * STRIP, np.uint32)
-    chosen = np.empty((2, STRIP), np.uint32)
-    low, kept = (ONE << width) - ONE, 0
+    strip, units = np.empty(10 * STRIP, np.uint32), np.empty(STRIP, np.int64)
+    starts, indexes = np.empty(STRIP + 1, np.int64), np.empty(STRIP, np.int64)
+    others, beyond = np.empty(STRIP, np.int64), np.empty(STRIP, np.bool_)
+    numbers = np.int64(1) << (2 * np.int64(width))
     for start in range(0, elements.size, STRIP):
         count = min(STRIP, elements.size - start)
-        if kept + count > MOST_UNITS:
-            buckets[:] = -1
-            kept = 0
-        known, last, slot = kept, np.int64(-1), 0
+        locate(elements[start : start + count], length, step, width, units, strip)
+        runs = find_runs(units, count, starts)
+        make_keys(units, runs, address, strip)
+        repeat_keys(starts, runs, strip)
+        permute(strip, count, width)
+        if numbers == length:
+            write_mask(strip, count, zeros, width, out[start : start + count])
+            continue
         for i in range(count):
-            outer = np.uint64(elements[start + i]) // np.uint64(step)
-            inside = elements[start + i] - np.int64(outer) * step
-            line = outer // np.uint64(length)
-            place = outer - line * np.uint64(length)
-            unit = np.int64(line) * step + inside
-            if unit != last:
-                last = unit
-                slot, kept = find(unit, buckets, units, kept)
-            slots[i], indexes[i] = slot, i
-            lefts[i] = np.uint32(place >> np.uint64(width))
-            rights[i] = np.uint32(place) & low
-        make_keys(units, known, kept, address, words, keys)
-        part = out[start : start + count]
+            indexes[i] = i
         while count > 0:
-            permute(lefts, rights, slots, count, keys, chosen, width)
-            count = settle(lefts, rights, slots, indexes, count, zeros, length, width, part)
+            # Moving takes as long as two passes. It is rarer where most numbers are beyond.
+            if numbers > 2 * length:
+                permute_others(strip, count, length, width)
+                permute_others(strip, count, length, width)
+            find_others(strip, count, length, width, beyond)
+            count = settle(strip, beyond, indexes, others, count, zeros, width, out[start:])
+            if runs > 1:
+                move_keys(others, count, strip)
+            permute(strip, count, width)
+
+
+@compiled
+def locate(elements, length, step, width, units, strip):
+    """Write the unit of each element, and both halves of its place in it."""
+    over_step, over_length = below_reciprocal(step), below_reciprocal(length)
+    low = (np.int64(1) << np.int64(width)) - np.int64(1)
+    for i in range(elements.size):
+        outer, inside = divided(elements[i], step, over_step)
+        line, place = divided(outer, length, over_length)
+        units[i] = line * step + inside
+        strip[LEFT + i] = np.uint32(place >> np.int64(width))
+        strip[RIGHT + i] = np.uint32(place & low)
+
+
+@compiled
+def find_runs(units, count, starts):
+    """Move the unit of each run of equal units to the front, and write where the runs start.
+
+    Returns the number of runs. The start behind the last one is `count`.
+    """
+    runs, last = 0, np.int64(-1)
+    for i in range(count):
+        unit = units[i]
+        if unit != last:
+            units[runs], starts[runs] = unit, i
+            runs += 1
+            last = unit
+    starts[runs] = count
+    return runs
+
+
+@compiled
+def make_keys(units, runs, address, strip):
+    """Write the eight words of the unit of each run, at its number."""
+    key0, key1 = np.uint64(address[0]), np.uint64(address[1])
+    stream0, stream1 = np.uint64(address[2]), np.uint64(address[3])
+    for i in range(runs):
+        block = np.uint64(units[i] & LAST_BLOCK)
+        w0, w1, w2, w3 = block_words(block, PURPOSE, stream0, stream1, key0, key1)
+        strip[KEY_0 + i], strip[KEY_1 + i] = np.uint32(w0), np.uint32(w1)
+        strip[KEY_2 + i], strip[KEY_3 + i] = np.uint32(w2), np.uint32(w3)
+    for i in range(runs):
+        block = np.uint64(units[i] & LAST_BLOCK)
+        w0, w1, w2, w3 = block_words(block, LOW_PURPOSE, stream0, stream1, key0, key1)
+        strip[KEY_4 + i], strip[KEY_5 + i] = np.uint32(w0), np.uint32(w1)
+        strip[KEY_6 + i], strip[KEY_7 + i] = np.uint32(w2), np.uint32(w3)
+
+
+@compiled
+def repeat_keys(starts, runs, strip):
+    """Copy the keys of each run to all of its elements, the last run first."""
+    if starts[runs] == runs:
+        return
+    for run in range(runs - 1, -1, -1):
+        k0, k1, k2, k3, k4, k5, k6, k7 = words_at(strip, run)
+        for i in range(starts[run], starts[run + 1]):
+            strip[KEY_0 + i], strip[KEY_1 + i] = k0, k1
+            strip[KEY_2 + i], strip[KEY_3 + i] = k2, k3
+            strip[KEY_4 + i], strip[KEY_5 + i] = k4, k5
+            strip[KEY_6 + i], strip[KEY_7 + i] = k6, k7
 
 
 @inlined
-def find(unit, buckets, units, kept):
-    """The slot of a unit's keys, and how many units have one; a new unit gets the next slot."""
-    bucket = np.int64((np.uint64(unit) * SPREAD) >> SPREAD_SHIFT)
-    while buckets[bucket] >= 0 and units[buckets[bucket]] != unit:
-        bucket = (bucket + 1) & (BUCKETS - 1)
-    slot = np.int64(buckets[bucket])
-    if slot < 0:
-        slot = kept
-        buckets[bucket], units[slot] = slot, unit
-        kept += 1
-    return slot, kept
+def words_at(strip, i):
+    """The eight words of a place."""
+    k0, k1, k2, k3 = strip[KEY_0 + i], strip[KEY_1 + i], strip[KEY_2 + i], strip[KEY_3 + i]
+    k4, k5, k6, k7 = strip[KEY_4 + i], strip[KEY_5 + i], strip[KEY_6 + i], strip[KEY_7 + i]
+    return k0, k1, k2, k3, k4, k5, k6, k7
 
 
 @compiled
-def make_keys(units, begin, end, address, words, keys):
-    """Write the keys of units[begin:end]: eight words, then eight that are made from them.
-
-    units int64, shape (MOST_UNITS,); words uint32, shape (4 STRIP,), is overwritten; keys uint32,
-    shape (ROUNDS, MOST_UNITS).
-    """
-    blocks = np.empty(end - begin, np.uint64)
-    for i in range(end - begin):
-        blocks[i] = np.uint64(units[begin + i]) & LAST_BLOCK
-    for half in range(2):
-        purpose = LOW_PURPOSE if half else PURPOSE
-        fill_words(ZERO, blocks, end - begin, address, purpose, words)
-        for word in range(4):
-            row = 4 * half + word
-            for i in range(end - begin):
-                key = words[4 * i + word]
-                keys[row, begin + i] = key
-                keys[row + 8, begin + i] = np.uint32(np.uint32(key * KEY_MULTIPLIER) + KEY_ADDED)
-
-
-@compiled
-def permute(lefts, rights, slots, count, keys, chosen, width):
+def permute(strip, count, width):
     """One pass of the Feistel network over 2 width bits, for `count` places.
 
-    chosen uint32, shape (2, STRIP), is overwritten.
+    It is also made for arbitrary numbers behind them, up to a multiple of LANES.
     """
-    shift = np.uint32(WORD_BITS - width)
-    for first in range(0, ROUNDS, 2):
-        # Keys are copied in a loop of their own: LLVM makes no vectors of a loop that writes, and
-        # reads from places that it does not know.
-        for i in range(count):
-            chosen[0, i] = keys[first, slots[i]]
-            chosen[1, i] = keys[first + 1, slots[i]]
-        # Two rounds, so that neither half has to move.
-        change(lefts[:count], rights[:count], chosen[0, :count], shift)
-        change(rights[:count], lefts[:count], chosen[1, :count], shift)
+    shift = shift_of(width)
+    for i in range(-(-count // LANES) * LANES):
+        strip[LEFT + i], strip[RIGHT + i] = permuted(strip, i, shift)
 
 
 @compiled
-def change(halves, others, keys, shift):
-    """One round: each half is changed by the other one; all uint32, shape (n,)."""
-    for i in range(halves.size):
-        halves[i] = np.uint32(halves[i] ^ mixed(others[i], keys[i], shift))
+def permute_others(strip, count, length, width):
+    """`permute` for those places that are not below `length`."""
+    shift, most_left, most_right = shift_of(width), left_of(length, width), right_of(length, width)
+    for i in range(-(-count // LANES) * LANES):
+        settled = is_below(strip[LEFT + i], strip[RIGHT + i], most_left, most_right)
+        left, right = permuted(strip, i, shift)
+        strip[LEFT + i] = strip[LEFT + i] if settled else left
+        strip[RIGHT + i] = strip[RIGHT + i] if settled else right
+
+
+@inlined
+def permuted(strip, i, shift):
+    """Both halves of a place after sixteen rounds."""
+    k0, k1, k2, k3, k4, k5, k6, k7 = words_at(strip, i)
+    left, right = strip[LEFT + i], strip[RIGHT + i]
+    left, right = eight_rounds(left, right, k0, k1, k2, k3, k4, k5, k6, k7, shift)
+    k0, k1, k2, k3 = later(k0), later(k1), later(k2), later(k3)
+    k4, k5, k6, k7 = later(k4), later(k5), later(k6), later(k7)
+    return eight_rounds(left, right, k0, k1, k2, k3, k4, k5, k6, k7, shift)
+
+
+@inlined
+def shift_of(width):
+    """The bits that the hash of a round drops; uint32.
+
+    The compiler is told that they are below 32. It would shift 64 bits otherwise.
+    """
+    return np.uint32(np.uint32(WORD_BITS - width) & SHIFT_BITS)
+
+
+@inlined
+def left_of(number, width):
+    """The upper half of a number of 2 width bits, uint32; number int64."""
+    return np.uint32(number >> np.int64(width))
+
+
+@inlined
+def right_of(number, width):
+    """The lower half of a number of 2 width bits, uint32; number int64."""
+    return np.uint32(number & ((np.int64(1) << np.int64(width)) - np.int64(1)))
+
+
+@inlined
+def is_below(left, right, most_left, most_right):
+    """Whether the number of two halves is below another one; all uint32."""
+    return (left < most_left) | ((left == most_left) & (right < most_right))
+
+
+@inlined
+def eight_rounds(left, right, k0, k1, k2, k3, k4, k5, k6, k7, shift):
+    """Eight rounds. Neither half has to move."""
+    left = np.uint32(left ^ mixed(right, k0, shift))
+    right = np.uint32(right ^ mixed(left, k1, shift))
+    left = np.uint32(left ^ mixed(right, k2, shift))
+    right = np.uint32(right ^ mixed(left, k3, shift))
+    left = np.uint32(left ^ mixed(right, k4, shift))
+    right = np.uint32(right ^ mixed(left, k5, shift))
+    left = np.uint32(left ^ mixed(right, k6, shift))
+    return left, np.uint32(right ^ mixed(left, k7, shift))
+
+
+@inlined
+def later(key):
+    """The key of the round eight rounds later; uint32."""
+    return np.uint32(np.uint32(key * KEY_MULTIPLIER) + KEY_ADDED)
 
 
 @inlined
@@ -142,23 +223,80 @@ def mixed(half, key, shift):
     """The round function: the upper bits of a hash of 32 bits; uint32 arguments."""
     value = np.uint32(np.uint32(half ^ key) * FIRST)
     value = np.uint32(np.uint32(value ^ np.uint32(value >> SHIFTS[0])) * SECOND)
-    return np.uint32(np.uint32(value ^ np.uint32(value >> SHIFTS[1])) >> shift)
+    # The same bits as (value ^ (value >> SHIFTS[1])) >> shift, with an operation less: LLVM makes
+    # one of this xor and that with the other half.
+    upper = np.uint32(value >> shift)
+    return np.uint32(upper ^ np.uint32(upper >> SHIFTS[1]))
 
 
 @compiled
-def settle(lefts, rights, slots, indexes, count, zeros, length, width, out):
-    """Write the mask of places below `length`. Move the others to the front, to be permuted again.
-
-    Returns the number of others.
-    """
-    others = 0
+def write_mask(strip, count, zeros, width, out):
+    """Write whether each place is among the first `zeros`."""
+    most_left, most_right = left_of(zeros, width), right_of(zeros, width)
     for i in range(count):
-        place = (np.int64(lefts[i]) << np.int64(width)) | np.int64(rights[i])
-        out[indexes[i]] = place < zeros
-        lefts[others], rights[others] = lefts[i], rights[i]
-        slots[others], indexes[others] = slots[i], indexes[i]
-        others += place >= length
-    return others
+        out[i] = is_below(strip[LEFT + i], strip[RIGHT + i], most_left, most_right)
+
+
+@compiled
+def find_others(strip, count, length, width, beyond):
+    """Write which places are not below `length`."""
+    most_left, most_right = left_of(length, width), right_of(length, width)
+    for i in range(count):
+        beyond[i] = not is_below(strip[LEFT + i], strip[RIGHT + i], most_left, most_right)
+
+
+@compiled
+def settle(strip, beyond, indexes, others, count, zeros, width, out):
+    """Write the mask. Move the places that are beyond the length to the front, to go on with them.
+
+    Their mask is written as well, and again later. Writes to `others` where they were, and returns
+    their number.
+    """
+    most_left, most_right = left_of(zeros, width), right_of(zeros, width)
+    moved = 0
+    for i in range(count):
+        left, right = strip[LEFT + i], strip[RIGHT + i]
+        out[indexes[i]] = is_below(left, right, most_left, most_right)
+        others[moved] = i
+        moved += beyond[i]
+    for i in range(moved):
+        place = others[i]
+        indexes[i] = indexes[place]
+        strip[LEFT + i], strip[RIGHT + i] = strip[LEFT + place], strip[RIGHT + place]
+    return moved
+
+
+@compiled
+def move_keys(others, count, strip):
+    """Move the words of places that were moved to the front."""
+    for i in range(count):
+        k0, k1, k2, k3, k4, k5, k6, k7 = words_at(strip, others[i])
+        strip[KEY_0 + i], strip[KEY_1 + i], strip[KEY_2 + i], strip[KEY_3 + i] = k0, k1, k2, k3
+        strip[KEY_4 + i], strip[KEY_5 + i], strip[KEY_6 + i], strip[KEY_7 + i] = k4, k5, k6, k7
+
+
+@compiled
+def clear(zero, itemsize, out):
+    """Write +0 to the elements of the mask.
+
+    zero bool, shape (n,); itemsize in bytes, 1, 2, 4 or 8; out uint8, n elements.
+    """
+    if itemsize == 1:
+        clear_words(zero, out)
+    elif itemsize == 2:
+        clear_words(zero, out.view(np.uint16))
+    elif itemsize == 4:
+        clear_words(zero, out.view(np.uint32))
+    else:
+        clear_words(zero, out.view(np.uint64))
+
+
+@compiled
+def clear_words(zero, words):
+    """Write 0 to the words of the mask; words unsigned, shape (n,)."""
+    for i in range(words.size):
+        if zero[i]:
+            words[i] = 0
 
 
 def mask(draw, address, elements):

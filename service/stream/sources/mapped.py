@@ -52,7 +52,7 @@ class MappedSource:
 
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
-        for piece, part in pieces(box, self.itemsize, out):
+        for piece, part in pieces(pieces_of(box), self.itemsize, out):
             wide = np.empty(8 * piece.size, np.uint8)
             moved = Lattice(piece.offset + self.draw.shift, piece.extents, piece.strides)
             self.values.fill(moved, wide)

@@ -8,13 +8,14 @@ import numpy.typing as npt
 
 from service.stream.address import Address
 from service.stream.draws import Sparse
-from service.stream.kernels.sparse import mask
+from service.stream.kernels.sparse import clear, half_width, mask
 from service.stream.lattice import Lattice
 from service.stream.sources.elementwise import ElementwiseSource
-from service.stream.sources.index import element_numbers, pieces
+from service.stream.sources.index import element_pieces
 
-FACTOR = 24
-"""The time of four elements of the mask in that of a block of normal values in float32."""
+FACTOR, PASS = 2, 4
+"""The time of four elements of the mask, and that of a pass for them, in that of a block of normal
+values in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,16 @@ class SparseSource:
         return self.values.itemsize
 
     def cost(self, box: Lattice) -> int:
-        """The draws of the values, and FACTOR for every four elements of the mask."""
-        return self.values.cost(box) + -(-FACTOR * box.size // 4)
+        """The draws of the values, and the passes of the mask.
+
+        Of 2^(2b) numbers that are permuted `length` are places. A place is permuted until it comes
+        to one of them, which takes 2^(2b) / length passes on average.
+        """
+        values, length = self.values.cost(box), self.draw.length
+        if self.draw.zeros == 0:
+            return values
+        passes = PASS << (2 * int(half_width(length)))
+        return values + -(-(FACTOR * length + passes) * box.size // (4 * length))
 
     def stop(self) -> None:
         """Nothing: a fill does not take long."""
@@ -47,6 +56,8 @@ class SparseSource:
     def fill(self, box: Lattice, out: npt.NDArray[np.uint8]) -> None:
         """Write the elements of a box."""
         self.values.fill(box, out)
-        for piece, part in pieces(box, self.itemsize, out):
-            zero = mask(self.draw, self.address, element_numbers(piece))
-            np.copyto(part.view(f"u{self.itemsize}"), 0, where=zero)
+        if self.draw.zeros == 0:
+            return
+        for elements, part in element_pieces(box, self.itemsize, out):
+            zero = mask(self.draw, self.address, elements)
+            clear(zero, self.itemsize, part)
