@@ -218,8 +218,10 @@ def _missing(model: type[BaseModel], field: str) -> FieldError:
 
 def _of_scheme(field: str, error: FieldError, words: Mapping[str, str]) -> FieldError:
     """`error`, with the variants of the request's scheme for a variant that no scheme has."""
+    if field != "variant" or error.reason != "unknown_word":
+        return error
     scheme = scheme_meant(words.get("scheme", AUTO))
-    if field != "variant" or error.reason != "unknown_word" or scheme is None:
+    if scheme is None:
         return error
     return FieldError(error.reason, error.message, variant_hint(scheme), error.listing)
 
