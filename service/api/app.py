@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from service.api import problems
 from service.api.admission import Admission, Limits
 from service.api.cors import CorsSend, options_response
-from service.api.openapi import openapi, openapi_route
+from service.api.openapi import OpenapiDocument, openapi, openapi_route
 from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
@@ -38,6 +38,7 @@ class Application(FastAPI):
         super().__init__(routes=[*routes], **options)
         self._table = route_table(routes)
         self._methods = {method for method, _ in self._table}
+        self.document = OpenapiDocument(self.openapi)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made from the fields, the tables and the routes."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
@@ -11,7 +12,7 @@ from service.advice import Question, Recommendation
 from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, completed, document_operations, reference
 from service.api.reasons import REASONS, Reason
-from service.api.responses import TAG_LIST, revalidated_json
+from service.api.responses import TAG_LIST, Document
 from service.api.routing import PlainRoute
 from service.calibration import Calibration, Measurement
 from service.dtypes import DTYPES, Dtype
@@ -147,13 +148,44 @@ _PROBLEMS: dict[str, str] = {
 }
 
 
+class OpenapiDocument:
+    """The document and its bytes, made in a thread when they are first asked for.
+
+    That takes 0.2 s once, which is too long for the event loop. `make` gives the document. All of
+    this belongs to one event loop.
+    """
+
+    def __init__(self, make: Callable[[], Schema]) -> None:
+        self._make = make
+        self._making: asyncio.Future[tuple[Schema, Document]] | None = None
+
+    async def schema(self) -> Schema:
+        """The document. Nobody may change it."""
+        return (await self._made())[0]
+
+    async def written(self) -> Document:
+        """The bytes of the document, with their entity tag."""
+        return (await self._made())[1]
+
+    async def _made(self) -> tuple[Schema, Document]:
+        if self._making is None:
+            self._making = asyncio.get_running_loop().run_in_executor(None, self._write)
+        # Others wait for it too, so it goes on if this client leaves.
+        return await asyncio.shield(self._making)
+
+    def _write(self) -> tuple[Schema, Document]:
+        schema = self._make()
+        return schema, Document.of(json_bytes(schema))
+
+
 def openapi_route() -> PlainRoute:
     """The route of the document."""
     return PlainRoute("/openapi.json", _answer, document_operations())
 
 
 async def _answer(request: Request) -> Response:
-    return revalidated_json(request, json_bytes(request.app.openapi()))
+    document: Document = await request.app.document.written()
+    return document.answer(request)
 
 
 def openapi(routes: Iterable[PlainRoute]) -> Schema:

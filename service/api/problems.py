@@ -3,7 +3,6 @@
 This is the only module that gives an error its status. Codes and titles are in `reasons`.
 """
 
-import difflib
 import json
 from collections.abc import Mapping
 
@@ -22,6 +21,7 @@ from service.errors import (
     UnavailableError,
     UnreadableError,
 )
+from service.initializers.nearest import nearest_words
 from service.plan.canonical import PATH
 
 STATUSES: dict[type[FaninError], int] = {
@@ -184,7 +184,7 @@ def _sent_path(request: Request) -> str:
 def _nearest_paths(request: Request, sent: str) -> str:
     every = (route.path for route in iter_route_contexts(request.app.routes))
     paths = [path for path in every if path and "{" not in path]
-    nearest = difflib.get_close_matches(sent[:_MOST_FIELD_CHARACTERS], paths, n=3, cutoff=0.0)
+    nearest = nearest_words(sent[:_MOST_FIELD_CHARACTERS], dict.fromkeys(paths))
     return listed(f"the nearest are {', '.join(nearest)}", LISTING_PATHS["fields"])
 
 

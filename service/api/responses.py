@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
 from starlette.exceptions import HTTPException
@@ -31,9 +32,25 @@ def revalidated_json(
     Caches must revalidate it before each use, since any release may change it. Raises
     HTTPException 412 as `not_modified` does.
     """
-    tag = entity_tag(body)
-    headers = {"ETag": tag, "Cache-Control": "no-cache"} | dict(location or {})
-    return not_modified(request, tag, headers) or json_response(body, headers)
+    return Document.of(body).answer(request, location)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """JSON bytes with their entity tag, which takes half a millisecond for a megabyte."""
+
+    body: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, body: bytes) -> "Document":
+        """The document of these bytes."""
+        return cls(body, entity_tag(body))
+
+    def answer(self, request: Request, location: Mapping[str, str] | None = None) -> Response:
+        """The answer of `revalidated_json`."""
+        headers = {"ETag": self.tag, "Cache-Control": "no-cache"} | dict(location or {})
+        return not_modified(request, self.tag, headers) or json_response(self.body, headers)
 
 
 def entity_tag(content: bytes) -> str:

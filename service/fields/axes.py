@@ -237,7 +237,8 @@ def _unbracketed(text: str) -> str:
     if text == "scalar":
         return ""
     if text.startswith("[") and text.endswith("]"):
-        return ",".join(item.strip(" \t\r\n") for item in text[1:-1].split(","))
+        items = text[1:-1].split(",", MOST_AXES)
+        return ",".join(item.strip(" \t\r\n") for item in items)
     return text
 
 

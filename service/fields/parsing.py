@@ -10,7 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from service.fields.errors import MOST_PROBLEMS, FieldError, refusal
 from service.fields.spec import Spec
-from service.fields.syntax import read_object, split_query
+from service.fields.syntax import (
+    MOST_ITEMS,
+    MOST_MARKS,
+    read_object,
+    refuse_constant,
+    split_query,
+)
 from service.fields.text import field_error_of, is_unicode, word_reader
 from service.initializers.schemes import AUTO, scheme_meant, variant_hint
 from service.initializers.unknown_words import squash, unknown_word
@@ -85,16 +91,24 @@ _read_format = word_reader(_FORMAT, FORMATS, {"numpy": "npy", "st": "safetensors
 
 
 def json_members(
-    body: bytes, constant: Callable[[str], object] | None = None
+    body: bytes,
+    constant: Callable[[str], object] = refuse_constant,
+    most_marks: int = MOST_MARKS,
 ) -> list[tuple[str, object]]:
     """The members of a JSON object in their order. Raises UnreadableError for other bodies.
 
-    `constant` reads NaN and the infinities. Without it they are refused, as JSON has none.
+    `constant` reads NaN and the infinities. By default they are refused, as JSON has none. The body
+    has at most `most_marks` quotes, colons, commas and brackets, and the object at most MOST_ITEMS
+    members.
     """
     try:
-        return read_object(body) if constant is None else read_object(body, constant)
+        members = read_object(body, constant, most_marks)
+        if len(members) > MOST_ITEMS:
+            message = f"the object has {len(members)} members, more than {MOST_ITEMS}"
+            raise FieldError("malformed_json", message, "give each field once")
     except FieldError as error:
         raise refusal([("", error)]) from None
+    return members
 
 
 def read_members(model: type[Model], members: Members, errors: FieldErrors) -> Model:
@@ -204,8 +218,10 @@ def _missing(model: type[BaseModel], field: str) -> FieldError:
 
 def _of_scheme(field: str, error: FieldError, words: Mapping[str, str]) -> FieldError:
     """`error`, with the variants of the request's scheme for a variant that no scheme has."""
+    if field != "variant" or error.reason != "unknown_word":
+        return error
     scheme = scheme_meant(words.get("scheme", AUTO))
-    if field != "variant" or error.reason != "unknown_word" or scheme is None:
+    if scheme is None:
         return error
     return FieldError(error.reason, error.message, variant_hint(scheme), error.listing)
 

@@ -5,11 +5,12 @@ not issue gets an explanation, from the tables below. Any other word gets the ne
 words.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from service.errors import Listing, Problem, UnreadableError
+from service.initializers.nearest import MOST_TABLES, nearest_words
 
 _SHOWN = 40
 """The number of characters of an unknown word that are compared and quoted. No name is longer."""
@@ -68,23 +69,31 @@ def unknown_word(
     that a misspelt word is compared with, and the accepted word for each; by default `known`.
     """
     known = tuple(known)
-    respelled = {squash(name): name for name in known} | dict(replacements)
-    explained = {name: row for row in not_issued for name in row.words}
+    respelled = _by_spelling(known)
+    not_issued = tuple(not_issued)
     quoted = repr(word[:_SHOWN]) + ("..." if len(word) > _SHOWN else "")
     for spelling in (squash(word), squash(_unqualified(word))):
-        if spelling in respelled:
-            return _unknown(field, quoted, f"write {respelled[spelling]}", listing)
-        if spelling in explained:
-            return _not_issued(field, quoted, explained[spelling], listing)
-    nearest = _nearest(word[:_SHOWN].lower(), known, likely)
+        meant = replacements.get(spelling) or respelled.get(spelling)
+        if meant is not None:
+            return _unknown(field, quoted, f"write {meant}", listing)
+        row = next((row for row in not_issued if spelling in row.words), None)
+        if row is not None:
+            return _not_issued(field, quoted, row, listing)
+    nearest = _nearest(word[:_SHOWN], known, likely)
     return _unknown(field, quoted, f"the nearest are {', '.join(nearest)}", listing)
+
+
+@lru_cache(MOST_TABLES)
+def _by_spelling(known: tuple[str, ...]) -> Mapping[str, str]:
+    """The accepted words by their squashed spellings."""
+    return {squash(name): name for name in known}
 
 
 def _nearest(word: str, known: Iterable[str], likely: Mapping[str, str] | None) -> list[str]:
     """The nearest three words. Of `likely` ones those without a framework come first."""
     if likely is None:
-        return difflib.get_close_matches(word, known, n=3, cutoff=0.0)
-    close = difflib.get_close_matches(word, likely, n=3, cutoff=0.0)
+        return nearest_words(word, known)
+    close = nearest_words(word, likely)
     return sorted(dict.fromkeys(likely[name] for name in close), key=lambda name: "." in name)
 
 

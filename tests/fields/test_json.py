@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import UnreadableError
 from service.fields import Spec, parse_json, parse_query
+from service.fields.syntax import MOST_MARKS, read_object
 
 READ = [
     (b'{"shape": [64, 3]}', b"shape=64,3"),
@@ -138,6 +139,58 @@ def test_a_hostile_body_is_refused_quickly(body: bytes) -> None:
         assert time.thread_time() - start < 1
     finally:
         gc.enable()
+
+
+LONGEST = {
+    **{name: field.examples[0] for name, field in Spec.model_fields.items() if field.examples},
+    "shape": [1] * 8,
+    "parts": [1] * 64,
+    "stride": [1] * 3,
+    "kernel": [-1.2345678901234567e-100] * 256,
+    "name": '"' * 512,
+    "slice": ",".join(["0:1"] * 8),
+}
+"""Every field, with the longest list that it takes and the name with the most marks."""
+
+
+def test_the_longest_body_has_fewer_marks_than_allowed() -> None:
+    """Also with the dozen fields that the other paths have beside these."""
+    body = json.dumps(LONGEST, indent=4).encode()
+    assert len(read_object(body)) == len(LONGEST)
+    marks = sum(body.count(mark) for mark in b'",:[]{}')
+    assert marks < MOST_MARKS - 100
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"shape": [' + b"1," * 32_000 + b"1]}",
+        b'{"shape": [3], "std": [' + b'{"a":1},' * 8000 + b"1]}",
+        b"[" * 65_000,
+        b'"' * 65_000,
+        b'{"shape": [3]' + b',"std":1' * 8000 + b"}",
+    ],
+    ids=["list", "objects", "brackets", "quotes", "members"],
+)
+def test_a_body_of_many_marks_is_not_parsed(body: bytes) -> None:
+    """One problem about the whole body says how many marks there are. No other is looked for."""
+    with pytest.raises(UnreadableError) as refused:
+        parse_json(body)
+    (problem,) = refused.value.problems
+    marks = sum(body.count(mark) for mark in b'",:[]{}')
+    assert (refused.value.reason, problem.field) == ("malformed_json", "")
+    assert problem.message.startswith(f"the body has {marks} quotes, colons, commas and brackets")
+    assert "8 values for a shape" in problem.hint
+
+
+def test_an_object_has_at_most_128_members() -> None:
+    """As many as a query has items. One more is a single problem."""
+    for count in (128, 129):
+        body = "{" + ",".join(f'"a{number}":1' for number in range(count)) + "}"
+        with pytest.raises(UnreadableError) as refused:
+            parse_json(body.encode())
+        expected = "unknown_field" if count == 128 else "malformed_json"
+        assert refused.value.reason == expected
 
 
 def test_numbers_are_exact() -> None:

@@ -90,7 +90,7 @@ REFUSED = [
     ("dtype", "bf16", "unknown_word", "write bfloat16"),
     ("dtype", "double", "unknown_word", "write float64"),
     ("dtype", "F8_E4M3", "unknown_word", "write float8_e4m3fn"),
-    ("dtype", "flaot32", "unknown_word", "float32, float64, float16"),
+    ("dtype", "flaot32", "unknown_word", "float32, float16, float64"),
     ("scheme", "KaimingNormal", "unknown_word", "write he_normal"),
     ("scheme", "he_normal@2", "unknown_revision", "he_normal@1"),
     ("layer", "linear", "unknown_word", "write dense"),

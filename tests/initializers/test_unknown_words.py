@@ -64,7 +64,7 @@ def test_a_word_that_has_points_itself_comes_first() -> None:
 def test_any_other_word_gets_the_three_nearest_and_the_list() -> None:
     """A typing error is answered with three accepted words, the likeliest first."""
     error = unknown_word("dtype", "flaot32", KNOWN, {}, "dtypes")
-    hint = "the nearest are float32, float64, float16"
+    hint = "the nearest are float32, float16, float64"
     problem = Problem("dtype", "'flaot32' is not known", hint, "dtypes")
     assert error.problems == (problem,)
 

@@ -49,7 +49,7 @@ def routes() -> list[PlainRoute]:
 
 async def docs(request: Request) -> Response:
     """The page. Caches must revalidate it before each use."""
-    page = render(request.app.openapi())
+    page = render(await request.app.document.schema())
     tag = entity_tag(page.encode())
     headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     return not_modified(request, tag, headers) or HTMLResponse(page, headers=headers)

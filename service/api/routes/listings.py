@@ -19,7 +19,7 @@ from service.api.operations import (
 from service.api.problems import listed, respond
 from service.api.reasons import REASONS
 from service.api.requests import refuse_fields
-from service.api.responses import revalidated_json
+from service.api.responses import Document, revalidated_json
 from service.api.routing import PlainRoute
 from service.errors import Problem, UnreadableError
 from service.initializers.unknown_words import unknown_word
@@ -66,24 +66,24 @@ async def reason(request: Request) -> Response:
 
 def _schemes() -> PlainRoute:
     """The route of the schemes, the only table that can be filtered."""
-    whole = json_bytes(listings.schemes())
+    text = listings.SchemesText()
+    whole = Document.of(text.of())
 
     async def answer(request: Request) -> Response:
         query = request.scope["query_string"]
         if not query:
-            return revalidated_json(request, whole)
-        wanted = listings.parse_filter_query(query)
-        return revalidated_json(request, json_bytes(listings.schemes(wanted)))
+            return whole.answer(request)
+        return revalidated_json(request, text.of(listings.parse_filter_query(query)))
 
     return PlainRoute("/schemes", answer, schemes_operations())
 
 
 def _listing(name: str, record: str, table: Mapping[str, Any]) -> PlainRoute:
-    body = json_bytes(table)
+    document = Document.of(json_bytes(table))
 
     async def answer(request: Request) -> Response:
         refuse_fields(request, _NO_FIELDS)
-        return revalidated_json(request, body)
+        return document.answer(request)
 
     return PlainRoute(f"/{name}", answer, listing_operations(name, record))
 

@@ -3,6 +3,8 @@
 A new scheme stands in its family's module, and a new family in `_FAMILIES`.
 """
 
+from collections.abc import Mapping
+
 from service.errors import Problem, UnreadableError
 from service.initializers.schemes import (
     branch_scalars,
@@ -285,8 +287,9 @@ def find_scheme(name: str, also: tuple[str, ...] = (AUTO,)) -> Scheme:
     """
     word, at, revision = name.partition("@")
     if word not in _BY_WORD:
-        foreign = _foreign(word).items()
-        replacements = {key: name for key, name in foreign if name != AUTO or AUTO in also}
+        replacements: Mapping[str, str] = _foreign(word)
+        if AUTO not in also:
+            replacements = {key: name for key, name in replacements.items() if name != AUTO}
         known = (*also, *_BY_WORD)
         likely = None if "." in word else {name: name for name in also} | _LIKELY
         raise unknown_word(
@@ -305,7 +308,8 @@ def scheme_meant(word: str) -> Scheme | None:
     name, _, _ = word.partition("@")
     if name in _BY_WORD:
         return _BY_WORD[name]
-    return SCHEMES.get((_ACCEPTED | _foreign(name)).get(squash(name), ""))
+    spelling = squash(name)
+    return SCHEMES.get(_foreign(name).get(spelling) or _ACCEPTED.get(spelling, ""))
 
 
 def _split(word: str) -> tuple[tuple[str, ...], str]:
