@@ -125,6 +125,25 @@ for kernel in (
     assert not FUSED.search(code)
 
 
+def test_the_index_functions_have_no_fused_multiply_add(tmp_path: Path) -> None:
+    """All of their kernels, with everything that they call."""
+    source = """
+from service.stream import selfcheck
+from service.stream.kernels import index
+for values_of in selfcheck.INDEX_FUNCTIONS:
+    values_of(selfcheck.INDEX_ELEMENTS)
+for kernel in (
+    index.tiled, index.centred, index.interpolating, index.gabor, index.fourier, index.triangles,
+    index.interleaved, index.in_parts, index.hadamard, index.cosine,
+):
+    print(*kernel.inspect_asm().values())
+"""
+    code = assembler(source, tmp_path)
+    assert len(code) > 10_000
+    assert DOUBLE.search(code) or "fmul" in code
+    assert not FUSED.search(code)
+
+
 def test_the_tiles_of_a_matrix_have_no_fused_multiply_add(tmp_path: Path) -> None:
     """Each step of an orthogonal matrix is a multiplication and then an addition, in vectors."""
     source = """

@@ -13,6 +13,9 @@ from service.stream.precision import NARROW, PRECISIONS
 FLOAT32, FLOAT64, BFLOAT16, NARROW_16, NARROW_8 = range(5)
 """The ways of encoding. BFLOAT16 serves the one format of 16 bits with float32's exponents."""
 
+STRIP = 1024
+"""Values that are rounded to float32 at a time."""
+
 MAGNITUDE, SIGN, ONE = np.int32(0x7FFFFFFF), np.int32(-0x80000000), np.int32(1)
 UPPER_HALF, BELOW_HALF, BIT = np.uint32(16), np.uint32(0x7FFF), np.uint32(1)
 SIGN_TO_16, SIGN_TO_8 = np.int32(16), np.int32(24)
@@ -112,12 +115,19 @@ def encode(values, dtype, out):
     values float64, shape (n,); out uint8, n elements of the dtype.
     """
     narrowing = np.array(NARROW.get(dtype, (0, 0, 0, 0)), np.int32)
-    with np.errstate(over="ignore"):
-        values32 = values.astype(np.float32)
-    store_all(encoding_of(dtype), narrowing, values32, values, out)
+    store_all(encoding_of(dtype), narrowing, values, out)
 
 
 @compiled
-def store_all(encoding, narrowing, values32, values64, out):
-    """`store` as a kernel of its own, for values that no kernel made."""
-    store(encoding, narrowing, values32, values64, out)
+def store_all(encoding, narrowing, values, out):
+    """`store` for float64 values that were not computed in the dtype, a strip at a time."""
+    if encoding == FLOAT64:
+        copy(values, out.view(np.float64))
+        return
+    values32, itemsize = np.empty(STRIP, np.float32), out.size // values.size
+    for start in range(0, values.size, STRIP):
+        strip = values[start : start + STRIP]
+        for i in range(strip.size):
+            values32[i] = np.float32(strip[i])
+        target = out[start * itemsize : (start + strip.size) * itemsize]
+        store(encoding, narrowing, values32, strip, target)

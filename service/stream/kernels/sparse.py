@@ -59,9 +59,8 @@ def fill_mask(elements, zeros, length, step, width, address, out):
         for i in range(count):
             indexes[i] = i
         while count > 0:
-            # Moving takes as long as two passes. It is rarer where most numbers are beyond.
+            # Moving takes about as long as a pass. Where most numbers are beyond, it is rarer.
             if numbers > 2 * length:
-                permute_others(strip, count, length, width)
                 permute_others(strip, count, length, width)
             find_others(strip, count, length, width, beyond)
             count = settle(strip, beyond, indexes, others, count, zeros, width, out[start:])

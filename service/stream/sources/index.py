@@ -87,7 +87,14 @@ def element_pieces(
 
 def element_numbers(box: Lattice) -> Elements:
     """The element numbers of a box in its order, int64, shape (box.size,)."""
-    numbers = np.full((), box.offset, np.int64)
+    numbers = np.full(1, box.offset, np.int64)
     for extent, stride in zip(box.extents, box.strides, strict=True):
-        numbers = numbers[..., np.newaxis] + np.arange(extent, dtype=np.int64) * np.int64(stride)
-    return numbers.reshape(-1)
+        steps = np.arange(extent, dtype=np.int64)
+        if stride != 1:
+            steps *= stride
+        if numbers.size == 1:
+            steps += numbers
+            numbers = steps
+        else:
+            numbers = (numbers[:, np.newaxis] + steps).reshape(-1)
+    return numbers
