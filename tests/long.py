@@ -16,6 +16,7 @@ LONG = (
     "tests/api/test_admission.py",
     "tests/api/test_blocks_over_http.py",
     "tests/api/test_filters_over_http.py",
+    "tests/api/test_holding.py",
     "tests/api/test_propagate.py::test_a_second_simulation_is_told_to_wait",
     "tests/api/test_propagate.py::test_the_loop_answers_while_it_simulates",
     "tests/api/test_propagate.py::test_the_same_simulation_is_made_once",

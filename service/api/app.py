@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.api import problems
 from service.api.admission import Admission, Limits
+from service.api.aside import Aside
 from service.api.cors import CorsSend, options_response
 from service.api.openapi import OpenapiDocument, openapi, openapi_route
 from service.api.readiness import Readiness
@@ -97,6 +98,7 @@ def create_app(
     readiness = Readiness(row)
     admission = Admission(Limits.of(settings), row)
     pool = StreamPool(settings.stream_threads, admission)
+    aside = Aside()
     propagator = Propagator(settings.max_bytes, readiness, admission)
 
     @asynccontextmanager
@@ -105,13 +107,14 @@ def create_app(
         yield
         pool.close()
         propagator.close()
+        aside.close()
 
-    issuer = Issuer(settings.max_bytes, pool, readiness)
+    issuer = Issuer(settings.max_bytes, pool, readiness, aside)
     routes = [
         *issuer.routes(),
-        *Adviser(settings.max_bytes).routes(),
+        *Adviser(settings.max_bytes, aside).routes(),
         *propagator.routes(),
-        *Calibrator(settings.max_bytes).routes(),
+        *Calibrator(settings.max_bytes, aside).routes(),
         *listings.routes(),
         *health.routes(),
         *docs.routes(),

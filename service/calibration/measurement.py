@@ -31,6 +31,9 @@ MOST_TOLERANCE = 0.5
 LEAST_TARGET, MOST_TARGET = 1e-12, 1e12
 MOST_STEPS = 1000
 
+MOST_URL_CHARACTERS = 8192
+"""The length of a request target that is answered. A canonical URL has at most 2,048 bytes."""
+
 # In the query every character of ASCII but the end of a line and #.
 _URL = re.compile(
     rf"{re.escape(PATH)}\.({'|'.join(FORMATS)})\?([\u0000-\u0009\u000b-\u0022\u0024-\u007f]+)"
@@ -90,6 +93,10 @@ def _read_url(value: object) -> str:
 
 def _split_url(text: str) -> tuple[str, str]:
     """The format and the query of a `weights_url`. Raises FieldError (`bad_weights_url`)."""
+    if len(text) > MOST_URL_CHARACTERS:
+        message = f"the URL has {len(text)} characters, more than {MOST_URL_CHARACTERS}"
+        hint = "write the weights_url of an answer, which is shorter"
+        raise FieldError("bad_weights_url", message, hint)
     found = _URL.fullmatch(text)
     if found is None:
         raise _not_a_tensor(text)

@@ -126,15 +126,19 @@ class SchemesText:
             name: json_bytes(_scheme(scheme)).rstrip().replace(b"\n", b"\n    ")
             for name, scheme in SCHEMES.items()
         }
-        self._others = json_bytes({"schemes": [], AUTO: _auto()})
+        self._none = json_bytes({"schemes": [], AUTO: _auto()})
+        before, _, after = self._none.partition(b"[]")
+        self._before, self._after = before + b"[\n    ", b"\n  ]" + after
 
     def of(self, wanted: SchemeFilter = _ALL) -> bytes:
         """The bytes of `json_bytes(schemes(wanted))`."""
         records = [self._records[scheme.name] for scheme in matching(wanted)]
         if not records:
-            return self._others
-        joined = b",\n    ".join(records)
-        return self._others.replace(b"[]", b"[\n    " + joined + b"\n  ]", 1)
+            return self._none
+        # A megabyte is copied once: the ends are joined to single records.
+        records[0] = self._before + records[0]
+        records[-1] += self._after
+        return b",\n    ".join(records)
 
 
 def activations() -> dict[str, Any]:

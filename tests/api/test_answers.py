@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from service.api import table
 from service.api.answers import Answer, RecentlyUsed
+from service.api.aside import Aside
 from service.api.headers import caching_headers, tensor_headers, tensor_tag
 from service.api.readiness import Readiness
 from service.api.routes import weights
@@ -62,7 +63,7 @@ def drawn_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def issuer() -> Issuer:
     """The handlers without an application."""
-    return Issuer(MOST, pool_of(threads=1), Readiness(table.alone()))
+    return Issuer(MOST, pool_of(threads=1), Readiness(table.alone()), Aside())
 
 
 def with_template(handlers: Issuer, format_name: str, target: bytes) -> Compared:

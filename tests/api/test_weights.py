@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.api.aside import Aside
 from service.api.headers import IMMUTABLE
 from service.api.readiness import Readiness
 from service.api.routes import weights
@@ -284,7 +285,7 @@ def test_max_bytes_bounds_the_whole_and_not_the_slice() -> None:
 
 def issuer() -> weights.Issuer:
     """The handlers without an application."""
-    return weights.Issuer(2**20, pool_of(threads=1), Readiness(alone()))
+    return weights.Issuer(2**20, pool_of(threads=1), Readiness(alone()), Aside())
 
 
 def test_an_answer_with_a_drawn_seed_is_not_cached() -> None:

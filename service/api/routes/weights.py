@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from service.api.answers import Answer, AnswerTemplate, RecentlyUsed
+from service.api.aside import Aside, is_costly
 from service.api.headers import location_header, tensor_headers
 from service.api.operations import weights_operations, weights_post_operation
 from service.api.readiness import Readiness
@@ -21,7 +22,7 @@ from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TensorBody
 from service.fields import Spec, parse_json, parse_query
 from service.fields.identity import split_identity
-from service.plan import seeded_plan
+from service.plan import Plan, seeded_plan
 from service.plan.canonical import MOST_URL_BYTES, PATH
 from service.wire.formats import FORMATS
 
@@ -46,6 +47,7 @@ class Issuer:
     max_bytes: int
     pool: StreamPool
     readiness: Readiness
+    aside: Aside
     answers: RecentlyUsed[bytes, Answer] = field(default_factory=lambda: RecentlyUsed(MOST_ANSWERS))
     templates: RecentlyUsed[TemplateKey, AnswerTemplate] = field(
         default_factory=lambda: RecentlyUsed(MOST_TEMPLATES)
@@ -64,7 +66,11 @@ class Issuer:
 
     async def get(self, format_name: str, request: Request) -> ASGIApp:
         """The bytes of the tensor that the query describes."""
-        answer = self._answer(format_name, _target(request))
+        target = _target(request)
+        if is_costly(target):
+            answer = await self.aside.run(partial(self._costly_answer, format_name, target))
+        else:
+            answer = self._answer(format_name, target)
         if not answer.drawn:
             unchanged = not_modified(request, answer.tag, answer.caching)
             if unchanged is not None:
@@ -76,21 +82,35 @@ class Issuer:
     async def certificate(self, request: Request) -> Response:
         """The certificate of the tensor that the query describes."""
         target = _target(request)
-        plan = seeded_plan(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
+        plan, text = await self.aside.run_if_costly(target, partial(self._certificate, target))
         location = location_header(plan.url, target)
         if plan.drawn:
-            return json_response(plan.certificate_text(), {"Cache-Control": "no-store"} | location)
-        return revalidated_json(request, plan.certificate_text(), location)
+            return json_response(text, {"Cache-Control": "no-store"} | location)
+        return revalidated_json(request, text, location)
 
     async def post(self, request: Request) -> ASGIApp:
         """The tensor that a JSON body describes; `Link` gives the URL of the same bytes."""
-        spec, format_name = parse_json(await json_body(request))
-        plan = seeded_plan(spec, format_name, max_bytes=self.max_bytes)
+        body = await json_body(request)
+        plan = await self.aside.run_if_costly(body, partial(self._posted, body))
         headers = {"Cache-Control": "no-store", "Link": f'<{plan.url}>; rel="canonical"'}
-        if format_name == "json":
-            return json_response(plan.certificate_text(), headers)
+        if plan.tensor.format == "json":
+            text = await self.aside.run_if_costly(body, plan.certificate_text)
+            return json_response(text, headers)
         self.readiness.require()
         return TensorResponse(TensorBody(plan), tensor_headers(plan, headers), self.pool)
+
+    def _certificate(self, target: bytes) -> tuple[Plan, bytes]:
+        plan = seeded_plan(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
+        return plan, plan.certificate_text()
+
+    def _posted(self, body: bytes) -> Plan:
+        spec, format_name = parse_json(body)
+        return seeded_plan(spec, format_name, max_bytes=self.max_bytes)
+
+    def _costly_answer(self, format_name: str, target: bytes) -> Answer:
+        """The answer to a GET of `target`, made in any thread: without the caches."""
+        spec = parse_query(_query(target))
+        return self._new_template(spec, format_name).answer(spec.seed, spec.name, target)
 
     def _answer(self, format_name: str, target: bytes) -> Answer:
         """The answer to a GET of `target`, from the cache if it is there.
