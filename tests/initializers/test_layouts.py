@@ -50,7 +50,7 @@ def test_a_layout_is_letters_or_a_framework(
         ("TORCH", "write torch"),
         ("jax", "write flax"),
         ("hwio", "write HWIO"),
-        ("kears", "the nearest are keras, tfjs, flax"),
+        ("kears", "the nearest are keras, candle, flax"),
     ],
 )
 def test_a_layout_that_is_neither_gets_the_right_word(layout: str, hint: str) -> None:
