@@ -1,5 +1,6 @@
 """The composition root of the API: makes the ASGI application from the settings."""
 
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,14 @@ from service.api.table import Row, alone
 from service.errors import FaninError
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread that runs Python may keep the event loop from running.
+
+The loop needs the interpreter several times for an answer, and may wait so long each time. With 8
+clients that sent networks of 1,000 layers, a probe's 99th percentile was 35 ms with Python's 5 ms,
+and is 10 ms with this.
+"""
 
 
 class Application(FastAPI):
@@ -103,6 +112,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_SECONDS)
         readiness.start(warm_up, announce)
         yield
         pool.close()
