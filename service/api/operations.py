@@ -30,6 +30,7 @@ ALWAYS = {
 """Refusals that each path can answer with: they concern the head of the request."""
 
 _REFUSALS = {"422": "Impossible"}
+_BUSY = {"503": "Unavailable"}
 _CONDITIONAL = {"304": "NotModified", "412": "PreconditionFailed"}
 _CONDITIONS = ("If-None-Match", "If-Match")
 _BODY_REFUSALS = _REFUSALS | {"413": "TooLarge", "415": "NotJson"}
@@ -69,8 +70,7 @@ def weights_operations(format_name: str) -> dict[str, Operation]:
             *(reference("parameters", field) for field in FIELDS),
             *(reference("parameters", header) for header in _CONDITIONS),
         ],
-        "responses": {"200": _success(format_name)}
-        | _responses(_REFUSALS | _CONDITIONAL | _busy(format_name)),
+        "responses": {"200": _success(format_name)} | _responses(_REFUSALS | _CONDITIONAL | _BUSY),
     }
     return _readable(get)
 
@@ -90,7 +90,7 @@ def weights_post_operation() -> Operation:
                 "headers": {name: reference("headers", name) for name in [*headers, "Link"]},
                 "content": _content("npy") | _content("json"),
             },
-            **_responses(_BODY_REFUSALS | _busy("npy")),
+            **_responses(_BODY_REFUSALS | _BUSY),
         },
     }
 
@@ -101,7 +101,7 @@ def recommend_operations() -> dict[str, Operation]:
     fields = [reference("parameters", field) for field in Question.model_fields]
     get = _json_operation("get_recommend", summary, fields, reference("schemas", "Recommendation"))
     get["tags"] = ["advice"]
-    get["responses"] |= _responses(_REFUSALS)
+    get["responses"] |= _responses(_REFUSALS | _BUSY)
     answer = {
         "description": summary,
         "headers": {"Cache-Control": reference("headers", "Cache-Control")},
@@ -115,7 +115,7 @@ def recommend_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_BODY_REFUSALS),
+            **_responses(_BODY_REFUSALS | _BUSY),
         },
     }
     return _readable(get) | {"post": post}
@@ -127,7 +127,7 @@ def propagate_operations() -> dict[str, Operation]:
     fields = [reference("parameters", _parameter_name(field)) for field in Stack.model_fields]
     get = _json_operation("get_propagate", summary, fields, reference("schemas", "Propagation"))
     get["tags"] = ["advice"]
-    get["responses"] |= _responses(_REFUSALS | {"503": "Unavailable"})
+    get["responses"] |= _responses(_REFUSALS | _BUSY)
     answer = {
         "description": summary,
         "headers": {"Cache-Control": reference("headers", "Cache-Control")},
@@ -141,7 +141,7 @@ def propagate_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_BODY_REFUSALS | {"503": "Unavailable"}),
+            **_responses(_BODY_REFUSALS | _BUSY),
         },
     }
     return _readable(get) | {"post": post}
@@ -182,7 +182,7 @@ def calibrate_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_BODY_REFUSALS),
+            **_responses(_BODY_REFUSALS | _BUSY),
         },
     }
     return {"post": post}
@@ -219,7 +219,7 @@ def health_operations(name: str, summary: str, *, may_refuse: bool) -> dict[str,
     """GET and HEAD of a probe."""
     schema = {"type": "object", "properties": {"status": {"type": "string"}}}
     answer = {"description": summary, "content": {"application/json": {"schema": schema}}}
-    refusal = _responses({"503": "Unavailable"}) if may_refuse else {}
+    refusal = _responses(_BUSY) if may_refuse else {}
     get = {
         "operationId": name,
         "summary": summary,
@@ -309,10 +309,6 @@ def _content(format_name: str) -> dict[str, Any]:
     """The content of an answer. In OpenAPI 3.1 binary content has a media type and no schema."""
     schema = {"schema": reference("schemas", "Certificate")} if format_name == "json" else {}
     return {FORMATS[format_name].media_type: schema}
-
-
-def _busy(format_name: str) -> dict[str, str]:
-    return {} if format_name == "json" else {"503": "Unavailable"}
 
 
 def _responses(names: dict[str, str]) -> dict[str, Any]:

@@ -221,7 +221,8 @@ REASONS: dict[str, Reason] = {
     ),
     "payload_too_large": Reason(
         "The request's body is too large",
-        "The message gives the limit, which is many times the size of the longest spec.",
+        "Leave out fields and spaces that are not needed. The limit is many times the size of the "
+        "longest spec.",
     ),
     "precondition_failed": Reason(
         "The precondition is false",

@@ -59,7 +59,8 @@ def _advice(tensor: Tensor, made: Filler, blocks: int) -> str:
     turned = Filler(made.source, reverse)
     if blocks_of(turned, body_chunks(turned, CHUNK_BYTES)) <= CHEAPER * blocks:
         order = "C" if tensor.placement.fortran else "F"
-        return f"order={order} takes less work for the same values"
+        formats = "" if order == "C" else ", in npy and raw"
+        return f"order={order} takes less work for the same values{formats}"
     return (
         "this slice has few elements of each block of four random words: a slice of whole rows "
         "takes less work for each element"

@@ -17,8 +17,11 @@ from service.server.worker import Worker
 from service.settings import Settings
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread may keep the interpreter from the event loop. Python's default is 5 ms, and the
-event loop waits for it several times in each request.
+"""How long a thread that runs Python may keep the event loop from running.
+
+The loop needs the interpreter several times for an answer, and may wait so long each time. With 8
+clients that sent networks of 1,000 layers, a probe's 99th percentile was 35 ms with Python's 5 ms,
+and is 10 ms with this.
 """
 
 GRACE_SECONDS = 20

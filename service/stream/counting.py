@@ -7,8 +7,6 @@ time is proportional to the number of axes. The integers are exact.
 
 from collections.abc import Callable, Iterable
 
-from service.stream.lattice import Lattice
-
 Axis = tuple[int, int]
 """The extent of an axis, and its stride in element numbers."""
 
@@ -65,12 +63,6 @@ def summed(place: int, axes: Iterable[Axis], count: Callable[[int], int]) -> int
         if number:
             total += number * count(each)
     return total
-
-
-def axes_of(lattice: Lattice) -> list[Axis]:
-    """The axes of a lattice that have more than one position."""
-    axes = zip(lattice.extents, lattice.strides, strict=True)
-    return [(extent, stride) for extent, stride in axes if extent > 1]
 
 
 def _every_fourth(extent: int, start: int) -> int:
