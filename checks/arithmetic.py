@@ -57,11 +57,7 @@ EXACT_NAMES: dict[str, dict[str, str]] = {
             errstate fabs greater isfinite isinf isnan less maximum minimum nextafter searchsorted
             sign signbit unique""",
         "bits": "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift",
-<<<<<<< HEAD
         "counting, as it is used: without weights": "bincount",
-=======
-        "counting": "bincount",
->>>>>>> k/bodies
     },
     "numba": {
         "compiling": """config.CACHE_DIR config.CACHE_LOCATOR_CLASSES core.registry.cpu_target
