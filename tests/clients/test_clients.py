@@ -132,8 +132,10 @@ def stand_in(files: Files, withheld: int = 0) -> Application:
         body = files(b"order=F" in scope["query_string"]) if asked else json.dumps(ADVICE).encode()
         length = str(len(body) + withheld * asked).encode()
         head = {"type": "http.response.start", "status": 200}
-        await send(head | {"headers": [(b"Content-Length", length)]})
-        await send({"type": "http.response.body", "body": body})
+        await send(head | {"headers": [(b"content-length", length)]})
+        # An application that stops in the middle of an answer has its connection closed.
+        cut = asked and withheld > 0
+        await send({"type": "http.response.body", "body": body, "more_body": cut})
 
     return app
 
