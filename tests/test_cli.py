@@ -114,7 +114,7 @@ def test_a_drawn_seed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["--shape", "4,3", "--sead", "1"], ["sead: 'sead' is not known (the nearest are "]),
         (
             ["--shape", "4,3", "--order", "Z"],
-            ["order: 'Z' is not known (the nearest are F, C; --help lists all)"],
+            ["order: 'Z' is not known (the nearest are C, F; --help lists all)"],
         ),
         (["--shape", "4,3", "--sead=1"], ["sead: 'sead' is not known (the nearest are "]),
         (["--shape", "4,3", "--scheme", "x", "--std", "y"], ["scheme: ", "std: "]),
