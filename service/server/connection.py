@@ -322,7 +322,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             "headers": self.headers,
             "state": self.app_state.copy(),
             "method": method.decode("ascii"),
-            "path": unquote_to_bytes(raw_path).decode("utf-8", "replace"),
+            "path": _decoded(raw_path),
             "raw_path": raw_path,
             "query_string": query,
         }
@@ -750,6 +750,12 @@ def _head(status: int, headers: Headers) -> bytes:
     if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
         raise RuntimeError("a header has a line break")
     return b"%b%b\r\n" % (STATUS_LINE[status], lines)
+
+
+def _decoded(raw_path: bytes) -> str:
+    if b"%" in raw_path:
+        raw_path = unquote_to_bytes(raw_path)
+    return raw_path.decode("utf-8", "replace")
 
 
 def _keeps_alive(headers: Headers) -> bool:

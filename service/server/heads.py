@@ -169,10 +169,9 @@ def _host_fault(line: bytes, headers: Headers) -> Fault | None:
 
 def _framing_fault(line: bytes, headers: Headers) -> Fault | None:
     """RFC 9112, section 6.1: chunked is the only known coding, and HTTP/1.0 has none."""
-    for name, value in headers:
-        if name == b"transfer-encoding":
-            if line.endswith(b"1.0"):
-                return BAD_FRAMING
-            if value.lower() != b"chunked":
-                return UNKNOWN_CODING
+    codings = [value for name, value in headers if name == b"transfer-encoding"]
+    if codings and line.endswith(b"1.0"):
+        return BAD_FRAMING
+    if any(coding.lower() != b"chunked" for coding in codings):
+        return UNKNOWN_CODING
     return None
