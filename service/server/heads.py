@@ -38,8 +38,10 @@ _AUTHORITY = re.compile(
 )
 _MOST_PORT = 65535
 
-_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"OPTIONS", b"PUT", b"DELETE", b"PATCH", b"TRACE"))
-"""The methods of RFC 9110 without CONNECT, and PATCH. A path may still not allow them (405)."""
+_METHODS = frozenset(
+    (b"GET", b"HEAD", b"POST", b"OPTIONS", b"PUT", b"DELETE", b"TRACE", b"PATCH", b"QUERY")
+)
+"""The methods of RFC 9110 without CONNECT, and PATCH and QUERY. A path may not allow them (405)."""
 
 _LIBRARY = "let curl or an HTTP library write the request"
 _ESCAPES = (
