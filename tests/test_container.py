@@ -273,6 +273,7 @@ def test_the_build_is_given_what_it_copies_and_nothing_else() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.needs("buildah", "podman", "runc", "debootstrap", "curl")
 @pytest.mark.skipif(
     os.geteuid() != 0 and os.environ.get("CI") != "true",

@@ -94,7 +94,8 @@ class Load:
 def copy_kernels(folder: Path) -> dict[str, str]:
     """Copy the compiled kernels into a cache of their own, and return its variable."""
     warm_up()
-    cache = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined] # set at import
+    # Numba sets its settings at import, where mypy does not see them.
+    cache = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
     shutil.copytree(cache, folder / cache.name)
     return {"NUMBA_CACHE_DIR": str(folder)}
 

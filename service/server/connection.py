@@ -184,14 +184,14 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._pressed_at, self._pressed_goal = -inf, 0
         self._next_when_written = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Set the write buffer limit to 0.
 
         `send` then waits until a piece is written out. `service.api.streaming` uses the piece's
         memory again after that.
         """
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(0)
+        super().connection_made(cast(asyncio.Transport, transport))
+        self.transport.set_write_buffer_limits(0)
         self._socket: TransportSocket = transport.get_extra_info("socket")
 
     def get_buffer(self, sizehint: int) -> memoryview:

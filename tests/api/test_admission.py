@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -276,7 +277,7 @@ def test_processes_that_compete_take_no_place_twice() -> None:
                 mine.leave(ONE)
         table.put(index, Cell.CUT, most)
 
-    pids = [in_a_fork(lambda index=index: compete(index)) for index in range(4)]  # type: ignore[misc]
+    pids = [in_a_fork(partial(compete, index)) for index in range(4)]
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 4
     assert held(table) == 0
     assert 1 <= max(table.column(Cell.CUT)) <= 3

@@ -4,16 +4,22 @@ from fractions import Fraction
 
 import numba
 import numpy as np
+import numpy.typing as npt
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.stream.kernels.integers import BELOW_ONE, below_reciprocal, divided, rest_of
 
+Elements = npt.NDArray[np.int64]
+
 LARGEST = 2**63 - 1
 
 
 @numba.njit
-def quotients_and_rests(numbers, divisor, quotients, rests, floored):  # type: ignore[no-untyped-def]
+def quotients_and_rests(
+    numbers: Elements, divisor: int, quotients: Elements, rests: Elements, floored: Elements
+) -> None:
+    """The three results of each number, through the functions of the kernels."""
     below = below_reciprocal(divisor)
     for i in range(numbers.size):
         quotients[i], rests[i] = divided(numbers[i], divisor, below)
