@@ -15,7 +15,7 @@ Elements = npt.NDArray[np.int64]
 LARGEST = 2**63 - 1
 
 
-@numba.njit
+@numba.njit()
 def quotients_and_rests(
     numbers: Elements, divisor: int, quotients: Elements, rests: Elements, floored: Elements
 ) -> None:
