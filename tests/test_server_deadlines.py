@@ -135,18 +135,26 @@ def test_who_asks_in_time_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @contextmanager
-def streaming(mebibytes: int, **config: Any) -> Iterator[tuple[Address, list[str]]]:
-    """A server of an endless answer in pieces, and how each answer ended."""
+def streaming(
+    mebibytes: int, *, at_once: bool = False, **config: Any
+) -> Iterator[tuple[Address, list[str]]]:
+    """A server of a long answer in pieces, and how each answer ended.
+
+    `at_once`: it does not wait for the end of the request.
+    """
     ends: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         fields = [(b"content-length", b"%d" % (mebibytes * MIB))]
-        await receive()
+        if not at_once:
+            await receive()
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         for number in range(mebibytes):
             more = number + 1 < mebibytes
             await send({"type": "http.response.body", "body": bytes(MIB), "more_body": more})
-        ends.append((await receive())["type"])
+        while (message := await receive())["type"] == "http.request":
+            pass
+        ends.append(message["type"])
 
     with running(app, lifespan="off", **config) as address:
         yield address, ends
@@ -216,6 +224,40 @@ def test_a_slow_stream_is_cut_off_while_others_wait(monkeypatch: pytest.MonkeyPa
             client.recv(16 * 1024)
             time.sleep(0.1)
         assert ends == ["http.disconnect"]
+
+
+UNFINISHED = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+
+
+def test_a_slow_stream_hides_behind_no_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neighbour: its request has a body that never comes."""
+    monkeypatch.setattr(connection, "SEND_SECONDS", 2.0)
+    monkeypatch.setattr(Worker, "_is_pressed", lambda worker: True)
+    with streaming(1000, at_once=True) as (large, ends), unfinished(large) as client:
+        deadline = time.monotonic() + 4 * SLACK
+        while not ends and time.monotonic() < deadline:
+            client.recv(16 * 1024)
+            time.sleep(0.1)
+        assert ends == ["http.disconnect"]
+
+
+def test_an_answer_does_not_wait_for_a_body(address: Address) -> None:
+    """Control: a reader gets all, long after the time for the body that nobody wants."""
+    with streaming(12, at_once=True) as (large, ends), unfinished(large) as client:
+        for _ in range(12):
+            read(client, MIB)
+            time.sleep(0.25)
+        assert eventually(ends) == ["http.disconnect"]
+
+
+def unfinished(address: Address) -> socket.socket:
+    """A client with a small receive buffer whose request lacks its body."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    client.settimeout(10)
+    client.connect((address.host, address.port))
+    client.sendall(UNFINISHED)
+    return client
 
 
 def test_a_slow_stream_goes_on_while_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:

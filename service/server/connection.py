@@ -5,13 +5,12 @@ follows, so one request is read and answered at a time. What a client sends ahea
 piece of it here, and the rest in the system's buffers. Of all requests that were sent ahead, one
 begins in each turn of the event loop. So clients that wait for their answers are served first.
 
-Each connection is in a phase (`Phase`), and each phase has a deadline. `expire_all` closes the
-connections whose deadline has passed.
+Each connection is in a phase (`Phase`), and each phase has a deadline. `service.server.sweeping`
+asks each connection once a second to look at its own.
 """
 
 import asyncio
 import fcntl
-import heapq
 import logging
 import re
 import struct
@@ -19,26 +18,19 @@ import termios
 import threading
 from asyncio.trsock import TransportSocket
 from collections import deque
-from collections.abc import Collection
 from enum import Enum
 from math import inf
-from operator import itemgetter
 from socket import SO_ERROR, SO_LINGER, SOL_SOCKET
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 import httptools
-from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.cors import CORS_HEADERS
 from service.api.problems import respond
 from service.errors import Problem
+from service.server.exchange import Exchange, answer_head
 from service.server.heads import (
     HEAD_TOO_LARGE,
     MOST_HEAD_BYTES,
@@ -95,14 +87,8 @@ A close with unread bytes resets the connection, and the client may lose the ans
 section 9.6).
 """
 
-SLICE_SECONDS = 0.002
-"""How long the event loop closes connections before it looks at requests again."""
-
 STALL_SECONDS = 3.0
 """A client that has taken nothing for so long may be closed to make room for others."""
-
-ROOM = 32
-"""At the limit on connections, one of so many is closed to make room for others."""
 
 _END = b"\r\n\r\n"
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
@@ -162,7 +148,7 @@ _shared = _Shared()
 class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     """The asyncio protocol that the server creates for each connection."""
 
-    cycle: "Exchange"
+    cycle: Exchange
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -306,7 +292,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         ]
         self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
 
-    def _exchange(self) -> "Exchange":
+    def _exchange(self) -> Exchange:
         line, _, _ = self._head.partition(b"\r\n")
         method, target, protocol = line.split(b" ")
         raw_path, _, query = target.partition(b"?")
@@ -327,6 +313,8 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             "query_string": query,
         }
         return Exchange(
+            self.write,
+            self.loop,
             scope=cast(Any, scope),
             transport=self.transport,
             flow=self.flow,
@@ -338,7 +326,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             expect_100_continue=version != "1.0" and self.expect_100_continue,
             keep_alive=version != "1.0" and _keeps_alive(self.headers),
             on_response=self.on_response_complete,
-        ).of(self)
+        )
 
     def _read_body(self, data: bytes) -> None:
         """Read a part of the body, and hold what follows the body."""
@@ -503,7 +491,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             self.cycle.message_event.set()
         answer = respond(fault.status, fault.reason, Problem("", fault.message, fault.hint))
         headers = [*self.server_state.default_headers, *answer.raw_headers, *CORS_HEADERS]
-        head = _head(answer.status_code, [*headers, (b"connection", b"close")])
+        head = answer_head(answer.status_code, [*headers, (b"connection", b"close")])
         self.write(head if self._head.startswith(b"HEAD ") else head + bytes(answer.body))
         self._linger()
 
@@ -533,14 +521,22 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
 
         The time begins when others begin to wait.
         """
-        if self.phase is not Phase.ANSWER or self.cycle.left == 0:
+        if not self._answers or self.cycle.left == 0:
             return False
         if self._pressed_at < now - 2 * SEND_SECONDS or self._taken >= self._pressed_goal:
             self._pressed_at, self._pressed_goal = now, self._taken + PRESSED_BYTES
         return now >= self._pressed_at + SEND_SECONDS
 
+    @property
+    def _answers(self) -> bool:
+        """Whether the server has what it needs. An answer may begin before its request has ended,
+        and the rest of the request is not waited for then.
+        """
+        unwanted = self.phase is Phase.BODY and self.cycle.response_started
+        return unwanted or self.phase is Phase.ANSWER
+
     def _expire_phase(self, now: float) -> None:
-        if self.phase is Phase.ANSWER:
+        if self._answers:
             return
         if self.phase is Phase.LINGER and self._deadline == inf:
             # The time for lingering begins when the client has got the answer.
@@ -578,7 +574,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
 
         A client that is slow to read has STALL_SECONDS before it counts.
         """
-        if self.phase is not Phase.ANSWER:
+        if not self._answers:
             return self.since
         stalled = self.bytes_under_way() > 0 and now >= self._progress_at + STALL_SECONDS
         return self._progress_at if stalled else None
@@ -589,123 +585,6 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self._reset()
-
-
-class Exchange(RequestResponseCycle):
-    """One request and its answer, as ASGI's `receive` and `send`.
-
-    The head of an answer is written together with the first bytes of the body, in one segment if
-    both fit, or at the next turn of the event loop if there are none yet. `left` are the bytes of
-    the body that the application has not sent.
-    """
-
-    def of(self, connection: Connection) -> "Exchange":
-        """The same exchange, of this connection."""
-        self._connection = connection
-        self._head: bytes | None = None
-        self.left = 0
-        return self
-
-    async def receive(self) -> Any:
-        """The next part of the request, or `http.disconnect` after it."""
-        if self.waiting_for_100_continue and not self.transport.is_closing():
-            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.waiting_for_100_continue = False
-        if not self.disconnected and not self.response_complete:
-            if self.more_body:
-                self.flow.resume_reading()
-            await self.message_event.wait()
-            self.message_event.clear()
-        if self.disconnected or self.response_complete:
-            return {"type": "http.disconnect"}
-        body, self.body = bytes(self.body), bytearray()
-        return {"type": "http.request", "body": body, "more_body": self.more_body}
-
-    async def send(self, message: Any) -> None:
-        """Send the head of the answer, or a piece of its body.
-
-        Waits until the pieces before are written out. Returns without a word if the client has
-        disconnected.
-        """
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if self.disconnected:
-            return
-        if not self.response_started:
-            self._start(message)
-        else:
-            self._send_piece(message.get("body", b""), message.get("more_body", False))
-
-    def _start(self, message: Message) -> None:
-        if message["type"] != "http.response.start":
-            raise RuntimeError(f"the first message is {message['type']}")
-        self.waiting_for_100_continue = False
-        headers: Headers = [*self.default_headers, *message["headers"]]
-        fields = dict(headers)
-        if self.more_body:
-            # The rest of the request is not wanted (RFC 9112, section 9.6).
-            self.keep_alive = False
-        if b"close" in fields.get(b"connection", b"").lower():
-            self.keep_alive = False
-        elif not self.keep_alive:
-            headers.append((b"connection", b"close"))
-        status: int = message["status"]
-        length = fields.get(b"content-length")
-        if length is None and status not in (204, 304):
-            raise RuntimeError("every answer has a Content-Length")
-        self.left = 0 if self.scope["method"] == "HEAD" else int(length or 0)
-        self._head = _head(status, headers)
-        self.response_started = True
-        self._connection.loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        if self._head is not None and not self.disconnected:
-            head, self._head = self._head, None
-            self._connection.write(head)
-
-    def _send_piece(self, piece: bytes | memoryview, more: bool) -> None:
-        if self.response_complete:
-            raise RuntimeError("the answer has ended")
-        if self.scope["method"] == "HEAD":
-            piece = b""
-        self.left -= len(piece)
-        if self.left < 0 or (self.left > 0 and not more):
-            raise RuntimeError("the body does not have the length that its head says")
-        if self._head is not None and len(piece) <= JOINED_BYTES:
-            piece, self._head = self._head + piece, None
-        self._flush()
-        if piece:
-            self._connection.write(piece)
-        if not more:
-            self.response_complete = True
-            self.message_event.set()
-            self.on_response()
-
-    async def send_500_response(self) -> None:
-        """Answer a request on which the application has failed."""
-        problem = Problem("", "the server made an error and logged it", "report the request")
-        answer: Response = respond(500, "internal", problem)
-        await answer(cast(Scope, self.scope), cast(Receive, self.receive), cast(Send, self.send))
-
-
-JOINED_BYTES = 64 * 1024
-"""Pieces up to this size are written together with the head. Copying takes less than a write."""
-
-
-async def expire_all(connections: Collection[Any], pressed: bool = False) -> None:
-    """Close the connections whose client has been waited for long enough.
-
-    `pressed`: others wait for a place that a stream may hold. A request that arrives meanwhile
-    waits for SLICE_SECONDS at most.
-    """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + SLICE_SECONDS
-    for connection in list(connections):
-        now = loop.time()
-        if now > until:
-            await asyncio.sleep(0)
-            until = loop.time() + SLICE_SECONDS
-        connection.expire(now, pressed)
 
 
 def _line_up(connection: Connection) -> None:
@@ -732,24 +611,6 @@ def _take_turn() -> None:
     if _shared.ahead:
         connection.loop.call_soon(_take_turn)
     connection.read_ahead()
-
-
-def make_room(connections: Collection[Any], now: float) -> bool:
-    """Close the connections that have waited longest for their clients; False if there is none."""
-    waiting = [(each.waits_since(now), each) for each in connections]
-    found = [(since, each) for since, each in waiting if since is not None]
-    longest = heapq.nsmallest(max(1, len(found) // ROOM), found, key=itemgetter(0))
-    for _, connection in longest:
-        connection.make_way()
-    return bool(longest)
-
-
-def _head(status: int, headers: Headers) -> bytes:
-    """The head of an answer. Raises RuntimeError if a header has a line break."""
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
-        raise RuntimeError("a header has a line break")
-    return b"%b%b\r\n" % (STATUS_LINE[status], lines)
 
 
 def _decoded(raw_path: bytes) -> str:

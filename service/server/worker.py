@@ -11,7 +11,7 @@ import uvicorn
 from service.api.admission import Queue
 from service.api.table import Cell, Ending, Row, State, alone
 from service.server.accepting import Acceptor, most_connections, raise_file_limit
-from service.server.connection import expire_all, make_room
+from service.server.sweeping import expire_all, make_room
 
 ABORT_SECONDS = 0.5
 """The time for the application to take notice that connections were cut."""
