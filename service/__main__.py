@@ -104,7 +104,7 @@ def _serve(arguments: list[str]) -> int:
 
 
 GREETING = (
-    "Fanin listens on {origin}; try: curl --fail --retry 30 -o w.npy "
+    "Fanin listens on {origin}; try: curl --fail --retry 100 -o w.npy "
     "'{origin}/v1/weights.npy?shape=64,3,7,7&scheme=he_normal&seed=42&name=conv1.weight'"
 )
 
