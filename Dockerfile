@@ -5,8 +5,8 @@ ARG BASE=python:3.12-slim
 
 FROM ${BASE} AS build
 COPY requirements-image.txt /tmp/
-# Wheels alone, and each must have a hash of the file: nothing is built, so no compiler is needed.
-# Test suites are a tenth of NumPy and Numba; byte code comes below, and pip stays behind.
+# Only wheels are installed, so no compiler is needed. Each must have one of the hashes in the file.
+# Test suites are a tenth of NumPy and Numba. Byte code is made below. pip is not needed any more.
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: \
         --require-hashes -r /tmp/requirements-image.txt \
@@ -34,9 +34,9 @@ ENV PATH=/opt/venv/bin:$PATH \
 EXPOSE 8000
 # Nobody in particular: any other uid does as well, since nothing is written anywhere.
 USER 65532:65532
-# Two modules of Python and no packages, so that it costs little. On Linux a connection to 0.0.0.0 or
-# :: reaches this machine. Compiling on another processor takes its time, which the start period
-# grants. There is no start interval: builders before 2024 refuse it.
+# It imports two modules of Python and no package, so it takes little time. On Linux a connection to
+# 0.0.0.0 or :: reaches this machine. On another processor the kernels are compiled at the start, so
+# the start period is long. There is no start interval, because builders before 2024 refuse it.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \
     CMD ["python", "-S", "-c", "import os, socket; s = socket.create_connection((os.environ['FANIN_HOST'], os.environ['FANIN_PORT']), 4); s.sendall(b'GET /readyz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n'); raise SystemExit(s.recv(12) != b'HTTP/1.1 200')"]
 CMD ["python", "-m", "service", "serve"]
