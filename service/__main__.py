@@ -24,8 +24,8 @@ commands:
   dtypes       list the element types
   openapi      print the OpenAPI document
 
-python -m service COMMAND --help lists a command's options; python -m service --version is the
-version.
+python -m service COMMAND --help lists the options of a command. python -m service --version prints
+the version.
 """
 
 
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _answer(arguments: list[str]) -> int:
-    """Print what the arguments ask for that name no command: the usage or the version."""
+    """Handle arguments that name no command: print the usage or the version, or refuse them."""
     from service.cli.output import REFUSED, complain, printed
 
     if arguments[:1] in (["-h"], ["--help"]):
@@ -68,7 +68,7 @@ def _answer(arguments: list[str]) -> int:
 
 
 def version() -> str:
-    """The release, and the edition of the stream that its bytes are of."""
+    """The number of the release, and the edition of the stream."""
     from service import __version__
     from service.stream.edition import EDITION
 

@@ -44,8 +44,8 @@ class TensorBody:
     def cost(self) -> int:
         """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it.
 
-        Matrices that another answer has begun are not counted again. So ask for the cost of a
-        materialised body when its answer begins.
+        A matrix that another answer has begun is not counted again. So the cost of a materialised
+        body must be read when its answer begins.
         """
         if self._chunks.count == 0:
             return 0
@@ -56,12 +56,12 @@ class TensorBody:
     def at(self, head: bytes, address: Address) -> "TensorBody":
         """The body of a plan that differs only in seed and name, with its head and its address.
 
-        Everything else is the same, so this takes less time than making a body.
+        Everything else is shared, so this takes less time than making a body from a plan.
         """
         other = TensorBody.__new__(TensorBody)
         vars(other).update(vars(self))
         if self.materialised:
-            # The cost depends on the matrices that are begun. It is asked for anew.
+            # The cost depends on which matrices have been begun by then.
             vars(other).pop("cost", None)
         else:
             other.cost = self.cost
@@ -97,7 +97,7 @@ class TensorBody:
         return memory.data[:end]
 
     def stop(self) -> None:
-        """Make a chunk that takes long end soon: nobody wants its bytes any more."""
+        """Make a chunk that takes long end soon, because no client waits for its bytes."""
         self._filler.source.stop()
 
     def chunks(self) -> Iterator[memoryview]:

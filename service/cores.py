@@ -1,8 +1,8 @@
 """The processor cores that this process may use: those of its affinity and of its cgroup.
 
-A container sees all cores of its machine. Only the quota of its cgroup tells how much time it gets
-on them. A process that is over its quota stands still until the next period, which is 100 ms long
-by default, and its event loop stands still with it.
+A container sees all cores of its machine. The quota of its cgroup says how much time it gets on
+them. A process that has used up its quota, and so its event loop, stands still until the next
+period begins. A period is 100 ms long by default.
 """
 
 import os
@@ -34,9 +34,9 @@ def _affinity() -> int:
 
 
 def _quotas(cgroups: Path, membership: Path) -> Iterator[float]:
-    """The quotas, in cores, of the process's cgroups and of all cgroups around them.
+    """The quotas, in cores, of the process's cgroups and of all cgroups that contain these.
 
-    A line of `membership` is `number:controllers:path`. Version 2 has no controllers there.
+    A line of `membership` is `number:controllers:path`. In version 2 `controllers` is empty.
     """
     try:
         lines = membership.read_text().splitlines()
@@ -48,15 +48,15 @@ def _quotas(cgroups: Path, membership: Path) -> Iterator[float]:
             yield from _upwards(cgroups, path, _quota_of_version_2)
         elif "cpu" in controllers.split(","):
             yield from _upwards(cgroups / controllers, path, _quota_of_version_1)
-            # Some systems have a folder for each controller alone.
+            # Some systems have a folder for each single controller.
             yield from _upwards(cgroups / "cpu", path, _quota_of_version_1)
 
 
 def _upwards(top: Path, path: str, read: _ReadQuota) -> Iterator[float]:
-    """The quotas of the cgroup at `path` and of those above it, as far as they have one.
+    """The quotas of the cgroup at `path` and of those above it. Those without a quota are left out.
 
-    In a container `path` may be that of the host, where `top` has no such folder. The folders that
-    do exist, `top` at least, are those of the container.
+    In a container `path` may be the path on the host, and `top` then has no such folder. The
+    folders that exist, at least `top`, are those of the container.
     """
     inner = Path(path.lstrip("/"))
     for folder in (inner, *inner.parents):
@@ -67,13 +67,13 @@ def _upwards(top: Path, path: str, read: _ReadQuota) -> Iterator[float]:
 
 
 def _quota_of_version_2(folder: Path) -> float:
-    """Raises ValueError if there is none: the first word is `max` then."""
+    """The quota in cores. Raises ValueError if there is none: the first word is then `max`."""
     microseconds, period = (folder / "cpu.max").read_text().split()
     return int(microseconds) / int(period)
 
 
 def _quota_of_version_1(folder: Path) -> float:
-    """Raises ValueError if there is none: the number is -1 then."""
+    """The quota in cores. Raises ValueError if there is none: the number is then -1."""
     microseconds = int((folder / "cpu.cfs_quota_us").read_text())
     if microseconds <= 0:
         raise ValueError(microseconds)

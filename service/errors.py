@@ -49,7 +49,7 @@ class ImpossibleError(FaninError):
 class UnavailableError(FaninError):
     """The request is valid, but this process cannot serve it at the moment.
 
-    `retry_after` is the number of seconds after which it may be able to, if that is known.
+    `retry_after` is the number of seconds after which the client may try again, if that is known.
     """
 
     def __init__(self, reason: str, *problems: Problem, retry_after: int | None = None) -> None:

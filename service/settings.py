@@ -28,7 +28,7 @@ It sets FANIN_PORT as well, to `tcp://` and the address of the service.
 class Settings(BaseSettings):
     """Every setting with its default. An environment variable replaces the default.
 
-    An empty variable counts as absent. A compose file writes one for `${FANIN_THREADS:-}`.
+    An empty variable counts as absent: a compose file may set one, by `${FANIN_THREADS:-}`.
     """
 
     model_config = SettingsConfigDict(
@@ -58,8 +58,8 @@ class Settings(BaseSettings):
         ge=0,
         le=1024,
         description=(
-            "The threads of each process that compute values; 0 divides the cores among the "
-            "processes. A cgroup's quota counts."
+            "The threads of each process that compute values. 0 divides the cores among the "
+            "processes, and a quota of the cgroup limits the number of cores."
         ),
     )
     drain_seconds: float = Field(
@@ -68,12 +68,13 @@ class Settings(BaseSettings):
         le=3600.0,
         allow_inf_nan=False,
         description=(
-            "How many seconds to go on accepting after SIGTERM, while the readiness probe fails, "
-            "so that load balancers send elsewhere."
+            "For how many seconds the server accepts connections after SIGTERM. The readiness "
+            "probe fails meanwhile, so that load balancers send requests to other servers."
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="warning", description="The lowest level of log records to write, in any case."
+        default="warning",
+        description="The lowest level of log records to write. Case does not count.",
     )
 
     @field_validator("log_level", mode="before")
@@ -111,7 +112,7 @@ def variable(name: str) -> str:
 def unknown_variables(names: Iterable[str]) -> list[str]:
     """A line for each of these environment variables that begins with FANIN_ and is no setting.
 
-    Those that Kubernetes sets for a service called fanin are left out. Nobody wrote them.
+    Variables that Kubernetes sets for a service called fanin are left out.
     """
     known = [variable(name) for name in Settings.model_fields]
     unknown = sorted(

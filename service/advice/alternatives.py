@@ -513,4 +513,4 @@ _WITHOUT_WIDTH = (
     _small_inputs,
     _backward,
 )
-"""Those whose std is not what muP makes of a width. They are left out beside base_fan_in."""
+"""Those whose std does not follow muP. They are left out if the question has base_fan_in."""

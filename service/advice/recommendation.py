@@ -35,14 +35,13 @@ class Recommendation:
     `gain_rule` says what the gain is: `exact` (E[f^2]^-1/2 of the activation on the input), `one`,
     `head` (half the exact gain), `residual` (the gain divided by sqrt(branches depth)),
     `deep_norm` ((8 depth)^-1/4), `fixup` (the gain times (branches depth)^(-1/(2 m - 2))),
-    `edge_of_chaos` (the backward gain, beside random biases) or `mup` (that of an output layer
-    times sqrt(base_fan_in / fan_in), or none beside your own std). `limit` is the largest possible
-    magnitude. `bounds` is where a normal is cut, in its standard deviations.
+    `edge_of_chaos` (the backward gain, with random biases) or `mup` (the gain of an output layer
+    times sqrt(base_fan_in / fan_in), or no gain if the question has a std). `limit` is the largest
+    possible magnitude. `bounds` is where a normal is cut, in its standard deviations.
 
-    `multipliers` are the factors that the network or its optimiser must apply besides, by what they
-    multiply.
-    `weights_url` fetches the tensor. Without a seed in the question it has none, and the server
-    draws one. `bias_url` fetches the bias, and is None if that starts at 0.
+    `multipliers` are further factors, which the network or its optimiser must apply. The keys say
+    what they multiply. `weights_url` fetches the tensor. Without a seed in the question it has
+    none, and the server draws one. `bias_url` fetches the bias, and is None if that starts at 0.
     """
 
     decision: str

@@ -17,11 +17,11 @@ from service.errors import Problem, UnavailableError
 from service.settings import Settings
 
 BLOCKS_PER_SECOND = 2**27
-"""About how many blocks a thread draws in a second. Half or twice as many would do as well."""
+"""About how many blocks a thread draws in a second. It need not be exact."""
 
 MATRIX_SHARE = 4
-"""Materialised answers hold at most one place of so many. They wait for a single thread, and would
-otherwise take all places for minutes."""
+"""Materialised answers have at most one in MATRIX_SHARE of the places. One thread computes them,
+and they would otherwise take all places for minutes."""
 
 MATRIX_BYTES = 512 * 2**20
 """The most memory of the materialised answers in flight. Each is computed and kept as a whole: a
@@ -34,7 +34,7 @@ POLL_SECONDS = 0.02
 """How often a process with waiting requests looks for places that other processes have freed."""
 
 STALE_SECONDS = 2.0
-"""A request of another process that waits for longer is passed over: its process stands still."""
+"""A request of another process that waits for longer is passed over: that process stands still."""
 
 LEAST_RETRY_SECONDS = 2
 MOST_RETRY_SECONDS = 120
@@ -45,7 +45,7 @@ class Queue(IntEnum):
     """Requests that wait for places of the same kind. Nobody overtakes in a queue."""
 
     SMALL = 0
-    """Answers that are computed as a whole and then sent, so that slow clients hold no place."""
+    """Answers that are computed as a whole. They hold no place while they are sent."""
     STREAM = 1
     MATRIX = 2
 
@@ -54,11 +54,11 @@ class Queue(IntEnum):
 class Load:
     """What a request has in flight.
 
-    `cost` is what it keeps in the queues of the threads, in blocks drawn: a small answer as a
-    whole, and of a stream the chunks that are not computed yet. The rest of a stream is not begun
-    before its client has taken what comes before, so it takes no time from anybody. `matrix_cost`
-    is the work of a materialised answer, for which there is no limit. It tells how long others have
-    to wait.
+    `cost` is its work in the queues of the threads, in blocks: that of a whole small answer, or of
+    one chunk of a stream. A chunk counts from when a thread gets it until it is computed. Later
+    chunks do not count, since they are begun when the client has taken the earlier ones.
+    `matrix_cost` is the work of a materialised answer. It has no limit, and Retry-After is
+    estimated from it.
     """
 
     streams: int = 0
@@ -136,9 +136,9 @@ class Admission:
     ) -> bool:
         """Take a share of the limits, which `leave` gives back. False if the client left first.
 
-        One request alone is never too large. Others wait for WAIT_SECONDS at most, until
-        `departure` is done. Raises UnavailableError `too_busy` after that. Nothing is taken if it
-        raises, also if the task is cancelled.
+        A request that is alone always fits. One that does not fit waits for at most WAIT_SECONDS,
+        and ends waiting when `departure` is done. Raises UnavailableError (`too_busy`) after
+        WAIT_SECONDS. If this raises or the task is cancelled, no share is taken.
         """
         if not self._queues[queue] and self._take(load, queue, time.monotonic_ns()):
             return True
@@ -166,7 +166,7 @@ class Admission:
         return self._take(load, None, 0)
 
     def add(self, load: Load) -> None:
-        """Take a share, whatever the limits are: it is for a request that was admitted before."""
+        """Take a share without looking at the limits, for a request that has been admitted."""
         for cell, number in load.cells().items():
             self._row.add(cell, number)
 
@@ -225,7 +225,7 @@ class Admission:
                 self._note_first(queue)
 
     def _too_busy(self, load: Load) -> UnavailableError:
-        # If the place has become free just now, the refusal names the first limit that counts.
+        # If no limit is reached any more, the refusal names the first one that counts for the load.
         full = self._full(load) or next(cell for cell in _REFUSALS if load.cells()[cell])
         hint = "try again after the seconds in Retry-After, or ask another replica"
         problem = Problem("", _REFUSALS[full], hint)

@@ -57,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _First:
-    """What is made from the plan of the first request."""
+    """The parts of an answer that are made once, from the plan of the first request."""
 
     headers: HeaderTemplate
     body: TensorBody
@@ -66,8 +66,8 @@ class _First:
 class AnswerTemplate:
     """Makes the answers to requests that differ only in seed and name.
 
-    All of them have a name or none has one, which decides on a warning. `small`: it takes a few KiB
-    at most, so that a cache may keep it and its answers.
+    Either all of them have a name or none has one, because a missing name is a warning. `small`:
+    the template and each answer take a few KiB at most, so a cache may keep them.
     """
 
     def __init__(self, spec: Spec, format_name: str, *, max_bytes: int) -> None:

@@ -31,8 +31,8 @@ from service.stream.selfcheck import warm_up
 class Application(FastAPI):
     """FastAPI with an OpenAPI document made from the operations of PlainRoutes.
 
-    A request for a path without parameters goes to its route at once. FastAPI's middleware and
-    routers would take longer than the route itself. All other requests go through them.
+    A request for a path without parameters goes directly to its route, because FastAPI's middleware
+    and routers take longer than the route itself. All other requests go through them.
     """
 
     def __init__(self, routes: Sequence[PlainRoute], **options: Any) -> None:

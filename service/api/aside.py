@@ -1,7 +1,8 @@
-"""A thread for requests whose plan takes longer than the event loop should be held.
+"""A thread for requests whose planning takes too long for the event loop.
 
-Such a request is valid and small: a tensor of 64 unequal blocks, or a recommendation. It takes 2 to
-10 ms without a byte being drawn. One thread takes one at a time, so the event loop keeps answering.
+Such a request may be valid and small: a recommendation, or a tensor of 64 unequal blocks. Planning
+it takes from 2 ms to 0.3 s, before any value is computed. The event loop answers other requests
+meanwhile.
 """
 
 import asyncio
@@ -13,10 +14,10 @@ from service.api.admission import retry_seconds
 from service.errors import Problem, UnavailableError
 
 MOST_WAITING = 64
-"""How many requests may wait for the thread. They take about half a second together."""
+"""How many requests may wait for the thread, with the one that it works on."""
 
 LONG_SECONDS = 0.01
-"""What a request takes, at most."""
+"""The time of a request, for Retry-After. Most take less."""
 
 MOST_COMMAS = 12
 """The most commas of a request that is planned on the event loop.

@@ -138,8 +138,8 @@ def tensor_headers(plan: Plan, caching: dict[str, str]) -> HeaderLines:
 class HeaderTemplate:
     """Makes the headers of tensors whose plans differ only in seed and name.
 
-    It is made from the plan of one of them. All have a name or none has one, since a missing name
-    is a warning. All have a seed or none has one.
+    It is made from the plan of one of them. Either all have a name or none has one, because a
+    missing name is a warning. Either all have a seed or none has one.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -166,7 +166,7 @@ def _encoded(headers: dict[str, str]) -> HeaderLines:
 
 
 def _shortened(lines: HeaderLines) -> HeaderLines:
-    """The headers, without those of each block if all of them take too many bytes."""
+    """The headers. Those of each block are left out if all headers together are too long."""
     size = sum(len(name) + len(value) + len(": \r\n") for name, value in lines)
     if size <= MOST_HEADER_BYTES - OTHER_HEADER_BYTES:
         return lines
@@ -186,9 +186,9 @@ def fact_headers(plan: Plan) -> dict[str, str]:
 
 
 def _disposition(name: str, format_name: str) -> str:
-    """Content-Disposition. The file is named after the tensor as requested.
+    """Content-Disposition. The file is named after the requested name.
 
-    That includes constants, whose bytes do not depend on the name and whose canonical URL has none.
+    Constants have a file name, too, though their bytes and canonical URL do not depend on the name.
     """
     return f'attachment; filename="{attachment_name(name, FORMATS[format_name].suffix)}"'
 

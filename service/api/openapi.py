@@ -129,7 +129,7 @@ _HEADERS: dict[str, str] = {
 
 _CONDITIONS: dict[str, str] = {
     "If-None-Match": "The entity tags that the client has. 304 if the current tag is one of them. "
-    "Other text is no tag and is ignored.",
+    "A text that is not a list of tags is ignored.",
     "If-Match": "The entity tags that the client accepts. 412 if the current tag is none of them.",
 }
 
@@ -144,15 +144,16 @@ _PROBLEMS: dict[str, str] = {
     "UriTooLong": "The request target is too long.",
     "HeadersTooLarge": "The request line and the headers are too large.",
     "NotJson": "The body is not application/json, or it has a Content-Encoding.",
-    "Unavailable": "All streams are in use, or the kernels are not compiled yet. Try again later.",
+    "Unavailable": "The server has too much to do, is not ready yet, or is shutting down. "
+    "Try again later.",
 }
 
 
 class OpenapiDocument:
     """The document and its bytes, made in a thread when they are first asked for.
 
-    That takes 0.2 s once, which is too long for the event loop. `make` gives the document. All of
-    this belongs to one event loop.
+    Making them takes 0.2 s, which is too long for the event loop. `make` returns the document. An
+    object belongs to one event loop.
     """
 
     def __init__(self, make: Callable[[], Schema]) -> None:
@@ -170,7 +171,7 @@ class OpenapiDocument:
     async def _made(self) -> tuple[Schema, Document]:
         if self._making is None:
             self._making = asyncio.get_running_loop().run_in_executor(None, self._write)
-        # Others wait for it too, so it goes on if this client leaves.
+        # Other requests wait for it, too, so it goes on if this client leaves.
         return await asyncio.shield(self._making)
 
     def _write(self) -> tuple[Schema, Document]:
@@ -244,9 +245,9 @@ def _parameter(field: str, schema: Schema) -> Schema:
 
 
 def _in_a_query(schema: Schema) -> Schema:
-    """The schema without its lists: a query has a list as text, its items joined by commas.
+    """The schema without its arrays. In a query a list is a text, its items joined by commas.
 
-    Otherwise tools would repeat the field for each item, which is refused.
+    For an array tools would repeat the field for each item, which is refused.
     """
     forms = [form for form in schema.get("anyOf", []) if form.get("type") != "array"]
     others = {key: part for key, part in schema.items() if key != "anyOf"}
@@ -317,7 +318,7 @@ def _responses() -> Schema:
 
 
 _NETWORKS = (["layers"], ["depth", "width"], ["depth", "shape"])
-"""The members of which a network needs one list: those of its layers, or those of a stack."""
+"""A network needs all members of one of these lists: its layers, or those of a stack."""
 
 
 def _schemas() -> Schema:

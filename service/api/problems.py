@@ -174,8 +174,8 @@ def _other_path(request: Request) -> str:
 def _sent_path(request: Request) -> str:
     """The path as sent, with its escapes.
 
-    Decoded, an unknown path could look like a known one. It is ASCII: `Connection` refuses
-    every other request line.
+    A decoded path could look like a known one. The path is ASCII: `Connection` refuses every other
+    request line.
     """
     raw_path: bytes = request.scope["raw_path"]
     return raw_path.decode("ascii")

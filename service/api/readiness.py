@@ -1,4 +1,4 @@
-"""Whether bytes may be issued: the result of the warm-up, in this process and in all of them."""
+"""Whether bytes may be issued: the result of the warm-up, in this process and in the others."""
 
 import logging
 from collections.abc import Callable
@@ -68,7 +68,7 @@ class Readiness:
     def require(self) -> None:
         """Check that this process issues bytes; raises UnavailableError (`not_ready`) if not.
 
-        A ready process does so until it ends.
+        A process that is ready stays so until it ends.
         """
         # Reading the table for every answer would take several times as long.
         if not self._issues:

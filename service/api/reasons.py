@@ -261,7 +261,7 @@ REASONS: dict[str, Reason] = {
         "negative_slope means leaky_relu.",
     ),
     "shutting_down": Reason(
-        "The server ends",
+        "The server is shutting down",
         "The server got a signal to end. It answers for a few more seconds, so that load balancers "
         "have time to send their requests elsewhere.",
     ),

@@ -60,9 +60,9 @@ RouteTable = Mapping[tuple[str, str], PlainRoute]
 
 
 def route_table(routes: Iterable[PlainRoute]) -> RouteTable:
-    """The routes whose paths have no parameters. One step finds a route there.
+    """The routes whose paths have no parameters, by method and path.
 
-    Starlette tries one route after the other, and takes the first that matches.
+    If two routes match, the first one counts, as in Starlette, which tries all routes in order.
     """
     table: dict[tuple[str, str], PlainRoute] = {}
     for route in routes:

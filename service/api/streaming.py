@@ -25,14 +25,14 @@ INLINE_BYTES = 64 * 1024
 """Bodies up to this size are computed on the event loop. Handing them to a thread takes longer."""
 
 INLINE_COST = 2**15
-"""The most work of such a body, in blocks: 0.15 to 0.3 ms. A costlier one would hold up everybody
-else on the event loop. Handing it to a thread takes 0.05 to 0.1 ms."""
+"""The most work of a body that is computed on the event loop, in blocks: 0.15 to 0.3 ms. A costlier
+one would delay all other requests. Handing it to a thread takes 0.05 to 0.1 ms."""
 
 AHEAD = 1
 """The number of chunks computed in advance while one is sent, if there are idle threads."""
 
 LARGE_BODIES = 4
-"""The most bodies in flight that have larger chunks: a limit on memory where cores are many."""
+"""The most bodies in flight that have larger chunks. It limits memory if there are many cores."""
 
 NICENESS = 2
 """The niceness of the threads that compute chunks.
@@ -148,8 +148,8 @@ class TensorResponse:
 
     `headers` are all headers except Content-Length. A body of at most INLINE_BYTES and INLINE_COST
     is computed on the event loop and needs no admission. A small one that costs more is computed in
-    a thread and then sent, so a slow client holds up nobody. Others are sent chunk by chunk. A
-    materialised body is among these: even if it is small, its matrix may not be.
+    a thread and then sent, so a slow client delays no other request. Other bodies are sent chunk by
+    chunk. So is every materialised body, because a small one may need a large matrix.
     """
 
     body: Body
@@ -187,7 +187,7 @@ class TensorResponse:
                 try:
                     await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    # The thread has begun, or it never will.
+                    # A chunk that cannot be cancelled has been begun.
                     begun = not made.cancel()
                 return await chunk if begun else None
 
@@ -196,7 +196,7 @@ class TensorResponse:
             if not admitted:
                 return
             with self.pool.slot() as slot:
-                # A body that may be stopped serves one answer: the cache holds the other one.
+                # A materialised body may be stopped, so it must not be the one in the cache.
                 own = self.pool.spacious or self.body.materialised
                 body = self.body.in_larger_chunks() if own else self.body
                 await self._start(send)
@@ -204,7 +204,7 @@ class TensorResponse:
 
     @asynccontextmanager
     async def _admitted(self, departure: "asyncio.Task[None]") -> AsyncIterator[bool]:
-        """Hold a share of what the server has in flight. False if the client left before."""
+        """Hold a share while the block runs. False if the client left before there was one."""
         queue, load = self._load()
         admitted = await self.pool.admission.enter(load, queue, departure)
         try:
@@ -302,8 +302,8 @@ async def send_body(
     `send` must wait until its previous piece has left the process, because memory is reused. It
     does with a write buffer limit of 0, which `service.server.connection` sets.
     """
-    # A client may leave while its chunk waits for a thread, behind matrices of other clients, or
-    # while its own matrix is computed, which ends early then.
+    # A client may leave while its chunk waits for the thread behind matrices of other clients, or
+    # while its own matrix is computed. `close` ends both.
     departure.add_done_callback(lambda _: chunks.close())
     try:
         # The server's send() does not raise after the client has disconnected.

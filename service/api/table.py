@@ -1,8 +1,8 @@
-"""The table that all processes of a server share: what each of them does and what it holds.
+"""The table that all processes of a server share: what each of them does and has in flight.
 
 It is anonymous memory that the parent maps before it forks. Each process has a row and writes only
-that row. The parent clears the row of a process that has ended, so everything that the process held
-is free again. A cell is a whole number of 8 bytes, which the processor reads and writes at once.
+that row. The parent clears the row of a process that has ended, which frees the shares of that
+process. A cell is an integer of 8 bytes, which the processor reads and writes in one step.
 """
 
 import fcntl
@@ -52,13 +52,13 @@ class Cell(IntEnum):
     STREAMS = 4
     """Large answers that are being sent."""
     COST = 5
-    """Blocks that are being drawn (`Body.cost`)."""
+    """The work in the queues of the threads, in blocks (`Load.cost`)."""
     MATRICES = 6
     """Materialised answers in flight."""
     MATRIX_BYTES = 7
-    """The memory of these."""
+    """The memory of the materialised answers."""
     MATRIX_COST = 8
-    """Their work, in blocks."""
+    """The work of the materialised answers, in blocks."""
     SIMULATIONS = 9
     WAITING = 10
     """The first of several cells, one for each queue: since when its first request waits, in
@@ -75,7 +75,7 @@ class Table:
     def __init__(self, rows: int = 1) -> None:
         self.rows = rows
         self._cells = memoryview(mmap(-1, rows * _CELLS * _CELL_BYTES)).cast("q")
-        # Nobody competes with a process that is alone.
+        # A process that is alone needs no lock.
         self._lock = None if rows == 1 else _file_without_name()
 
     def get(self, row: int, cell: int) -> int:
@@ -97,7 +97,7 @@ class Table:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let no other process into such a block while this one runs.
+        """A block that only one process runs at a time.
 
         The kernel frees the lock of a process that ends (fcntl(2)).
         """
@@ -112,9 +112,9 @@ class Table:
 
 
 def _file_without_name() -> int:
-    """The descriptor of an empty file in memory, or of one on disk where there is none in memory.
+    """The descriptor of an empty file: in memory if the system can do that, else on disk.
 
-    A container may have no folder that is writable.
+    A container may have no writable folder.
     """
     if hasattr(os, "memfd_create"):
         return os.memfd_create("fanin")
@@ -168,8 +168,9 @@ class Row:
     def accepts(self) -> bool:
         """Whether this process has to accept connections.
 
-        Every ready process accepts. While none is ready, one that starts answers the probes and
-        refuses work: the first in the table. If there is none, one whose kernels failed does.
+        Every ready process accepts. While none is ready, the first one in the table that is
+        starting accepts: it answers the probes and refuses work. If none is starting, the first one
+        whose kernels failed accepts.
         """
         endings = self.table.column(Cell.ENDING)
         if endings[self.index] == Ending.CLOSING:
@@ -186,7 +187,7 @@ class Row:
 
 
 def alone() -> Row:
-    """The row of a process without others, which has just been started."""
+    """A row for a process that is alone and has just been started."""
     row = Row(Table(), 0)
     row.state = State.LOADING
     return row

@@ -32,9 +32,10 @@ LEAST_TARGET, MOST_TARGET = 1e-12, 1e12
 MOST_STEPS = 1000
 
 MOST_URL_CHARACTERS = 8192
-"""The length of a request target that is answered. A canonical URL has at most 2,048 bytes."""
+"""The longest URL that is read: as long as a request target may be. A canonical URL has at most
+2,048 bytes."""
 
-# In the query every character of ASCII but the end of a line and #.
+# The query may have every ASCII character except a newline and #.
 _URL = re.compile(
     rf"{re.escape(PATH)}\.({'|'.join(FORMATS)})\?([\u0000-\u0009\u000b-\u0022\u0024-\u007f]+)"
 )

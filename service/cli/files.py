@@ -12,7 +12,7 @@ from service.cli.output import STANDARD_OUTPUT, standard_output
 from service.cli.signals import ended_by_signals
 
 _PERMISSIONS = 0o777
-"""The bits of a mode that a new file takes over: not those by which a program gets other rights."""
+"""The mode bits that a new file takes over. Setuid, setgid and sticky bits are left out."""
 
 
 @contextmanager
@@ -21,8 +21,8 @@ def opened(output: str) -> Iterator[IO[bytes]]:
 
     The bytes go to a temporary file in the same folder, which replaces the file when the block
     succeeds. If the block fails or a signal ends the process, the temporary file is removed and an
-    existing file is unchanged. A symbolic link stays, and the file that it names is replaced. The
-    other names of a file with several hard links keep the old bytes.
+    existing file is unchanged. A symbolic link stays, and the file that it names is replaced. Other
+    hard links of the file keep the old bytes.
 
     The new file has the permissions of the old one, and its owner and group as far as the system
     allows. The old file must be writable. A device or a pipe cannot be replaced, so it is written
@@ -61,7 +61,7 @@ def _status(output: str) -> os.stat_result | None:
 
 
 def _created(part: Path, *, private: bool) -> IO[bytes]:
-    """A new file: `private` to its owner, or with the permissions that the umask leaves."""
+    """A new file. If `private`, only its owner may use it. Else the umask decides."""
     mode = 0o600 if private else 0o666
     try:
         return open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode))
@@ -72,8 +72,8 @@ def _created(part: Path, *, private: bool) -> IO[bytes]:
 def _take_over(descriptor: int, old: os.stat_result) -> None:
     """Give an open file the owner, group and permissions of the file that it replaces.
 
-    Only root may give a file away, and others may choose among their own groups. Where the group
-    cannot be kept, the new group gets no more than everybody.
+    Only root can change the owner. Other users can choose only among their own groups. If the group
+    cannot be kept, the new group gets the permissions of others.
     """
     mode = old.st_mode & _PERMISSIONS
     with suppress(OSError):

@@ -80,7 +80,7 @@ def _parser() -> LineParser:
         action=Once,
         metavar="FILE",
         help="the file to write; - is standard output. An existing file is replaced when all bytes "
-        "are written. It keeps its permissions, and its other hard links keep the old bytes",
+        "are written. The new file has its permissions. Other hard links keep the old bytes",
     )
     parser.add_argument(
         "--format",

@@ -1,4 +1,4 @@
-"""Standard output and standard error, which may be closed, full, or a pipe that nobody reads.
+"""Standard output and standard error. Each may be closed, or full, or a pipe without a reader.
 
 No other module of the commands writes to them.
 """
@@ -20,14 +20,14 @@ REFUSED = 2
 """The exit status of a request that cannot be carried out as it is written."""
 
 READER_LEFT = 128 + signal.SIGPIPE
-"""The exit status that a shell gives a program that SIGPIPE ends."""
+"""The exit status that a shell reports for a program that SIGPIPE ended."""
 
 
 def complain(text: str) -> None:
     """Print lines to standard error, or nothing if it is closed, full or not read.
 
-    The exit status then says all that can be said. With `sys.stderr` None, `print` would write to
-    standard output, among the tensor's bytes.
+    If `sys.stderr` is None, `print` would write to standard output, which may get the tensor's
+    bytes.
     """
     if sys.stderr is None:
         return
@@ -40,7 +40,7 @@ def complain(text: str) -> None:
 def printed(content: bytes) -> int:
     """Write to standard output and return the exit status.
 
-    A reader such as `head` may close the pipe early. That is no fault, so nothing is said.
+    A reader such as `head` may close the pipe early. That is no error, so no message is printed.
     """
     try:
         with standard_output() as stream:
@@ -65,8 +65,8 @@ def standard_output() -> Iterator[IO[bytes]]:
 def reserve_standard_descriptors() -> None:
     """Open the null device in place of each standard stream that is closed.
 
-    Otherwise the next file that is opened, such as a tensor's, would get the number of that stream,
-    and a library that reports a fault to stream 2 would write into the file.
+    Otherwise the next file that is opened, such as a tensor's, would get the number of that stream.
+    A library that writes an error message to stream 2 would then write into the file.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
@@ -74,10 +74,10 @@ def reserve_standard_descriptors() -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """Let the stream lead to the null device.
+    """Connect the stream to the null device.
 
-    What it still holds goes there when Python ends. Otherwise Python would fail to write it again,
-    and change the exit status to 120.
+    Python writes what is still in the stream's buffer when it ends. If that failed, the exit status
+    would be 120.
     """
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())

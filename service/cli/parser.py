@@ -31,7 +31,7 @@ class LineParser(argparse.ArgumentParser):
         super().__init__(name, usage, description, epilog, allow_abbrev=False)
 
     def print_help(self, file: object = None) -> None:
-        """Print the help to standard output; exits with the status of that."""
+        """Print the help to standard output, and exit with the status of `printed`."""
         sys.exit(printed(self.format_help().encode()))
 
     def error(self, message: str) -> NoReturn:

@@ -17,9 +17,9 @@ def ended_by_signals(unfinished: Path | None = None) -> Iterator[None]:
     The file `unfinished` is removed first, if it exists. An ignored signal (SIGHUP under nohup)
     stays ignored. Only the main thread may call this.
 
-    The handler ends the process itself, because no other way is safe. Python drops an exception
-    that a handler raises within `__del__`. A flag is not seen while a write waits for a slow
-    reader, since Python repeats a write that a signal interrupts (PEP 475).
+    The handler ends the process itself. It raises no exception, because Python drops one that is
+    raised within `__del__`. It sets no flag, because nothing reads a flag while a write waits for a
+    slow reader: Python repeats a write that a signal interrupts (PEP 475).
     """
 
     def end(number: int, frame: FrameType | None) -> None:

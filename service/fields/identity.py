@@ -1,6 +1,6 @@
 """Split a query into seed and name on one side, and all other fields on the other.
 
-Requests for the tensors of a model differ in little but seed and name. The service plans the other
+Requests for the tensors of a model often differ only in seed and name. The service plans the other
 fields once for all of them.
 """
 
@@ -23,10 +23,10 @@ class SplitQuery(NamedTuple):
 def split_identity(query: bytes) -> SplitQuery | None:
     """The query's seed and name, and its other items as they are.
 
-    `parse_query(query)` and `parse_query(others)` then differ in seed and name only, and both
-    succeed or both report the same problems. The result is None if that is not certain: if seed or
-    name is malformed or given twice, if there are too many items, or if an item is malformed or its
-    field has an escape. Only `parse_query(query)` can tell what such a query means.
+    `parse_query(query)` and `parse_query(others)` then differ only in seed and name, and either
+    both succeed or both report the same problems. The result is None if that is not certain: if
+    seed or name is malformed or given twice, if there are too many items, if an item is malformed,
+    or if a field has an escape. Such a query has to be read by `parse_query` as a whole.
     """
     items = query.split(b"&")
     if len(items) > MOST_ITEMS:

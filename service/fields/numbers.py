@@ -12,7 +12,7 @@ from service.spelling import WHOLE_BELOW, shortest
 WHOLE = "(?:0|[1-9][0-9]*)"
 FRACTION = r"(?:\.[0-9]+)?"
 EXPONENT = "(?:[eE][+-]?[0-9]+)?"
-"""The parts of a number as patterns; `service.fields.patterns` uses them, too."""
+"""WHOLE, FRACTION and EXPONENT are the patterns of the parts of a number."""
 
 _INTEGER = re.compile(f"-?{WHOLE}")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")

@@ -1,8 +1,8 @@
 """Patterns of the texts that the readers accept, made from the readers' own grammar and limits.
 
 A pattern is a regular expression without anchors. It has only what Python, ECMAScript and Rust
-share, so no look-ahead. OpenAPI and the schemas of `/schemes` publish patterns. What depends on two
-values at once, such as the order of two bounds, is in no pattern.
+share, so it has no look-ahead. OpenAPI and the schemas of `/schemes` publish patterns. Conditions
+on two values, such as the order of two bounds, are in no pattern.
 """
 
 from service.fields.axes import KERNEL_AXES, MOST_AXES, MOST_ELEMENTS, MOST_PARTS
@@ -28,7 +28,11 @@ def integers(least: int, most: int) -> str:
 
 
 def _counts(most: int) -> list[str]:
-    """The integers from 1 to `most`: shorter ones, then for each digit those with a smaller one."""
+    """The integers from 1 to `most`.
+
+    These are the shorter ones, those that have the first digits of `most` and then a smaller digit,
+    and `most` itself.
+    """
     digits = str(most)
     forms = [f"[1-9]{_digits(0, len(digits) - 2)}"] if len(digits) > 1 else []
     for place, digit in enumerate(digits):
@@ -49,7 +53,8 @@ def _digits(least: int, most: int) -> str:
 def _roughly(least: int, most: int) -> str:
     """The integers from `least`, at most 1, to `most`, and larger ones of as many digits as `most`.
 
-    It is short, for lists. The exact pattern of a shape of 8 extents has 2,000 characters.
+    It is for lists, because it is short. An exact pattern of a shape of 8 extents has 2,000
+    characters.
     """
     count = f"[1-9]{_digits(0, len(str(most)) - 1)}"
     return count if least == 1 else one_of("-?0", count if least == 0 else f"-?{count}")
@@ -61,7 +66,7 @@ def one_of(*forms: str) -> str:
 
 
 def listed(item: str, least: int, most: int) -> str:
-    """From `least` items, at least 1, to `most`, joined by commas."""
+    """`least` to `most` items, joined by commas; `least` is at least 1."""
     more = f"{{{least - 1}}}" if least == most else f"{{{least - 1},{most - 1}}}"
     return f"{item}(?:,{item}){more}"
 

@@ -17,7 +17,7 @@ from service.fields.errors import FieldError, shown
 from service.fields.numbers import NumberToken, kind
 
 MOST_ITEMS = 128
-"""More than any path has fields."""
+"""The most items of a query, or members of an object. No path has so many fields."""
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 

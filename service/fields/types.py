@@ -167,7 +167,7 @@ def _integer(least: int, most: int) -> dict[str, Any]:
 def number_from(least: float, most: float | None = None) -> WithJsonSchema:
     """A number from `least`, which is not negative, to `most`, or the text of a number.
 
-    The pattern of the text says on which side of 0 it is, and no more.
+    The pattern of the text only excludes negative numbers, and 0 if `least` is above 0.
     """
     limits = {"minimum": least} if most is None else {"minimum": least, "maximum": most}
     text = _POSITIVE_TEXT if least > 0 else _NOT_NEGATIVE_TEXT
@@ -231,7 +231,7 @@ Kernel = Annotated[tuple[float, ...] | None, BeforeValidator(_read_kernel), _KER
 Gates = Annotated[str | None, BeforeValidator(_read_gates), _GATES_FORMS]
 Number = Annotated[float | None, BeforeValidator(numbers.read_number), NUMBER_FORMS]
 PositiveNumber = Annotated[float | None, BeforeValidator(numbers.read_number), _POSITIVE_FORMS]
-"""A number above 0. The scheme refuses others, since it knows what to write instead."""
+"""A number above 0. The scheme refuses others: its hint says what to write instead."""
 Seed = Annotated[int | None, BeforeValidator(numbers.read_seed), _SEED_FORMS]
 Name = Annotated[str, BeforeValidator(read_name), _NAME_FORMS]
 Layout = Annotated[str | None, BeforeValidator(read_label), _LAYOUT_FORMS]

@@ -1,7 +1,8 @@
 """The accepted words that are nearest to an unknown one.
 
-A request may have a hundred unknown words, so a search must be cheap: it takes about 50 us, and
-difflib took 1 to 5 ms. What all words have in common is looked up in an index, made once.
+A request may have a hundred unknown words, so a search must be fast. This one takes about 50 us,
+and difflib takes 1 to 5 ms. Each table of words has an index, which is made once: from each letter
+and pair of letters to the words that have it.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 MOST_TABLES = 64
-"""How many tables keep their index: more than there are tables of words."""
+"""The most indexes that are cached. There are fewer tables of words."""
 
 Part = tuple[str, int]
 """A letter or a pair of neighbouring letters, and how often it occurred before in the word."""
@@ -21,9 +22,10 @@ Part = tuple[str, int]
 def nearest_words(word: str, known: Iterable[str], most: int = 3) -> list[str]:
     """The `most` words of `known` that have the largest share of parts in common with `word`.
 
-    The share is Dice's coefficient over letters and pairs of letters. The first letter is also a
-    pair with the beginning of the word. Case does not count. Of equal words the earlier one is
-    first. `word` has at most a few dozen letters: the time grows with them.
+    The share is Dice's coefficient over letters and pairs of letters. The beginning of the word and
+    the first letter are a pair, too. Case does not count. Of words with equal shares the earlier
+    one is first. The time grows with the length of `word`, which should be a few dozen letters at
+    most.
     """
     table = _table(tuple(known))
     parts = _parts(word)

@@ -11,9 +11,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def scheme_schema(scheme: Scheme) -> dict[str, Any]:
-    """The schema of a POST to /v1/weights with this scheme. It has only the fields it accepts.
+    """The schema of a POST to /v1/weights with this scheme. It has only the fields of the scheme.
 
-    Nobody may change it: schemas share the descriptions of their fields.
+    Callers must not change it, because schemas share the descriptions of their fields.
     """
     refused = set(NUMBER_FIELDS) - set(scheme.fields)
     taken = {name: field for name, field in _fields().items() if name not in refused}

@@ -121,7 +121,8 @@ class SchemesText:
     """
 
     def __init__(self) -> None:
-        # A record stands four blanks to the right there. No text in JSON has a raw newline.
+        # In the listing a record is indented by four blanks. No string in JSON has a raw newline,
+        # so all newlines are those of the indentation.
         self._records = {
             name: json_bytes(_scheme(scheme)).rstrip().replace(b"\n", b"\n    ")
             for name, scheme in SCHEMES.items()
@@ -135,7 +136,7 @@ class SchemesText:
         records = [self._records[scheme.name] for scheme in matching(wanted)]
         if not records:
             return self._none
-        # A megabyte is copied once: the ends are joined to single records.
+        # The ends are joined to single records, so that `join` copies the megabyte only once.
         records[0] = self._before + records[0]
         records[-1] += self._after
         return b",\n    ".join(records)

@@ -33,8 +33,8 @@ _ADDRESS = {field: DEFAULTS[field] for field in ("seed", "name")}
 """The defaults of seed and name. Requests of one kind differ only in these fields."""
 
 _BEFORE_ADDRESS = FIELDS[: FIELDS.index("seed")]
-"""The fields before seed and name, which are neighbours in the table. Shape is one of them, so the
-query of a canonical URL never begins with seed or name."""
+"""The fields that come before seed and name in the table. Seed and name follow each other there.
+Shape is one of these fields, so the query of a canonical URL never begins with seed or name."""
 
 KINDS_KEPT = 1024
 """The number of cached kinds. Each takes a few KiB, and 1 KiB more for each block."""
@@ -43,7 +43,7 @@ MOST_BLOCKS_KEPT = 16
 """A kind of more blocks is not cached, so that the cache stays below 32 MiB."""
 
 MOST_VALUES_KEPT = 64
-"""A kind of a filter of more numbers is not cached. Filters have up to 4,096."""
+"""The kind of a filter that has more numbers is not cached. Filters have up to 4,096."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def is_small(spec: Spec) -> bool:
 
 @lru_cache(maxsize=KINDS_KEPT)
 def _holds_few_values(spec: Spec) -> bool:
-    """Whether the draws of a filter have few numbers. They are known once it is planned."""
+    """Whether the draws of a filter have few numbers. The filter is planned to find out."""
     draws = (block.law.draw for block in _new_kind(spec, "raw").tensor.blocks)
     alone = (draw.draw if isinstance(draw, Repeated) else draw for draw in draws)
     return all(
@@ -118,9 +118,9 @@ def _new_kind(spec: Spec, format_name: str) -> Kind:
 
 
 class Identity(NamedTuple):
-    """What seed and name change in a tensor.
+    """The parts of a tensor that depend on seed and name.
 
-    `seed` and `name` are canonical: None and "" if they change no byte. `head` are the bytes before
+    `seed` and `name` are canonical: None and "" if they change no byte. `head` is the bytes before
     the values.
     """
 
@@ -150,7 +150,7 @@ def identified(kind: Tensor, identity: Identity) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class UrlTemplate:
-    """The canonical URLs of a kind: what is before the seed, and what is after the name."""
+    """The canonical URLs of a kind: the text before the seed, and the text after the name."""
 
     before: str
     after: str

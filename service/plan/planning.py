@@ -88,8 +88,8 @@ class Plan:
 class PlanTemplate:
     """Makes the plans of specs that differ only in seed and name.
 
-    Everything else is planned once: seed and name choose the random words, and change nothing but
-    the URL, the head of some formats, and the warning about a missing name.
+    Everything else is planned once. Seed and name choose the random words. Apart from these they
+    change only the URL, the head of some formats, and the warning about a missing name.
     """
 
     def __init__(self, spec: Spec, format_name: str, *, max_bytes: int) -> None:
@@ -106,11 +106,11 @@ class PlanTemplate:
 
     @cached_property
     def drafts(self) -> tuple[Draft, ...]:
-        """The drafts that the canonical specs use. Neither seed nor name is one."""
+        """The drafts that the canonical specs use. They do not depend on seed and name."""
         return drafts_of(self._kind.tensor.spec)
 
     def issued(self, seed: int | None, name: str) -> "Issued":
-        """What is planned for this seed and name alone.
+        """The part of the plan that depends on this seed and name.
 
         Raises ImpossibleError for a name that the format reserves (`reserved_name`), and for one
         that makes the canonical URL too long (`spec_too_long`).
@@ -119,7 +119,7 @@ class PlanTemplate:
         return Issued(identity, self._url.url(identity.seed, identity.name))
 
     def seeded(self, seed: int | None, name: str) -> "Issued":
-        """The same, with a seed drawn at random below 2^53 if one is needed and missing.
+        """As `issued`, with a seed drawn at random below 2^53 if one is needed and missing.
 
         Raises the same errors as `issued`.
         """

@@ -54,8 +54,8 @@ class Tensor:
 
 
 SPECS_KEPT = 64
-"""How many specs keep their laws. A canonical spec is found by trying about ten specs, some of them
-twice, and a certificate does so for each format. With 64 blocks a spec takes about 60 KiB."""
+"""The number of specs whose laws are cached. To find a canonical spec, about ten specs are tried,
+some twice. A certificate does this for each format. A spec of 64 blocks takes about 60 KiB."""
 
 
 def resolve(spec: Spec, format_name: str) -> Tensor:
@@ -82,14 +82,14 @@ def resolve(spec: Spec, format_name: str) -> Tensor:
 
 @lru_cache(maxsize=SPECS_KEPT)
 def _placed(spec: Spec) -> tuple[Placement, tuple[BlockLaw, ...]]:
-    """What does not depend on the format. Its errors are not kept."""
+    """The placement and the laws, which do not depend on the format. Errors are not cached."""
     placement = place(spec)
     return placement, laws_of(spec, placement)
 
 
 @lru_cache(maxsize=SPECS_KEPT)
 def _refuse_values(spec: Spec) -> None:
-    """Refuse values that the dtype cannot represent. Its errors are not kept."""
+    """Refuse values that the dtype cannot represent. Errors are not cached."""
     _, blocks = _placed(spec)
     for block in blocks:
         _refuse_values_of(spec, block.law)

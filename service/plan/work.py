@@ -18,7 +18,7 @@ LARGEST_CHUNK_BYTES = 16 * CHUNK_BYTES
 """The largest chunk, for layouts in which smaller chunks compute most random words repeatedly."""
 
 COSTLY = 2.0
-"""Advice is given for more than so many times the work of a plain tensor."""
+"""Advice is given if the work is more than this many times that of a plain tensor."""
 
 CHEAPER = 0.6
 """Another order is advised if it takes at most this share of the work."""
@@ -26,12 +26,12 @@ CHEAPER = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The work of computing all values of an answer, which is known without computing any.
+    """The work of computing all values of an answer. No value is computed to find it.
 
-    `blocks` are the blocks of four random words that are drawn. Work of another kind is converted:
-    its unit is the time of a block of normal values in float32. `ratio` is how many times the
-    blocks of a plain tensor of as many elements these are. If it is above 2, `advice` says how to
-    get the values for less work.
+    `blocks` is the number of blocks of four random words that are drawn. Other work is counted in
+    the time of a block of normal values in float32. `ratio` is `blocks` divided by the blocks of a
+    plain tensor of as many elements. If it is above 2, `advice` says how to get the values for less
+    work.
     """
 
     blocks: int

@@ -1,4 +1,4 @@
-"""Accepting connections: no more than the process has files for, and none that cannot be served."""
+"""Accepting connections, within limits on memory and on open files."""
 
 import asyncio
 import errno
@@ -12,7 +12,7 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 4096
-"""The most connections of a process: a limit on memory, where the system allows more files."""
+"""The most connections of a process, however many files the system allows. It limits memory."""
 
 OTHER_FILES = 96
 """Files that a process needs beside its connections: libraries, pipes, the cache of kernels."""
@@ -46,8 +46,8 @@ class Acceptor:
     """Accepts connections on `listeners` while it is open, at most `most` at a time.
 
     `connections` are the open ones, and `make_protocol` makes the protocol of a new one. At the
-    limit `make_room` is asked to close one. It returns whether it did. If it did not, the
-    others wait in the system's queue until `tick` finds room.
+    limit `make_room` is called to close some. It returns whether it closed any. If not, new
+    connections wait in the system's queue until `tick` finds room.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Acceptor:
         self._make_room = make_room
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[Any]] = set()
-        self._open = self._listening = self._told = False
+        self._open = self._listening = self._warned = False
         self._resume_at = 0.0
         for listener in listeners:
             listener.setblocking(False)
@@ -93,7 +93,7 @@ class Acceptor:
     def _accept(self, listener: socket) -> None:
         """Accept one connection, so that processes that share a listener take turns."""
         if len(self._connections) + len(self._starting) >= self._most:
-            self._tell(f"{self._most} connections are open, the most of this process")
+            self._warn_once(f"{self._most} connections are open, the most of this process")
             if not self._make_room():
                 self._pause(0)
                 return
@@ -103,7 +103,7 @@ class Acceptor:
             return
         except OSError as error:
             if error.errno in _EXHAUSTED:
-                self._tell(f"a connection was not accepted: {error.strerror}")
+                self._warn_once(f"a connection was not accepted: {error.strerror}")
                 self._pause(PAUSE_SECONDS)
             elif error.errno not in _GONE:
                 raise
@@ -125,9 +125,9 @@ class Acceptor:
         self._stop_listening()
         self._resume_at = self._loop.time() + seconds
 
-    def _tell(self, what: str) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self, what: str) -> None:
+        if not self._warned:
+            self._warned = True
             logger.warning("%s; those that wait are closed, or new ones wait (logged once)", what)
 
     def _stop_listening(self) -> None:

@@ -1,9 +1,9 @@
 """HTTP/1.1 connections: uvicorn's httptools protocol with limits on what a client can cost.
 
 A request is read in pieces of READ_BYTES. The end of its head is found before the parser sees what
-follows, so one request is read and answered at a time. What a client sends ahead waits: at most a
-piece of it here, and the rest in the system's buffers. Of all requests that were sent ahead, one
-begins in each turn of the event loop. So clients that wait for their answers are served first.
+follows, so one request is read and answered at a time. Of what a client sends ahead, at most two
+pieces are read, and the rest waits in the system's buffers. In each turn of the event loop one of
+the requests that were sent ahead begins. So clients that wait for their answers are served first.
 
 Each connection is in a phase (`Phase`), and each phase has a deadline. `service.server.sweeping`
 asks each connection once a second to look at its own.
@@ -68,27 +68,31 @@ the server closed it first, it could do so while the proxy sends the next reques
 
 SEND_SECONDS = 20.0
 SEND_BYTES = 64 * 1024
-"""A client is cut off if it does not take in SEND_SECONDS what waited for it at their beginning, or
-SEND_BYTES of it."""
+"""Within SEND_SECONDS a client has to take the next SEND_BYTES of what was written, or all of it if
+that is less. Otherwise the connection is reset."""
 
 PRESSED_BYTES = 2**20
-"""While others wait for a place, a stream is cut off if its client takes less in SEND_SECONDS."""
+"""What a stream's client has to take in SEND_SECONDS while other requests wait for a place.
+
+Otherwise the connection is reset.
+"""
 
 UNREAD_BYTES = 16 * 1024
 UNREAD_SECONDS = 0.1
-"""A request that was sent ahead begins when its client has taken all but so many bytes of the
-answers before. Clients that have not are looked at again after so many seconds."""
+"""A request that was sent ahead does not begin while its client still has to take more than
+UNREAD_BYTES of earlier answers. The server looks again after UNREAD_SECONDS."""
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 256 * 1024
-"""How long a client may go on sending after the last answer, and how much, before the close.
+"""How long the server waits for the client to close after the last answer, and how many bytes it
+reads meanwhile.
 
 A close with unread bytes resets the connection, and the client may lose the answer (RFC 9112,
 section 9.6).
 """
 
 STALL_SECONDS = 3.0
-"""A client that has taken nothing for so long may be closed to make room for others."""
+"""The connection of a client that has taken nothing for this time may be closed to make room."""
 
 _END = b"\r\n\r\n"
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
@@ -131,9 +135,9 @@ class Phase(Enum):
 class _Shared(threading.local):
     """What the connections of an event loop share. Each loop runs in a thread of its own.
 
-    `buffer` is read into, and what is read is copied out before the next read. `ahead` are the
-    connections whose next request was sent ahead. `unread` are those of them whose clients have not
-    taken the answers before.
+    Bytes are read into `buffer` and copied out before the next read. `ahead` are the connections
+    whose next request was sent ahead and may begin. `unread` are those whose next request was sent
+    ahead, and whose clients have not taken the earlier answers.
     """
 
     def __init__(self) -> None:
@@ -189,7 +193,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self.data_received(bytes(_shared.buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
-        """Read on, by the phase."""
+        """Handle what was read, as the phase requires."""
         match self.phase:
             case Phase.HEAD:
                 self._read_head(data)
@@ -204,9 +208,9 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
                     self.flow.pause_reading()
 
     def _hold(self, data: bytes) -> None:
-        """Keep what belongs to later requests. Read no more after READ_BYTES of it.
+        """Keep what belongs to later requests. Pause reading once there are READ_BYTES of it.
 
-        Reading on is how the end of the connection is noticed.
+        Until then reading goes on, because asyncio notices the end of a connection by reading.
         """
         self._held += data
         if len(self._held) >= READ_BYTES:
@@ -381,7 +385,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     # What httptools calls.
 
     def on_message_begin(self) -> None:
-        """Begin a request. A second parser of one request begins none."""
+        """Begin a request. The parser that `_ignore_upgrade` makes does not begin another one."""
         if not self._head_read:
             self.headers: Headers = []
             self.expect_100_continue = self._request_read = False
@@ -498,9 +502,9 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     # Deadlines.
 
     def expire(self, now: float, pressed: bool) -> None:
-        """Close the connection if its client has been waited for long enough.
+        """Close the connection if a deadline of its client has passed.
 
-        `pressed`: others wait for a place that a stream may hold.
+        `pressed`: other requests wait for a place, and this connection's stream may have one.
         """
         if self.transport.is_closing():
             return
@@ -519,7 +523,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     def _is_slow_stream(self, now: float) -> bool:
         """Whether a stream's client takes less than PRESSED_BYTES in SEND_SECONDS.
 
-        The time begins when others begin to wait.
+        The time begins when other requests begin to wait.
         """
         if not self._answers or self.cycle.left == 0:
             return False
@@ -529,8 +533,9 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     @property
     def _answers(self) -> bool:
-        """Whether the server has what it needs. An answer may begin before its request has ended,
-        and the rest of the request is not waited for then.
+        """Whether the server no longer waits for the request.
+
+        It has all of it, or the answer began before the end and does not depend on the rest.
         """
         unwanted = self.phase is Phase.BODY and self.cycle.response_started
         return unwanted or self.phase is Phase.ANSWER
@@ -580,7 +585,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         return self._progress_at if stalled else None
 
     def make_way(self) -> None:
-        """Close a connection that waits for its client, to make room for another one."""
+        """Close a connection that waits for its client, so that another one can be accepted."""
         if self.phase in (Phase.BODY, Phase.ANSWER):
             self.cycle.disconnected = True
             self.cycle.message_event.set()

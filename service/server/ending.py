@@ -13,11 +13,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class FirstSignal:
     """Handles SIGTERM and SIGINT from now on. `number` is the first of them, or None.
 
-    With the first one `row`, if there is one, begins to end: after SIGTERM the process drains, and
-    after SIGINT it accepts no more. The next signal ends the process at once. A worker ignores it
-    (`is_worker`), because it may be the same signal again: a terminal and a supervisor send theirs
-    to the whole group of processes, and the parent passes its own on. A worker ends at once when
-    its parent does.
+    The first signal sets `row.ending`, if there is a row: after SIGTERM the process drains, and
+    after SIGINT it accepts no more. The next signal ends the process at once. A worker
+    (`is_worker`) ignores it, because it may be the same signal again: a terminal and a supervisor
+    send a signal to the whole group of processes, and the parent passes its own on. A worker ends
+    at once when its parent does.
     """
 
     def __init__(self, row: Row | None = None, *, is_worker: bool = False) -> None:
@@ -44,8 +44,8 @@ class FirstSignal:
 def _end_by(number: int, frame: FrameType | None) -> NoReturn:
     """End the process as the signal does by default, so that the parent sees which one it was.
 
-    The first process of a container does not end by a signal. It exits with the status that a
-    shell gives to a process that did.
+    The kernel does not end the first process of a container by such a signal. That process exits
+    with the status that a shell gives to a process that ended by the signal.
     """
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -13,7 +13,7 @@ from service.errors import Problem
 from service.server.heads import Headers
 
 JOINED_BYTES = 64 * 1024
-"""Pieces up to this size are written together with the head. Copying takes less than a write."""
+"""Pieces up to this size are joined to the head: a copy takes less time than a second write."""
 
 Write = Callable[[bytes | memoryview], None]
 
@@ -21,9 +21,9 @@ Write = Callable[[bytes | memoryview], None]
 class Exchange(RequestResponseCycle):
     """One request and its answer, as ASGI's `receive` and `send`.
 
-    The head of an answer is written together with the first bytes of the body, in one segment if
-    both fit, or at the next turn of the event loop if there are none yet. `left` are the bytes of
-    the body that the application has not sent.
+    The head of an answer is written together with the first piece of the body if that has at most
+    JOINED_BYTES. If there is no piece yet, the head is written in the next turn of the event loop.
+    `left` is the number of bytes of the body that the application has not sent.
     """
 
     def __init__(self, write: Write, loop: asyncio.AbstractEventLoop, **cycle: Any) -> None:
@@ -52,7 +52,7 @@ class Exchange(RequestResponseCycle):
     async def send(self, message: Any) -> None:
         """Send the head of the answer, or a piece of its body.
 
-        Waits until the pieces before are written out. Returns without a word if the client has
+        Waits until the earlier pieces are written out. Sends nothing if the client has
         disconnected.
         """
         if self.flow.write_paused and not self.disconnected:

@@ -101,7 +101,7 @@ BAD_FRAMING = Fault(
 
 
 def head_fault(head: bytes, headers: Headers) -> Fault | None:
-    """What is wrong with a complete head that the parser has accepted, if anything.
+    """What is wrong with a complete head that the parser has accepted. None if nothing is.
 
     `head` begins with the request line; the names of `headers` are in lower case.
     """

@@ -21,9 +21,10 @@ _PORT_TRIALS = 10
 """How many times to look for a port that is free at every address."""
 
 BACKLOG = 4096
-"""How many connections the system keeps that are not accepted yet, if its own limit allows.
+"""How many connections may wait in the system until they are accepted. The system may limit it
+more.
 
-A client that finds no place sends its request for a connection again after seconds.
+If there is no place, the client's system tries to connect again after a second or more.
 """
 
 RECEIVE_BYTES = 128 * 1024

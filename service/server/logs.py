@@ -1,4 +1,4 @@
-"""Where log records go, and which: standard error, from the level that the settings give."""
+"""Logging: records go to standard error, from the level of the settings on."""
 
 import logging
 

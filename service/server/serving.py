@@ -17,14 +17,16 @@ from service.server.worker import Worker
 from service.settings import Settings
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread that runs Python may keep the event loop from running.
+"""How long a thread that runs Python code may keep the interpreter while the event loop waits for
+it.
 
-The loop needs the interpreter several times for an answer, and may wait so long each time. With 8
-clients that sent networks of 1,000 layers, a probe's 99th percentile was 35 ms with Python's 5 ms,
-and is 10 ms with this.
+For each answer the loop needs the interpreter several times, and may wait this long each time. With
+8 clients that sent networks of 1,000 layers, a probe's 99th percentile was 35 ms with Python's
+default of 5 ms, and 10 ms with this value.
 """
 
 COLLECT_OBJECTS = 10_000
+"""How many new objects there are before the garbage collector looks at the young ones."""
 
 GRACE_SECONDS = 20
 """The time for answers to finish after the last connection was accepted.
@@ -36,10 +38,10 @@ With the default of `drain_seconds` it ends 25 s after SIGTERM. Kubernetes sends
 def answer_requests(
     settings: Settings, listeners: list[socket], row: Row, announce: Callable[[], None]
 ) -> None:
-    """Answer HTTP on `listeners` until `row` says that this process ends, and it has ended.
+    """Answer HTTP on `listeners` until `row` says that this process ends, and finish the answers.
 
-    `announce` is called in a thread once this process is ready. Threads may still compute what
-    nobody waits for.
+    `announce` is called in a thread once this process is ready. When this returns, threads may
+    still compute values that no client waits for.
     """
 
     def ready() -> None:
@@ -54,9 +56,9 @@ def answer_requests(
 def _keep_out_of_collections() -> None:
     """Let the garbage collector pass over everything that exists now.
 
-    It lives as long as the process. Each full collection would otherwise look at 170,000 objects,
-    which stops the event loop for 0.1 s. A request makes about a hundred objects and no cycles, so
-    young ones are looked at after COLLECT_OBJECTS, not after Python's 700.
+    These objects live as long as the process. Otherwise each full collection would look at 170,000
+    objects, which stops the event loop for 0.1 s. A request makes about a hundred objects and no
+    cycles, so COLLECT_OBJECTS is larger than Python's default.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Looking at all connections of a process: which have waited long enough for their clients."""
+"""Closing the connections of a process whose clients take too long."""
 
 import asyncio
 import heapq
@@ -7,17 +7,17 @@ from operator import itemgetter
 from typing import Any
 
 SLICE_SECONDS = 0.002
-"""How long the event loop closes connections before it looks at requests again."""
+"""How long `expire_all` holds the event loop at a time."""
 
 ROOM = 32
-"""At the limit on connections, one of so many is closed to make room for others."""
+"""At the limit on connections, one in ROOM of those that wait for their clients is closed."""
 
 
 async def expire_all(connections: Collection[Any], pressed: bool = False) -> None:
-    """Close the connections whose client has been waited for long enough.
+    """Close the connections of which a deadline has passed.
 
-    `pressed`: others wait for a place that a stream may hold. A request that arrives meanwhile
-    waits for SLICE_SECONDS at most.
+    `pressed`: other requests wait for a place that a stream may have. A request that arrives
+    meanwhile waits for SLICE_SECONDS at most.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + SLICE_SECONDS
@@ -30,7 +30,7 @@ async def expire_all(connections: Collection[Any], pressed: bool = False) -> Non
 
 
 def make_room(connections: Collection[Any], now: float) -> bool:
-    """Close the connections that have waited longest for their clients; False if there is none."""
+    """Close the connections that have waited longest for their clients. False if none waits."""
     waiting = [(each.waits_since(now), each) for each in connections]
     found = [(since, each) for since, each in waiting if since is not None]
     longest = heapq.nsmallest(max(1, len(found) // ROOM), found, key=itemgetter(0))

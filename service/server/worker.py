@@ -14,13 +14,16 @@ from service.server.accepting import Acceptor, most_connections, raise_file_limi
 from service.server.sweeping import expire_all, make_room
 
 ABORT_SECONDS = 0.5
-"""The time for the application to take notice that connections were cut."""
+"""How long the application has to notice that connections were cut."""
 
-TICKS_OF_A_SECOND = 10
+TICKS_PER_SECOND = 10
 """uvicorn calls `on_tick` ten times a second."""
 
 PRESSED_SECONDS = 5.0
-"""A request waits for a second and is refused. Its client comes again after a few."""
+"""How long after a request has waited for a place slow streams are still cut.
+
+A request is refused after a second. This is long enough for its client to try again.
+"""
 
 _CLOSE = (b"connection", b"close")
 
@@ -28,9 +31,9 @@ _CLOSE = (b"connection", b"close")
 class Worker(uvicorn.Server):
     """Serves `config.app` on the listeners that `run` is given until `row.ending` is not NO.
 
-    It then accepts for `drain_seconds` more, finishes its answers within
-    `config.timeout_graceful_shutdown` seconds, and cuts those that it could not finish. `row.table`
-    says whether other processes share the listeners, and which of them have to accept.
+    If `row.ending` is DRAINING, it accepts for `drain_seconds` more. Then it finishes its answers
+    within `config.timeout_graceful_shutdown` seconds, and cuts those that it could not finish.
+    `row.table` says whether other processes share the listeners, and which of them have to accept.
     """
 
     acceptor: Acceptor
@@ -47,7 +50,7 @@ class Worker(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone. Whoever handles them writes `row.ending`."""
+        """Handle no signals. `service.server.ending` handles them and writes `row.ending`."""
         yield
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
@@ -77,10 +80,10 @@ class Worker(uvicorn.Server):
         self.started = True
 
     async def on_tick(self, counter: int) -> bool:
-        """What is due ten times a second. Returns whether it is time to end."""
+        """Do what is due ten times a second. Returns whether it is time to end."""
         self.row.beat()
         await super().on_tick(counter)
-        if counter % TICKS_OF_A_SECOND == 0:
+        if counter % TICKS_PER_SECOND == 0:
             await expire_all(self.server_state.connections, self._is_pressed())
         self._accept_or_not()
         self._tell_clients_to_close()
@@ -110,7 +113,7 @@ class Worker(uvicorn.Server):
     def _tell_clients_to_close(self) -> None:
         """Close each connection after its answer if another process would serve its client better.
 
-        This is so while this process ends, and while it starts beside others.
+        That is the case while this process ends, and while it starts beside others.
         """
         starts = self.row.state is not State.READY and self.row.table.rows > 1
         headers = [header for header in self.server_state.default_headers if header != _CLOSE]

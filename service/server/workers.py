@@ -1,4 +1,4 @@
-"""`serve`: one process that answers requests, or a parent and several workers that do.
+"""`serve`: one process that answers requests, or a parent whose workers answer them.
 
 The parent answers nothing. It forks the workers, which inherit the listeners, the settings and the
 table of all workers, and it starts another worker when one has ended. It is a process without
@@ -26,17 +26,17 @@ from service.settings import Settings
 logger = logging.getLogger(__name__)
 
 HANG_SECONDS = 30.0
-"""A worker whose event loop has not moved for so long is killed."""
+"""A worker whose event loop has stood still for this time is killed."""
 
 CHECK_SECONDS = 5.0
 """How often the parent looks at the event loops of the workers."""
 
 QUICK_SECONDS = 10.0
-"""A worker that ends sooner may be one that cannot run. The next one starts after a pause."""
+"""If a worker ends sooner, the next one may end soon, too. It starts after a pause."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-"""The pause doubles, from the one to the other, with each worker in a row that ends soon."""
+"""The first pause, and the longest one. The pause doubles each time another worker ends soon."""
 
 END_SECONDS = 23.0
 """How long workers may take to end after they have drained. Then the parent kills them."""
@@ -68,7 +68,7 @@ def serve(settings: Settings, listeners: list[socket], greeting: str, began: flo
 class Post:
     """What the parent knows of a row of the table. Times are on the monotonic clock.
 
-    `pid` is None while no process has the row. One is started at `due` then.
+    `pid` is None while no process has the row. The parent then starts a process at `due`.
     """
 
     pid: int | None = None
@@ -92,18 +92,19 @@ class Parent:
         self._announced = self._failed = False
         self._cut = 0
         self._next_check = time.monotonic() + CHECK_SECONDS
-        # Whatever happens writes a byte: a signal, and a worker that has become ready.
-        self._news, self._wake = os.pipe()
-        # Only the parent holds the other end, so a worker reads the end of its parent here.
-        self._life, self._held = os.pipe()
-        for end in (self._news, self._wake):
+        # A signal writes a byte, and so does a worker that has become ready. `_wait` reads it.
+        self._wake_reader, self._wake_writer = os.pipe()
+        # Only the parent keeps the writer open. When it ends, each worker reads the end of the
+        # pipe.
+        self._parent_reader, self._parent_writer = os.pipe()
+        for end in (self._wake_reader, self._wake_writer):
             os.set_blocking(end, False)
 
     def run(self) -> int:
         """Returns the exit status of the server."""
         first_signal = FirstSignal()
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
         _say(self._greeting)
         while first_signal.number is None and not self._failed:
             self._start_due()
@@ -120,10 +121,10 @@ class Parent:
         return min([self._next_check, *dues])
 
     def _wait(self, until: float) -> None:
-        """Wait for news, at most `until`."""
+        """Wait for a byte in the pipe, at most `until`."""
         with suppress(BlockingIOError):
-            select.select([self._news], [], [], max(0.0, until - time.monotonic()))
-            os.read(self._news, 4096)
+            select.select([self._wake_reader], [], [], max(0.0, until - time.monotonic()))
+            os.read(self._wake_reader, 4096)
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -145,15 +146,15 @@ class Parent:
         return pid
 
     def _be_worker(self, row: Row) -> NoReturn:
-        """The life of a worker, which never returns into the loop of its parent."""
+        """Run as a worker in the forked process, and end it. This never returns."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             FirstSignal(row, is_worker=True)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
-            os.close(self._held)
-            Thread(target=_end_with_parent, args=(self._life,), daemon=True).start()
+            os.close(self._parent_writer)
+            Thread(target=_end_with_parent, args=(self._parent_reader,), daemon=True).start()
             from service.server.serving import answer_requests
 
             answer_requests(self._settings, self._listeners, row, self._tell_ready)
@@ -164,12 +165,12 @@ class Parent:
             _exit(status)
 
     def _tell_ready(self) -> None:
-        """Called in a worker: let the parent look at the table."""
+        """Called in a worker: wake the parent, so that it looks at the table."""
         with suppress(BlockingIOError):
-            os.write(self._wake, b"r")
+            os.write(self._wake_writer, b"r")
 
     def _reap(self) -> None:
-        """Clear the rows of the workers that have ended, and say when the next ones start."""
+        """Find the workers that have ended, and free their rows."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -179,10 +180,13 @@ class Parent:
                 return
             for index, post in enumerate(self._posts):
                 if post.pid == pid:
-                    self._bury(index, os.waitstatus_to_exitcode(status))
+                    self._free(index, os.waitstatus_to_exitcode(status))
 
-    def _bury(self, index: int, status: int) -> None:
-        """Free what a worker held that ended with this status, or by the signal `-status`."""
+    def _free(self, index: int, status: int) -> None:
+        """Clear the row of a worker, and set when the next one starts.
+
+        The worker ended with `status`, or by the signal `-status` if that is negative.
+        """
         post, pid = self._posts[index], self._posts[index].pid
         self._cut += self._table.get(index, Cell.CUT)
         never_ran = self._table.get(index, Cell.STATE) == State.LOADING
@@ -244,9 +248,9 @@ class Parent:
                 os.kill(post.pid, number)
 
 
-def _end_with_parent(life: int) -> None:
-    """End this worker at once when the parent has ended, however that came about."""
-    os.read(life, 1)
+def _end_with_parent(reader: int) -> None:
+    """End this worker at once when the parent has ended, even if it was killed."""
+    os.read(reader, 1)
     os._exit(1)
 
 
@@ -258,14 +262,11 @@ def _announce(settings: Settings, began: float) -> None:
 
 
 def _say(line: str) -> None:
-    """Print a line to standard output. If that fails it is logged once, and nothing is said again.
-
-    The server does its work all the same.
-    """
+    """Print a line to standard output. If that fails, log it, print no further line, and go on."""
     try:
         print(line, flush=True)
     except OSError as error:
-        sys.stdout = None  # as where Python starts without a standard output
+        sys.stdout = None  # Python has None, too, if it starts without a standard output.
         logger.warning("standard output cannot be written: %s", error.strerror)
 
 
@@ -275,7 +276,7 @@ def _log_cut(answers: int) -> None:
 
 
 def _exit(status: int) -> NoReturn:
-    """End without waiting for threads, which may still compute what nobody waits for."""
+    """End without waiting for threads. They may still compute values that no client waits for."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()

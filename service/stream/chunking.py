@@ -9,7 +9,7 @@ from service.stream.counting import PLACES, summed
 from service.stream.lattice import Lattice
 
 ROW_ELEMENTS = 16
-"""The consecutive elements of the stream that a chunk has, where so many fit: four whole blocks."""
+"""The consecutive elements of the stream, four whole blocks, that a chunk has if they fit."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Chunks:
         return (outer * extent + first) * self._inner, (outer * extent + last) * self._inner
 
     def total(self, of_box: Callable[[Lattice], int]) -> int:
-        """The sum of a number of each chunk, which depends on its offset only modulo 4."""
+        """The sum of `of_box` over all chunks. `of_box` depends on the offset only modulo 4."""
         lattice, axis = self.lattice, self.axis
         if self.count <= 1:
             return of_box(lattice) if self.count else 0
@@ -111,7 +111,8 @@ def chunks_of(lattice: Lattice, usual: int, most: int) -> Chunks:
             break
     positions = _whole(usual // inner[axis], together)
     if axis > 0 and positions < extents[axis]:
-        # The last chunk along the axis comes again and again, so all of them are about equal.
+        # The axis is divided once for each position of the axes before it, so a short last chunk
+        # would be repeated. All chunks therefore get about the same size.
         pieces = -(-extents[axis] // positions)
         positions = min(positions, _whole(-(-extents[axis] // pieces) + together - 1, together))
     return Chunks(lattice, axis, min(extents[axis], positions))

@@ -1,7 +1,7 @@
 """How many blocks the elements of a lattice have, without listing them.
 
 A block is four elements whose numbers differ only in the two lowest bits (docs/stream-v1.md,
-section 2). So a count depends on the first element only through its place in its block, 0 to 3. The
+section 2). So of the first element only its place in its block, 0 to 3, matters. The
 time is proportional to the number of axes. The integers are exact.
 """
 

@@ -1,4 +1,4 @@
-"""The constants of index functions. Their NumPy forms and their kernels share these alone."""
+"""The constants of index functions. The NumPy forms and the kernels share nothing else."""
 
 TWO_PI = 6.283185307179586
 """The float64 nearest to 2 pi."""

@@ -1,7 +1,7 @@
 """Index functions as kernels: each takes the numbers of its NumPy form and prepares the kernel.
 
-The NumPy forms are in `service.initializers.schemes`, under the same names. They are the reference,
-and the kernels have the same bits (tests/stream/test_index_kernels.py).
+The NumPy forms are in `service.initializers.schemes`. They are the reference, and the kernels have
+the same bits (tests/initializers/test_index_kernels.py).
 """
 
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def fourier(
     b: float,
     c: float,
 ) -> Prepared:
-    """-sin is the sine with the sign -1, and cos is the sine a quarter of a turn later."""
+    """The kernel computes -sin as the sine times -1, and cos as the sine a quarter turn later."""
     counts = _counts(samples, frequencies, parts, 0 if imaginary else 1, steps)
     shape = _reals(-1.0 if imaginary else 1.0, divisor, a, b, c)
     return _prepared(kernels.fourier, counts, bool(triangular), shape)
@@ -64,18 +64,18 @@ def fourier(
 def triangles(
     bins: int, nyquist: float, htk: bool, start: float, step: float, area: bool
 ) -> Prepared:
-    """The logarithm of Slaney's ratio is found beforehand."""
+    """The logarithm of Slaney's ratio is computed here, once for all elements."""
     shape = _reals(nyquist, start, step, *logarithm_pair(index_literals.RATIO))
     return _prepared(kernels.triangles, int(bins), bool(htk), bool(area), shape)
 
 
 def interleaved(width: int, base: float) -> Prepared:
-    """The logarithm of the base is found beforehand."""
+    """The logarithm of the base is computed here, once for all elements."""
     return _prepared(kernels.interleaved, int(width), *logarithm_pair(base))
 
 
 def in_parts(width: int, base: float, parts: int, steps: int, side: int) -> Prepared:
-    """The logarithm of the base is found beforehand."""
+    """The logarithm of the base is computed here, once for all elements."""
     return _prepared(kernels.in_parts, _counts(width, parts, steps, side), *logarithm_pair(base))
 
 

@@ -58,7 +58,7 @@ INDEX_FUNCTIONS: tuple[indexed.Prepared, ...] = (
     indexed.hadamard(32, 8, 3, 1, 0, 32, 8, 0.125),
     indexed.cosine(12, 12, 2, False, 0.4, 0.3, 0.7),
 )
-"""Every kernel of `service.stream.indexed`, with numbers like those of a request."""
+"""Every kernel that `service.stream.indexed` uses, with numbers like those of a request."""
 
 INDEX_ELEMENTS = np.arange(1500, dtype=np.int64)
 

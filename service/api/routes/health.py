@@ -25,10 +25,10 @@ async def livez(request: Request) -> JSONResponse:
 
 
 async def readyz(request: Request) -> JSONResponse:
-    """200 if any process of the server is ready and does not end.
+    """200 if any process of the server is ready and is not ending.
 
-    Else `app.state.readiness` raises UnavailableError. A process that is not ready itself accepts
-    no connections while another one is ready, so it answers for all of them.
+    Otherwise `app.state.readiness` raises UnavailableError. The answer is about all processes,
+    because new connections go to the ready ones.
     """
     request.app.state.readiness.require_any()
     return JSONResponse({"status": "ready"}, headers=_NO_STORE)

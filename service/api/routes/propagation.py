@@ -1,9 +1,9 @@
 """/propagate and /propagate.svg: variances and gradients through a network.
 
 An answer takes up to seconds, so it is made in a thread, and the event loop answers other requests
-meanwhile. A process has one thread for theory and one for simulations. It simulates for one
-request at a time, all processes together for as many as `service.api.admission` says, and others
-are refused. Requests for the theory alone wait for each other.
+meanwhile. A process has one thread for theory and one for simulations. It simulates one network at
+a time. `service.api.admission` limits the simulations of all processes together. A request for a
+further one is refused. Requests for the theory alone wait for each other.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ MOST_WAITING = 8
 """How many requests may wait for the thread of the theory. A long one takes about two seconds."""
 
 LONG_SECONDS = 1.0
-"""What a request in a full queue takes, at least as a guess: short ones do not fill the queue."""
+"""The least time to assume for a request in a full queue. Short ones do not fill the queue."""
 
 NICENESS = 5
 """The niceness of both threads: the event loop and the threads of tensors run first."""
@@ -170,7 +170,7 @@ class Propagator:
 
 
 class Duration:
-    """How long a kind of work has taken lately: a mean in which the last LATELY count most."""
+    """How long a kind of work takes: a moving mean, in which each new time counts 1 / LATELY."""
 
     LATELY = 4
 

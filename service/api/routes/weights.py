@@ -40,8 +40,8 @@ TemplateKey = tuple[str, bytes, bool]
 class Issuer:
     """The handlers of /v1/weights and what they need.
 
-    `max_bytes` limits the size of a tensor. `answers` has them by target as sent, and `templates`
-    make the answers that differ only in seed and name.
+    `max_bytes` limits the size of a tensor. `answers` are cached by the target as sent. Each of
+    `templates` makes the answers that differ only in seed and name.
     """
 
     max_bytes: int

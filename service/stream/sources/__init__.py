@@ -21,7 +21,8 @@ def begun(made: Source, box: Lattice) -> bool:
         case MaterialisedSource():
             return made.begun(box)
         case RepeatedSource():
-            # Copies along E are not looked for: the smaller draw has other element numbers.
+            # Only the first copy along E is looked for, because the smaller draw has other element
+            # numbers than the box.
             return begun(made.values, Lattice(0, (), ()))
         case BlockSource():
             return all(begun(each, box) for each in made.sources if each.materialised)

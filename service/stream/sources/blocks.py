@@ -10,7 +10,7 @@ from service.stream.lattice import Lattice
 from service.stream.sources.protocol import Source
 
 CALL = 4000
-"""The time of filling a piece, without its elements, in that of a block: 18 us."""
+"""The time of a call that fills a piece, apart from its elements: 18 us, in blocks."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -38,7 +38,7 @@ class BlockSource:
         return any(each.materialised for each in self.sources)
 
     def cost(self, box: Lattice) -> int:
-        """The cost of the costliest block if it had all outputs, and that of a call for each."""
+        """The cost if the costliest block had all outputs, and CALL for each block."""
         return max(each.cost(box) for each in self.sources) + CALL * len(self.sources)
 
     def stop(self) -> None:

@@ -29,9 +29,9 @@ FACTORS = {
     transforms.WIDE_TRUNCATED_64: 6,
     transforms.TRUNCATED_BETWEEN_64: 7,
 }
-"""The time of a block in that of a block of normal values in float32, rounded up; else 1.
+"""How many times as long a block takes as one of normal values in float32, rounded up. Others: 1.
 
-Measured in float32 and float64. The encoding of 8 bits takes 0.4 of a block more for each."""
+Measured in float32 and float64. Encoding a block in 8 bits takes 0.4 of that time in addition."""
 
 
 class _Memory(threading.local):
@@ -74,7 +74,7 @@ class ElementwiseSource:
         if out.size == 0:
             return
         if box.strides == (1,):
-            # Most small tensors are a run. Looking for a walk would take as long as some of them.
+            # Most small tensors are a run. For some of them `walk` would take as long as the draw.
             run(self.parameters, box.offset, _memory.scratch, out)
             return
         way = self._walk(box)

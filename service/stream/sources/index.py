@@ -16,15 +16,15 @@ from service.stream.precision import PRECISIONS
 PIECE = 1 << 13
 """The elements that are computed at a time. Their numbers and values fit a second-level cache.
 
-Arrays of 128 KiB and more come from the system anew each time (glibc's `mmap` threshold), and its
-page faults took up to three quarters of the time."""
+For an array of 128 KiB or more NumPy gets new memory from the system (glibc's `mmap` threshold).
+The page faults of that memory took up to three quarters of the time."""
 
 FACTOR = 10
 """The time of four elements in that of a block of normal values in float32.
 
 Measured: 2 to 7 for most functions, 9 for Gabor filters and 12 for a Fourier transform with a
-window of Blackman's. It is chosen so that a body that is computed on the event loop does not take
-much longer than others."""
+Blackman window. With 10, no body that is computed on the event loop takes much longer than
+others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,14 +88,14 @@ class MaterialisedSource:
     def cost(self, box: Lattice) -> int:
         """The operations of each whole matrix, in blocks, and the elements that are written.
 
-        An estimate from above: a slice may need less of a matrix, and the cache may have it.
+        It is an upper estimate: a slice may need less of a matrix, and the cache may have it.
         """
         draw = self.draw
         longer, shorter = max(draw.rows, draw.columns), min(draw.rows, draw.columns)
         return len(self._copies(box)) * longer * shorter * (1 + shorter // OPERATIONS) + box.size
 
     def begun(self, box: Lattice) -> bool:
-        """Whether somebody has begun all matrices of a box, or the cache has them."""
+        """Whether each matrix of a box is in the cache, or another source uses it."""
         return all(MATRICES.has(self._key(copy)) for copy in self._copies(box))
 
     def _copies(self, box: Lattice) -> range:
@@ -269,7 +269,7 @@ class MaterialisedSource:
         first = draw.first + copy * draw.distance
         make = partial(Matrix, draw.rows, draw.columns, first, address)
         matrix = MATRICES.get(self._key(copy), make)
-        # It lives as long as this source does not need another one, even if no cache keeps it.
+        # This reference keeps the matrix alive until the source needs another one.
         self._used[:] = [matrix]
         return matrix
 

@@ -137,7 +137,7 @@ class Matrices:
         self._lock = threading.Lock()
 
     def get(self, key: Key, make: Callable[[], Matrix]) -> Matrix:
-        """The matrix of `key`. `make` makes it, not yet computed, if nobody has it."""
+        """The matrix of `key`. If none is kept or in use, `make` makes one, not yet computed."""
         with self._lock:
             matrix = self._used.get(key)
             if matrix is None:

@@ -1,9 +1,9 @@
-"""In which order the elements of a box are computed, and how many blocks that draws.
+"""Walks: the order in which the elements of a box are computed, and how many blocks it draws.
 
 There are three walks: along a run of consecutive elements, sheet by sheet (`kernels.boxes`), or in
 the order of the stream (`kernels.gather`). Sheets take the least time if they are large and their
-rows share no blocks. Rows that share blocks draw them again for each row. The walk depends only on
-the box, so its blocks are known before they are drawn.
+rows share no blocks. A block that several rows share is drawn again for each of them. The walk
+depends only on the box, so the number of blocks is known before they are drawn.
 """
 
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ from service.stream.kernels.gather import PART, parts_of
 from service.stream.lattice import Lattice
 
 Axes = npt.NDArray[np.int64]
-"""Shape (3, m): of each axis the extent, the stride and the step in the bytes, both in elements."""
+"""Shape (3, m): the extent, the stride and the step in the bytes of each axis, in elements."""
 
 LONG_ROW = 8
-"""The elements of a row from which sharing blocks with other rows is rare enough."""
+"""Rows of at least this many elements share few of their blocks with other rows."""
 
 SMALLEST_SHEET = 256
-"""The elements of a sheet that are evaluated together from which sheets take the least time."""
+"""Sheets take the least time if at least this many of their elements are evaluated together."""
 
 LEAST_ROWS = 16
-"""The rows of such a sheet, if neighbours in the bytes are in different rows."""
+"""The least rows of such a sheet if neighbours in the bytes are in different rows."""
 
 MOST_GATHERED = 2**17
-"""The elements from which rows that share blocks are drawn for themselves, if sheets are large.
+"""The most elements of a box that is gathered although its sheets are large.
 
-Gathering writes all over a box, and a larger one does not fit a cache. Rows draw a block at most
-twice on average, which takes less time."""
+Gathering writes to places that are far apart, and a larger box does not fit a cache. Sheets draw a
+block at most twice on average, which takes less time."""
 
 
 class Axis(NamedTuple):
@@ -57,13 +57,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Sheets:
-    """A sheet for each position of the axes above it; these have the largest stride first."""
+    """A sheet for each position of the axes `above`, the axis with the largest stride first."""
 
     sheet: Sheet
     above: tuple[Axis, ...]
 
     def blocks(self, place: int) -> int:
-        """The blocks that are drawn: those of each row, whether or not another row has them."""
+        """The blocks that are drawn: those of each row, even if another row has them, too."""
         axes = [(self.sheet.rows, self.sheet.stride), *(axis[:2] for axis in self.above)]
         return summed(place, axes, lambda row: blocks_of_run(row, self.sheet.length))
 
@@ -134,8 +134,8 @@ def _axes(box: Lattice) -> list[Axis]:
 def _is_large(row: Axis, across: Axis) -> bool:
     """Whether enough elements of a sheet are evaluated together.
 
-    Of rows that are neighbours in the bytes only those are that begin at the same place in a block:
-    every row, every second or every fourth.
+    Of rows that are neighbours in the bytes, those that begin at the same place in a block are
+    evaluated together: every row, every second row or every fourth one.
     """
     if row.step == 1:
         return row.extent >= LONG_ROW and row.extent * across.extent >= SMALLEST_SHEET
