@@ -16,8 +16,8 @@ from service.errors import Problem, UnavailableError
 MOST_WAITING = 64
 """How many requests may wait for the thread, with the one that it works on."""
 
-LONG_SECONDS = 0.01
-"""The time of a request, for Retry-After. Most take less."""
+LONG_SECONDS = 0.1
+"""The time of a costly request, for Retry-After. Most take less."""
 
 MOST_COMMAS = 12
 """The most commas of a request that is planned on the event loop.
