@@ -11,20 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.application import ask
-from tests.process import ROOT
+from tests.process import ROOT, started
 from tests.server import Address
 
 ENDLESS = ["--shape", "1000000,1000000", "--scheme", "zeros", "--dtype", "float16"]
 """2 TB: what is written before the signal is all there will ever be."""
 
 SMALL = ["--shape", "4,3", "--scheme", "zeros"]
-
-
-def started(*words: str, before: str = "") -> "subprocess.Popen[bytes]":
-    """A command in a shell of its own, which the command replaces."""
-    script = f'{before} exec "$@"'
-    command = ["sh", "-c", script, "sh", sys.executable, "-m", "service", *words]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from service.__main__ import main
 from service.chunks import Memory, TensorBody
 from service.cli.signals import ENDING, ended_by_signals
-from tests.process import ROOT
+from tests.process import ROOT, started
 
 ENDLESS = ["--shape", "1000000,1000000", "--scheme", "zeros", "--dtype", "float16"]
 """2 TB: what is written before the signal is all there will ever be."""
@@ -27,12 +27,6 @@ SECONDS = 20
 """The longest wait for a process that has got its signal. Usually it ends within milliseconds."""
 
 SIGNALS_OF_A_KIND = 200
-
-
-def started(*words: str, before: str = "") -> "subprocess.Popen[bytes]":
-    """A command in a shell of its own, which the command replaces."""
-    command = ["sh", "-c", f'{before} exec "$@"', "sh", sys.executable, "-m", "service", *words]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for(found: Callable[[], object], process: "subprocess.Popen[bytes]") -> None:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPException
@@ -19,8 +18,8 @@ import pytest
 from service.stream.selfcheck import warm_up
 from tests import server as clients
 from tests.application import ask, problem
-from tests.process import server
-from tests.server import Address, read
+from tests.process import is_alive, server, sockets
+from tests.server import Address, read, until
 
 pytestmark = pytest.mark.slow
 
@@ -31,14 +30,6 @@ TWO = ("--workers", "2")
 ONE_THREAD = {"FANIN_THREADS": "1"}
 
 
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether the condition comes true within this time."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
-
-
 def listens(address: Address) -> bool:
     """Whether a connection is accepted there."""
     try:
@@ -46,14 +37,6 @@ def listens(address: Address) -> bool:
     except OSError:
         return False
     return True
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs. One that has ended may still have a number."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 class Load:
@@ -199,7 +182,7 @@ def test_nobody_outlives_the_parent(when: str) -> None:
         running.process.kill()
         running.end(5)
         # The files of a process are closed when its last thread has ended.
-        assert until(lambda: not any(map(alive, workers)) and not listens(running.address), 2)
+        assert until(lambda: not any(map(is_alive, workers)) and not listens(running.address), 2)
 
 
 def test_a_worker_may_be_ended_alone() -> None:
@@ -264,12 +247,6 @@ def test_as_many_downloads_run_as_there_is_room_for(workers: str) -> None:
         leaving.close()
         assert download(running.address, stack)[0] == 200
         assert refuses(running.address)
-
-
-def sockets(pid: int) -> int:
-    """How many sockets a process has open."""
-    links = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
-    return sum(link.startswith("socket:") for link in links)
 
 
 @pytest.mark.ci
