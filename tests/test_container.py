@@ -258,7 +258,7 @@ def test_compose_has_a_thread_for_each_processor_it_is_granted() -> None:
 
 
 def test_compose_and_the_image_check_health_alike() -> None:
-    """The words stand twice, so they are compared."""
+    """Both files have the same command and the same times."""
     options, command = health_check()
     found = compose()["healthcheck"]
     assert found.pop("test") == ["CMD", *command]

@@ -1,4 +1,4 @@
-"""Schemathesis: a bounded share of `make fuzz`, and that it finds what is wrong."""
+"""Schemathesis: a bounded share of `make fuzz`, and controls that it notices wrong documents."""
 
 import json
 import subprocess
@@ -47,7 +47,7 @@ def other_members(document: Any) -> None:
 
 
 def no_conflict(document: Any) -> None:
-    """Does not tell of 412."""
+    """Leaves 412 out."""
     for method in ("get", "head"):
         del document["paths"]["/dtypes"][method]["responses"]["412"]
 

@@ -1,4 +1,4 @@
-"""Several processes behind one port: who accepts, who replaces whom, and who ends with whom."""
+"""Several processes behind one port: which accept, how one is replaced, and how they end."""
 
 import json
 import os
@@ -135,7 +135,7 @@ def test_the_only_one_that_starts_answers_the_probes(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_hangs_is_replaced() -> None:
-    """Its event loop does not move for as long as HANG_SECONDS says; the others go on."""
+    """Its event loop has not moved for HANG_SECONDS. The other worker stays."""
     constants = {
         "service.server.workers.HANG_SECONDS": 1,
         "service.server.workers.CHECK_SECONDS": 0.5,
@@ -150,7 +150,7 @@ def test_a_worker_that_hangs_is_replaced() -> None:
 
 
 def test_a_worker_that_cannot_run_is_started_ever_more_rarely() -> None:
-    """Killed as soon as it is there, it comes back after pauses that double."""
+    """A worker that ends soon is started again after a pause, which doubles each time."""
     with server(*TWO) as running:
         running.wait_until_all_ready()
         _, kept = running.workers()
@@ -235,7 +235,7 @@ def downloads(address: Address, count: int, stack: ExitStack) -> list[int]:
 
 @pytest.mark.parametrize("workers", PROCESSES)
 def test_as_many_downloads_run_as_there_is_room_for(workers: str) -> None:
-    """Whichever processes they come to: 40 of 40 begin, then 1 is refused, then 1 takes a place."""
+    """40 of 40 begin, whichever process accepts them. One more is refused until one has left."""
     variables = ONE_THREAD | {"FANIN_MAX_STREAMS": "40"}
     with server("--workers", workers, environment=variables) as running, ExitStack() as stack:
         running.wait_until_all_ready()
@@ -270,9 +270,9 @@ def test_a_killed_worker_holds_no_place() -> None:
 
 @pytest.mark.parametrize("workers", PROCESSES)
 def test_clients_that_read_nothing_lose_their_places(workers: str) -> None:
-    """All places are taken by them, and free again after the deadline for a piece.
+    """They take all places, which are free again after SEND_SECONDS.
 
-    A client that reads keeps its place, and small answers were never refused.
+    A client that reads keeps its place, and small answers are never refused.
     """
     variables = ONE_THREAD | {"FANIN_MAX_STREAMS": "16"}
     constants = {"service.server.connection.SEND_SECONDS": 2}

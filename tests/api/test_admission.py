@@ -83,7 +83,7 @@ def test_the_places_of_all_processes_are_the_same() -> None:
 
 
 def test_a_place_that_becomes_free_elsewhere_is_found() -> None:
-    """Within a moment, although no process tells the others."""
+    """Within a moment: a process with waiting requests looks at the table again and again."""
     here, there, _ = two(streams=1)
 
     async def work() -> None:
@@ -121,7 +121,7 @@ def test_nobody_is_overtaken() -> None:
 
 
 def test_a_process_that_stands_still_does_not_stop_the_others() -> None:
-    """Its request, which waits for longer than any may, is passed over."""
+    """Its request has waited for longer than STALE_SECONDS, so others are let in before it."""
     here, _, table = two(streams=1)
     table.put(1, Cell.WAITING + Queue.STREAM, time.monotonic_ns() - int(WAIT_SECONDS * 1e9))
 
@@ -164,7 +164,7 @@ def test_a_queue_does_not_wait_for_another_one() -> None:
     ],
 )
 def test_one_alone_is_never_too_large(load: Load, queue: Queue, message: str) -> None:
-    """Whatever the limit. A second one is, and one that fits beside it is not let in either."""
+    """One request is let in although it exceeds the limit. A second one is refused everywhere."""
     here, there, _ = two(streams=64)
 
     async def work() -> None:
@@ -290,7 +290,7 @@ def test_processes_that_compete_take_no_place_twice() -> None:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_the_lock_of_a_killed_process_is_free() -> None:
-    """It dies within the block, and so does what it holds when its row is cleared."""
+    """It is killed while it holds the lock. Its share is free once its row is cleared."""
     table = Table(2)
 
     def hold() -> None:
@@ -409,7 +409,7 @@ def test_a_costly_answer_is_computed_once_there_is_room() -> None:
 
 
 def test_a_client_that_leaves_while_it_waits_gives_up_its_turn() -> None:
-    """Nobody waits any more long before its time is over."""
+    """Its request stops waiting at once, long before WAIT_SECONDS is over."""
     row = alone()
     pool = pool_of(threads=1)
     pool.admission = Admission(Limits(1, 1), row)
