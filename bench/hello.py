@@ -1,4 +1,4 @@
-"""The fixed ruler of short answers: the first example of FastAPI's tutorial, on uvicorn with h11.
+"""What short answers are compared with: the first example of FastAPI's tutorial, on h11.
 
 python -m bench.hello PORT
 

@@ -199,7 +199,7 @@ stop_by_signal() {
     pod stop --time 30 "$1" >/dev/null
     status=$(pod inspect --format '{{.State.ExitCode}}' "$1")
     [ "$status" = 0 ] || { pod logs "$1" && stop "exit status $status after SIGTERM"; }
-    # Of these it drains for 5 s (FANIN_DRAIN_SECONDS).
+    # It drains for 5 s of them (FANIN_DRAIN_SECONDS).
     [ "$(($(milliseconds) - began))" -lt 10000 ] || stop "SIGTERM took more than 10 s"
     ! pod logs "$1" 2>&1 | grep Traceback || stop "there is a traceback in the log"
 }

@@ -22,6 +22,7 @@ LONG = (
     "tests/api/test_propagate.py::test_the_same_simulation_is_made_once",
     "tests/test_server_connection.py::test_an_unwanted_body_ends_the_connection",
     "tests/test_server_connection.py::test_requests_sent_ahead_are_answered_in_order",
+    "tests/test_server_connection.py::test_the_rest_of_an_unwanted_body_is_read_up_to_a_limit",
     "tests/test_server_connection.py::test_who_reads_nothing_makes_nobody_work_ahead",
     "tests/test_server_deadlines.py",
     "tests/test_server_heads.py::test_a_refused_client_cannot_stay",

@@ -59,8 +59,7 @@ class Served:
 
     def workers(self) -> list[int]:
         """The process ids of the workers."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        return [int(each) for each in children.split()]
+        return children(self.pid)
 
     def said(self) -> list[str]:
         """The lines on standard error so far."""
@@ -89,7 +88,7 @@ def server(
     ):
         assert process.stdout is not None
         try:
-            yield Served(process, _address(process.stdout.readline()), errors)
+            yield Served(process, address_in(process.stdout.readline()), errors)
         finally:
             process.terminate()
             try:
@@ -120,10 +119,37 @@ def served(
         yield running.pid, running.address
 
 
-def _address(greeting: str) -> Address:
+def started(*words: str, before: str = "") -> "subprocess.Popen[bytes]":
+    """A command in a shell of its own, which runs `before` and is then replaced by the command."""
+    command = ["sh", "-c", f'{before} exec "$@"', "sh", sys.executable, "-m", "service", *words]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def address_in(greeting: str) -> Address:
+    """Where a server listens, from the first line that it prints."""
     found = re.search(r"http://([0-9.]+):([0-9]+)", greeting)
     assert found, greeting
     return Address(found[1], int(found[2]))
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of the children of a process."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs. One that has ended keeps its number until its parent asks for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def sockets(pid: int) -> int:
+    """How many sockets a process has open."""
+    links = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return sum(link.startswith("socket:") for link in links)
 
 
 def resident_bytes(pid: int) -> int:

@@ -75,13 +75,16 @@ def _wait_until_started(server: uvicorn.Server, thread: Thread) -> None:
         time.sleep(0.01)
 
 
-def ask(address: Address, target: str = "/") -> socket.socket:
-    """A client with a small receive buffer that has sent its GET and read nothing."""
+def ask(address: Address, target: str = "/", fields: str = "") -> socket.socket:
+    """A client with a small receive buffer that has sent its GET and read nothing.
+
+    `fields` are more lines of the head, each with its line break.
+    """
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     client.settimeout(10)
     client.connect((address.host, address.port))
-    client.sendall(f"GET {target} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+    client.sendall(f"GET {target} HTTP/1.1\r\nHost: test\r\n{fields}\r\n".encode())
     return client
 
 
@@ -91,3 +94,16 @@ def read(client: socket.socket, count: int) -> None:
         received = client.recv(min(count, 2**20))
         assert received, "the server hung up"
         count -= len(received)
+
+
+def rest(client: socket.socket) -> bytes:
+    """Everything that arrives until the server closes the connection."""
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether the condition comes true within this time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return condition()

@@ -11,20 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.application import ask
-from tests.process import ROOT
+from tests.process import ROOT, started
 from tests.server import Address
 
 ENDLESS = ["--shape", "1000000,1000000", "--scheme", "zeros", "--dtype", "float16"]
-"""2 TB: what is written before the signal is all there will ever be."""
+"""2 TB, so the command runs until something stops it."""
 
 SMALL = ["--shape", "4,3", "--scheme", "zeros"]
-
-
-def started(*words: str, before: str = "") -> "subprocess.Popen[bytes]":
-    """A command in a shell of its own, which the command replaces."""
-    script = f'{before} exec "$@"'
-    command = ["sh", "-c", script, "sh", sys.executable, "-m", "service", *words]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +34,7 @@ def test_a_closed_standard_output_is_one_line(words: list[str]) -> None:
 
 @pytest.mark.parametrize(("words", "status"), [(SMALL, 0), (["--sead", "1"], 2)])
 def test_a_closed_standard_error_changes_no_byte(words: list[str], status: int) -> None:
-    """`2>&-`: what is for people goes nowhere, least of all among the values."""
+    """`2>&-`: messages are lost, and none of them gets among the values."""
     with started("weights", *words, "-o", "-", before="exec 2>&-;") as process:
         written, _ = process.communicate(timeout=60)
     assert process.returncode == status
@@ -91,7 +84,7 @@ and values."""
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_full_standard_output_is_one_line(words: list[str]) -> None:
-    """`>/dev/full`: status 1, the system's reason, and no traceback when Python ends either."""
+    """`>/dev/full`: status 1, the system's reason, and no traceback, also not at Python's end."""
     with started(*words, before="exec >/dev/full;") as process:
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (1, b"-: No space left on device\n")
@@ -113,14 +106,14 @@ def test_a_full_standard_output_is_one_line(words: list[str]) -> None:
 def test_a_full_standard_error_changes_no_status(
     device: str, words: list[str], status: int
 ) -> None:
-    """`2>/dev/full` is like `2>/dev/null`: nobody can be told, so the status says it all."""
+    """The message is lost. The status is the same as with `2>/dev/null`."""
     with started(*words, before=f"exec 2>{device};") as process:
         process.communicate(timeout=60)
     assert process.returncode == status
 
 
 def test_both_full_is_a_status() -> None:
-    """Neither the output nor the reason can be written."""
+    """Neither the output nor the reason can be written, so the status is all that is left."""
     with started("--help", before="exec >/dev/full 2>/dev/full;") as process:
         process.communicate(timeout=60)
     assert process.returncode == 1
@@ -171,7 +164,7 @@ def test_a_closed_stream_is_no_fault_of_a_file(tmp_path: Path) -> None:
     ids=["closed", "full"],
 )
 def test_a_server_without_standard_output_serves(before: str, lines: list[str]) -> None:
-    """Nobody is greeted, the port is bound all the same, and a full device is one line."""
+    """The greeting is lost, and the server answers. It logs one line if the device is full."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with started("serve", "--port", str(port), before=before) as process:

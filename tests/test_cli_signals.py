@@ -15,10 +15,10 @@ import pytest
 from service.__main__ import main
 from service.chunks import Memory, TensorBody
 from service.cli.signals import ENDING, ended_by_signals
-from tests.process import ROOT
+from tests.process import ROOT, started
 
 ENDLESS = ["--shape", "1000000,1000000", "--scheme", "zeros", "--dtype", "float16"]
-"""2 TB: what is written before the signal is all there will ever be."""
+"""2 TB, so the command runs until something stops it."""
 
 LONG_CHUNK = ["--shape", "3000,3000", "--scheme", "orthogonal", "--seed", "1", "--name", "w"]
 """One chunk, which takes seconds."""
@@ -27,12 +27,6 @@ SECONDS = 20
 """The longest wait for a process that has got its signal. Usually it ends within milliseconds."""
 
 SIGNALS_OF_A_KIND = 200
-
-
-def started(*words: str, before: str = "") -> "subprocess.Popen[bytes]":
-    """A command in a shell of its own, which the command replaces."""
-    command = ["sh", "-c", f'{before} exec "$@"', "sh", sys.executable, "-m", "service", *words]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for(found: Callable[[], object], process: "subprocess.Popen[bytes]") -> None:
@@ -50,7 +44,7 @@ def has_bytes(folder: Path) -> Callable[[], bool]:
 
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    """In the middle of a file: the status shells give, no traceback, no half of a file."""
+    """The status is the one that shells give. There is no traceback and no unfinished file."""
     with started("weights", *ENDLESS, "-o", str(tmp_path / "w.npy")) as process:
         wait_for(has_bytes(tmp_path), process)
         process.send_signal(number)
@@ -61,7 +55,7 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) 
 
 @pytest.mark.parametrize("number", ENDING)
 def test_a_chunk_that_takes_long_ends_as_soon(tmp_path: Path, number: signal.Signals) -> None:
-    """In the middle of an orthogonal matrix, and an existing file keeps its bytes."""
+    """The signal arrives while an orthogonal matrix is computed. The old file keeps its bytes."""
     output = tmp_path / "w.npy"
     output.write_bytes(b"old")
     with started("weights", *LONG_CHUNK, "-o", str(output)) as process:
@@ -99,7 +93,7 @@ def test_who_ignores_hangups_goes_on(tmp_path: Path) -> None:
 
 
 def test_handlers_are_given_back() -> None:
-    """Whoever calls the command as a function has its own signals after it."""
+    """A program that calls the command as a function has its own handlers after it."""
     before = [signal.getsignal(each) for each in ENDING]
     with ended_by_signals():
         assert all(signal.getsignal(each) not in before for each in ENDING)
@@ -208,6 +202,6 @@ def littering_chunk(body: TensorBody, index: int, memory: Memory) -> memoryview:
 def test_no_signal_is_lost_among_finalizers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same while finalizers run nearly always, where exceptions are lost."""
+    """The same while finalizers run nearly all the time. Python drops exceptions in them."""
     monkeypatch.setattr(TensorBody, "chunk", littering_chunk)
     assert endings(tmp_path, signal.SIGINT, 50) == [130] * 50

@@ -77,6 +77,14 @@ def test_two_stages_stand_on_one_base_that_can_be_replaced() -> None:
     assert version[1] in SpecifierSet(project["requires-python"])
 
 
+def test_the_page_says_how_to_pin_the_digest_of_the_base() -> None:
+    """Docker is asked for the digest of a tag, which is then given to the build."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    commands = "\n".join(re.findall(r"^  ```sh\n(.*?)^  ```$", text, re.MULTILINE | re.DOTALL))
+    assert ".RepoDigests" in commands
+    assert "docker build --build-arg BASE=" in commands
+
+
 def test_the_image_holds_only_what_the_first_stage_made() -> None:
     """Nothing is installed in the second stage, nor copied from anywhere else."""
     image = stages()[-1]
@@ -250,7 +258,7 @@ def test_compose_has_a_thread_for_each_processor_it_is_granted() -> None:
 
 
 def test_compose_and_the_image_check_health_alike() -> None:
-    """The words stand twice, so they are compared."""
+    """Both files have the same command and the same times."""
     options, command = health_check()
     found = compose()["healthcheck"]
     assert found.pop("test") == ["CMD", *command]

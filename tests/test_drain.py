@@ -1,4 +1,4 @@
-"""The end of a server: what it still answers, what it cuts, what it says, and how fast it is."""
+"""The end of a server: what it still answers, what it cuts, what it logs, and how long it takes."""
 
 import os
 import signal
@@ -43,9 +43,9 @@ def ended_in(running: Served, seconds: float) -> float:
 
 @pytest.mark.parametrize("workers", PROCESSES)
 def test_it_accepts_for_a_while_after_it_has_said_that_it_ends(workers: str) -> None:
-    """From SIGTERM on /readyz is 503, for FANIN_DRAIN_SECONDS all else is answered, then it ends.
+    """After SIGTERM /readyz is 503, and all else is answered for FANIN_DRAIN_SECONDS.
 
-    Clients are told to close their connections, those that were open before as well.
+    Clients are told to close their connections, also those that were open before.
     """
     environment = {"FANIN_DRAIN_SECONDS": "2"}
     with server("--workers", workers, environment=environment) as running:
@@ -99,10 +99,19 @@ def test_short_answers_finish_and_long_ones_are_cut(workers: str) -> None:
     assert "2 answers" in line
 
 
-@pytest.mark.ci
-@pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGINT), ("2", signal.SIGTERM)])
-def test_the_second_signal_ends_it_at_once(workers: str, number: signal.Signals) -> None:
-    """Without a word, by the signal itself, while answers run; the port is free."""
+@pytest.mark.parametrize(
+    ("workers", "first", "number"),
+    [
+        pytest.param("1", signal.SIGTERM, signal.SIGINT, marks=pytest.mark.ci),
+        pytest.param("2", signal.SIGTERM, signal.SIGTERM, marks=pytest.mark.ci),
+        ("1", signal.SIGINT, signal.SIGINT),
+        ("2", signal.SIGINT, signal.SIGTERM),
+    ],
+)
+def test_the_second_signal_ends_it_at_once(
+    workers: str, first: signal.Signals, number: signal.Signals
+) -> None:
+    """It writes no line, the signal ends it while answers run, and the port is free."""
     environment = {"FANIN_DRAIN_SECONDS": "20"}
     with (
         server("--workers", workers, environment=environment) as running,
@@ -111,7 +120,7 @@ def test_the_second_signal_ends_it_at_once(workers: str, number: signal.Signals)
         running.wait_until_all_ready()
         stack.enter_context(clients.ask(running.address, LARGE))
         stack.enter_context(half_a_post(running.address))
-        running.signal(signal.SIGTERM)
+        running.signal(first)
         time.sleep(0.4)
         assert running.process.poll() is None
         running.signal(number)
@@ -124,7 +133,7 @@ def test_the_second_signal_ends_it_at_once(workers: str, number: signal.Signals)
 
 
 def test_an_interruption_does_not_wait_for_load_balancers() -> None:
-    """Ctrl-C: no more connections at once, the answer that runs is finished, status 130."""
+    """After Ctrl-C it accepts nothing more, finishes the answer that runs, and has status 130."""
     environment = {"FANIN_DRAIN_SECONDS": "20"}
     with server(environment=environment) as running:
         running.wait_until_all_ready()
@@ -141,7 +150,7 @@ def test_an_interruption_does_not_wait_for_load_balancers() -> None:
 
 
 def test_a_signal_to_the_whole_group_is_one_signal() -> None:
-    """A terminal signals the workers as well, and the parent passes its own on."""
+    """A terminal sends Ctrl-C to the workers as well as to the parent, which passes it on."""
     with server("--workers", "2", environment={"FANIN_DRAIN_SECONDS": "1"}) as running:
         running.wait_until_all_ready()
         for pid in (*running.workers(), running.pid):
@@ -154,7 +163,7 @@ def test_a_signal_to_the_whole_group_is_one_signal() -> None:
 
 @pytest.mark.parametrize("workers", PROCESSES)
 def test_a_server_that_was_never_ready_does_not_drain(workers: str) -> None:
-    """No load balancer sends it anything, so it ends at once, also while it is imported."""
+    """No load balancer sends it anything yet. It ends at once, also before all is imported."""
     environment = {"FANIN_DRAIN_SECONDS": "20"}
     with server("--workers", workers, environment=environment) as running:
         running.signal(signal.SIGTERM)

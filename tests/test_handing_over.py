@@ -1,4 +1,4 @@
-"""Which of two workers accepts, and what becomes of the connections of one that stops."""
+"""Which of two workers accepts, and what happens to the connections of one that stops."""
 
 import socket
 import time
@@ -23,10 +23,10 @@ def answer(address: Address) -> str | None:
 
 @pytest.mark.parametrize("other", [State.GONE, State.LOADING, State.STARTING, State.FAILED])
 def test_the_first_that_starts_hands_over_to_one_that_is_ready(other: State) -> None:
-    """Whatever the other one did before: it stops when that one is ready, and accepts if it ends.
+    """It stops accepting when the other one is ready, and accepts again when the other one ends.
 
-    Its idle connections are closed, and each other one after the answer, so that the next
-    connection of the client finds the ready one.
+    It closes its idle connections, and each other connection after the answer. The client's next
+    connection is then accepted by the ready worker.
     """
     table = Table(2)
     first, second = Row(table, 0), Row(table, 1)
@@ -55,6 +55,6 @@ def test_the_first_that_starts_hands_over_to_one_that_is_ready(other: State) -> 
 
 
 def test_one_alone_keeps_connections() -> None:
-    """Control: a process without others has nobody to hand over to, ready or not."""
+    """Control: a process without others never asks its clients to close."""
     with running(PlainTextResponse("here"), lifespan="off") as address:
         assert answer(address) is None

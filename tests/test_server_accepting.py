@@ -5,13 +5,16 @@ import errno
 import os
 import resource
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 import pytest
+from starlette.responses import PlainTextResponse
 
 from service.server import accepting
 from service.server.accepting import MOST_CONNECTIONS, OTHER_FILES, Acceptor, most_connections
+from tests.server import running
 
 
 class Echo(asyncio.Protocol):
@@ -165,6 +168,20 @@ def test_running_out_of_files_costs_one_line(
         "a connection was not accepted: Too many open files; those that wait are closed, or new "
         "ones wait (logged once)"
     ]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS reports a limit that it refuses")
+def test_the_file_limit_is_raised_at_start() -> None:
+    """From the soft limit to the hard one."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = 256, before[1]
+    assert hard != soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        with running(PlainTextResponse("here"), lifespan="off"):
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from service.server import connection
 from service.server.worker import Worker
 from tests.application import parsed, problem, serving
-from tests.server import Address, ask, read, running
+from tests.server import Address, ask, read, rest, running
 
 MIB = 1024 * 1024
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -43,11 +43,6 @@ def client_of(address: Address) -> Iterator[socket.socket]:
         yield client
 
 
-def rest(client: socket.socket) -> bytes:
-    """Everything until the server hangs up."""
-    return b"".join(iter(lambda: client.recv(65536), b""))
-
-
 def dripped(client: socket.socket, seconds: float = SLACK) -> bytes:
     """Send a byte at a time until the server answers: the answer."""
     client.settimeout(0.05)
@@ -64,13 +59,13 @@ def dripped(client: socket.socket, seconds: float = SLACK) -> bytes:
 
 
 def test_a_silent_client_is_closed(address: Address) -> None:
-    """Without a word: it has not asked for anything."""
+    """It gets no answer, because it has not asked for anything."""
     with client_of(address) as client:
         assert rest(client) == b""
 
 
 def test_empty_lines_are_no_request(address: Address) -> None:
-    """A neighbour: a line break now and then does not keep a connection open."""
+    """A neighbour: line breaks do not keep a connection open."""
     with client_of(address) as client:
         client.sendall(b"\r\n\r\n")
         assert rest(client) == b""
@@ -84,10 +79,11 @@ def test_half_a_head_is_answered_408(address: Address, sent: bytes) -> None:
         answer = parsed(rest(client))
     assert (answer.status, problem(answer)["reason"]) == (408, "request_timeout")
     assert answer.headers["connection"] == "close"
+    assert "date" in answer.headers
 
 
 def test_a_head_byte_by_byte_is_answered_408(address: Address) -> None:
-    """The time runs from the first byte on, whatever else arrives."""
+    """The time begins with the first byte. Later bytes do not begin it anew."""
     with client_of(address) as client:
         client.sendall(GET[:-4] + b"\r\nX: ")
         assert parsed(dripped(client)).status == 408
@@ -95,7 +91,7 @@ def test_a_head_byte_by_byte_is_answered_408(address: Address) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"{"])
 def test_half_a_body_is_answered_408(address: Address, sent: bytes) -> None:
-    """Nothing of the body, or a part of it."""
+    """The client sends nothing of the body, or a part of it."""
     with client_of(address) as client:
         client.sendall(POST + sent)
         answer = parsed(rest(client))
@@ -103,14 +99,14 @@ def test_half_a_body_is_answered_408(address: Address, sent: bytes) -> None:
 
 
 def test_a_body_byte_by_byte_is_answered_408(address: Address) -> None:
-    """The time runs from the end of the head on."""
+    """The time begins with the end of the head. Bytes of the body do not begin it anew."""
     with client_of(address) as client:
         client.sendall(POST)
         assert parsed(dripped(client)).status == 408
 
 
 def test_an_idle_connection_is_closed(address: Address) -> None:
-    """After its answer."""
+    """The client gets its answer, and asks for nothing more."""
     with client_of(address) as client:
         client.sendall(GET)
         assert parsed(rest(client)).status == 200
@@ -169,9 +165,9 @@ def eventually(found: list[str]) -> list[str]:
 
 
 def test_who_reads_nothing_is_cut_off(address: Address) -> None:
-    """The application is told that the client has left, and so is the client.
+    """The application is told that the client has left, and the client's connection is reset.
 
-    A system that kept the bytes for the client would keep them for as long as the client likes.
+    Without the reset the system would keep the unread bytes for as long as the client is there.
     """
     with streaming(1000) as (large, ends), ask(large) as client:
         assert eventually(ends) == ["http.disconnect"]
@@ -180,7 +176,7 @@ def test_who_reads_nothing_is_cut_off(address: Address) -> None:
 
 
 def test_who_reads_too_slowly_is_cut_off(address: Address) -> None:
-    """A neighbour: a few bytes now and then are not SEND_BYTES in SEND_SECONDS."""
+    """A neighbour: it reads 100 bytes at a time, which is less than SEND_BYTES in SEND_SECONDS."""
     with streaming(1000) as (large, ends), ask(large) as client:
         deadline = time.monotonic() + SLACK
         while not ends and time.monotonic() < deadline:
@@ -215,7 +211,7 @@ def test_a_slow_reader_gets_everything(address: Address) -> None:
 
 
 def test_a_slow_stream_is_cut_off_while_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its place goes to others: a client takes PRESSED_BYTES in SEND_SECONDS, or loses it."""
+    """A client that takes less than PRESSED_BYTES in SEND_SECONDS then loses its place."""
     monkeypatch.setattr(connection, "SEND_SECONDS", 2.0)
     monkeypatch.setattr(Worker, "_is_pressed", lambda worker: True)
     with streaming(1000) as (large, ends), ask(large) as client:
@@ -226,14 +222,15 @@ def test_a_slow_stream_is_cut_off_while_others_wait(monkeypatch: pytest.MonkeyPa
         assert ends == ["http.disconnect"]
 
 
-UNFINISHED = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+BODY_TO_COME = "Content-Length: 5\r\n"
+"""A field of a head whose body is never sent."""
 
 
-def test_a_slow_stream_hides_behind_no_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A neighbour: its request has a body that never comes."""
+def test_a_slow_stream_with_an_unsent_body_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neighbour: the body of its request never arrives."""
     monkeypatch.setattr(connection, "SEND_SECONDS", 2.0)
     monkeypatch.setattr(Worker, "_is_pressed", lambda worker: True)
-    with streaming(1000, at_once=True) as (large, ends), unfinished(large) as client:
+    with streaming(1000, at_once=True) as (large, ends), ask(large, fields=BODY_TO_COME) as client:
         deadline = time.monotonic() + 4 * SLACK
         while not ends and time.monotonic() < deadline:
             client.recv(16 * 1024)
@@ -242,22 +239,12 @@ def test_a_slow_stream_hides_behind_no_body(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_answer_does_not_wait_for_a_body(address: Address) -> None:
-    """Control: a reader gets all, long after the time for the body that nobody wants."""
-    with streaming(12, at_once=True) as (large, ends), unfinished(large) as client:
+    """Control: a reader gets the whole answer, although BODY_SECONDS is over before its end."""
+    with streaming(12, at_once=True) as (large, ends), ask(large, fields=BODY_TO_COME) as client:
         for _ in range(12):
             read(client, MIB)
             time.sleep(0.25)
         assert eventually(ends) == ["http.disconnect"]
-
-
-def unfinished(address: Address) -> socket.socket:
-    """A client with a small receive buffer whose request lacks its body."""
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-    client.settimeout(10)
-    client.connect((address.host, address.port))
-    client.sendall(UNFINISHED)
-    return client
 
 
 def test_a_slow_stream_goes_on_while_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +259,7 @@ def test_a_slow_stream_goes_on_while_nobody_waits(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_client_far_away_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: bytes are always under way, and all are taken in time, if never SEND_BYTES of them.
+    """Control: its reader takes all that waits within SEND_SECONDS, which is less than SEND_BYTES.
 
     A small receive buffer stands for the long way: 16 KiB take more than a second.
     """
@@ -305,8 +292,8 @@ def test_a_client_far_away_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> No
     assert sent == 10
 
 
-def test_who_takes_long_to_compute_is_not_cut_off(address: Address) -> None:
-    """Control: no client is waited for while the application works."""
+def test_an_answer_that_takes_long_to_compute_is_not_cut_off(address: Address) -> None:
+    """Control: while the application works, no deadline of the client runs."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(4 * SHORT)

@@ -1,4 +1,4 @@
-"""What is answered before any route is asked, over raw sockets: heads too large or not HTTP."""
+"""Heads over raw sockets: those that the server refuses before a route sees them, and others."""
 
 import json
 import socket
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.application import ask, parsed, problem, send, serving
-from tests.server import Address
+from tests.server import Address, rest
 
 KIB = 1024
 FIELD = b"X-Field: " + b"a" * 1000 + b"\r\n"
@@ -20,7 +20,7 @@ POST = b"POST /v1/weights HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[Address]:
-    """Nothing here comes as far as a kernel."""
+    """No request here needs a kernel."""
     with serving(warm_up=lambda: None) as address:
         yield address
 
@@ -38,14 +38,14 @@ def with_target(size: int, method: bytes = b"GET") -> bytes:
 
 
 def send_in_pieces(address: Address, request: bytes) -> bytes:
-    """A piece at a time, as a slow network cuts it; everything is sent before anything is read."""
+    """Send pieces of 4 KiB with pauses, as a slow network does. Read after the last one."""
     with socket.create_connection((address.host, address.port), timeout=10) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start in range(0, len(request), 4 * KIB):
             client.sendall(request[start : start + 4 * KIB])
             time.sleep(0.01)
         client.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: client.recv(65536), b""))
+        return rest(client)
 
 
 @pytest.mark.parametrize("sending", [send, send_in_pieces])
@@ -62,10 +62,11 @@ def send_in_pieces(address: Address, request: bytes) -> bytes:
 def test_a_head_too_large_is_refused_however_it_is_cut(
     address: Address, sending: Any, request_bytes: bytes, status: int, reason: str
 ) -> None:
-    """Whole in one write or in pieces: the same problem arrives, and no reset instead of it."""
+    """In one write or in pieces, the same problem arrives. The connection is not reset before."""
     answer = parsed(sending(address, request_bytes))
     assert (answer.status, problem(answer)["reason"]) == (status, reason)
     assert answer.headers["connection"] == "close"
+    assert "date" in answer.headers
 
 
 @pytest.mark.parametrize("request_bytes", [head_of(16 * KIB), with_target(8 * KIB)])
@@ -76,14 +77,14 @@ def test_the_largest_head_is_read(address: Address, sending: Any, request_bytes:
 
 
 def test_a_refused_head_request_has_no_body(address: Address) -> None:
-    """Its Content-Length tells that of GET (RFC 9110, section 9.3.2)."""
+    """Its Content-Length is that of the answer to GET (RFC 9110, section 9.3.2)."""
     answer = parsed(send(address, with_target(9 * KIB, b"HEAD")))
     assert (answer.status, answer.body) == (414, b"")
     assert int(answer.headers["content-length"]) > 0
 
 
 def test_a_refused_client_cannot_stay(address: Address) -> None:
-    """Who sends on without an end is hung up on within seconds."""
+    """The connection of a client that sends on and on is closed within seconds."""
 
     def insist(client: socket.socket, until: float) -> None:
         while time.monotonic() < until:
@@ -97,7 +98,7 @@ def test_a_refused_client_cannot_stay(address: Address) -> None:
 
 
 def test_a_target_that_is_not_ascii_is_told_how_to_be(address: Address) -> None:
-    """What `curl '…&name=größe'` sends: the hint has the escapes, the message none of the bytes."""
+    """`curl '…&name=größe'` sends such a target. The hint has the escapes to write instead."""
     request = "GET /v1/weights.npy?name=größe HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     [error] = problem(parsed(send(address, request)))["errors"]
     assert error["message"] == "the request line is not ASCII"
@@ -113,7 +114,7 @@ def test_a_target_that_is_not_ascii_is_told_how_to_be(address: Address) -> None:
     ],
 )
 def test_what_cannot_be_parsed_is_not_repeated(address: Address, request_bytes: bytes) -> None:
-    """Neither the stranger's words nor Python's spelling of them."""
+    """The answer has no word of the request, and no message of Python or of the parser."""
     body = parsed(send(address, request_bytes)).body
     assert json.loads(body)["status"] == 400
     assert not any(word in body for word in (b"secret", b"bytearray", b"\\x", b"illegal"))
@@ -138,7 +139,7 @@ def test_a_target_may_be_absolute(
     ("target", "status"), [(b"ftp://x/livez", 404), (b"//x/livez", 404), (b"x/livez", 400)]
 )
 def test_another_scheme_is_not_routed(address: Address, target: bytes, status: int) -> None:
-    """Control: only a URL of HTTP leads to a path, and a target without a slash is no path."""
+    """Control: a URL of another scheme is not found, and a target without a slash is refused."""
     request = b"OPTIONS " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert parsed(send(address, request)).status == status
 
@@ -155,7 +156,7 @@ def test_another_scheme_is_not_routed(address: Address, target: bytes, status: i
 def test_strangers_write_no_line_into_the_log(
     address: Address, request_bytes: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Malformed requests and upgrades nobody offers are the client's affair."""
+    """Malformed requests, and upgrades that the server does not offer, are not logged."""
     with socket.create_connection((address.host, address.port), timeout=10) as client:
         client.sendall(request_bytes)
         assert client.recv(65536).startswith(b"HTTP/1.1 ")
@@ -284,7 +285,7 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_a_good_head_is_read(address: Address, case: str) -> None:
-    """Control: what is refused above is not what is a little unusual."""
+    """Control: these are unusual, and the RFCs allow them."""
     assert parsed(send(address, ACCEPTED[case])).status == 200
 
 
@@ -297,7 +298,7 @@ def test_a_smuggled_request_is_not_answered(address: Address, case: str) -> None
 
 @pytest.mark.parametrize("case", ["HTTP/2.0", "no host", "URL with a user"])
 def test_a_refused_head_of_any_kind_has_no_body_after_head(address: Address, case: str) -> None:
-    """RFC 9110, section 9.3.2: the length is told, and nothing follows."""
+    """RFC 9110, section 9.3.2: Content-Length is there, and no body follows."""
     request_bytes = REFUSED[case][0].replace(b"GET ", b"HEAD ")
     answer = parsed(send(address, request_bytes))
     assert (answer.status, answer.body) == (REFUSED[case][1], b"")

@@ -71,7 +71,7 @@ def test_a_level_has_any_case(monkeypatch: pytest.MonkeyPatch, text: str) -> Non
 def test_the_cores_are_divided_among_the_processes(
     monkeypatch: pytest.MonkeyPatch, workers: str, threads: str, expected: int
 ) -> None:
-    """Each has a thread at least; a number that is given is each one's own."""
+    """Each has at least one thread. FANIN_THREADS is the number of each process."""
     monkeypatch.setattr(settings, "available_cores", lambda: 8)
     assert load_settings(workers=workers, threads=threads).stream_threads == expected
 
@@ -95,7 +95,7 @@ def test_an_unknown_variable_is_named_with_the_nearest(name: str, nearest: str) 
 
 
 def test_the_variables_of_kubernetes_are_not_named() -> None:
-    """It sets them for a service called fanin, and FANIN_PORT to something that is no port."""
+    """It sets them for a service called fanin. Its FANIN_PORT is a URL, which is refused."""
     names = ["FANIN_SERVICE_HOST", "FANIN_SERVICE_PORT", "FANIN_SERVICE_PORT_HTTP"]
     names += ["FANIN_PORT_8000_TCP", "FANIN_PORT_8000_TCP_ADDR", "FANIN_PORT_8000_TCP_PROTO"]
     assert unknown_variables(names) == []

@@ -1,4 +1,4 @@
-"""Several processes behind one port: who accepts, who replaces whom, and who ends with whom."""
+"""Several processes behind one port: which accept, how one is replaced, and how they end."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPException
@@ -19,8 +18,8 @@ import pytest
 from service.stream.selfcheck import warm_up
 from tests import server as clients
 from tests.application import ask, problem
-from tests.process import server
-from tests.server import Address, read
+from tests.process import is_alive, server, sockets
+from tests.server import Address, read, until
 
 pytestmark = pytest.mark.slow
 
@@ -31,14 +30,6 @@ TWO = ("--workers", "2")
 ONE_THREAD = {"FANIN_THREADS": "1"}
 
 
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether the condition comes true within this time."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
-
-
 def listens(address: Address) -> bool:
     """Whether a connection is accepted there."""
     try:
@@ -46,14 +37,6 @@ def listens(address: Address) -> bool:
     except OSError:
         return False
     return True
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs. One that has ended may still have a number."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 class Load:
@@ -152,7 +135,7 @@ def test_the_only_one_that_starts_answers_the_probes(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_hangs_is_replaced() -> None:
-    """Its event loop does not move for as long as HANG_SECONDS says; the others go on."""
+    """Its event loop has not moved for HANG_SECONDS. The other worker stays."""
     constants = {
         "service.server.workers.HANG_SECONDS": 1,
         "service.server.workers.CHECK_SECONDS": 0.5,
@@ -167,7 +150,7 @@ def test_a_worker_that_hangs_is_replaced() -> None:
 
 
 def test_a_worker_that_cannot_run_is_started_ever_more_rarely() -> None:
-    """Killed as soon as it is there, it comes back after pauses that double."""
+    """A worker that ends soon is started again after a pause, which doubles each time."""
     with server(*TWO) as running:
         running.wait_until_all_ready()
         _, kept = running.workers()
@@ -199,7 +182,7 @@ def test_nobody_outlives_the_parent(when: str) -> None:
         running.process.kill()
         running.end(5)
         # The files of a process are closed when its last thread has ended.
-        assert until(lambda: not any(map(alive, workers)) and not listens(running.address), 2)
+        assert until(lambda: not any(map(is_alive, workers)) and not listens(running.address), 2)
 
 
 def test_a_worker_may_be_ended_alone() -> None:
@@ -252,7 +235,7 @@ def downloads(address: Address, count: int, stack: ExitStack) -> list[int]:
 
 @pytest.mark.parametrize("workers", PROCESSES)
 def test_as_many_downloads_run_as_there_is_room_for(workers: str) -> None:
-    """Whichever processes they come to: 40 of 40 begin, then 1 is refused, then 1 takes a place."""
+    """40 of 40 begin, whichever process accepts them. One more is refused until one has left."""
     variables = ONE_THREAD | {"FANIN_MAX_STREAMS": "40"}
     with server("--workers", workers, environment=variables) as running, ExitStack() as stack:
         running.wait_until_all_ready()
@@ -264,12 +247,6 @@ def test_as_many_downloads_run_as_there_is_room_for(workers: str) -> None:
         leaving.close()
         assert download(running.address, stack)[0] == 200
         assert refuses(running.address)
-
-
-def sockets(pid: int) -> int:
-    """How many sockets a process has open."""
-    links = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
-    return sum(link.startswith("socket:") for link in links)
 
 
 @pytest.mark.ci
@@ -293,9 +270,9 @@ def test_a_killed_worker_holds_no_place() -> None:
 
 @pytest.mark.parametrize("workers", PROCESSES)
 def test_clients_that_read_nothing_lose_their_places(workers: str) -> None:
-    """All places are taken by them, and free again after the deadline for a piece.
+    """They take all places, which are free again after SEND_SECONDS.
 
-    A client that reads keeps its place, and small answers were never refused.
+    A client that reads keeps its place, and small answers are never refused.
     """
     variables = ONE_THREAD | {"FANIN_MAX_STREAMS": "16"}
     constants = {"service.server.connection.SEND_SECONDS": 2}

@@ -5,8 +5,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -23,11 +24,15 @@ from service.api.admission import (
     Queue,
     retry_seconds,
 )
+from service.api.app import create_app
 from service.api.streaming import INLINE_BYTES, INLINE_COST, Memory
 from service.api.table import Cell, Row, State, Table, alone
 from service.errors import UnavailableError
+from service.settings import Settings
 from tests.api.patterns import MIB, TIB, PatternBody, app_for, pool_of, serving
-from tests.server import ask, read
+from tests.application import ask as http_ask
+from tests.application import problem, wait_until_ready
+from tests.server import Address, ask, read, running, until
 
 ONE = Load(streams=1)
 
@@ -78,7 +83,7 @@ def test_the_places_of_all_processes_are_the_same() -> None:
 
 
 def test_a_place_that_becomes_free_elsewhere_is_found() -> None:
-    """Within a moment, although no process tells the others."""
+    """Within a moment: a process with waiting requests looks at the table again and again."""
     here, there, _ = two(streams=1)
 
     async def work() -> None:
@@ -116,7 +121,7 @@ def test_nobody_is_overtaken() -> None:
 
 
 def test_a_process_that_stands_still_does_not_stop_the_others() -> None:
-    """Its request, which waits for longer than any may, is passed over."""
+    """Its request has waited for longer than STALE_SECONDS, so others are let in before it."""
     here, _, table = two(streams=1)
     table.put(1, Cell.WAITING + Queue.STREAM, time.monotonic_ns() - int(WAIT_SECONDS * 1e9))
 
@@ -159,7 +164,7 @@ def test_a_queue_does_not_wait_for_another_one() -> None:
     ],
 )
 def test_one_alone_is_never_too_large(load: Load, queue: Queue, message: str) -> None:
-    """Whatever the limit. A second one is, and one that fits beside it is not let in either."""
+    """One request is let in although it exceeds the limit. A second one is refused everywhere."""
     here, there, _ = two(streams=64)
 
     async def work() -> None:
@@ -285,7 +290,7 @@ def test_processes_that_compete_take_no_place_twice() -> None:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_the_lock_of_a_killed_process_is_free() -> None:
-    """It dies within the block, and so does what it holds when its row is cleared."""
+    """It is killed while it holds the lock. Its share is free once its row is cleared."""
     table = Table(2)
 
     def hold() -> None:
@@ -362,8 +367,49 @@ def test_silent_readers_do_not_hold_up_small_answers() -> None:
             assert httpx2.get(here.url).status_code == 200
 
 
+COSTLY = "/v1/weights.raw?shape=256,256&scheme=dct&dtype=float8_e5m2"
+PLAIN = "/v1/weights.raw?shape=8,8&scheme=zeros"
+
+
+@contextmanager
+def beside_a_busy_process() -> Iterator[tuple[Address, Row]]:
+    """A process of one thread, and the row of another one with ten seconds of work."""
+    table = Table(2)
+    busy = Row(table, 1)
+    busy.add(Cell.COST, 10 * BLOCKS_PER_SECOND)
+    app = create_app(Settings(threads=1), warm_up=lambda: None, row=Row(table, 0))
+    with running(app) as address:
+        wait_until_ready(address)
+        yield address, busy
+
+
+def test_a_costly_answer_waits_a_little_and_is_refused() -> None:
+    """503 with Retry-After, the seconds of work in flight. Answers that cost little do not wait."""
+    with beside_a_busy_process() as (address, _):
+        began = time.monotonic()
+        refused = http_ask(address, COSTLY)
+        waited = time.monotonic() - began
+        told = {path: http_ask(address, path).status for path in ("/livez", "/readyz", PLAIN)}
+        head = http_ask(address, COSTLY, "HEAD")
+    assert (refused.status, problem(refused)["reason"]) == (503, "too_busy")
+    assert refused.headers["retry-after"] == "10"
+    assert WAIT_SECONDS <= waited < 10 * WAIT_SECONDS
+    assert told == {"/livez": 200, "/readyz": 200, PLAIN: 200}
+    assert head.status == 200
+
+
+def test_a_costly_answer_is_computed_once_there_is_room() -> None:
+    """Control: the other process finishes its work while the request waits."""
+    with beside_a_busy_process() as (address, busy), ThreadPoolExecutor(1) as client:
+        waiting = client.submit(http_ask, address, COSTLY)
+        time.sleep(WAIT_SECONDS / 2)
+        assert not waiting.done()
+        busy.put(Cell.COST, 0)
+        assert waiting.result().status == 200
+
+
 def test_a_client_that_leaves_while_it_waits_gives_up_its_turn() -> None:
-    """Nobody waits any more long before its time is over."""
+    """Its request stops waiting at once, long before WAIT_SECONDS is over."""
     row = alone()
     pool = pool_of(threads=1)
     pool.admission = Admission(Limits(1, 1), row)
@@ -375,14 +421,6 @@ def test_a_client_that_leaves_while_it_waits_gives_up_its_turn() -> None:
         assert until(lambda: row.get(Cell.WAITING + Queue.STREAM) == 0)
         assert time.monotonic() - began < WAIT_SECONDS / 2
         assert row.get(Cell.STREAMS) == 1
-
-
-def until(condition: Callable[[], bool]) -> bool:
-    """Whether the condition comes true within 5 s."""
-    deadline = time.monotonic() + 5
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 @pytest.mark.parametrize("end", ["whole", "departure", "failure", "short"])

@@ -1,4 +1,4 @@
-"""Small answers that take long to compute: never on the event loop, and no place is lost."""
+"""Small answers that take long to compute: a thread computes them, and gives its place back."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

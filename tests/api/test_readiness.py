@@ -13,11 +13,11 @@ from starlette.routing import Route
 from service.api.problems import RETRY_AFTER_SECONDS, install
 from service.api.readiness import Readiness
 from service.api.routes.health import livez, readyz
-from service.api.table import State, alone
+from service.api.table import Ending, Row, State, Table, alone
 from tests.server import running
 
 
-def app_with(warm_up: Callable[[], None]) -> FastAPI:
+def app_with(warm_up: Callable[[], None], row: Row | None = None) -> FastAPI:
     """The two routes, and a warm-up started as the application starts."""
 
     @asynccontextmanager
@@ -26,7 +26,7 @@ def app_with(warm_up: Callable[[], None]) -> FastAPI:
         yield
 
     app = FastAPI(lifespan=lifespan, routes=[Route("/livez", livez), Route("/readyz", readyz)])
-    app.state.readiness = Readiness(alone())
+    app.state.readiness = Readiness(row or alone())
     install(app)
     return app
 
@@ -80,6 +80,35 @@ def test_a_failed_warm_up_stays_unready_and_says_why_once(
     assert record.getMessage() == (
         "not ready: the warm-up failed: ValueError: golden hash of normal float32 differs"
     )
+
+
+def test_readiness_speaks_for_all_processes() -> None:
+    """A process that still warms up answers 200 while another one is ready, and else 503.
+
+    Once a ready process ends, the reason is `shutting_down`.
+    """
+    table, warm = Table(2), Event()
+    other = Row(table, 1)
+
+    def warm_up() -> None:
+        warm.wait(10)
+
+    with running(app_with(warm_up, Row(table, 0))) as address:
+
+        def readiness() -> tuple[int, str | None]:
+            answer = httpx2.get(address.url + "/readyz")
+            return answer.status_code, answer.json().get("reason")
+
+        told = {}
+        for state in State:
+            other.state = state
+            told[state] = readiness()
+        other.state, other.ending = State.READY, Ending.DRAINING
+        ended = readiness()
+        warm.set()
+    assert told.pop(State.READY) == (200, None)
+    assert set(told.values()) == {(503, "not_ready")}
+    assert ended == (503, "shutting_down")
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])

@@ -15,12 +15,15 @@ from service.server.connection import SEND_SECONDS
 from tests.load.attacker import LARGE
 from tests.load.attacks import SLACK_SECONDS, Latency
 from tests.load.serving import CORES, FANIN, Client, Server, connected, serving
+from tests.process import is_alive, sockets
 from tests.server import Address
 
 TWO_WORKERS = (*FANIN, "--workers", "2")
 CLIENTS = 3
 """Healthy clients at a time. Each asks a hundred times a second."""
 
+MOST_RESET = 2 * CLIENTS
+"""A killed process resets the kept connection of each client, and the request that it answers."""
 
 MOST_SECONDS = 1.0
 """For the port to be free, and for places of a killed worker to come back."""
@@ -68,6 +71,8 @@ def _killed(name: str, server: Server, seconds: float) -> Story:
     faults = []
     if told.failed or told.refused:
         faults.append(f"{told.failed} requests failed, {told.refused} were refused")
+    if told.retried > MOST_RESET:
+        faults.append(f"{told.retried} requests were reset, more than {MOST_RESET}")
     if len(server.processes()) != 3:
         faults.append("the worker was not replaced")
     return Story(name, _counts(told), faults)
@@ -105,7 +110,7 @@ def parent_killed() -> Story:
             freed = _seconds_until_free(server.address)
             for client in clients:
                 client.said()
-        left = [pid for pid in workers if _is_alive(pid)]
+        left = [pid for pid in workers if is_alive(pid)]
     faults = []
     if freed > MOST_SECONDS:
         faults.append(f"the port was held for {freed:.1f} s")
@@ -132,7 +137,7 @@ def places_back(places: int = 32) -> Story:
     environment = {"FANIN_MAX_STREAMS": str(places)}
     with serving(TWO_WORKERS, environment, cores=CORES) as server, ExitStack() as opened:
         _wait_for_workers(server, 2)
-        before = {pid: _sockets(pid) for pid in server.processes()[1:]}
+        before = {pid: sockets(pid) for pid in server.processes()[1:]}
         held = [
             opened.enter_context(_Download(server.address, f"held{number}"))
             for number in range(places)
@@ -141,7 +146,7 @@ def places_back(places: int = 32) -> Story:
         with _Download(server.address, "more") as more:
             beyond = more.status
         # A client that reads nothing does not see that its connection has ended.
-        more_sockets, victim = max((_sockets(pid) - count, pid) for pid, count in before.items())
+        more_sockets, victim = max((sockets(pid) - count, pid) for pid, count in before.items())
         lost = min(more_sockets, places)
         os.kill(victim, signal.SIGKILL)
         start = time.monotonic()
@@ -155,6 +160,8 @@ def places_back(places: int = 32) -> Story:
         faults.append(f"{len(refused)} of {places} downloads were refused")
     if beyond != 503:
         faults.append(f"one more was answered with {beyond}")
+    if lost < places // 2:
+        faults.append(f"the killed worker had only {lost} of {places} downloads")
     if gained < lost or taken > MOST_SECONDS:
         faults.append(f"{gained} of {lost} places after {taken:.1f} s")
     return Story("places of a killed worker", f"{gained} places after {taken:.2f} s", faults)
@@ -179,8 +186,10 @@ def places_not_read(places: int = 64) -> Story:
     environment = {"FANIN_MAX_STREAMS": str(places)}
     with serving(environment=environment) as server, ExitStack() as opened:
         start = time.monotonic()
-        for number in range(places + 16):
-            opened.enter_context(_Download(server.address, f"unread{number}"))
+        statuses = [
+            opened.enter_context(_Download(server.address, f"unread{number}")).status
+            for number in range(places + 16)
+        ]
         status = 503
         while status != 200 and time.monotonic() < start + SEND_SECONDS + 2 * SLACK_SECONDS:
             time.sleep(0.2)
@@ -188,23 +197,11 @@ def places_not_read(places: int = 64) -> Story:
                 status = download.status
         taken = time.monotonic() - start
     faults = []
+    if statuses[:places] != [200] * places or statuses[places] != 503:
+        faults.append(f"{statuses.count(200)} of {len(statuses)} downloads began")
     if status != 200 or taken > SEND_SECONDS + SLACK_SECONDS:
         faults.append(f"status {status} after {taken:.1f} s")
     return Story(f"{places} places held by who does not read", f"one after {taken:.1f} s", faults)
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process runs. One that has ended and waits for its parent has no command line."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
-    except FileNotFoundError:
-        return False
-
-
-def _sockets(pid: int) -> int:
-    """How many sockets a process has open."""
-    links = Path(f"/proc/{pid}/fd").iterdir()
-    return sum(os.readlink(link).startswith("socket:") for link in links)
 
 
 class _Download:

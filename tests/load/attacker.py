@@ -114,8 +114,7 @@ class Attacker:
         client = socket.socket()
         client.setblocking(False)
         if not kind.asks:
-            # Memory of the client that the server could fill, or that counts as if it were the
-            # server's.
+            # The client's buffers count in the measured memory of sockets, so they are small.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_RECEIVE_BUFFER)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER)
         error = client.connect_ex(("127.0.0.1", self._port))

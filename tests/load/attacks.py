@@ -1,4 +1,4 @@
-"""Attacks beside a healthy client: what is tried, what was measured, and what is wrong with it."""
+"""Attacks beside a healthy client: what they do, what is measured, and what counts as wrong."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ PLACE = 3 * PIECE_BYTES
 """A large answer: a chunk that is sent, one that is ready, and one that is computed."""
 
 SOCKET_BYTES = 256 * KIB
-"""The system's buffers of a connection with small answers. Twice what they hold, and more."""
+"""The system's buffers of a connection with small answers: more than twice what they hold."""
 
 MOST_SOCKET_BYTES = 2 * 4 * MIB
 """The same for large answers: Linux lets a send buffer grow to 4 MiB (`tcp_wmem`)."""
@@ -158,7 +158,8 @@ class Outcome:
     """What was measured. `attackers` is what the attacker has printed.
 
     `growth` is the memory of the server's processes, in bytes, and `kernel_growth` that of the
-    system's buffers of all sockets on this machine.
+    system's buffers of all sockets on this machine. `to_the_end`: the attack went on until each
+    connection had to be closed.
     """
 
     attack: Attack
@@ -169,6 +170,7 @@ class Outcome:
     log_lines: int
     files_left: int
     attackers: Mapping[str, float]
+    to_the_end: bool
 
     @property
     def limit(self) -> float:
@@ -196,7 +198,8 @@ class Outcome:
             )
         if self.log_lines > MOST_LOG_LINES:
             found["log"] = f"{self.log_lines} lines"
-        if attack.seconds and (left or longest > attack.seconds + SLACK_SECONDS):
+        late = longest > (attack.seconds or 0.0) + SLACK_SECONDS
+        if attack.seconds and self.to_the_end and (left or late):
             found["cut"] = f"{left:.0f} left, one open for {longest:.1f} s"
         if self.files_left > 0:
             found["files"] = f"{self.files_left} file descriptors left"
@@ -230,7 +233,8 @@ def measured(
     """Attack a server of its own, and measure a healthy client before and meanwhile.
 
     The client is watched until all connections have to be closed. With `watched` the attack ends
-    after so many seconds, and file descriptors are not counted, since deadlines have not passed.
+    after so many seconds. Deadlines have not passed then, so open connections are no fault and file
+    descriptors are not counted.
     """
     deadline = (attack.seconds or UNTIMED_SECONDS) + SLACK_SECONDS
     with serving(command, attack.environment, attack.most_files) as server:
@@ -258,8 +262,17 @@ def measured(
             kernel_growth = kernel.end()
         left = 0 if watched else _files_left(server, files)
         growth = server.peak_bytes() - memory
-        lines = len(server.log_lines())
-        return Outcome(attack, before, during, growth, kernel_growth, lines, left, attackers)
+        return Outcome(
+            attack,
+            before,
+            during,
+            growth,
+            kernel_growth,
+            log_lines=len(server.log_lines()),
+            files_left=left,
+            attackers=attackers,
+            to_the_end=watched is None,
+        )
 
 
 def measured_again(attack: Attack, command: Sequence[str] = FANIN) -> Outcome:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.application import wait_until_ready
-from tests.process import ROOT, forget_peak, peak_bytes, resident_bytes
+from tests.process import ROOT, address_in, children, forget_peak, peak_bytes, resident_bytes
 from tests.server import Address
 
 FANIN = ("-m", "service", "serve", "--port", "0")
@@ -79,12 +79,6 @@ class Server:
         return self.log.read_text(errors="replace").splitlines()
 
 
-def children(pid: int) -> list[int]:
-    """The process ids of the children that a process has."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
-
-
 def socket_bytes() -> int:
     """Memory of the buffers of all TCP sockets of this machine (`sockstat` of proc(5))."""
     found = re.search(
@@ -121,19 +115,14 @@ def serving(
         ):
             try:
                 os.sched_setaffinity(process.pid, cores)
-                server = Server(process, _address(process, log), log)
+                assert process.stdout is not None
+                # A server that fails before it listens says why in its log.
+                address = address_in(process.stdout.readline() or log.read_text())
+                server = Server(process, address, log)
                 wait_until_ready(server.address)
                 yield server
             finally:
                 _end(process)
-
-
-def _address(process: "subprocess.Popen[str]", log: Path) -> Address:
-    assert process.stdout is not None
-    greeting = process.stdout.readline()
-    found = re.search(r"http://([0-9.]+):([0-9]+)", greeting)
-    assert found, greeting + log.read_text()
-    return Address(found[1], int(found[2]))
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -13,7 +13,7 @@ def test_a_killed_worker_costs_no_request() -> None:
 
 
 def test_a_killed_parent_leaves_the_port() -> None:
-    """Its workers end with it."""
+    """Its workers end with it, and the port is free."""
     assert accidents.parent_killed().faults == []
 
 
@@ -36,7 +36,7 @@ def test_control_a_wrong_byte_is_found() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_loses_no_request(workers: int) -> None:
-    """Requests are answered until nobody listens any more."""
+    """Each request is answered, or its connection is refused once the server has ended."""
     assert accidents.stopped_under_load(workers=workers).faults == []
 
 
@@ -46,5 +46,5 @@ def test_as_many_downloads_as_places_are_answered() -> None:
 
 
 def test_whoever_reads_nothing_loses_the_place() -> None:
-    """64 clients cannot keep everybody else from large answers."""
+    """64 clients that read nothing hold all places. Another client gets one when they are cut."""
     assert accidents.places_not_read().faults == []

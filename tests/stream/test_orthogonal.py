@@ -430,8 +430,9 @@ def kernels_in_use(name: str) -> Callable[..., None]:
 def test_the_work_goes_on_for_those_who_stay(
     computed: Computed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first reader leaves during the second block; the other gets its bytes, and no block is
-    made twice. Once both have left, an unfinished matrix is computed no further.
+    """The first reader leaves during the second block, and the work stops there.
+
+    The second reader then gets its bytes, and no block is made twice.
     """
     draw, dtype, box = SAME[0]
     leaving, staying = (filler(draw, dtype, ADDRESS, box) for _ in range(2))
@@ -456,7 +457,7 @@ def test_the_work_goes_on_for_those_who_stay(
 def test_a_matrix_is_freed_when_all_readers_have_left(
     kept_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not when the first does. Negative control: one that the cache keeps is not freed."""
+    """It stays while one of two is left. Negative control: a cached one is not freed."""
     cache = Matrices(kept_bytes)
     monkeypatch.setattr(materialised, "MATRICES", cache)
     draw, dtype, box = SAME[0]
