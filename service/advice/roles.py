@@ -50,7 +50,12 @@ _ROWS = (
     _of_block("attention_qkv", "query, key and value fused along O", "branch_first", parts=3),
     _of_block("attention_output", "the projection back into the stream", "branch_last"),
     _of_block("mlp_up", "the first layer of the MLP", "branch_first", feeds="activation"),
-    _of_block("mlp_gate", "the gate of a GLU, beside mlp_up", "branch_first", feeds="activation"),
+    _of_block(
+        "mlp_gate",
+        "the gate of a GLU, multiplied by the output of mlp_up",
+        "branch_first",
+        feeds="activation",
+    ),
     _of_block(
         "mlp_gate_up", "gate and up fused along O", "branch_first", feeds="activation", parts=2
     ),
