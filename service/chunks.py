@@ -1,7 +1,9 @@
-"""The bytes of a plan in chunks. Each chunk is computed independently on request."""
+"""The bytes of a plan, or of a range of them, in chunks. Each chunk is computed independently."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +75,10 @@ class TensorBody:
         other._address, other._filler = address, Filler(made, self._filler.lattice)
         return other
 
+    def part(self, start: int, stop: int) -> "BodyPart":
+        """The bytes start ... stop - 1, at least one. Nothing else is computed for them."""
+        return BodyPart(self, start, stop)
+
     def in_larger_chunks(self) -> "TensorBody":
         """The same bytes in larger chunks, for layouts in which they save time.
 
@@ -89,12 +95,8 @@ class TensorBody:
         The first chunk begins with the head. Several threads may compute chunks of one body at
         once, each in its own memory. Raises StoppedError soon after `stop`, if it would take long.
         """
-        head = self._head.size if index == 0 else 0
-        memory[:head] = self._head[:head]
         start, stop = self._chunks.range(index)
-        end = head + (stop - start) * self._filler.itemsize
-        self._filler.fill(start, stop, memory[head:end])
-        return memory.data[:end]
+        return self._filled(start, stop, memory, with_head=index == 0)
 
     def stop(self) -> None:
         """Make a chunk that takes long end soon, because no client waits for its bytes."""
@@ -105,3 +107,122 @@ class TensorBody:
         memory = np.empty(self.chunk_bytes, np.uint8)
         for index in range(self.chunk_count):
             yield self.chunk(index, memory)
+
+    def _filled(self, start: int, stop: int, memory: Memory, *, with_head: bool) -> memoryview:
+        """Positions start ... stop - 1 in `memory`, after the head if it is wanted."""
+        head = self._head.size if with_head else 0
+        memory[:head] = self._head[:head]
+        end = head + (stop - start) * self._filler.itemsize
+        self._filler.fill(start, stop, memory[head:end])
+        return memory.data[:end]
+
+
+class BodyPart:
+    """The bytes start ... stop - 1 of a tensor's body, at least one, in chunks.
+
+    Its chunks are those of the whole body, of which the first and the last are cut. So a part in a
+    permuted layout takes no more work than its share of the whole.
+    """
+
+    def __init__(self, whole: TensorBody, start: int, stop: int) -> None:
+        self._whole, self._start, self._stop = whole, start, stop
+        self.length = stop - start
+        self.materialised = whole.materialised
+        # `start` or `stop` may be within an element, or within the head.
+        head, itemsize = whole._head.size, whole._filler.itemsize
+        self._first = max(start - head, 0) // itemsize
+        self._last = max(-(-(stop - head) // itemsize), 0)
+        chunks = whole._chunks
+        self._begin = chunks.index_of(self._first) if start >= head else 0
+        end = chunks.index_of(self._last - 1) if self._last else 0
+        self.chunk_count = end - self._begin + 1
+        room = (self._last - self._first) * itemsize + (head if start < head else 0)
+        self.chunk_bytes = min(room, whole.chunk_bytes)
+
+    @cached_property
+    def cost(self) -> int:
+        """The work of all chunks, in blocks, as in TensorBody. Only an estimate for several."""
+        if self.chunk_count > 1:
+            return self._whole.cost * self.chunk_count // self._whole.chunk_count
+        filler = self._whole._filler
+        boxes = list(filler.lattice.boxes(self._first, self._last))
+        if self.materialised and all(begun(filler.source, box) for box in boxes):
+            return self._last - self._first
+        return sum(filler.source.cost(box) for box in boxes)
+
+    def in_larger_chunks(self) -> "BodyPart":
+        """The same bytes in larger chunks, as in TensorBody."""
+        if self.chunk_count == 1 and not self.materialised:
+            return self
+        return BodyPart(self._whole.in_larger_chunks(), self._start, self._stop)
+
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        """Compute chunk `index` in `memory`, as in TensorBody."""
+        whole, number = self._whole, self._begin + index
+        head, itemsize = whole._head.size, whole._filler.itemsize
+        start, stop = whole._chunks.range(number)
+        start, stop = max(start, self._first), min(stop, self._last)
+        with_head = number == 0 and self._start < head
+        filled = whole._filled(start, stop, memory, with_head=with_head)
+        place = 0 if with_head else head + start * itemsize
+        return filled[max(self._start - place, 0) : self._stop - place]
+
+    def stop(self) -> None:
+        """Make a chunk that takes long end soon."""
+        self._whole.stop()
+
+
+class TextBody:
+    """Bytes that are there already: those between the parts of a multipart body."""
+
+    chunk_count = 1
+    materialised = False
+    cost = 0
+
+    def __init__(self, text: bytes) -> None:
+        self._text = np.frombuffer(text, np.uint8)
+        self.length = self.chunk_bytes = len(text)
+
+    def in_larger_chunks(self) -> "TextBody":
+        """The body itself."""
+        return self
+
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        """Copy the text to `memory`."""
+        memory[: self.length] = self._text
+        return memory.data[: self.length]
+
+    def stop(self) -> None:
+        """Nothing takes long."""
+
+
+class JoinedBody:
+    """Bodies one after another."""
+
+    def __init__(self, bodies: Sequence[BodyPart | TextBody]) -> None:
+        self._bodies = bodies
+        self.length = sum(body.length for body in bodies)
+        self._ends = [*accumulate(body.chunk_count for body in bodies)]
+        self.chunk_count = self._ends[-1]
+        self.chunk_bytes = max(body.chunk_bytes for body in bodies)
+        self.materialised = any(body.materialised for body in bodies)
+
+    @property
+    def cost(self) -> int:
+        """The work of all bodies, in blocks."""
+        return sum(body.cost for body in self._bodies)
+
+    def in_larger_chunks(self) -> "JoinedBody":
+        """The same bytes, each body in larger chunks if these save time."""
+        return JoinedBody([body.in_larger_chunks() for body in self._bodies])
+
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        """Compute chunk `index` of all chunks in `memory`."""
+        place = bisect_right(self._ends, index)
+        body = self._bodies[place]
+        return body.chunk(index - self._ends[place] + body.chunk_count, memory)
+
+    def stop(self) -> None:
+        """Make a chunk that takes long end soon, in whichever body it is."""
+        for body in self._bodies:
+            body.stop()

@@ -5,10 +5,18 @@ from math import prod
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from service.chunks import CHUNK_BYTES, LARGEST_CHUNK_BYTES, TensorBody
+from service.chunks import (
+    CHUNK_BYTES,
+    LARGEST_CHUNK_BYTES,
+    BodyPart,
+    JoinedBody,
+    Memory,
+    TensorBody,
+    TextBody,
+)
 from service.fields import parse_query
 from service.plan import Plan, plan
 from service.stream.address import Address, stream_of
@@ -220,3 +228,61 @@ def test_chunks_follow_each_other(data: st.DataObject) -> None:
     ranges = [chunks.range(index) for index in range(chunks.count)]
     assert [start for start, _ in ranges] == [0, *(stop for _, stop in ranges[:-1])]
     assert ranges[-1][1] == lattice.size
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_any_part_is_that_part_of_the_whole(data: st.DataObject) -> None:
+    """Whatever the layout, slice, order, head or dtype, and wherever the part begins and ends."""
+    form, query = data.draw(st.sampled_from([*TENSORS, ("npy", "shape=64,48&scheme=orthogonal")]))
+    body = TensorBody(planned(form, query))
+    expected = b"".join(map(bytes, body.chunks()))
+    assume(expected)
+    near = st.one_of(st.integers(0, min(200, body.length - 1)), st.integers(0, body.length - 1))
+    start = data.draw(near)
+    stop = data.draw(st.one_of(near, st.integers(start, min(start + 40, body.length - 1)))) + 1
+    assume(start < stop)
+    part = body.part(start, stop)
+    for cut in (part, part.in_larger_chunks()):
+        assert cut.length == stop - start
+        assert joined_chunks(cut) == expected[start:stop]
+    # An element at each end, and a head of at most 700 bytes.
+    assert part.chunk_bytes <= stop - start + 2 * 8 + 700
+
+
+def test_a_small_part_of_terabytes_is_one_small_chunk() -> None:
+    """The last bytes, and some in the middle, of a permuted tensor of 2 TiB cost a few blocks."""
+    made = plan(
+        parse_query(b"shape=3,3,200000,300000&layout=HWIO&scheme=normal&seed=1"),
+        "npy",
+        max_bytes=2**44,
+    )
+    body = TensorBody(made)
+    for start in (0, body.length // 2 + 3, body.length - 8):
+        part = body.part(start, start + 8)
+        assert (part.chunk_count, part.cost <= 3) == (1, True)
+        assert part.chunk_bytes <= 200
+
+
+def test_bodies_are_joined_in_their_order() -> None:
+    """Texts and parts of several chunks, made last to first."""
+    body = TensorBody(planned("raw", "shape=700,1100"))
+    expected = b"".join(map(bytes, body.chunks()))
+    bodies: list[BodyPart | TextBody] = [
+        TextBody(b"ab"),
+        body.part(5, 3_000_001),
+        TextBody(b"c"),
+        body.part(0, 3),
+    ]
+    joined = JoinedBody(bodies)
+    made = [bytes(joined.chunk(i, memory_of(joined))) for i in range(joined.chunk_count)][::-1]
+    assert b"".join(made[::-1]) == b"ab" + expected[5:3_000_001] + b"c" + expected[:3]
+    assert joined.length == 3_000_002
+
+
+def memory_of(body: BodyPart | JoinedBody) -> Memory:
+    return np.full(body.chunk_bytes, 0xA5, np.uint8)
+
+
+def joined_chunks(body: BodyPart | JoinedBody) -> bytes:
+    return b"".join(bytes(body.chunk(i, memory_of(body))) for i in range(body.chunk_count))

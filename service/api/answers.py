@@ -84,6 +84,6 @@ class AnswerTemplate:
             self._first = _First(HeaderTemplate(plan), TensorBody(plan))
         tag = tensor_tag(url, self._plans.drafts)
         caching = caching_headers(url, self._plans.drafts, tag, target, drawn=drawn)
-        headers = self._first.headers.headers(identity.seed, name, caching)
+        headers = self._first.headers.headers(identity.seed, name, caching, ranges=not drawn)
         address = Address(identity.seed or 0, stream_of(identity.name))
         return Answer(drawn, tag, caching, headers, self._first.body.at(identity.head, address))

@@ -116,8 +116,9 @@ OF_EACH_BLOCK = (
 MOST_HEADER_BYTES = 3 * 1024
 """Of all headers of an answer: proxies with a buffer of 4 KiB then have room for their own."""
 
-OTHER_HEADER_BYTES = 256
-"""Room for the status line and for the headers that are added to every answer."""
+OTHER_HEADER_BYTES = 448
+"""Room for the status line, for the headers that are added to every answer, and for those of a
+range and a digest."""
 
 
 HeaderLines = list[tuple[bytes, bytes]]
@@ -126,13 +127,13 @@ HeaderLines = list[tuple[bytes, bytes]]
 _OF_EACH_BLOCK = frozenset(name.lower().encode() for name in OF_EACH_BLOCK)
 
 
-def tensor_headers(plan: Plan, caching: dict[str, str]) -> HeaderLines:
-    """All headers of a tensor's answer.
+def tensor_headers(plan: Plan, caching: dict[str, str], *, ranges: bool) -> HeaderLines:
+    """All headers of a tensor's answer. `ranges`: whether ranges of it can be asked for.
 
     Lists of a value for each block are left out where all headers would take more than
     MOST_HEADER_BYTES. The certificate has them.
     """
-    return HeaderTemplate(plan).headers(plan.spec.seed, plan.name, caching)
+    return HeaderTemplate(plan).headers(plan.spec.seed, plan.name, caching, ranges=ranges)
 
 
 class HeaderTemplate:
@@ -150,9 +151,15 @@ class HeaderTemplate:
         self._seed_place = names.index(b"weights-seed") if b"weights-seed" in names else None
         self._blocks = len(plan.tensor.blocks)
 
-    def headers(self, seed: int | None, name: str, caching: dict[str, str]) -> HeaderLines:
-        """All headers of the tensor with this canonical seed and this requested name."""
+    def headers(
+        self, seed: int | None, name: str, caching: dict[str, str], *, ranges: bool
+    ) -> HeaderLines:
+        """All headers of the tensor with this canonical seed and this requested name.
+
+        `ranges`: whether ranges of the answer can be asked for (RFC 9110, section 14.3).
+        """
         lines = self._lines.copy()
+        lines.append((b"accept-ranges", b"bytes" if ranges else b"none"))
         disposition = _disposition(name, self._format).encode()
         lines[self._file_place] = (b"content-disposition", disposition)
         if self._seed_place is not None:
@@ -180,7 +187,6 @@ def fact_headers(plan: Plan) -> dict[str, str]:
         "Content-Type": FORMATS[plan.tensor.format].media_type,
         "Content-Disposition": _disposition(plan.name, plan.tensor.format),
         "X-Content-Type-Options": "nosniff",
-        "Accept-Ranges": "none",
         **{header: value for header, value in facts.items() if value is not None},
     }
 

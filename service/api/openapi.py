@@ -120,7 +120,10 @@ _HEADERS: dict[str, str] = {
         "no-store if the seed was drawn at random."
     ),
     "Content-Location": "The canonical URL, if another URL was requested.",
-    "Accept-Ranges": "none: use the field `slice` to get a part of the tensor.",
+    "Accept-Ranges": "bytes: a GET may ask for ranges. none: the seed was drawn for this answer, "
+    "and `Content-Location` is the URL whose ranges can be asked for; or the method is POST.",
+    "Content-Range": "The place of the bytes in the whole, and its length. A multipart answer has "
+    "it in each part. In a 416 only the length.",
     "Content-Disposition": "A file name made from the name of the tensor.",
     "Content-Security-Policy": "The picture's own styles are allowed, and nothing else.",
     "Link": "The canonical URL, with rel=canonical. A GET of it returns the same bytes.",
@@ -131,6 +134,10 @@ _CONDITIONS: dict[str, str] = {
     "If-None-Match": "The entity tags that the client has. 304 if the current tag is one of them. "
     "A text that is not a list of tags is ignored.",
     "If-Match": "The entity tags that the client accepts. 412 if the current tag is none of them.",
+    "Range": "The bytes that the client wants, such as bytes=0-99 or bytes=-8. 206 with those "
+    "bytes, or 416 if there are none. Another unit than bytes is ignored.",
+    "If-Range": "The entity tag of the bytes that the client has. Range is ignored unless it is "
+    "the current tag.",
 }
 
 _PROBLEMS: dict[str, str] = {
@@ -144,6 +151,7 @@ _PROBLEMS: dict[str, str] = {
     "UriTooLong": "The request target is too long.",
     "HeadersTooLarge": "The request line and the headers are too large.",
     "NotJson": "The body is not application/json, or it has a Content-Encoding.",
+    "Unsatisfiable": "The requested ranges have no byte, cannot be read, or are too many.",
     "Unavailable": "The server has too much to do, is not ready yet, or is shutting down. "
     "Try again later.",
 }
@@ -310,6 +318,7 @@ def _responses() -> Schema:
     content = {PROBLEM_TYPE: {"schema": reference("schemas", "Problem")}}
     problems = {name: {"description": text, "content": content} for name, text in _PROBLEMS.items()}
     problems["MethodNotAllowed"]["headers"] = {"Allow": _header("The methods of the path.")}
+    problems["Unsatisfiable"]["headers"] = {"Content-Range": reference("headers", "Content-Range")}
     problems["Unavailable"]["headers"] = {"Retry-After": _header("Seconds to wait.")}
     tags = {name: reference("headers", name) for name in ("ETag", "Cache-Control")}
     return problems | {

@@ -33,6 +33,8 @@ _REFUSALS = {"422": "Impossible"}
 _BUSY = {"503": "Unavailable"}
 _CONDITIONAL = {"304": "NotModified", "412": "PreconditionFailed"}
 _CONDITIONS = ("If-None-Match", "If-Match")
+_RANGES = ("Range", "If-Range")
+_UNSATISFIABLE = {"416": "Unsatisfiable"}
 _BODY_REFUSALS = _REFUSALS | {"413": "TooLarge", "415": "NotJson"}
 _FILES = {
     "npy": "The tensor as a .npy file",
@@ -61,8 +63,8 @@ _NETWORK = {
 
 
 def weights_operations(format_name: str) -> dict[str, Operation]:
-    """GET and HEAD of a format's path."""
-    get = {
+    """GET and HEAD of a format's path. Only a GET of a tensor has ranges."""
+    get: Operation = {
         "operationId": f"get_weights_{format_name}",
         "summary": _FILES[format_name],
         "tags": ["weights"],
@@ -72,7 +74,16 @@ def weights_operations(format_name: str) -> dict[str, Operation]:
         ],
         "responses": {"200": _success(format_name)} | _responses(_REFUSALS | _CONDITIONAL | _BUSY),
     }
-    return _readable(get)
+    operations = _readable(get)
+    if format_name == "json":
+        return operations
+    ranges = [reference("parameters", header) for header in _RANGES]
+    responses = {"206": _part(format_name)} | _responses(_UNSATISFIABLE)
+    operations["get"] = get | {
+        "parameters": [*get["parameters"], *ranges],
+        "responses": get["responses"] | responses,
+    }
+    return operations
 
 
 def weights_post_operation() -> Operation:
@@ -302,6 +313,16 @@ def _success(format_name: str) -> dict[str, Any]:
         "description": _FILES[format_name],
         "headers": {name: reference("headers", name) for name in headers},
         "content": _content(format_name),
+    }
+
+
+def _part(format_name: str) -> dict[str, Any]:
+    """The answer to a request for ranges."""
+    names = (*TENSOR_HEADERS, "Content-Range")
+    return {
+        "description": "The bytes of one range, or a part for each range",
+        "headers": {name: reference("headers", name) for name in names},
+        "content": _content(format_name) | {"multipart/byteranges": {}},
     }
 
 

@@ -37,10 +37,11 @@ STATUS_REASONS: dict[int, str] = {
     412: "precondition_failed",
     413: "payload_too_large",
     415: "unsupported_media_type",
+    416: "range_not_satisfiable",
 }
 """The reason of each status that is raised as an HTTPException.
 
-Starlette raises 404 and 405, `requests` and `responses` the others.
+Starlette raises 404 and 405, `requests`, `responses` and `ranges` the others.
 """
 
 LISTING_PATHS: dict[Listing, str] = {

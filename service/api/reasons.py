@@ -233,6 +233,12 @@ REASONS: dict[str, Reason] = {
         "A preset is the default of one layer of a framework. Its axes may be written in another "
         "order. For another layer, use a scheme that is no preset.",
     ),
+    "range_not_satisfiable": Reason(
+        "The ranges cannot be served",
+        "Write bytes=first-last, bytes=first- or bytes=-count, up to 100 of them joined by commas, "
+        "and at least one that begins before the end. Content-Range gives the number of bytes. "
+        "Separate ranges are at most 16.",
+    ),
     "request_timeout": Reason(
         "The request did not arrive in time",
         "A head may take 10 seconds and a body 20. Send the request again on a new connection.",

@@ -68,17 +68,20 @@ def not_modified(request: Request, tag: str, headers: Mapping[str, str]) -> Resp
     the request has an If-Match that does not list the tag. If-Match is evaluated before
     If-None-Match (section 13.2.2).
     """
-    if_match = _list_field(request, b"if-match")
+    if_match = field_value(request, b"if-match")
     if if_match is not None and not _lists(if_match, tag, weak_comparison=False):
         raise HTTPException(412, f"the current ETag is {tag}; If-Match does not list it")
-    if_none_match = _list_field(request, b"if-none-match")
+    if_none_match = field_value(request, b"if-none-match")
     if if_none_match is not None and _lists(if_none_match, tag, weak_comparison=True):
         return Response(status_code=304, headers=headers)
     return None
 
 
-def _list_field(request: Request, name: bytes) -> str | None:
-    """The value of a list field, its lines joined by commas (RFC 9110, section 5.3)."""
+def field_value(request: Request, name: bytes) -> str | None:
+    """The value of a header field, its lines joined by commas (RFC 9110, section 5.3).
+
+    `name` is in lower case. None if there is no such line.
+    """
     # request.headers would decode every header.
     lines = [value for field, value in request.scope["headers"] if field == name]
     return b", ".join(lines).decode("latin-1") if lines else None

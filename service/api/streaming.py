@@ -155,6 +155,7 @@ class TensorResponse:
     body: Body
     headers: list[tuple[bytes, bytes]]
     pool: StreamPool
+    status: int = 200
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD" or self.body.chunk_count == 0:
@@ -225,7 +226,7 @@ class TensorResponse:
     async def _start(self, send: Send) -> None:
         length = (b"content-length", str(self.body.length).encode())
         headers = [*self.headers, length]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
 
     async def _send_whole(self, content: bytes | memoryview, send: Send) -> None:
         await self._start(send)

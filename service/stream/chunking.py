@@ -45,6 +45,13 @@ class Chunks:
         last = min(extent, first + self.positions)
         return (outer * extent + first) * self._inner, (outer * extent + last) * self._inner
 
+    def index_of(self, position: int) -> int:
+        """The index of the chunk with a position of the whole lattice."""
+        if self._is_whole:
+            return 0
+        outer, along = divmod(position // self._inner, self.lattice.extents[self.axis])
+        return outer * self._along + along // self.positions
+
     def total(self, of_box: Callable[[Lattice], int]) -> int:
         """The sum of `of_box` over all chunks. `of_box` depends on the offset only modulo 4."""
         lattice, axis = self.lattice, self.axis

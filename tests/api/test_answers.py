@@ -88,7 +88,7 @@ def planned_alone(format_name: str, target: bytes) -> Compared:
         )
         tag = tensor_tag(plan.url, plan.drafts)
         caching = caching_headers(plan.url, plan.drafts, tag, target, drawn=plan.drawn)
-        headers = tensor_headers(plan, caching)
+        headers = tensor_headers(plan, caching, ranges=not plan.drawn)
         return Answer(plan.drawn, tag, caching, headers, TensorBody(plan))
 
     return compared(answer)

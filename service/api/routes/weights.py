@@ -14,6 +14,7 @@ from service.api.answers import Answer, AnswerTemplate, RecentlyUsed
 from service.api.aside import Aside, is_costly
 from service.api.headers import location_header, tensor_headers
 from service.api.operations import weights_operations, weights_post_operation
+from service.api.ranges import partial_content, requested_ranges
 from service.api.readiness import Readiness
 from service.api.requests import json_body
 from service.api.responses import json_response, not_modified, revalidated_json
@@ -71,13 +72,18 @@ class Issuer:
             answer = await self.aside.run(partial(self._costly_answer, format_name, target))
         else:
             answer = self._answer(format_name, target)
+        ranges = None
         if not answer.drawn:
             unchanged = not_modified(request, answer.tag, answer.caching)
             if unchanged is not None:
                 return unchanged
+            ranges = requested_ranges(request, answer.tag, answer.body.length)
         if request.method != "HEAD":
             self.readiness.require()
-        return TensorResponse(answer.body, answer.headers, self.pool)
+        if ranges is None:
+            return TensorResponse(answer.body, answer.headers, self.pool)
+        body, headers = partial_content(answer.body, ranges, answer.headers, answer.tag)
+        return TensorResponse(body, headers, self.pool, status=206)
 
     async def certificate(self, request: Request) -> Response:
         """The certificate of the tensor that the query describes."""
@@ -97,7 +103,9 @@ class Issuer:
             text = await self.aside.run_if_costly(body, plan.certificate_text)
             return json_response(text, headers)
         self.readiness.require()
-        return TensorResponse(TensorBody(plan), tensor_headers(plan, headers), self.pool)
+        return TensorResponse(
+            TensorBody(plan), tensor_headers(plan, headers, ranges=False), self.pool
+        )
 
     def _certificate(self, target: bytes) -> tuple[Plan, bytes]:
         plan = seeded_plan(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
