@@ -37,7 +37,8 @@ def parts_of(answer: Answer) -> list[tuple[str, bytes]]:
     head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
     parser = email.parser.BytesParser(policy=email.policy.HTTP)
     message = parser.parsebytes(head + answer.body)
-    return [(part["Content-Range"], part.get_payload(decode=True)) for part in message.iter_parts()]
+    assert isinstance(message, email.message.EmailMessage)
+    return [(part["Content-Range"], part.get_content()) for part in message.iter_parts()]
 
 
 @pytest.mark.parametrize(
