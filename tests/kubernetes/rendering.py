@@ -31,9 +31,7 @@ def render(folder: Path) -> list[Object]:
     objects = [
         each for name in kustomization["resources"] for each in _loaded(folder, folder / name)
     ]
-    objects += [
-        _config_map(folder, entry) for entry in kustomization.get("configMapGenerator", [])
-    ]
+    objects += [_config_map(folder, entry) for entry in kustomization.get("configMapGenerator", [])]
     for name in kustomization.get("patchesStrategicMerge", []):
         for patch in _documents(folder, folder / name):
             objects = _patched(objects, patch)
@@ -46,9 +44,7 @@ def render(folder: Path) -> list[Object]:
 def only(objects: list[Object], kind: str, name: str = "") -> Object:
     """The one object of this kind, and of this name if there is one."""
     (found,) = [
-        each
-        for each in objects
-        if each["kind"] == kind and name in ("", each["metadata"]["name"])
+        each for each in objects if each["kind"] == kind and name in ("", each["metadata"]["name"])
     ]
     return found
 
@@ -64,13 +60,15 @@ def pods(objects: list[Object]) -> dict[str, Object]:
 
 def settings(objects: list[Object], container: Object) -> dict[str, str]:
     """The environment that the maps of a container give it."""
-    maps = [only(objects, "ConfigMap", each["configMapRef"]["name"]) for each in container["envFrom"]]
+    maps = [
+        only(objects, "ConfigMap", each["configMapRef"]["name"]) for each in container["envFrom"]
+    ]
     return {name: text for each in maps for name, text in each["data"].items()}
 
 
 def bytes_in(quantity: str) -> int:
     """The number of bytes that a quantity such as 16Mi means."""
-    return int(quantity[:-2]) * 2 ** {"Ki": 10, "Mi": 20, "Gi": 30}[quantity[-2:]]
+    return int(quantity[:-2]) << {"Ki": 10, "Mi": 20, "Gi": 30}[quantity[-2:]]
 
 
 def _loaded(folder: Path, path: Path) -> Iterator[Object]:
