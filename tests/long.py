@@ -47,6 +47,8 @@ LONG = (
     "tests/initializers/test_schemes.py::test_a_forgotten_module_would_be_named",
     "tests/initializers/test_truncation.py",
     "tests/listings/test_scheme_schema.py::test_a_schema_and_the_service_agree_on_every_field",
+    "tests/kubernetes/test_checkers.py",
+    "tests/kubernetes/test_jobs.py",
     "tests/mean_field/test_fifty_layers.py",
     "tests/mean_field/test_maps.py::test_no_stack_breaks_the_scales",
     "tests/mean_field/test_moments.py",
