@@ -44,6 +44,7 @@ def overlaid(folder: Path, name: str = ".") -> list[Object]:
     return list(yaml.safe_load_all(done.stdout))
 
 
+@pytest.mark.slow  # Debian's kubectl is too old, so `make manifests` runs it by hand.
 @pytest.mark.needs("kubectl")
 def test_the_overlay_of_the_page_works(tmp_path: Path) -> None:
     """Its image and its numbers are those of the result."""
@@ -56,6 +57,7 @@ def test_the_overlay_of_the_page_works(tmp_path: Path) -> None:
     assert scaler["scaleTargetRef"]["name"] == "fanin-replicas"
 
 
+@pytest.mark.slow  # Debian's kubectl is too old, so `make manifests` runs it by hand.
 @pytest.mark.needs("kubectl")
 def test_the_job_of_the_page_works(tmp_path: Path) -> None:
     """It has its image and its tensor, and the other fields of ours."""

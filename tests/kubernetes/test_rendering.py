@@ -39,6 +39,7 @@ def in_order(objects: list[Object]) -> list[str]:
     return sorted(json.dumps(each, sort_keys=True) for each in objects)
 
 
+@pytest.mark.slow  # Debian's kubectl is too old, so `make manifests` runs it by hand.
 @pytest.mark.needs("kubectl")
 @pytest.mark.parametrize("folder", KUSTOMIZATIONS, ids=lambda folder: folder.name)
 def test_kustomize_gives_the_same(folder: Path) -> None:
@@ -46,6 +47,7 @@ def test_kustomize_gives_the_same(folder: Path) -> None:
     assert in_order(render(folder)) == in_order(kustomize(folder))
 
 
+@pytest.mark.slow  # Debian's kubectl is too old, so `make manifests` runs it by hand.
 @pytest.mark.needs("kubectl")
 def test_a_difference_would_be_noticed() -> None:
     """Negative control: one number of one object."""
