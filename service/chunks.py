@@ -42,17 +42,20 @@ class TensorBody:
         values = self._chunks.largest * self._filler.itemsize
         self.chunk_bytes = min(self.length, self._head.size + values)
 
-    @cached_property
+    @property
     def cost(self) -> int:
         """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it.
 
         A matrix that another answer has begun is not counted again. So the cost of a materialised
-        body must be read when its answer begins.
+        body changes, and must be read when its answer begins.
         """
-        if self._chunks.count == 0:
-            return 0
         if self.materialised and begun(self._filler.source, self._filler.lattice):
             return self._filler.lattice.size
+        return self._blocks
+
+    @cached_property
+    def _blocks(self) -> int:
+        """The work if no other answer has begun a matrix of this body."""
         return blocks_of(self._filler, self._chunks)
 
     def at(self, head: bytes, address: Address) -> "TensorBody":
@@ -62,11 +65,7 @@ class TensorBody:
         """
         other = TensorBody.__new__(TensorBody)
         vars(other).update(vars(self))
-        if self.materialised:
-            # The cost depends on which matrices have been begun by then.
-            vars(other).pop("cost", None)
-        else:
-            other.cost = self.cost
+        other._blocks = self._blocks
         other._head = np.frombuffer(head, np.uint8)
         longer = other._head.size - self._head.size
         other.length += longer
