@@ -52,7 +52,7 @@ class Virtual:
 
     @property
     def target(self) -> str:
-        """Its canonical or another spelling."""
+        """The target of a request for it."""
         layout = f"&layout={self.letters}" if self.letters else ""
         shape = ",".join(map(str, self.shape))
         return (
