@@ -31,6 +31,9 @@ one would delay all other requests. Handing it to a thread takes 0.05 to 0.1 ms.
 AHEAD = 1
 """The number of chunks computed in advance while one is sent, if there are idle threads."""
 
+MOST_HELD = 2 + AHEAD
+"""The most chunks of an answer in memory: two that are sent or wait for it, and those ahead."""
+
 LARGE_BODIES = 4
 """The most bodies in flight that have larger chunks. It limits memory if there are many cores."""
 
@@ -217,7 +220,9 @@ class TensorResponse:
     def _load(self) -> tuple[Queue, Load]:
         body = self.body
         if body.materialised:
-            matrix = Load(1, 0, matrices=1, matrix_bytes=body.chunk_bytes, matrix_cost=body.cost)
+            # A multipart answer has several chunks, which are together about as long as the answer.
+            held = min(max(body.length, body.chunk_bytes), MOST_HELD * body.chunk_bytes)
+            matrix = Load(1, 0, matrices=1, matrix_bytes=held, matrix_cost=body.cost)
             return Queue.MATRIX, matrix
         if self._is_small:
             return Queue.SMALL, Load(cost=body.cost)
