@@ -5,12 +5,14 @@ import hashlib
 import itertools
 import re
 import ssl
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
+from typing import Any
 
 TAG = '"0123456789abcdef0123456789abcdef"'
 
@@ -26,6 +28,7 @@ class Front:
 
     content: bytes
     tag: str = TAG
+    target: str = "/v1/weights.raw?seed=1"
     faults: list[str] = field(default_factory=list)
     always: str = ""
     seconds: float = 0.0
@@ -55,7 +58,7 @@ def serving(front: Front, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     class Handler(_Handler):
         served = front
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.block_on_close = False
     if tls is not None:
@@ -64,11 +67,19 @@ def serving(front: Front, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     thread.start()
     try:
         scheme = "http" if tls is None else "https"
-        yield f"{scheme}://127.0.0.1:{server.server_port}/v1/weights.raw?seed=1"
+        yield f"{scheme}://127.0.0.1:{server.server_port}{front.target}"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    """A server that says nothing when a client leaves."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -26,7 +26,7 @@ from urllib3.exceptions import (
     ProtocolError,
     TimeoutError,
 )
-from urllib3.util import parse_url
+from urllib3.util import Url, parse_url
 
 _TIMEOUT = Timeout(connect=10, read=60)
 """Seconds until a server is given up that does not answer. A large orthogonal tensor takes 20."""
@@ -88,12 +88,7 @@ class Remote:
 
     def __init__(self, url: str, *, retries: int, connections: int) -> None:
         """Raises RefusedError if `url` is no HTTP or HTTPS URL."""
-        try:
-            parsed = parse_url(url)
-        except LocationParseError:
-            raise RefusedError(f"{_plain(url)} is not a URL") from None
-        if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise RefusedError(f"{_plain(url)} is not a URL of scheme http or https")
+        http_url(url)
         self.url = url
         self._pool = PoolManager(num_pools=1, maxsize=connections, timeout=_TIMEOUT)
         self._retries = Retry(
@@ -234,6 +229,17 @@ class Remote:
         finally:
             answer.close()
         return kind("\n".join(_problems(content)) or _status(status))
+
+
+def http_url(url: str) -> Url:
+    """The parts of an HTTP or HTTPS URL; raises RefusedError for another one."""
+    try:
+        parsed = parse_url(url)
+    except LocationParseError:
+        raise RefusedError(f"{_plain(url)} is not a URL") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise RefusedError(f"{_plain(url)} is not a URL of scheme http or https")
+    return parsed
 
 
 def _problems(content: bytes) -> list[str]:

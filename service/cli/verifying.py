@@ -5,7 +5,6 @@ import random
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from service.cli.output import FAILED, REFUSED, complain, printed
 from service.cli.parser import LineParser, complain_of, whole_number
 from service.cli.partial import Interval
 from service.cli.progress import progress_bar
-from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError
+from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError, http_url
 from service.errors import FaninError
 from service.fields import parse_query
 from service.plan import Plan, plan
@@ -105,12 +104,12 @@ def _planned(url: str) -> Plan:
 
     The size of a tensor is not limited, since only parts of it are computed.
     """
-    parts = urlsplit(url)
-    path, _, format_name = parts.path.rpartition(".")
+    parts = http_url(url)
+    path, _, format_name = (parts.path or "").rpartition(".")
     if not path.endswith(PATH) or FORMATS.get(format_name, FORMATS["json"]).head is None:
         formats = ", ".join(name for name, each in FORMATS.items() if each.head is not None)
         raise RefusedError(f"the path of the URL must end in {PATH}. and one of {formats}")
-    found = plan(parse_query(parts.query.encode()), format_name, max_bytes=MOST_BYTES)
+    found = plan(parse_query((parts.query or "").encode()), format_name, max_bytes=MOST_BYTES)
     if found.needs_seed:
         raise RefusedError("each request for a URL without a seed gets other bytes; add &seed=")
     return found
