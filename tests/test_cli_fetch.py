@@ -1,5 +1,6 @@
 """`fetch` gets the right bytes or says in one line why not, whatever is between it and a server."""
 
+import fcntl
 import json
 import os
 import random
@@ -343,19 +344,20 @@ def test_a_list_without_its_bytes_counts_for_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "w").read_bytes() == CONTENT
 
 
-def test_two_at_once_are_refused(tmp_path: Path) -> None:
-    """The second says so in a line; the first is not disturbed."""
+def test_two_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """While one process has the file, another says so in a line and changes nothing."""
     target = tmp_path / "w"
-    front = Front(CONTENT, seconds=1)
-    with serving(front) as url, started("fetch", url, "-o", str(target)) as process:
-        assert until(part(target).exists, SECONDS)
-        assert until(lambda: len(front.asked) > 0, SECONDS)
-        second = run("fetch", url, "-o", str(target))
-        process.communicate(timeout=SECONDS)
-    assert (process.returncode, second.returncode) == (0, 1)
-    assert b"another process writes" in second.stderr
-    assert second.stderr.count(b"\n") == 1
-    assert target.read_bytes() == CONTENT
+    interrupted(target, Front(CONTENT))
+    before, front = part(target).read_bytes(), Front(CONTENT)
+    capsys.readouterr()
+    with part(target).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert fetched(front, target) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"{target}: another process writes {part(target)}")
+    assert (said.count("\n"), front.asked) == (1, [])
+    assert part(target).read_bytes() == before
+    assert fetched(front, target) == 0
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
