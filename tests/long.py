@@ -90,9 +90,11 @@ LONG = (
     "tests/stream/test_vectors.py::test_edge_words_become_the_vectors_values",
     "tests/test_cli.py",
     "tests/test_cli_endings.py",
+    "tests/test_cli_fetch.py",
     "tests/test_cli_files.py",
     "tests/test_cli_propagate.py",
     "tests/test_cli_signals.py",
+    "tests/test_cli_verify.py",
     "tests/test_container.py",
     "tests/test_dtypes.py::test_a_row_is_enough",
     "tests/test_floors.py::test_a_wrong_import_is_found",
@@ -102,6 +104,7 @@ LONG = (
     "tests/test_schemes_page.py::test_a_picture_is_of_what_its_scheme_gives_today",
     "tests/test_schemes_page.py::test_the_pixels_show_the_values",
     "tests/test_serving.py",
+    "tests/test_splitting.py",
     "tests/training/test_digits.py",
 )
 """The beginnings of test ids: a file, or one test in it with all its parameters."""
