@@ -148,7 +148,9 @@ class BodyPart:
         boxes = list(filler.lattice.boxes(self._first, self._last))
         if self.materialised and all(begun(filler.source, box) for box in boxes):
             return self._last - self._first
-        return sum(filler.source.cost(box) for box in boxes)
+        drawn = sum(filler.source.cost(box) for box in boxes)
+        # Several boxes may be parts of one matrix, which costs them all no more than the whole.
+        return min(drawn, self._whole.cost) if self.materialised else drawn
 
     def in_larger_chunks(self) -> "BodyPart":
         """The same bytes in larger chunks, as in TensorBody."""
