@@ -187,10 +187,11 @@ class Matrix:
     def _keep(self, kept: Panels, number: int, reader: Reader) -> None:
         """Compute a panel that is kept, and all that are left if there is no room for waiting.
 
-        If not all panels fit beside all reflectors, half of them do. When these are there, the
-        others are computed from the last one down, and each one's reflectors are freed.
+        If not all panels fit beside all reflectors, half of them and one more do. When half of them
+        are there, the others are computed from the last one down, and the reflectors that no panel
+        before it needs are freed after each.
         """
-        last = 2 * len(kept.done) >= self._count and self._is_crowded(kept)
+        last = len(kept.done) >= self._count // 2 and self._is_crowded(kept)
         missing = sorted(set(range(self._count)) - kept.done, reverse=True) if last else [number]
         for each in missing:
             values = kept.values(each)
