@@ -157,7 +157,9 @@ class BodyPart:
         boxes = list(filler.lattice.boxes(start, stop))
         if self.materialised and all(begun(filler.source, box) for box in boxes):
             return stop - start
-        return sum(filler.source.cost(box) for box in boxes)
+        drawn = sum(filler.source.cost(box) for box in boxes)
+        # Several boxes may be parts of one matrix, which costs them all no more than the whole.
+        return min(drawn, self._whole.cost) if self.materialised else drawn
 
     def _positions(self, index: int) -> tuple[int, int]:
         """The first position of chunk `index` in the whole tensor, and the one after its last."""

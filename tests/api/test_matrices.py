@@ -2,8 +2,10 @@
 
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
@@ -15,9 +17,11 @@ from service.stream.kernels import orthogonal as kernels
 from service.stream.sources import materialised, matrices
 from service.stream.sources.matrices import KEPT_BYTES, PANEL, Matrices
 from tests import server
-from tests.application import ask, problem, ready
+from tests.application import Answer, ask, problem, ready, wait_until_ready
+from tests.process import forget_peak, peak_bytes, resident_bytes, served
 from tests.server import Address
 
+MIB = 2**20
 HELD = "/v1/weights.raw?shape=200,200&scheme=orthogonal&seed=1"
 NEXT = "/v1/weights.raw?shape=41,41&scheme=orthogonal&seed=1"
 OTHERS = [
@@ -102,6 +106,69 @@ def test_parallel_slices_compute_their_matrix_once(
     assert blocks == list(range(8))
     assert watched.shapes == [(160, 120)] * 2
     assert b"".join(parts) == ask(address, target).body
+
+
+def test_parallel_ranges_compute_their_matrix_once(
+    address: Address, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen ranges of a tall matrix that counts as a large one, by eight clients at once."""
+    monkeypatch.setattr(matrices, "SMALL_ELEMENTS", 0)
+    target = "/v1/weights.npy?shape=160,120&scheme=orthogonal&seed=1"
+    piece = 4900
+
+    def part(start: int) -> Answer:
+        return ask(address, target, headers={"Range": f"bytes={start}-{start + piece - 1}"})
+
+    with ThreadPoolExecutor(8) as clients:
+        parts = list(clients.map(part, range(0, 128 + 160 * 120 * 4, piece)))
+    assert len(parts) == 16
+    assert [answer.status for answer in parts] == [206] * len(parts)
+    assert watched.shapes == [(160, 120)] * 2
+    assert b"".join(answer.body for answer in parts) == ask(address, target).body
+
+
+def test_a_client_who_does_not_read_holds_no_matrix(address: Address, watched: Watched) -> None:
+    """Its answer is larger than the buffers of a socket. The next matrix takes the cache's place.
+
+    Negative control: the matrix is there until then.
+    """
+    cache = Matrices(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(materialised, "MATRICES", cache)
+        with closing(server.ask(address, HELD.replace("200,200", "6000,1000"))):
+            wait_for(lambda: len(watched.shapes) == -(-1000 // PANEL))
+            (held,) = [weakref.ref(matrix) for matrix in cache._used.values()]
+            assert held() is not None
+            assert ask(address, NEXT).status == 200
+            wait_for(lambda: held() is None)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until this is true."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_the_memory_of_ranges_is_bounded() -> None:
+    """One range each of fourteen large tensors is read. Each takes 64 MiB when it is computed.
+
+    The cache has room for eleven of them and for the reflectors of a twelfth, 128 MiB. The process
+    also takes a panel in float64 of 32 MiB, and what is not the data of matrices: 64 MiB are left.
+    """
+    target = "/v1/weights.raw?shape=65536,256&scheme=orthogonal&seed={}"
+    with served() as (pid, address):
+        wait_until_ready(address)
+        before = resident_bytes(pid)
+        forget_peak(pid)
+        for seed in range(14):
+            answer = ask(address, target.format(seed), headers={"Range": "bytes=9999999-11048574"})
+            assert (answer.status, len(answer.body)) == (206, MIB)
+        most = peak_bytes(pid) - before
+    assert 11 * 64 * MIB < most < KEPT_BYTES + 64 * MIB
 
 
 def test_other_streams_flow_while_a_matrix_is_computed(address: Address, watched: Watched) -> None:

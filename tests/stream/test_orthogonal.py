@@ -28,7 +28,15 @@ from service.stream.reference.elements import bytes_of, values_of
 from service.stream.sources import materialised, matrices
 from service.stream.sources.index import element_numbers
 from service.stream.sources.materialised import MOST_ELEMENTS, MOST_MATRICES, MOST_SIDE
-from service.stream.sources.matrices import ENTRY_BYTES, KEPT_BYTES, PANEL, Matrices, Matrix
+from service.stream.sources.matrices import (
+    ENTRY_BYTES,
+    KEPT_BYTES,
+    MATRIX_BYTES,
+    PANEL,
+    Matrices,
+    Matrix,
+    Reader,
+)
 
 ADDRESS = Address(7, 11)
 SHAPES = [
@@ -336,13 +344,11 @@ def test_a_slice_computes_the_columns_that_it_needs(computed: Computed) -> None:
 
 
 def test_panels_are_kept_for_parts_of_columns(computed: Computed) -> None:
-    """Who asks for a part of each column is likely to ask for the others; small matrices only."""
+    """Who asks for a part of each column is likely to ask for the others."""
     draw = Orthogonal(1.0, 100, 100, 0, 10_000)
     for column in range(3):
         values(draw, Lattice(column, (100, 1), (100, 1)))
     assert computed.panels == [0, PANEL]
-    matrix = Matrix(1, matrices.KEPT_Q + 1, 0, ADDRESS)
-    assert matrix.kept(0, Event()) is None
 
 
 def test_what_a_matrix_is_not_computed_again_for(computed: Computed) -> None:
@@ -454,25 +460,31 @@ def test_the_work_goes_on_for_those_who_stay(
 
 
 @pytest.mark.parametrize("kept_bytes", [0, matrices.KEPT_BYTES])
-def test_a_matrix_is_freed_when_all_readers_have_left(
+def test_a_matrix_is_freed_when_the_cache_needs_room(
     kept_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It stays while one of two is left. Negative control: a cached one is not freed."""
+    """A body that has its bytes holds no matrix. Negative control: a large cache frees none."""
     cache = Matrices(kept_bytes)
     monkeypatch.setattr(materialised, "MATRICES", cache)
     draw, dtype, box = SAME[0]
-    readers = [filler(draw, dtype, ADDRESS, box) for _ in range(2)]
-    for each in readers:
-        each.fill(0, 60_000, np.empty(240_000, np.uint8))
-    alive = [weakref.ref(matrix) for matrix in cache._used.values()]
-    assert len(alive) == 1
-    readers.pop()
+    first, second = (filler(draw, dtype, Address(seed, 1), box) for seed in (1, 2))
+    first.fill(0, 60_000, np.empty(240_000, np.uint8))
+    (alive,) = (weakref.ref(matrix) for matrix in cache._used.values())
     gc.collect()
-    assert alive[0]() is not None
-    readers.clear()
-    del each
+    assert alive() is not None
+    second.fill(0, 60_000, np.empty(240_000, np.uint8))
     gc.collect()
-    assert (alive[0]() is None) == (kept_bytes == 0)
+    assert (alive() is None) == (kept_bytes == 0)
+
+
+def test_a_matrix_stays_while_it_is_read() -> None:
+    """Another one takes its place in the cache, and whoever comes then shares it all the same."""
+    cache = Matrices(0)
+    with cache.use((1,), lambda: small(1), reader()) as matrix:
+        with cache.use((2,), lambda: small(1), reader()):
+            assert list(cache._kept) == [(2,)]
+        with cache.use((1,), lambda: small(1), reader()) as again:
+            assert again is matrix
 
 
 @pytest.mark.parametrize(
@@ -503,49 +515,69 @@ def test_the_cost_of_a_matrix_is_counted_once(query: str, cache: Matrices) -> No
     assert other.cost == cost
 
 
+def reader(gain: float | None = None) -> Reader:
+    """One who reads a part of a matrix."""
+    return Reader(gain, True, Event())
+
+
 def small(size: int) -> Matrix:
     """A matrix, not computed yet, that counts with at least `size` float64."""
     return Matrix(1, size, 0, ADDRESS)
 
 
+def counted(matrix: Matrix) -> int:
+    """The memory that a matrix counts with in a cache, if it is read in float64."""
+    return matrix.expect(reader()) + ENTRY_BYTES
+
+
 def test_the_least_recently_used_matrix_leaves() -> None:
     """A cache of two: what was asked for again stays."""
-    kept, made = Matrices(2 * (small(100).nbytes + ENTRY_BYTES)), []
+    kept, made = Matrices(2 * counted(small(100))), []
     for key in (1, 2, 1, 3, 1, 2):
 
         def make(key: int = key) -> Matrix:
             made.append(key)
             return small(100)
 
-        kept.get((key,), make)
+        with kept.use((key,), make, reader()):
+            pass
     assert made == [1, 2, 3, 2]
     assert list(kept._kept) == [(1,), (2,)]
 
 
 def test_the_memory_of_many_matrices_is_bounded() -> None:
-    """What the entries themselves take counts; a matrix larger than the bound is not kept."""
+    """What the entries themselves take counts."""
     kept = Matrices(100 * ENTRY_BYTES)
     for key in range(1000):
-        kept.get((key,), lambda: small(1))
+        with kept.use((key,), lambda: small(1), reader()):
+            assert kept._bytes <= 100 * ENTRY_BYTES
     assert 10 < len(kept._kept) < 100
-    assert kept._bytes <= 100 * ENTRY_BYTES
-    before = list(kept._kept)
-    assert kept.get((-1,), lambda: small(10**5)).m == 10**5
-    assert list(kept._kept) == before
+    assert kept._bytes == sum(matrix.nbytes + ENTRY_BYTES for matrix in kept._kept.values())
+
+
+def test_the_last_matrix_is_kept_alone() -> None:
+    """Also if it takes more than the limit, for those who read further parts of it."""
+    kept = Matrices(100 * ENTRY_BYTES)
+    for key in range(3):
+        with kept.use((key,), lambda: small(10**5), reader()):
+            assert list(kept._kept) == [(key,)]
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(8192, 8192), (2**20, 64), (64, 2**20)])
 def test_the_memory_of_the_largest_is_what_the_page_says(rows: int, columns: int) -> None:
-    """8 (m n - n^2 / 2) bytes of reflectors, of which nothing is used yet, and a bounded panel.
+    """8 (m n - n^2 / 2) bytes of reflectors, a bounded panel, and the panels that are kept.
 
-    The largest square matrix can be kept.
+    Nothing is used yet. Every one of them can be kept, and in float32 with all its panels.
     """
-    matrix, n = Matrix(rows, columns, 0, ADDRESS), min(rows, columns)
+    n = min(rows, columns)
     reflectors = 8 * (rows * columns - n * n / 2)
-    assert matrix._packed.nbytes == pytest.approx(reflectors, rel=1e-2)
-    assert matrix._packed.nbytes <= 2**29
-    assert 8 * matrix.width * matrix.m <= 2**27
-    assert rows != columns or matrix.nbytes + ENTRY_BYTES <= KEPT_BYTES
+    whole, narrow, wide = (Matrix(rows, columns, 0, ADDRESS) for _ in range(3))
+    assert whole.expect(Reader(1.0, False, Event())) == pytest.approx(reflectors, rel=1e-2)
+    assert whole.nbytes <= 2**29 + 2**21
+    assert 8 * whole.width * whole.m <= 2**27
+    assert narrow.expect(reader(1.0)) == pytest.approx(reflectors + 2**28, rel=1e-2)
+    assert wide.expect(reader()) <= MATRIX_BYTES
+    assert narrow.nbytes + ENTRY_BYTES <= KEPT_BYTES
 
 
 def planned(query: str, scheme: str = "orthogonal") -> Plan:

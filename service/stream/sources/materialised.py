@@ -6,6 +6,7 @@ matrix that is at least as wide as tall, and the columns of a taller one.
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -21,7 +22,7 @@ from service.stream.kernels.rounding import encode
 from service.stream.lattice import Lattice
 from service.stream.precision import PRECISIONS
 from service.stream.sources.index import element_pieces
-from service.stream.sources.matrices import MATRICES, Key, Matrix
+from service.stream.sources.matrices import MATRICES, Float32, Key, Matrix, Panel, Reader
 
 MOST_ELEMENTS = 2**26
 """The most elements of a materialised tensor with all its copies: 8,192 x 8,192.
@@ -39,6 +40,9 @@ MOST_MATRICES = 2**12
 OPERATIONS = 128
 """A matrix of m x n elements, n <= m, takes the time of m n^2 / 128 blocks, and of m n for its
 normals: 18 s for 8,192 x 8,192."""
+
+WRITTEN = 2**18
+"""The entries that are encoded at a time where no kernel does it: 2 MiB for each array of them."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -78,7 +82,6 @@ class MaterialisedSource:
     dtype: str
     address: Address
     _stopped: Event = field(default_factory=Event, compare=False, repr=False)
-    _used: list[Matrix] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def itemsize(self) -> int:
@@ -175,78 +178,72 @@ class MaterialisedSource:
 
     def _fill_matrix(self, copy: int, rows: Positions, columns: Positions, out: Bytes) -> None:
         """Write rows x columns of a matrix, panel by panel."""
-        matrix = self._matrix(copy)
         along, across = (columns, rows) if self._tall else (rows, columns)
         entries = Positions(across.numbers * STRIP, across.places)
-        for panel, starts, chosen in self._panels(matrix, along.numbers):
-            signs = matrix.signs[along.numbers[chosen]]
-            self._write(panel, Positions(starts, along.places[chosen]), signs, entries, out)
-
-    def _panels(
-        self, matrix: Matrix, columns: Elements
-    ) -> Iterator[tuple[Float64, Elements, Elements]]:
-        """The panels with these columns of Q: each panel, where the columns begin, and which.
-
-        A panel is valid until the next one. Panels of small matrices are kept, for those who ask
-        for the same matrix at the same time or for other parts of it.
-        """
-        memory: Float64 | None = None
-        for number, chosen in _groups(columns // matrix.width):
-            panel = matrix.kept(number, self._stopped)
-            if panel is None:
-                memory = matrix.new_panel() if memory is None else memory
-                panel = matrix.fill(number, memory, self._stopped)
-            strips, lanes = _divided(columns[chosen] - number * matrix.width, STRIP)
-            yield panel, strips * (matrix.m * STRIP) + lanes, chosen
+        elements = rows.numbers.size * columns.numbers.size
+        reader = self._reader(parts=elements < self.draw.rows * self.draw.columns)
+        with self._matrix(copy, reader) as matrix:
+            for panel, starts, chosen in _panels(matrix, along.numbers, reader):
+                signs = matrix.signs[along.numbers[chosen]]
+                self._write(panel, Positions(starts, along.places[chosen]), signs, entries, out)
 
     def _write(
-        self, panel: Float64, columns: Positions, signs: Float64, entries: Positions, out: Bytes
+        self, panel: Panel, columns: Positions, signs: Float64, entries: Positions, out: Bytes
     ) -> None:
-        """Encode entries of some columns of a panel to their places."""
-        gain = np.float64(self.draw.gain)
-        if self.dtype in ("float32", "float64"):
+        """Write entries of some columns of a panel to their places, in the dtype."""
+        values, gain = panel.values, np.float64(self.draw.gain)
+        if panel.gain is None and self.dtype in ("float32", "float64"):
             kernel = place64 if self.dtype == "float64" else place32
             starts, targets, rows, row_targets = (
                 each.view(np.uint64) for each in (*columns, *entries)
             )
-            kernel(panel, starts, signs, gain, rows, targets, row_targets, out)
+            kernel(values, starts, signs, gain, rows, targets, row_targets, out)
             return
-        values = panel[columns.numbers[:, np.newaxis] + entries.numbers]
-        encoded = self._encoded(values * signs[:, np.newaxis])
         patterns = out.view(f"u{self.itemsize}")
-        places = columns.places[:, np.newaxis] + entries.places
-        patterns[places] = encoded.view(patterns.dtype).reshape(places.shape)
+        # Not all columns at once, because each array of places takes as much memory as they do.
+        step = max(WRITTEN // entries.numbers.size, 1)
+        for first in range(0, columns.numbers.size, step):
+            some = slice(first, first + step)
+            found = values[columns.numbers[some, np.newaxis] + entries.numbers]
+            encoded = self._encoded(found, signs[some, np.newaxis], panel.gain)
+            places = columns.places[some, np.newaxis] + entries.places
+            patterns[places] = encoded.view(patterns.dtype).reshape(places.shape)
 
     def _fill_elements(self, box: Lattice, out: Bytes) -> None:
         """Write a box of any strides, each element by its number."""
         for elements, part in element_pieces(box, self.itemsize, out):
-            part[:] = self._encoded(self._entries(elements))
+            self._fill_piece(elements, part)
 
-    def _entries(self, elements: Elements) -> Float64:
-        """Q[row, column] of element numbers, or 0 beside the centre of a kernel."""
+    def _fill_piece(self, elements: Elements, out: Bytes) -> None:
+        """Write Q[row, column] times gain by element numbers, or 0 beside a kernel's centre."""
         draw = self.draw
         numbers = elements - draw.first * draw.kernel
-        values = np.zeros(elements.shape, np.float64)
+        out[:] = 0
+        patterns = out.view(f"u{self.itemsize}")
+        reader = self._reader(parts=True)
         central = np.flatnonzero(numbers % draw.kernel == draw.centre)
         lines, columns = _divided(numbers[central] // draw.kernel, draw.columns)
         copies, rows = _divided(lines, self._pitch)
         along, across = (columns, rows) if self._tall else (rows, columns)
         for copy, of_copy in _groups(copies):
-            matrix = self._matrix(copy)
-            for panel, starts, of_panel in self._panels(matrix, along[of_copy]):
-                chosen = of_copy[of_panel]
-                entries = panel[starts + across[chosen] * STRIP]
-                values[central[chosen]] = entries * matrix.signs[along[chosen]]
-        return values
+            with self._matrix(copy, reader) as matrix:
+                for panel, starts, of_panel in _panels(matrix, along[of_copy], reader):
+                    chosen = of_copy[of_panel]
+                    found = panel.values[starts + across[chosen] * STRIP]
+                    encoded = self._encoded(found, matrix.signs[along[chosen]], panel.gain)
+                    patterns[central[chosen]] = encoded.view(patterns.dtype)
 
-    def _encoded(self, entries: Float64) -> Bytes:
-        """Entries of Q times gain as bytes.
+    def _encoded(self, values: Float64 | Float32, signs: Float64, gain: float | None) -> Bytes:
+        """Values of a panel as bytes. Those of a panel with a gain are only rounded.
 
         An entry may pass 1 by a rounding error, as that of a 1 x 1 matrix does. It is clamped.
         """
-        values = np.clip(entries, -1.0, 1.0) * np.float64(self.draw.gain)
-        out = np.empty(values.size * self.itemsize, np.uint8)
-        encode(values.reshape(-1), self.dtype, out)
+        if gain is None:
+            wide = np.clip(values * signs, -1.0, 1.0) * np.float64(self.draw.gain)
+        else:
+            wide = values.astype(np.float64)
+        out = np.empty(wide.size * self.itemsize, np.uint8)
+        encode(wide.reshape(-1), self.dtype, out)
         return out
 
     @property
@@ -264,14 +261,27 @@ class MaterialisedSource:
         first = draw.first + copy * draw.distance
         return address.seed, address.stream, first, draw.rows, draw.columns
 
-    def _matrix(self, copy: int) -> Matrix:
+    def _reader(self, *, parts: bool) -> Reader:
+        return Reader(None if self.dtype == "float64" else self.draw.gain, parts, self._stopped)
+
+    def _matrix(self, copy: int, reader: Reader) -> AbstractContextManager[Matrix]:
         draw, address = self.draw, self.address
         first = draw.first + copy * draw.distance
         make = partial(Matrix, draw.rows, draw.columns, first, address)
-        matrix = MATRICES.get(self._key(copy), make)
-        # This reference keeps the matrix alive until the source needs another one.
-        self._used[:] = [matrix]
-        return matrix
+        return MATRICES.use(self._key(copy), make, reader)
+
+
+def _panels(
+    matrix: Matrix, columns: Elements, reader: Reader
+) -> Iterator[tuple[Panel, Elements, Elements]]:
+    """The panels with these columns of Q: each panel, where the columns begin, and which.
+
+    A panel is valid until the next one.
+    """
+    for number, chosen in _groups(columns // matrix.width):
+        panel = matrix.panel(number, reader)
+        strips, lanes = _divided(columns[chosen] - number * matrix.width, STRIP)
+        yield panel, strips * (matrix.m * STRIP) + lanes, chosen
 
 
 def _axes(box: Lattice) -> list[Axis]:
