@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.advice import Question, Recommendation
-from service.api.blocks import BLOCK_BYTES, MOST_BLOCKS, BlockDigests, BlockQuery
+from service.api.block_digests import BLOCK_BYTES, MOST_BLOCKS, BlockDigests, BlockQuery
 from service.api.digests import MOST_DIGESTED_BYTES
 from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, completed, document_operations, reference

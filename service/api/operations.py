@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.advice import Question
-from service.api.blocks import BlockQuery
+from service.api.block_digests import BlockQuery
 from service.api.headers import FACTS
 from service.api.routing import Operation
 from service.fields import FIELDS

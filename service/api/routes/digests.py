@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.aside import Aside
-from service.api.blocks import BlockHasher, Listing, listing_of
+from service.api.block_digests import BlockHasher, Listing, listing_of
 from service.api.operations import digests_operations
 from service.api.readiness import Readiness
 from service.api.responses import json_response, not_modified
