@@ -256,8 +256,8 @@ def test_conditions_compute_nothing(address: Address, drawn: Drawn) -> None:
 
 def test_each_answer_has_a_tag_of_its_own(address: Address) -> None:
     """Other blocks, formats and tensors have other tags. Another spelling has the same one."""
-    queries = (QUERY, f"{QUERY}&blocks=0:1", f"{QUERY}&blocks=1:2", f"{QUERY}&format=raw")
-    queries = (*queries, QUERY.replace("seed=7", "seed=8"))
+    queries = [QUERY, f"{QUERY}&blocks=0:1", f"{QUERY}&blocks=1:2", f"{QUERY}&format=raw"]
+    queries.append(QUERY.replace("seed=7", "seed=8"))
     tags = [ask(address, f"{PATH}?{query}", "HEAD").headers["etag"] for query in queries]
     assert len(set(tags)) == len(tags)
     other = f"{QUERY.replace('1001,1003', '1001%2C1003')}&format=npy&blocks=0:4"
