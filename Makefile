@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more bench bench-check load
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests bench bench-check load
 
 install: $(VENV)/tests-installed
 
@@ -70,6 +70,11 @@ peers-more: install
 	build/peers-more/bin/python -m checks.write_peer_values paddle build/peers-more/values
 	FANIN_PEER_VALUES=build/peers-more/values $(VENV_PYTHON) -m pytest -q tests/peers \
 		-k "mlx or paddle"
+
+# The manifests of deploy/ against the schemas of Kubernetes and the rules of checkov, which it
+# installs into build/ the first time.
+manifests: install
+	$(VENV_PYTHON) -m pytest tests/kubernetes $(ARGS)
 
 # Minutes, and worth nothing while the machine does something else. It runs until it is done.
 bench: $(VENV)/service-installed

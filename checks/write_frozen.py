@@ -15,9 +15,9 @@ import numpy as np
 from checks.append_only import Document, write
 from checks.frozen_requests import REQUESTS
 from checks.frozen_tables import tables
-from service.api.headers import tensor_tag
 from service.fields import parse_query
 from service.plan import Plan, seeded_plan
+from service.plan.tag import tensor_tag
 from service.plan.tensor import Tensor
 from service.plan.work import elements_of_an_output
 from service.stream.address import Address, stream_of

@@ -2,8 +2,10 @@
 
 requirements.txt is the service's, requirements-dev.txt the tests'. requirements-peers.txt has the
 frameworks of `make peers`, whose pins may contradict the others, requirements-docs.txt what
-`make gallery` needs, and requirements-fuzz.txt what `make fuzz` needs. requirements-image.txt has
-the pins of the service with the SHA-256 of each wheel that an image may need.
+`make gallery` needs, requirements-fuzz.txt what `make fuzz` needs, requirements-manifests.txt what
+`make manifests` needs, and requirements-redbot.txt what tests/ranges/test_redbot.py runs.
+requirements-image.txt has the pins of the service with the SHA-256 of each wheel that an image may
+need.
 
 `make pins` runs it after a pin of pyproject.toml changes. It names no package index; pip's own
 settings do.
@@ -34,6 +36,8 @@ def main() -> None:
     peers: list[str] = project["optional-dependencies"]["peers"]
     docs: list[str] = project["optional-dependencies"]["docs"]
     fuzz: list[str] = project["optional-dependencies"]["fuzz"]
+    manifests: list[str] = project["optional-dependencies"]["manifests"]
+    redbot: list[str] = project["optional-dependencies"]["redbot"]
     with _environment() as python:
         service = service + _brought_along(python, service)
         hashed = list(_hashed(python, service))
@@ -43,12 +47,18 @@ def main() -> None:
     with _environment() as python:
         fuzz = fuzz + _brought_along(python, fuzz)
     with _environment() as python:
+        manifests = manifests + _brought_along(python, manifests)
+    with _environment() as python:
+        redbot = redbot + _brought_along(python, redbot)
+    with _environment() as python:
         docs = docs + _brought_along(python, service + docs)
     _write("requirements.txt", service)
     _write("requirements-dev.txt", tests, "-r requirements.txt")
     _write("requirements-peers.txt", peers)
     _write("requirements-docs.txt", docs, "-r requirements.txt")
     _write("requirements-fuzz.txt", fuzz)
+    _write("requirements-manifests.txt", manifests)
+    _write("requirements-redbot.txt", redbot)
     _write("requirements-image.txt", hashed)
 
 

@@ -16,6 +16,8 @@ USAGE = """usage: python -m service COMMAND [option ...]
 commands:
   serve        run the HTTP server
   weights      write one tensor to a file
+  fetch        download a tensor from a server, in parts, and continue after an interruption
+  verify       compare what a server sends, or a file, with the tensor computed here
   recommend    recommend how to initialize a layer
   propagate    follow variances and gradients through a stack of layers
   schemes      list or search the schemes, or describe one
@@ -115,6 +117,18 @@ def _weights(arguments: list[str]) -> int:
     return write_weights(arguments)
 
 
+def _fetch(arguments: list[str]) -> int:
+    from service.cli.fetching import fetch
+
+    return fetch(arguments)
+
+
+def _verify(arguments: list[str]) -> int:
+    from service.cli.verifying import verify
+
+    return verify(arguments)
+
+
 def _recommend(arguments: list[str]) -> int:
     from service.cli.recommending import print_recommendation
 
@@ -152,6 +166,8 @@ def _openapi(arguments: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _serve,
     "weights": _weights,
+    "fetch": _fetch,
+    "verify": _verify,
     "recommend": _recommend,
     "propagate": _propagate,
     "schemes": _schemes,

@@ -42,17 +42,20 @@ class TensorBody:
         values = self._chunks.largest * self._filler.itemsize
         self.chunk_bytes = min(self.length, self._head.size + values)
 
-    @cached_property
+    @property
     def cost(self) -> int:
         """The work of all chunks, in blocks (`service.plan.work.Cost`). Nothing is drawn for it.
 
         A matrix that another answer has begun is not counted again. So the cost of a materialised
-        body must be read when its answer begins.
+        body changes, and must be read when its answer begins.
         """
-        if self._chunks.count == 0:
-            return 0
         if self.materialised and begun(self._filler.source, self._filler.lattice):
             return self._filler.lattice.size
+        return self._blocks
+
+    @cached_property
+    def _blocks(self) -> int:
+        """The work if no other answer has begun a matrix of this body."""
         return blocks_of(self._filler, self._chunks)
 
     def at(self, head: bytes, address: Address) -> "TensorBody":
@@ -62,11 +65,7 @@ class TensorBody:
         """
         other = TensorBody.__new__(TensorBody)
         vars(other).update(vars(self))
-        if self.materialised:
-            # The cost depends on which matrices have been begun by then.
-            vars(other).pop("cost", None)
-        else:
-            other.cost = self.cost
+        other._blocks = self._blocks
         other._head = np.frombuffer(head, np.uint8)
         longer = other._head.size - self._head.size
         other.length += longer
@@ -141,14 +140,29 @@ class BodyPart:
 
     @cached_property
     def cost(self) -> int:
-        """The work of all chunks, in blocks, as in TensorBody. Only an estimate for several."""
-        if self.chunk_count > 1:
-            return self._whole.cost * self.chunk_count // self._whole.chunk_count
+        """The work of all chunks, in blocks, as in TensorBody.
+
+        It is exact for the first chunk and the last, which may be cut to a few bytes. The chunks
+        between them are counted with the average of the whole body.
+        """
+        ends = sum(self._cost_of(index) for index in {0, self.chunk_count - 1})
+        between = self.chunk_count - 2
+        if between <= 0:
+            return ends
+        return ends + self._whole.cost * between // self._whole.chunk_count
+
+    def _cost_of(self, index: int) -> int:
+        start, stop = self._positions(index)
         filler = self._whole._filler
-        boxes = list(filler.lattice.boxes(self._first, self._last))
+        boxes = list(filler.lattice.boxes(start, stop))
         if self.materialised and all(begun(filler.source, box) for box in boxes):
-            return self._last - self._first
+            return stop - start
         return sum(filler.source.cost(box) for box in boxes)
+
+    def _positions(self, index: int) -> tuple[int, int]:
+        """The first position of chunk `index` in the whole tensor, and the one after its last."""
+        start, stop = self._whole._chunks.range(self._begin + index)
+        return max(start, self._first), min(stop, self._last)
 
     def in_larger_chunks(self) -> "BodyPart":
         """The same bytes in larger chunks, as in TensorBody."""
@@ -158,11 +172,10 @@ class BodyPart:
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
         """Compute chunk `index` in `memory`, as in TensorBody."""
-        whole, number = self._whole, self._begin + index
+        whole = self._whole
         head, itemsize = whole._head.size, whole._filler.itemsize
-        start, stop = whole._chunks.range(number)
-        start, stop = max(start, self._first), min(stop, self._last)
-        with_head = number == 0 and self._start < head
+        start, stop = self._positions(index)
+        with_head = self._begin + index == 0 and self._start < head
         filled = whole._filled(start, stop, memory, with_head=with_head)
         place = 0 if with_head else head + start * itemsize
         return filled[max(self._start - place, 0) : self._stop - place]

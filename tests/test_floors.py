@@ -21,6 +21,7 @@ LINT_IMPORTS = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache
 FLOORS = "Imports point down only"
 WEB = "Nothing below settings knows a web framework"
 MODELS = "Nothing below the spec knows pydantic"
+CLIENT = "Only the command line knows the HTTP client"
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -52,6 +53,8 @@ def test_the_floors_hold() -> None:
         ("chunks", "import uvicorn", WEB),
         ("initializers", "import pydantic", MODELS),
         ("dtypes", "import pydantic", MODELS),
+        ("api", "import urllib3", CLIENT),
+        ("chunks", "import urllib3", CLIENT),
     ],
 )
 def test_a_wrong_import_is_found(tmp_path: Path, module: str, line: str, broken: str) -> None:
@@ -69,11 +72,20 @@ def test_a_wrong_import_is_found(tmp_path: Path, module: str, line: str, broken:
 def test_every_floor_below_settings_is_kept_from_the_web() -> None:
     """The list of the web contract is the list of floors, not a copy that can fall behind."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    floors, web, _ = pyproject["tool"]["importlinter"]["contracts"]
+    floors, web, *_ = pyproject["tool"]["importlinter"]["contracts"]
     layers: list[str] = floors["layers"]
     below = " | ".join(layers[layers.index("settings") + 1 :]).split(" | ")
     present = {f"service.{name}" for name in below if not name.startswith("(")}
     assert set(web["source_modules"]) == present
+
+
+def test_every_floor_but_the_command_line_is_kept_from_the_client() -> None:
+    """The same of the contract about the HTTP client."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    floors, _, _, client = pyproject["tool"]["importlinter"]["contracts"]
+    names = " | ".join(floors["layers"]).split(" | ")
+    kept = {f"service.{name}" for name in names if name not in ("__main__", "cli")}
+    assert set(client["source_modules"]) == kept
 
 
 ROUTES = [route for route in create_app(Settings()).routes if isinstance(route, PlainRoute)]

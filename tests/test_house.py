@@ -25,6 +25,8 @@ TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
 PEERS: list[str] = PROJECT["optional-dependencies"]["peers"]
 DOCS: list[str] = PROJECT["optional-dependencies"]["docs"]
 FUZZ: list[str] = PROJECT["optional-dependencies"]["fuzz"]
+MANIFESTS: list[str] = PROJECT["optional-dependencies"]["manifests"]
+REDBOT: list[str] = PROJECT["optional-dependencies"]["redbot"]
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
@@ -74,12 +76,14 @@ def test_an_index_would_be_noticed(address: str) -> None:
 @pytest.mark.parametrize(
     "pin",
     [
-        *(*SERVICE, *TESTS, *PEERS, *DOCS, *FUZZ),
+        *(*SERVICE, *TESTS, *PEERS, *DOCS, *FUZZ, *MANIFESTS, *REDBOT),
         *pins("requirements.txt"),
         *pins("requirements-dev.txt"),
         *pins("requirements-peers.txt"),
         *pins("requirements-docs.txt"),
         *pins("requirements-fuzz.txt"),
+        *pins("requirements-manifests.txt"),
+        *pins("requirements-redbot.txt"),
     ],
 )
 def test_every_pin_is_exact(pin: str) -> None:
@@ -97,6 +101,8 @@ def test_the_pins_hold_what_pyproject_asks_for() -> None:
     assert set(PEERS) <= set(pins("requirements-peers.txt"))
     assert set(DOCS) <= set(pins("requirements-docs.txt"))
     assert set(FUZZ) <= set(pins("requirements-fuzz.txt"))
+    assert set(MANIFESTS) <= set(pins("requirements-manifests.txt"))
+    assert set(REDBOT) <= set(pins("requirements-redbot.txt"))
 
 
 @pytest.mark.parametrize(

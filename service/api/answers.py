@@ -5,11 +5,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from service.api.headers import HeaderLines, HeaderTemplate, caching_headers, tensor_tag
+from service.api.headers import HeaderLines, HeaderTemplate, caching_headers
 from service.chunks import TensorBody
 from service.fields import Spec
 from service.plan import PlanTemplate
 from service.plan.canonical import is_small
+from service.plan.tag import tensor_tag
 from service.stream.address import Address, stream_of
 
 Key = TypeVar("Key", bound=Hashable)

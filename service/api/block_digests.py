@@ -11,8 +11,6 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from service.api.headers import tensor_tag
-from service.api.responses import entity_tag
 from service.chunks import BodyPart, TensorBody
 from service.errors import ImpossibleError, Problem
 from service.fields import FIELDS, Spec, types
@@ -21,6 +19,7 @@ from service.fields.parsing import read_members
 from service.fields.syntax import split_query
 from service.fields.text import read_text, word_reader
 from service.plan import seeded_plan
+from service.plan.tag import entity_tag, tensor_tag
 from service.wire.formats import FORMATS
 from service.wire.json_text import json_bytes
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.api.responses import entity_tag
 from service.plan import Plan
 from service.plan.drafts import Draft
 from service.spelling import shortest
@@ -218,16 +217,6 @@ def caching_headers(
 def location_header(url: str, target: bytes) -> dict[str, str]:
     """Content-Location, unless `target` equals the canonical URL byte for byte."""
     return {} if target == url.encode("ascii") else {"Content-Location": url}
-
-
-def tensor_tag(url: str, drafts: tuple[Draft, ...]) -> str:
-    """The entity tag of the bytes at a canonical URL, computed without them.
-
-    The URL determines the bytes. The bytes of a draft also depend on the draft's number, so the
-    tag includes the numbers of all drafts in the URL.
-    """
-    numbers = (f"\n{draft}" for draft in drafts)
-    return entity_tag("".join((url, *numbers)).encode("ascii"))
 
 
 def attachment_name(name: str, suffix: str) -> str:

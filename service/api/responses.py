@@ -3,16 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.plan.tag import entity_tag
+
 # RFC 9110, section 8.8.3: `W/` marks a weak tag; the quotes belong to the tag.
 _ENTITY_TAG = r'(W/)?("[\u0021\u0023-\u007e\u0080-\u00ff]*")'
 _ENTITY_TAGS = re.compile(_ENTITY_TAG)
-_DIGEST_CHARACTERS = 32
 
 TAG_LIST = rf"\*|{_ENTITY_TAG}(?:[ \t]*,[ \t]*{_ENTITY_TAG})*"
 """The pattern of If-Match and If-None-Match: `*`, or entity tags joined by commas."""
@@ -51,14 +51,6 @@ class Document:
         """The answer of `revalidated_json`."""
         headers = {"ETag": self.tag, "Cache-Control": "no-cache"} | dict(location or {})
         return not_modified(request, self.tag, headers) or json_response(self.body, headers)
-
-
-def entity_tag(content: bytes) -> str:
-    """A strong entity tag: the quoted first half of the SHA-256 of these bytes.
-
-    The bytes are the representation, or a text that determines it (RFC 9110, section 8.8.3).
-    """
-    return f'"{sha256(content).hexdigest()[:_DIGEST_CHARACTERS]}"'
 
 
 def not_modified(request: Request, tag: str, headers: Mapping[str, str]) -> Response | None:

@@ -32,6 +32,9 @@ one would delay all other requests. Handing it to a thread takes 0.05 to 0.1 ms.
 AHEAD = 1
 """The number of chunks computed in advance while one is sent, if there are idle threads."""
 
+MOST_HELD = 2 + AHEAD
+"""The most chunks of an answer in memory: two that are sent or wait for it, and those ahead."""
+
 LARGE_BODIES = 4
 """The most bodies in flight that have larger chunks. It limits memory if there are many cores."""
 
@@ -311,7 +314,9 @@ async def _admitted(
 def _share(body: Body, held: int = 0) -> tuple[Queue, Load]:
     """The place of a body that is computed chunk by chunk; `held` bytes are kept beside a chunk."""
     if body.materialised:
-        memory = body.chunk_bytes + held
+        # A multipart answer has several chunks, which are together about as long as the answer.
+        chunks = min(max(body.length, body.chunk_bytes), MOST_HELD * body.chunk_bytes)
+        memory = chunks + held
         return Queue.MATRIX, Load(1, 0, matrices=1, matrix_bytes=memory, matrix_cost=body.cost)
     return Queue.STREAM, Load(streams=1)
 

@@ -32,7 +32,7 @@ def opened(output: str) -> Iterator[IO[bytes]]:
         with standard_output() as stream:
             yield stream
         return
-    old = _status(output)
+    old = status_of(output)
     if old is not None and not stat.S_ISREG(old.st_mode):
         with open(output, "wb") as stream:
             yield stream
@@ -45,14 +45,14 @@ def opened(output: str) -> Iterator[IO[bytes]]:
         try:
             with _created(part, private=old is not None) as stream:
                 if old is not None:
-                    _take_over(stream.fileno(), old)
+                    take_over(stream.fileno(), old)
                 yield stream
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
 
 
-def _status(output: str) -> os.stat_result | None:
+def status_of(output: str | Path) -> os.stat_result | None:
     """The status of the file that the name leads to, or None if there is none."""
     try:
         return os.stat(output)
@@ -69,7 +69,7 @@ def _created(part: Path, *, private: bool) -> IO[bytes]:
         raise PermissionError(error.errno, f"cannot write in the folder {part.parent}") from None
 
 
-def _take_over(descriptor: int, old: os.stat_result) -> None:
+def take_over(descriptor: int, old: os.stat_result) -> None:
     """Give an open file the owner, group and permissions of the file that it replaces.
 
     Only root can change the owner. Other users can choose only among their own groups. If the group

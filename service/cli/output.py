@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TextIO
 
 STANDARD_OUTPUT = "-"
@@ -35,6 +35,19 @@ def complain(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
+
+
+def complain_within_signal(line: str) -> None:
+    """As `complain`, within the handler of a signal.
+
+    The handler may have interrupted a write to `sys.stderr`, whose buffer cannot be entered twice.
+    On a terminal the line is not appended to a progress bar.
+    """
+    if sys.stderr is None:
+        return
+    before = "\n" if sys.stderr.isatty() else ""
+    with suppress(OSError):
+        os.write(sys.stderr.fileno(), f"{before}{line}\n".encode())
 
 
 def printed(content: bytes) -> int:

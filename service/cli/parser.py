@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NoReturn
 
 from service.cli.output import REFUSED, complain, printed
@@ -38,6 +38,18 @@ class LineParser(argparse.ArgumentParser):
         """Print the message as one line; exits with REFUSED."""
         complain(f"{message} ({self.prog} --help lists the options)")
         sys.exit(REFUSED)
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A reader of an option's whole number from `least` to `most`, for argparse."""
+
+    def read(text: str) -> int:
+        if text.isascii() and text.isdecimal() and len(text) <= 20 and least <= int(text) <= most:
+            return int(text)
+        message = f"{text[:40]!r} is not a whole number from {least} to {most}"
+        raise argparse.ArgumentTypeError(message)
+
+    return read
 
 
 def usable_settings(**options: str | None) -> Settings:

@@ -7,14 +7,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from service.cli.output import complain_within_signal
+
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def ended_by_signals(unfinished: Path | None = None) -> Iterator[None]:
+def ended_by_signals(
+    unfinished: Path | None = None, last_line: str | None = None
+) -> Iterator[None]:
     """While the block runs, a signal of ENDING ends the process with status 128 + its number.
 
-    The file `unfinished` is removed first, if it exists. An ignored signal (SIGHUP under nohup)
+    The file `unfinished` is removed first, if it exists, and `last_line` is printed to standard
+    error. An ignored signal (SIGHUP under nohup)
     stays ignored. Only the main thread may call this.
 
     The handler ends the process itself. It raises no exception, because Python drops one that is
@@ -26,6 +31,8 @@ def ended_by_signals(unfinished: Path | None = None) -> Iterator[None]:
         if unfinished is not None:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
+        if last_line is not None:
+            complain_within_signal(last_line)
         os._exit(128 + number)
 
     before = {each: signal.getsignal(each) for each in ENDING}

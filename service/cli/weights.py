@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
@@ -11,6 +10,7 @@ from service.cli.files import opened
 from service.cli.options import TensorOptions, read_tensor_options
 from service.cli.output import FAILED, REFUSED, STANDARD_OUTPUT, complain
 from service.cli.parser import complain_of, usable_settings, with_options
+from service.cli.progress import progress_bar
 from service.errors import FaninError, Problem, UnreadableError
 from service.fields import parse_words
 from service.initializers.unknown_words import unknown_word
@@ -97,12 +97,7 @@ def _write(plan: Plan, output: str) -> None:
 
 def _shown(chunks: Iterable[memoryview], length: int) -> Iterator[memoryview]:
     """The same chunks; shows a progress bar if standard error is a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield from chunks
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=length, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+    with progress_bar(length) as advance:
         for chunk in chunks:
             yield chunk
-            bar.update(len(chunk))
+            advance(len(chunk))

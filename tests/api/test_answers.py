@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.api import table
 from service.api.answers import Answer, RecentlyUsed
 from service.api.aside import Aside
-from service.api.headers import caching_headers, tensor_headers, tensor_tag
+from service.api.headers import caching_headers, tensor_headers
 from service.api.readiness import Readiness
 from service.api.routes import weights
 from service.api.routes.weights import MOST_TEMPLATES, Issuer
@@ -27,6 +27,7 @@ from service.fields.syntax import MOST_ITEMS
 from service.initializers.schemes import SCHEMES
 from service.plan import seeded_plan
 from service.plan.canonical import MOST_BLOCKS_KEPT, PATH
+from service.plan.tag import tensor_tag
 from service.plan.tensor import head_of
 from service.wire.formats import FORMATS
 from tests.api.patterns import pool_of

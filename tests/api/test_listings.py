@@ -10,7 +10,6 @@ import pytest
 from service import listings
 from service.api.problems import LISTING_PATHS, respond
 from service.api.reasons import REASONS
-from service.api.responses import entity_tag
 from service.dtypes import DTYPES
 from service.errors import ImpossibleError, Listing, Problem
 from service.fields import FIELDS, Spec, parse_query, write_value
@@ -19,6 +18,7 @@ from service.initializers.layers import LAYERS
 from service.initializers.schemes import SCHEMES
 from service.initializers.schemes.record import INPUTS
 from service.plan import plan
+from service.plan.tag import entity_tag
 from service.wire.json_text import json_bytes
 from tests.application import ask, serving
 from tests.filling import distinct

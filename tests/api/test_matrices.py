@@ -164,3 +164,20 @@ def test_matrices_in_flight_have_bounded_memory(
         watched.go.set()
         assert held.result(20).status == 200
     assert ask(address, NEXT).status == 200
+
+
+def test_all_parts_of_an_answer_count(
+    address: Address, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two parts of 3,000 bytes take 6,000. One of them alone has room beside the held one."""
+    monkeypatch.setattr(admission, "MATRIX_BYTES", 5_000)
+    first, both = {"Range": "bytes=0-2999"}, {"Range": "bytes=0-2999,3004-6003"}
+    with ThreadPoolExecutor(2) as clients:
+        held = clients.submit(ask, address, HELD, headers={"Range": "bytes=0-9"})
+        assert watched.begun.wait(10)
+        refused = ask(address, NEXT, headers=both)
+        assert (refused.status, problem(refused)["reason"]) == (503, "too_busy")
+        alone = clients.submit(ask, address, NEXT, headers=first)
+        watched.go.set()
+        assert held.result(20).status == alone.result(20).status == 206
+    assert ask(address, NEXT, headers=both).status == 206

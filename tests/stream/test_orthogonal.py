@@ -485,18 +485,22 @@ def test_a_matrix_is_freed_when_all_readers_have_left(
     ],
 )
 def test_the_cost_of_a_matrix_is_counted_once(query: str, cache: Matrices) -> None:
-    """The second reader's body costs its elements alone. Negative control: another seed."""
+    """Afterwards every reader's body costs its elements alone, also one whose cost was read before.
+
+    Negative control: another seed.
+    """
 
     def body(seed: int) -> TensorBody:
         asked = parse_query(f"{query}&seed={seed}&name=a".encode())
         return TensorBody(plan(asked, "raw", max_bytes=2**30)).in_larger_chunks()
 
     first, second, other = body(1), body(1), body(2)
-    assert first.cost > 1.5 * first.length // 4
+    cost = first.cost
+    assert cost > 1.5 * first.length // 4
     for _ in first.chunks():
         pass
-    assert second.cost == second.length // 4
-    assert other.cost == first.cost
+    assert first.cost == second.cost == second.length // 4
+    assert other.cost == cost
 
 
 def small(size: int) -> Matrix:

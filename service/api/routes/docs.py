@@ -10,11 +10,12 @@ from starlette.responses import HTMLResponse, Response
 
 from service.advice import Question
 from service.api.operations import page_operations
-from service.api.responses import entity_tag, not_modified
+from service.api.responses import not_modified
 from service.api.routing import PlainRoute
 from service.calibration.measurement import MEASURED_FIELDS
 from service.fields import FIELDS
 from service.listings import SchemeFilter
+from service.plan.tag import entity_tag
 from service.propagation import Stack
 
 _PAGE = """<!doctype html>

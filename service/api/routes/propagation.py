@@ -24,10 +24,11 @@ from service.api.admission import Admission, Load, retry_seconds
 from service.api.operations import picture_operations, propagate_operations
 from service.api.readiness import Readiness
 from service.api.requests import json_body
-from service.api.responses import entity_tag, json_response, not_modified, revalidated_json
+from service.api.responses import json_response, not_modified, revalidated_json
 from service.api.routing import PlainRoute
 from service.errors import Problem, UnavailableError
 from service.plan.canonical import MOST_URL_BYTES
+from service.plan.tag import entity_tag
 from service.propagation import (
     Inquiry,
     parse_network_json,

@@ -1,0 +1,281 @@
+"""A tensor at a URL, behind any front: its length, its tag and any range of its bytes.
+
+Each answer is checked: it must be the range that was asked for, of the tensor with the expected
+tag. Answers that may be better the next time are asked for again.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import responses
+from threading import Event
+from typing import Self, TypeVar
+from urllib.parse import urljoin
+
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3.exceptions import (
+    HTTPError,
+    InvalidHeader,
+    LocationParseError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    TimeoutError,
+)
+from urllib3.util import Url, parse_url
+
+_TIMEOUT = Timeout(connect=10, read=60)
+"""Seconds until a server is given up that does not answer. A large orthogonal tensor takes 20."""
+
+_MOST_WAIT = 30
+"""The longest wait between two attempts in seconds, also if Retry-After asks for more."""
+
+_BUSY = (429, 502, 503, 504)
+"""The statuses of answers that may be better the next time."""
+
+_TRANSIENT = (NewConnectionError, ProtocolError, TimeoutError)
+"""Errors of connections that may not occur the next time."""
+
+_MOST_PROBLEM_BYTES = 65536
+_MOST_PROBLEMS = 5
+_MOST_CHARACTERS = 300
+
+_STRONG_TAG = re.compile(r'"[!#-~]*"')
+_SHA_256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]*):")
+
+Result = TypeVar("Result")
+
+
+class RemoteError(Exception):
+    """The bytes cannot be had. The text is for the user and has a line for each problem."""
+
+
+class RefusedError(RemoteError):
+    """The URL cannot be fetched as it is written."""
+
+
+class WrongAnswerError(RemoteError):
+    """An answer is not the range that was asked for, or of another tensor."""
+
+
+class _TryAgainError(Exception):
+    """An answer that may be better the next time, in `seconds` at the earliest."""
+
+    def __init__(self, text: str, seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The headers of a tensor: its bytes, its entity tag, and the codes of its warnings."""
+
+    length: int
+    tag: str
+    warnings: str | None
+
+
+class Remote:
+    """Requests for one URL. Several threads may use one at once.
+
+    `retries` limits how often one request is repeated. `connections` is the number of threads.
+    Leaving the context closes the connections.
+    """
+
+    def __init__(self, url: str, *, retries: int, connections: int) -> None:
+        """Raises RefusedError if `url` is no HTTP or HTTPS URL."""
+        http_url(url)
+        self.url = url
+        self._pool = PoolManager(num_pools=1, maxsize=connections, timeout=_TIMEOUT)
+        self._retries = Retry(
+            retries, backoff_factor=0.5, backoff_max=_MOST_WAIT, retry_after_max=_MOST_WAIT
+        )
+        self._stopped = Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Close the connections that no thread uses."""
+        self._pool.clear()
+
+    def stop(self) -> None:
+        """End the waits of all threads: their requests raise RemoteError."""
+        self._stopped.set()
+
+    def describe(self) -> Description:
+        """What HEAD says of the tensor.
+
+        Raises RefusedError if no ranges of it can be asked for, and RemoteError.
+        """
+        answer = self._repeated(lambda: self._answer("HEAD", {}))
+        answer.release_conn()
+        headers = answer.headers
+        if answer.status != 200:
+            raise self._refusal(answer.status, headers.get("Location"))
+        tag, location = headers.get("ETag", ""), headers.get("Content-Location")
+        if not tag and location is not None:
+            one = _plain(urljoin(self.url, location), most=8192)
+            raise RefusedError(f"each request for a URL without a seed gets other bytes; try {one}")
+        if not _STRONG_TAG.fullmatch(tag):
+            raise RefusedError(f"the answer has no strong ETag but {_plain(tag)!r}")
+        if headers.get("Accept-Ranges", "bytes") != "bytes":
+            raise RefusedError("the server offers no ranges of it; use curl")
+        length = headers.get("Content-Length", "")
+        if not re.fullmatch("[0-9]{1,19}", length):
+            raise RefusedError("the answer has no Content-Length")
+        return Description(int(length), tag, headers.get("Weights-Warnings"))
+
+    def part(self, start: int, stop: int, of: Description) -> bytes:
+        """The bytes start ... stop - 1, at least one, of the tensor that `of` describes.
+
+        Raises WrongAnswerError for another answer, and RemoteError.
+        """
+        return self._repeated(lambda: self._part(start, stop, of))
+
+    def _part(self, start: int, stop: int, of: Description) -> bytes:
+        # A cache need not evaluate If-Match (RFC 9111, section 4.3.2), so the tag of the answer is
+        # compared, too. With If-Range, another tensor would be sent whole.
+        asked = {
+            "Range": f"bytes={start}-{stop - 1}",
+            "If-Match": of.tag,
+            "Want-Content-Digest": "sha-256=10",
+        }
+        answer = self._answer("GET", asked)
+        try:
+            if answer.status == 412:
+                raise WrongAnswerError("the tensor at this URL has changed (status 412)")
+            if answer.status == 200:
+                raise WrongAnswerError("a range was answered with the whole tensor (status 200)")
+            if answer.status != 206:
+                raise WrongAnswerError(f"a range was answered with {_status(answer.status)}")
+            expected = {
+                "ETag": of.tag,
+                "Content-Range": f"bytes {start}-{stop - 1}/{of.length}",
+                "Content-Length": str(stop - start),
+                "Content-Encoding": None,
+            }
+            for name, value in expected.items():
+                found = answer.headers.get(name)
+                if found != value:
+                    said = f"{name} is {_plain(str(found))}, not {value}"
+                    raise WrongAnswerError(f"a wrong answer to a range: {said}")
+            content = answer.read(decode_content=False)
+        except BaseException:
+            # What else arrives on this connection is not read.
+            answer.close()
+            raise
+        answer.release_conn()
+        _check_digest(content, answer.headers.get("Content-Digest", ""))
+        return content
+
+    def _answer(self, method: str, headers: dict[str, str]) -> BaseHTTPResponse:
+        """The answer to one request, its body not read. Raises _TryAgainError if it is busy."""
+        answer = self._pool.request(
+            method,
+            self.url,
+            headers={"Accept-Encoding": "identity", "User-Agent": "fanin"} | headers,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        if answer.status not in _BUSY:
+            return answer
+        answer.close()
+        try:
+            seconds = self._retries.get_retry_after(answer)
+        except InvalidHeader:
+            seconds = None
+        raise _TryAgainError(_status(answer.status), seconds or 0.0)
+
+    def _repeated(self, attempt: Callable[[], Result]) -> Result:
+        """The result of an attempt that succeeds; raises RemoteError.
+
+        The second attempt follows at once, because a front may know another replica. The waits
+        before the others double.
+        """
+        retries = self._retries
+        while True:
+            try:
+                return attempt()
+            except NameResolutionError as error:
+                raise RemoteError(_line(error)) from None
+            except (*_TRANSIENT, _TryAgainError) as error:
+                try:
+                    retries = retries.increment("GET", self.url, error=error)
+                except MaxRetryError:
+                    times = f"{self._retries.total} retries"
+                    raise RemoteError(f"given up after {times}: {_line(error)}") from None
+                asked = error.seconds if isinstance(error, _TryAgainError) else 0.0
+                if self._stopped.wait(max(retries.get_backoff_time(), asked)):
+                    raise RemoteError("stopped") from None
+            except HTTPError as error:
+                raise RemoteError(_line(error)) from None
+
+    def _refusal(self, status: int, location: str | None) -> RemoteError:
+        """The error for a HEAD that was not answered with 200; a GET says why."""
+        if 300 <= status < 400:
+            return RefusedError(f"{_status(status)}; the tensor is at {_plain(str(location))}")
+        kind = RefusedError if 400 <= status < 500 else RemoteError
+        answer = self._repeated(lambda: self._answer("GET", {"Range": "bytes=0-0"}))
+        try:
+            content = answer.read(_MOST_PROBLEM_BYTES, decode_content=False)
+        except HTTPError:
+            content = b""
+        finally:
+            answer.close()
+        return kind("\n".join(_problems(content)) or _status(status))
+
+
+def http_url(url: str) -> Url:
+    """The parts of an HTTP or HTTPS URL; raises RefusedError for another one."""
+    try:
+        parsed = parse_url(url)
+    except LocationParseError:
+        raise RefusedError(f"{_plain(url)} is not a URL") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise RefusedError(f"{_plain(url)} is not a URL of scheme http or https")
+    return parsed
+
+
+def _problems(content: bytes) -> list[str]:
+    """A line for each problem of a problem document, none if it is not one."""
+    try:
+        errors = json.loads(content)["errors"][:_MOST_PROBLEMS]
+        return [
+            _plain(f"{each['field']}: {each['message']} ({each['hint']})".removeprefix(": "))
+            for each in errors
+        ]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+
+
+def _check_digest(content: bytes, header: str) -> None:
+    """Raises _TryAgainError if Content-Digest (RFC 9530) has another SHA-256 than these bytes."""
+    found = _SHA_256.search(header)
+    if found is None:
+        return
+    if found[1] != base64.b64encode(hashlib.sha256(content).digest()).decode():
+        raise _TryAgainError("the bytes of a range do not have the SHA-256 of its Content-Digest")
+
+
+def _status(status: int) -> str:
+    return f"status {status} {responses.get(status, '')}".rstrip()
+
+
+def _line(error: Exception) -> str:
+    """The cause of an error of urllib3 in one line, without the objects that it names."""
+    cause = error.args[-1] if error.args else error
+    if isinstance(cause, OSError) and cause.strerror:
+        return _plain(cause.strerror)
+    text = str(cause if isinstance(cause, Exception) else error)
+    return _plain(text.rpartition("): ")[2] or text)
+
+
+def _plain(text: str, most: int = _MOST_CHARACTERS) -> str:
+    """The beginning of a text that a server sent, without characters that move the cursor."""
+    return "".join(each if each.isprintable() else "?" for each in text[:most])

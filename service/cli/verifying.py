@@ -1,0 +1,213 @@
+"""The command `verify`: compare what a server or a file has with the tensor computed here."""
+
+import os
+import random
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import numpy as np
+
+from service.chunks import TensorBody
+from service.cli.options import Once
+from service.cli.output import FAILED, REFUSED, complain, printed
+from service.cli.parser import LineParser, complain_of, whole_number
+from service.cli.partial import Interval
+from service.cli.progress import progress_bar
+from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError, http_url
+from service.errors import FaninError
+from service.fields import parse_query
+from service.plan import Plan, plan
+from service.plan.canonical import PATH
+from service.plan.tag import tensor_tag
+from service.settings import MOST_BYTES
+from service.wire.formats import FORMATS
+
+_DESCRIPTION = (
+    "Compute ranges of a tensor and compare them with what a URL serves, through any proxy or "
+    "cache; or compare a file, for which no server is asked. The exit status is 1 if a byte, a "
+    "length, a range or an entity tag differs."
+)
+
+_RANGES = 16
+_RETRIES = 8
+_MOST_RANGE_BYTES = 65536
+_SEAM = 2**20
+"""Caches and servers join their pieces at multiples of this many bytes."""
+
+_FILE_PART_BYTES = 2**24
+
+
+class DifferenceError(Exception):
+    """What is served is not the tensor. The text says where the first difference is."""
+
+
+def verify(arguments: list[str]) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    choice = secrets.randbelow(2**32) if options.choice is None else options.choice
+    try:
+        tensor = _planned(options.url)
+        if options.file is not None and options.ranges is None:
+            length = tensor.tensor.length
+            _compare_file(options.file, tensor, _whole(length))
+            return printed(f"all {length} bytes agree\n".encode())
+        ranges = _chosen(tensor, options.ranges or _RANGES, random.Random(choice))
+        if options.file is not None:
+            report = _compare_file(options.file, tensor, ranges)
+        else:
+            report = _compare_served(options.url, tensor, ranges)
+    except FaninError as error:
+        complain_of(error.problems)
+        return REFUSED
+    except RefusedError as error:
+        complain(str(error))
+        return REFUSED
+    except (DifferenceError, RemoteError) as error:
+        complain(str(error))
+        return FAILED
+    except OSError as error:
+        complain(f"{options.file}: {error.strerror or error}")
+        return FAILED
+    return printed(f"{report}; --choice {choice} chooses these ranges again\n".encode())
+
+
+def _parser() -> LineParser:
+    parser = LineParser("verify", _DESCRIPTION)
+    parser.add_argument("url", metavar="URL", help="a tensor's URL, which must have a seed")
+    parser.add_argument(
+        "--file",
+        action=Once,
+        metavar="FILE",
+        help="compare this file, all of it unless --ranges is given",
+    )
+    parser.add_argument(
+        "--ranges",
+        action=Once,
+        type=whole_number(1, 10**6),
+        metavar="COUNT",
+        help="how many ranges to compare, the first and the last bytes among them "
+        f"[default: {_RANGES}]",
+    )
+    parser.add_argument(
+        "--choice",
+        action=Once,
+        type=whole_number(0, 2**64 - 1),
+        metavar="NUMBER",
+        help="the seed of the choice of ranges, which is random by default and is printed",
+    )
+    return parser
+
+
+def _planned(url: str) -> Plan:
+    """The plan of the tensor at a URL; raises RefusedError and FaninError.
+
+    The size of a tensor is not limited, since only parts of it are computed.
+    """
+    parts = http_url(url)
+    path, _, format_name = (parts.path or "").rpartition(".")
+    if not path.endswith(PATH) or FORMATS.get(format_name, FORMATS["json"]).head is None:
+        formats = ", ".join(name for name, each in FORMATS.items() if each.head is not None)
+        raise RefusedError(f"the path of the URL must end in {PATH}. and one of {formats}")
+    found = plan(parse_query((parts.query or "").encode()), format_name, max_bytes=MOST_BYTES)
+    if found.needs_seed:
+        raise RefusedError("each request for a URL without a seed gets other bytes; add &seed=")
+    return found
+
+
+def _chosen(found: Plan, count: int, chooser: random.Random) -> list[Interval]:
+    """`count` ranges in order, or as many as are always compared.
+
+    These are the first byte, the last one, the last bytes up to an odd place, the head without
+    its first byte, and the end of the head with the first values. Half of the others lie across a
+    multiple of _SEAM.
+    """
+    length, head = found.tensor.length, len(found.tensor.head)
+    always = [(0, 1), (length - 1, length), (length - 13, length), (1, head + 3), (head - 3, head)]
+    clipped = [Interval(max(start, 0), min(stop, length)) for start, stop in always]
+    ranges = [each for each in dict.fromkeys(clipped) if each.start < each.stop]
+    while ranges and len(ranges) < count:
+        size = chooser.randint(1, min(_MOST_RANGE_BYTES, length))
+        start = chooser.randint(0, length - size)
+        seams = (length - 1) // _SEAM
+        if seams and chooser.random() < 0.5:
+            seam = _SEAM * chooser.randint(1, seams)
+            start = min(seam - chooser.randint(0, size), length - size)
+        ranges.append(Interval(start, start + size))
+    return sorted(ranges)
+
+
+def _whole(length: int) -> Iterator[Interval]:
+    for start in range(0, length, _FILE_PART_BYTES):
+        yield Interval(start, min(start + _FILE_PART_BYTES, length))
+
+
+def _compare_served(url: str, found: Plan, ranges: list[Interval]) -> str:
+    """The report on what a URL serves; raises DifferenceError and RemoteError."""
+    length, tag = found.tensor.length, tensor_tag(found.url, found.drafts)
+    with Remote(url, retries=_RETRIES, connections=1) as remote:
+        served = remote.describe()
+        if served.length != length:
+            raise DifferenceError(f"{served.length} bytes are served, not {length}")
+        if served.tag != tag:
+            other = "another tensor, or a draft of another release"
+            raise DifferenceError(f"the ETag is {served.tag}, not {tag}: {other}")
+        return _compare(found, ranges, lambda part: remote.part(part.start, part.stop, served))
+
+
+def _compare_file(name: str, found: Plan, ranges: Iterable[Interval]) -> str:
+    """The report on a file; raises DifferenceError and OSError."""
+    with open(name, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size != found.tensor.length:
+            raise DifferenceError(f"{name} has {size} bytes, not {found.tensor.length}")
+        read = partial(_read, file.fileno())
+        with progress_bar(size) as advance:
+            return _compare(found, ranges, read, advance)
+
+
+def _read(descriptor: int, part: Interval) -> bytes:
+    return os.pread(descriptor, part.stop - part.start, part.start)
+
+
+def _compare(
+    found: Plan,
+    ranges: Iterable[Interval],
+    read: Callable[[Interval], bytes],
+    advance: Callable[[int], object] = lambda count: None,
+) -> str:
+    """Compare what `read` returns for each range; the report, or DifferenceError."""
+    body = TensorBody(found)
+    agreed, count, size, first = 0, 0, 0, ""
+    for part in ranges:
+        count += 1
+        difference = _difference(part, read, body)
+        if difference is None:
+            agreed, size = agreed + 1, size + part.stop - part.start
+        first = first or difference or ""
+        advance(part.stop - part.start)
+    if first:
+        raise DifferenceError(f"{agreed} of {count} ranges agree; the first difference is {first}")
+    return f"{count} ranges agree, {size} bytes"
+
+
+def _difference(part: Interval, read: Callable[[Interval], bytes], body: TensorBody) -> str | None:
+    """The first difference within a range, None if there is none."""
+    try:
+        served = read(part)
+    except WrongAnswerError as error:
+        return f"in bytes {part.start}-{part.stop - 1}: {error}"
+    computed = _computed(body, part)
+    if served == computed:
+        return None
+    if len(served) != len(computed):
+        return f"in bytes {part.start}-{part.stop - 1}: {len(served)} bytes are there"
+    a, b = np.frombuffer(served, np.uint8), np.frombuffer(computed, np.uint8)
+    place = int(np.argmax(a != b))
+    return f"byte {part.start + place}: {a[place]:#04x}, not {b[place]:#04x}"
+
+
+def _computed(body: TensorBody, part: Interval) -> bytes:
+    wanted = body.part(part.start, part.stop)
+    memory = np.empty(wanted.chunk_bytes, np.uint8)
+    return b"".join(bytes(wanted.chunk(index, memory)) for index in range(wanted.chunk_count))
