@@ -18,6 +18,7 @@ from service import listings
 from service.advice import Question
 from service.advice.warnings import WARNINGS as ADVICE_WARNINGS
 from service.api.app import create_app
+from service.api.block_digests import BlockQuery
 from service.api.problems import STATUS_REASONS, STATUSES
 from service.api.reasons import REASONS
 from service.calibration.measurement import MEASURED_FIELDS
@@ -74,6 +75,11 @@ def page(document: Mapping[str, Any]) -> str:
     sections = {
         "Paths": _paths(document["paths"]),
         "Fields": _fields(_members(Spec.model_json_schema(), FIELDS)),
+        "Fields of /v1/weights.digests": (
+            "`/v1/weights.digests` takes the fields above and these. "
+            "[digests.md](digests.md) has examples.\n\n"
+            + _fields([parameters[name] for name in BlockQuery.model_fields if name not in FIELDS])
+        ),
         "Fields of /recommend": (
             "`/recommend` takes the fields above and these.\n\n"
             + _fields([parameters[name] for name in Question.model_fields if name not in FIELDS])

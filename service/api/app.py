@@ -18,6 +18,7 @@ from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
 from service.api.routes.calibration import Calibrator
+from service.api.routes.digests import Digester
 from service.api.routes.propagation import Propagator
 from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute, route_table, routed
@@ -112,6 +113,7 @@ def create_app(
     issuer = Issuer(settings.max_bytes, pool, readiness, aside)
     routes = [
         *issuer.routes(),
+        *Digester(settings.max_bytes, pool, readiness, aside).routes(),
         *Adviser(settings.max_bytes, aside).routes(),
         *propagator.routes(),
         *Calibrator(settings.max_bytes, aside).routes(),

@@ -20,7 +20,10 @@ CORS_HEADERS = (
 headers of a tensor with the longest URL may take.
 """
 
-_REQUEST_HEADERS = ("Content-Type", "If-Match", "If-None-Match", "If-Range", "Range")
+_REQUEST_HEADERS = (
+    *("Content-Type", "If-Match", "If-None-Match", "If-Range", "Range"),
+    "Want-Content-Digest",
+)
 _MAX_AGE_SECONDS = 86400
 """How long a browser may cache a preflight answer. Browsers have shorter limits of their own."""
 

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.advice import Question, Recommendation
+from service.api.block_digests import BLOCK_BYTES, MOST_BLOCKS, BlockDigests, BlockQuery
+from service.api.digests import MOST_DIGESTED_BYTES
 from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, completed, document_operations, reference
 from service.api.reasons import REASONS, Reason
@@ -105,6 +107,17 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Recommendation": (Recommendation, {}),
     "Propagation": (Propagation, {}),
     "Calibration": (Calibration, {}),
+    "BlockDigests": (
+        BlockDigests,
+        {
+            "etag": {"type": "string"},
+            "algorithm": {"const": "sha-256"},
+            "block_bytes": {"const": BLOCK_BYTES},
+            "blocks": _array({"type": "integer"}) | {"minItems": 2, "maxItems": 2},
+            "digests": _array({"type": "string", "pattern": "^[0-9a-f]{64}$"})
+            | {"maxItems": MOST_BLOCKS},
+        },
+    ),
 }
 """The records of JSON answers: the dataclass of each, and the members that the answer adds."""
 
@@ -124,6 +137,9 @@ _HEADERS: dict[str, str] = {
     "and `Content-Location` is the URL whose ranges can be asked for; or the method is POST.",
     "Content-Range": "The place of the bytes in the whole, and its length. A multipart answer has "
     "it in each part. In a 416 only the length.",
+    "Content-Digest": "The digest of the content of this answer, the bytes of a range included "
+    f"(RFC 9530), if Want-Content-Digest asks for one and the content has at most "
+    f"{MOST_DIGESTED_BYTES // 2**20} MiB.",
     "Content-Disposition": "A file name made from the name of the tensor.",
     "Content-Security-Policy": "The picture's own styles are allowed, and nothing else.",
     "Link": "The canonical URL, with rel=canonical. A GET of it returns the same bytes.",
@@ -136,6 +152,8 @@ _CONDITIONS: dict[str, str] = {
     "If-Match": "The entity tags that the client accepts. 412 if the current tag is none of them.",
     "Range": "The bytes that the client wants, such as bytes=0-99 or bytes=-8. 206 with those "
     "bytes, or 416 if there are none. Another unit than bytes is ignored.",
+    "Want-Content-Digest": "The algorithms that the client can check, each with its preference "
+    "from 0 to 10: sha-256=10, sha-512=3 (RFC 9530). A text that cannot be read is ignored.",
     "If-Range": "The entity tag of the bytes that the client has. Range is ignored unless it is "
     "the current tag.",
 }
@@ -216,6 +234,7 @@ def openapi(routes: Iterable[PlainRoute]) -> Schema:
         "components": {
             "parameters": (
                 _field_parameters(Question)
+                | _field_parameters(BlockQuery)
                 | _field_parameters(SchemeFilter)
                 | _stack_parameters()
                 | _header_parameters()

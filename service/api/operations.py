@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.advice import Question
+from service.api.block_digests import BlockQuery
 from service.api.headers import FACTS
 from service.api.routing import Operation
 from service.fields import FIELDS
@@ -34,6 +35,7 @@ _BUSY = {"503": "Unavailable"}
 _CONDITIONAL = {"304": "NotModified", "412": "PreconditionFailed"}
 _CONDITIONS = ("If-None-Match", "If-Match")
 _RANGES = ("Range", "If-Range")
+_WANT_DIGEST = "Want-Content-Digest"
 _UNSATISFIABLE = {"416": "Unsatisfiable"}
 _BODY_REFUSALS = _REFUSALS | {"413": "TooLarge", "415": "NotJson"}
 _FILES = {
@@ -63,7 +65,7 @@ _NETWORK = {
 
 
 def weights_operations(format_name: str) -> dict[str, Operation]:
-    """GET and HEAD of a format's path. Only a GET of a tensor has ranges."""
+    """GET and HEAD of a format's path. Only a GET of a tensor has ranges and digests."""
     get: Operation = {
         "operationId": f"get_weights_{format_name}",
         "summary": _FILES[format_name],
@@ -77,10 +79,11 @@ def weights_operations(format_name: str) -> dict[str, Operation]:
     operations = _readable(get)
     if format_name == "json":
         return operations
-    ranges = [reference("parameters", header) for header in _RANGES]
-    responses = {"206": _part(format_name)} | _responses(_UNSATISFIABLE)
+    more = [reference("parameters", header) for header in (*_RANGES, _WANT_DIGEST)]
+    whole = _with_digest(_success(format_name))
+    responses = {"200": whole, "206": _part(format_name)} | _responses(_UNSATISFIABLE)
     operations["get"] = get | {
-        "parameters": [*get["parameters"], *ranges],
+        "parameters": [*get["parameters"], *more],
         "responses": get["responses"] | responses,
     }
     return operations
@@ -90,20 +93,33 @@ def weights_post_operation() -> Operation:
     """POST of the fields as JSON."""
     spec = reference("schemas", "SpecWithFormat")
     headers = [name for name in TENSOR_HEADERS if name not in ("ETag", "Content-Location")]
+    headers += ["Link", "Content-Digest"]
     return {
         "operationId": "post_weights",
         "summary": "The tensor that a JSON body describes, in the format that it names",
         "tags": ["weights"],
+        "parameters": [reference("parameters", _WANT_DIGEST)],
         "requestBody": {"required": True, "content": {"application/json": {"schema": spec}}},
         "responses": {
             "200": {
                 "description": "The file or the certificate. Link is its canonical URL.",
-                "headers": {name: reference("headers", name) for name in [*headers, "Link"]},
+                "headers": {name: reference("headers", name) for name in headers},
                 "content": _content("npy") | _content("json"),
             },
             **_responses(_BODY_REFUSALS | _BUSY),
         },
     }
+
+
+def digests_operations() -> dict[str, Operation]:
+    """GET and HEAD of the digests of a file's blocks."""
+    fields = [reference("parameters", field) for field in BlockQuery.model_fields]
+    summary = "The SHA-256 of each block of 1 MiB of a tensor's file"
+    schema = reference("schemas", "BlockDigests")
+    get = _json_operation("get_weights_digests", summary, fields, schema)
+    get["tags"] = ["weights"]
+    get["responses"] |= _responses(_REFUSALS | _BUSY)
+    return _readable(get)
 
 
 def recommend_operations() -> dict[str, Operation]:
@@ -318,12 +334,17 @@ def _success(format_name: str) -> dict[str, Any]:
 
 def _part(format_name: str) -> dict[str, Any]:
     """The answer to a request for ranges."""
-    names = (*TENSOR_HEADERS, "Content-Range")
+    names = (*TENSOR_HEADERS, "Content-Range", "Content-Digest")
     return {
         "description": "The bytes of one range, or a part for each range",
         "headers": {name: reference("headers", name) for name in names},
         "content": _content(format_name) | {"multipart/byteranges": {}},
     }
+
+
+def _with_digest(answer: dict[str, Any]) -> dict[str, Any]:
+    digest = {"Content-Digest": reference("headers", "Content-Digest")}
+    return answer | {"headers": answer["headers"] | digest}
 
 
 def _content(format_name: str) -> dict[str, Any]:

@@ -82,6 +82,11 @@ REASONS: dict[str, Reason] = {
         "The server speaks HTTP/1.1 and HTTP/1.0. A proxy in front of it may speak HTTP/2 and "
         "HTTP/3.",
     ),
+    "impossible_blocks": Reason(
+        "The blocks cannot be listed",
+        "Give start:stop with start below stop and stop at most the number of blocks of the file. "
+        "One request lists at most 256 blocks.",
+    ),
     "impossible_groups": Reason(
         "The groups do not divide the channels",
         "groups must divide the output channels of a convolution, or the input channels of a "
@@ -104,6 +109,11 @@ REASONS: dict[str, Reason] = {
         "The layout does not fit the tensor",
         "A layout needs one letter for each axis of the shape, and as many kernel letters as "
         "the layer has kernel axes.",
+    ),
+    "malformed_blocks": Reason(
+        "The block numbers cannot be read",
+        "Write start:stop in plain digits, as in 0:256. Blocks are counted from 0, and stop itself "
+        "is not listed.",
     ),
     "malformed_json": Reason(
         "The body is not a JSON object of fields",

@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from starlette.types import Receive, Scope, Send
 
 from service.api.admission import Admission, Load, Queue
+from service.api.digests import MOST_DIGESTED_BYTES, HeldContent, content_digest
 from service.errors import StoppedError
 
 INLINE_BYTES = 64 * 1024
@@ -153,19 +154,27 @@ class TensorResponse:
     is computed on the event loop and needs no admission. A small one that costs more is computed in
     a thread and then sent, so a slow client delays no other request. Other bodies are sent chunk by
     chunk. So is every materialised body, because a small one may need a large matrix.
+
+    `digest` is the algorithm of a Content-Digest. With one, a body of at most MOST_DIGESTED_BYTES
+    is computed and hashed as a whole before the head is sent. It holds its place, like a stream,
+    until it is sent. A longer body, and the answer to HEAD, has no digest.
     """
 
     body: Body
     headers: list[tuple[bytes, bytes]]
     pool: StreamPool
     status: int = 200
+    digest: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "HEAD" or self.body.chunk_count == 0:
+        if scope["method"] == "HEAD":
+            await self._start(send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif self.body.chunk_count == 0:
             await self._send_whole(b"", send)
-        elif not self._is_small:
-            await self._stream(receive, send)
-        elif self.body.cost <= INLINE_COST:
+        elif not is_small(self.body):
+            await self._send_large(receive, send)
+        elif is_inline(self.body):
             memory = np.empty(self.body.chunk_bytes, np.uint8)
             await self._send_whole(self.body.chunk(0, memory), send)
         else:
@@ -173,14 +182,19 @@ class TensorResponse:
             if content is not None:
                 await self._send_whole(content, send)
 
-    @property
-    def _is_small(self) -> bool:
-        small = self.body.length <= INLINE_BYTES and self.body.chunk_count == 1
-        return small and not self.body.materialised
+    async def _send_large(self, receive: Receive, send: Send) -> None:
+        if self.digest is not None and self.body.length <= MOST_DIGESTED_BYTES:
+            await self._hold(self.digest, receive, send)
+        else:
+            await self._stream(receive, send)
 
     async def _computed(self, receive: Receive) -> memoryview | None:
         """The whole body, computed in a thread; None if the client left."""
-        async with departed(receive) as departure, self._admitted(departure) as admitted:
+        load = Load(cost=self.body.cost)
+        async with (
+            departed(receive) as departure,
+            _admitted(self.pool, Queue.SMALL, load, departure) as admitted,
+        ):
             if not admitted:
                 return None
             with self.pool.slot() as slot:
@@ -196,46 +210,122 @@ class TensorResponse:
                 return await chunk if begun else None
 
     async def _stream(self, receive: Receive, send: Send) -> None:
-        async with departed(receive) as departure, self._admitted(departure) as admitted:
+        async with (
+            departed(receive) as departure,
+            _admitted(self.pool, *_share(self.body), departure) as admitted,
+        ):
             if not admitted:
                 return
             with self.pool.slot() as slot:
-                # A materialised body may be stopped, so it must not be the one in the cache.
-                own = self.pool.spacious or self.body.materialised
-                body = self.body.in_larger_chunks() if own else self.body
                 await self._start(send)
+                body = _in_fitting_chunks(self.body, self.pool)
                 await send_body(ReadAhead(body, self.pool, slot), body.length, departure, send)
 
-    @asynccontextmanager
-    async def _admitted(self, departure: "asyncio.Task[None]") -> AsyncIterator[bool]:
-        """Hold a share while the block runs. False if the client left before there was one."""
-        queue, load = self._load()
-        admitted = await self.pool.admission.enter(load, queue, departure)
-        try:
-            yield admitted
-        finally:
-            if admitted:
-                self.pool.admission.leave(load)
+    async def _hold(self, digest: str, receive: Receive, send: Send) -> None:
+        """Compute the whole body, then send its digest in the head, then the body."""
+        share = _share(self.body, held=self.body.length)
+        async with (
+            departed(receive) as departure,
+            _admitted(self.pool, *share, departure) as admitted,
+        ):
+            if not admitted:
+                return
+            content = HeldContent(self.body.length, digest)
+            if await _read(self.body, self.pool, departure, content.add):
+                await self._start(send, content.header())
+                await _send_pieces(content.bytes, departure, send)
 
-    def _load(self) -> tuple[Queue, Load]:
-        body = self.body
-        if body.materialised:
-            # A multipart answer has several chunks, which are together about as long as the answer.
-            held = min(max(body.length, body.chunk_bytes), MOST_HELD * body.chunk_bytes)
-            matrix = Load(1, 0, matrices=1, matrix_bytes=held, matrix_cost=body.cost)
-            return Queue.MATRIX, matrix
-        if self._is_small:
-            return Queue.SMALL, Load(cost=body.cost)
-        return Queue.STREAM, Load(streams=1)
-
-    async def _start(self, send: Send) -> None:
+    async def _start(self, send: Send, *more: tuple[bytes, bytes]) -> None:
         length = (b"content-length", str(self.body.length).encode())
-        headers = [*self.headers, length]
+        headers = [*self.headers, length, *more]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
 
     async def _send_whole(self, content: bytes | memoryview, send: Send) -> None:
-        await self._start(send)
+        more = () if self.digest is None else (content_digest(self.digest, content),)
+        await self._start(send, *more)
         await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+def is_small(body: Body) -> bool:
+    """Whether a body of at least one byte is one small chunk that needs no matrix."""
+    return body.length <= INLINE_BYTES and body.chunk_count == 1 and not body.materialised
+
+
+def is_inline(body: Body) -> bool:
+    """Whether a body is so small and cheap that it is computed on the event loop."""
+    return is_small(body) and body.cost <= INLINE_COST
+
+
+async def read_body(
+    body: Body, pool: StreamPool, receive: Receive, take: Callable[[memoryview], None]
+) -> bool:
+    """Compute a body in the threads of the pool, and give its chunks to `take` in their order.
+
+    `take` is called in the thread that computed the chunk, and must not keep it, because memory is
+    reused. The body is admitted like one that is sent. Returns False if the client left first.
+    Raises UnavailableError (`too_busy`), and whatever the body raises.
+    """
+    async with (
+        departed(receive) as departure,
+        _admitted(pool, *_share(body), departure) as admitted,
+    ):
+        return admitted and await _read(body, pool, departure, take)
+
+
+async def _read(
+    body: Body,
+    pool: StreamPool,
+    departure: "asyncio.Future[None]",
+    take: Callable[[memoryview], None],
+) -> bool:
+    """As `read_body`, for a body that was admitted."""
+    with pool.slot() as slot:
+        taken = _TakenBody(_in_fitting_chunks(body, pool), take)
+        # Two chunks at once could be in two threads, and `take` would get them in any order.
+        chunks = ReadAhead(taken, pool, slot, ahead=0)
+        departure.add_done_callback(lambda _: chunks.close())
+        try:
+            for _ in range(taken.chunk_count):
+                if departure.done():
+                    return False
+                await chunks.next()
+        except (asyncio.CancelledError, StoppedError):
+            if not departure.done():
+                raise
+            return False
+        finally:
+            chunks.close()
+    return True
+
+
+@asynccontextmanager
+async def _admitted(
+    pool: StreamPool, queue: Queue, load: Load, departure: "asyncio.Task[None]"
+) -> AsyncIterator[bool]:
+    """Hold a share while the block runs. False if the client left before there was one."""
+    admitted = await pool.admission.enter(load, queue, departure)
+    try:
+        yield admitted
+    finally:
+        if admitted:
+            pool.admission.leave(load)
+
+
+def _share(body: Body, held: int = 0) -> tuple[Queue, Load]:
+    """The place of a body that is computed chunk by chunk; `held` bytes are kept beside a chunk."""
+    if body.materialised:
+        # A multipart answer has several chunks, which are together about as long as the answer.
+        chunks = min(max(body.length, body.chunk_bytes), MOST_HELD * body.chunk_bytes)
+        memory = chunks + held
+        return Queue.MATRIX, Load(1, 0, matrices=1, matrix_bytes=memory, matrix_cost=body.cost)
+    return Queue.STREAM, Load(streams=1)
+
+
+def _in_fitting_chunks(body: Body, pool: StreamPool) -> Body:
+    """The body in larger chunks, if these save time and there is memory for them."""
+    # A materialised body may be stopped, so it must not be the one in the cache.
+    own = pool.spacious or body.materialised
+    return body.in_larger_chunks() if own else body
 
 
 def _be_nice() -> None:
@@ -245,14 +335,15 @@ def _be_nice() -> None:
 
 
 class ReadAhead:
-    """The chunks of a body in order, with AHEAD of them computed in advance if the pool is roomy.
+    """The chunks of a body in order, with `ahead` of them computed in advance if the pool is roomy.
 
     Memory is reused. When a chunk is requested, `send` may still hold the previous one; the memory
     of older chunks is free.
     """
 
-    def __init__(self, body: Body, pool: StreamPool, slot: Slot) -> None:
+    def __init__(self, body: Body, pool: StreamPool, slot: Slot, ahead: int = AHEAD) -> None:
         self._body = body
+        self._ahead = ahead
         self._pool = pool
         self._slot = slot
         self._free: list[Memory] = []
@@ -270,7 +361,7 @@ class ReadAhead:
         """
         while len(self._given) > 1:
             self._free.append(self._given.popleft())
-        wanted = 1 + AHEAD if self._pool.roomy else 1
+        wanted = 1 + self._ahead if self._pool.roomy else 1
         while self._begun < self._body.chunk_count and len(self._making) < wanted:
             self._begin()
         if not self._making:
@@ -295,6 +386,46 @@ class ReadAhead:
         for _, made in self._making:
             made.cancel()
         self._body.stop()
+
+
+class _TakenBody:
+    """A body whose chunks are given to `take` in the thread that computes them."""
+
+    def __init__(self, body: Body, take: Callable[[memoryview], None]) -> None:
+        self._body, self._take = body, take
+        self.length = body.length
+        self.chunk_count = body.chunk_count
+        self.chunk_bytes = body.chunk_bytes
+        self.materialised = body.materialised
+
+    @property
+    def cost(self) -> int:
+        """The work of all chunks, in blocks, without that of `take`."""
+        return self._body.cost
+
+    def in_larger_chunks(self) -> "_TakenBody":
+        """The same bytes in larger chunks, if these save time."""
+        return _TakenBody(self._body.in_larger_chunks(), self._take)
+
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        """Compute a chunk in `memory`, and give it to `take`."""
+        chunk = self._body.chunk(index, memory)
+        self._take(chunk)
+        return chunk
+
+    def stop(self) -> None:
+        """Make a chunk that takes long end soon."""
+        self._body.stop()
+
+
+async def _send_pieces(content: memoryview, departure: "asyncio.Future[None]", send: Send) -> None:
+    """Send a content of at least one byte. Returns early if the client disconnects."""
+    for start in range(0, len(content), PIECE_BYTES):
+        if departure.done():
+            return
+        piece = content[start : start + PIECE_BYTES]
+        more = start + len(piece) < len(content)
+        await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 async def send_body(

@@ -225,12 +225,13 @@ def test_what_each_path_can_refuse_is_documented(document: Any, status: str) -> 
 
 
 def test_head_is_documented_where_get_is(document: Any) -> None:
-    """The same parameters and headers, and no body. HEAD ignores ranges."""
-    ranges = [{"$ref": f"#/components/parameters/{name}"} for name in ("Range", "If-Range")]
+    """The same parameters, and no body. HEAD ignores ranges, and has no digest of a content."""
+    names = ("Range", "If-Range", "Want-Content-Digest")
+    of_contents = [{"$ref": f"#/components/parameters/{name}"} for name in names]
     for item in document["paths"].values():
         assert ("get" in item) == ("head" in item)
         if "get" in item:
-            parameters = [p for p in item["get"].get("parameters", []) if p not in ranges]
+            parameters = [p for p in item["get"].get("parameters", []) if p not in of_contents]
             assert item["head"].get("parameters", []) == parameters
             assert "content" not in item["head"]["responses"]["200"]
 

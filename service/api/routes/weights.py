@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from service.api.answers import Answer, AnswerTemplate, RecentlyUsed
 from service.api.aside import Aside, is_costly
+from service.api.digests import wanted_algorithm
 from service.api.headers import location_header, tensor_headers
 from service.api.operations import weights_operations, weights_post_operation
 from service.api.ranges import partial_content, requested_ranges
@@ -78,12 +79,14 @@ class Issuer:
             if unchanged is not None:
                 return unchanged
             ranges = requested_ranges(request, answer.tag, answer.body.length)
+        digest = None
         if request.method != "HEAD":
             self.readiness.require()
+            digest = wanted_algorithm(request)
         if ranges is None:
-            return TensorResponse(answer.body, answer.headers, self.pool)
+            return TensorResponse(answer.body, answer.headers, self.pool, digest=digest)
         body, headers = partial_content(answer.body, ranges, answer.headers, answer.tag)
-        return TensorResponse(body, headers, self.pool, status=206)
+        return TensorResponse(body, headers, self.pool, status=206, digest=digest)
 
     async def certificate(self, request: Request) -> Response:
         """The certificate of the tensor that the query describes."""
@@ -103,9 +106,9 @@ class Issuer:
             text = await self.aside.run_if_costly(body, plan.certificate_text)
             return json_response(text, headers)
         self.readiness.require()
-        return TensorResponse(
-            TensorBody(plan), tensor_headers(plan, headers, ranges=False), self.pool
-        )
+        lines = tensor_headers(plan, headers, ranges=False)
+        digest = wanted_algorithm(request)
+        return TensorResponse(TensorBody(plan), lines, self.pool, digest=digest)
 
     def _certificate(self, target: bytes) -> tuple[Plan, bytes]:
         plan = seeded_plan(parse_query(_query(target)), "json", max_bytes=self.max_bytes)
