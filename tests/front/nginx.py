@@ -69,7 +69,7 @@ def nginx(
     elif os.geteuid() == 0:
         # The workers of root's nginx belong to nobody, who may not read a test's folder.
         directives += f" user {getuser()};"
-    command = ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-g", directives]
+    command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", directives]
     with (
         (folder / "error.log").open("w") as errors,
         subprocess.Popen(command, stdout=errors, stderr=errors, text=True, user=user) as process,

@@ -83,7 +83,7 @@ def test_head_computes_nothing(fleet: Fleet) -> None:
 
 
 def test_a_head_that_is_converted_computes_a_slice(edited: Edited) -> None:
-    """Negative control: with everything in the slice location, `proxy_cache_convert_head` counts."""
+    """Negative control: if everything goes to the slices, HEAD must not become GET."""
 
     def always(text: str) -> str:
         return replaced(text, "if ($is_sliced) {", 'if ($request_method != "") {')
@@ -145,7 +145,7 @@ def test_slices_of_an_orthogonal_tensor_fit_together(fleet: Fleet) -> None:
 
 
 def test_a_range_across_slices_is_joined(fleet: Fleet) -> None:
-    """Four slices, of which the first and the last are cut, and the last one of the tensor is short."""
+    """Also where the range is longer than the tensor, whose last slice is short."""
     target = fresh(4 * MIB + 100)
     whole = ask(fleet.gates[0].replica, target).body
     for first, last in ((MIB - 3, 3 * MIB + 2), (0, 5 * MIB), (4 * MIB - 1, 4 * MIB + 99)):
