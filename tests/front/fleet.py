@@ -42,7 +42,7 @@ class Fleet:
         return sent
 
     def requests(self) -> list[bytes]:
-        """The methods and targets that went to the replicas so far."""
+        """The methods and targets that went to the replicas so far, one replica after the other."""
         return [request for each in self.gates for request in each.requests]
 
 
