@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 import socket
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -154,25 +153,29 @@ def test_a_range_across_slices_is_joined(fleet: Fleet) -> None:
         assert (answer.status, cache_status(answer) is None) == (206, False)
 
 
-def stalled(fleet: Fleet, target: str, fields: str = "") -> int:
-    """How many bytes replicas send for a client that reads 64 KiB and then waits for 2 s."""
+def stalled(fleet: Fleet, target: str, fields: str = "", seconds: float = 2.0) -> bool:
+    """Whether replicas send much for a client that reads 64 KiB and then nothing.
+
+    12 MiB fit into the buffers on the way, most of which are the kernel's.
+    """
     before = fleet.sent()
     with ask_only(fleet.address, target, fields) as client:
         read(client, 64 * 1024)
-        time.sleep(2)
-        return fleet.sent() - before
+        more = until(lambda: fleet.sent() - before > 12 * MIB, seconds)
+        print(f"{(fleet.sent() - before) / MIB:.1f} MiB")
+        return more
 
 
 def test_a_client_that_does_not_read_holds_the_replica_back(fleet: Fleet) -> None:
     """Of a whole download, and of a range of 90 MiB through the cache."""
-    assert stalled(fleet, fresh(200 * MIB)) < 12 * MIB
-    assert stalled(fleet, fresh(200 * MIB), "Range: bytes=0-94371839\r\n") < 12 * MIB
+    assert not stalled(fleet, fresh(200 * MIB))
+    assert not stalled(fleet, fresh(200 * MIB), "Range: bytes=0-94371839\r\n")
 
 
 def test_a_buffering_front_takes_everything(edited: Edited) -> None:
     """Negative control."""
     fleet = edited(lambda text: replaced(text, "proxy_buffering off;", ""))
-    assert stalled(fleet, fresh(200 * MIB)) > 50 * MIB
+    assert stalled(fleet, fresh(200 * MIB), seconds=20.0)
 
 
 @pytest.fixture(params=["0-9", "0-2097151", "5-", "-5", "0-1,5-6"])
