@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests bench bench-check load
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests bench bench-check bench-front load front-large
 
 install: $(VENV)/tests-installed
 
@@ -84,6 +84,15 @@ bench: $(VENV)/service-installed
 bench-check: $(VENV)/service-installed
 	sh bench/install.sh $(VENV_PYTHON)
 	$(VENV_PYTHON) -m bench.guard
+
+# What a request costs directly, through deploy/nginx.conf, and from its cache. It needs nginx.
+bench-front: $(VENV)/service-installed
+	$(VENV_PYTHON) -m bench.front
+
+# A download of 64 GiB over loopback through deploy/nginx.conf, which must not grow. FRONT_GIB=8 takes
+# less. It needs nginx, and some minutes.
+front-large: install
+	FRONT_GIB=$${FRONT_GIB:-64} $(VENV_PYTHON) -m pytest -q -s tests/front/test_large.py $(ARGS)
 
 # Attacks, killed processes and mixed clients, about 15 minutes, on loopback. ARGS="pipelining mixed"
 # chooses some. Its limit on latency is worth little while the machine does something else.
