@@ -4,12 +4,14 @@ Names follow docs/drafts/composed.md, "Sparse draws".
 """
 
 PURPOSE_MASKS = 2
-PURPOSE_LOW_MASKS = 3
-"""The purposes of the words that permute the places of a unit."""
+"""The purpose of the words that permute the places of a unit."""
 
-KEY_MULTIPLIER, KEY_ADDED = 3, 0x9E3779B9
-"""The later eight keys from the first eight. With eight rounds alone, small units do not have all
-choices of zeros equally often."""
+ROUNDS = (24, 12)
+"""Of the network: with one bit of columns, and with more. With twelve rounds, a unit of 8 places
+does not have all choices of zeros equally often."""
+
+KEY_MULTIPLIER, KEY_ADDED = 0x2C1B3C6D, 0x9E3779B9
+"""The keys of the next four rounds from those of four rounds."""
 
 MASK_MULTIPLIERS = (0x9E3779B1, 0x85EBCA77)
 MASK_SHIFTS = (15, 13)

@@ -98,7 +98,7 @@ SCHEMES = (
         law=_law,
         defaults=Numbers(std=0.01),
         references=(MARTENS_2010,),
-        draft=1,
+        draft=2,
         example="shape=512,256&sparsity=0.5",
     ),
 )

@@ -17,9 +17,9 @@ from service.stream.kernels.words import PURPOSE_SHIFT, block_words
 FIRST, SECOND = (np.uint32(m) for m in sparse_literals.MASK_MULTIPLIERS)
 SHIFTS = tuple(np.uint32(shift) for shift in sparse_literals.MASK_SHIFTS)
 PURPOSE = np.uint64(sparse_literals.PURPOSE_MASKS) << PURPOSE_SHIFT
-LOW_PURPOSE = np.uint64(sparse_literals.PURPOSE_LOW_MASKS) << PURPOSE_SHIFT
 KEY_MULTIPLIER = np.uint32(sparse_literals.KEY_MULTIPLIER)
 KEY_ADDED = np.uint32(sparse_literals.KEY_ADDED)
+MANY_ROUNDS, FEW_ROUNDS = (rounds // 4 for rounds in sparse_literals.ROUNDS)
 LAST_BLOCK = np.int64(2**56 - 1)
 WORD_BITS, SHIFT_BITS = np.uint32(32), np.uint32(31)
 
@@ -29,10 +29,10 @@ LANES = 16
 """Passes are made for a multiple of so many places. A loop in vectors leaves no rest then, which
 would take longer than all the others."""
 
-KEY_0, KEY_1, KEY_2, KEY_3, KEY_4, KEY_5, KEY_6, KEY_7, LEFT, RIGHT = range(0, 10 * STRIP, STRIP)
-"""Where the rows of a strip begin in its memory: the eight random words of each place's unit, from
-which eight more keys are made, and the halves of the place. It is one array, because LLVM makes no
-vectors of a loop that writes to one of many arrays."""
+KEY_0, KEY_1, KEY_2, KEY_3, LEFT, RIGHT = range(0, 6 * STRIP, STRIP)
+"""Where the rows of a strip begin in its memory: the four random words of each place's unit, from
+which the later keys are made, and the row and the column of the place. It is one array, because
+LLVM makes no vectors of a loop that writes to one of many arrays."""
 
 
 @compiled
@@ -42,36 +42,34 @@ def fill_mask(elements, zeros, length, step, width, address, out):
     elements int64, shape (n,); zeros, length, step int64; width uint32; address uint32, shape (4,):
     key low, key high, stream low, stream high; out bool, shape (n,).
     """
-    strip, units = np.empty(10 * STRIP, np.uint32), np.empty(STRIP, np.int64)
+    strip, units = np.empty(6 * STRIP, np.uint32), np.empty(STRIP, np.int64)
     starts, indexes = np.empty(STRIP + 1, np.int64), np.empty(STRIP, np.int64)
     others, beyond = np.empty(STRIP, np.int64), np.empty(STRIP, np.bool_)
-    numbers = np.int64(1) << (2 * np.int64(width))
+    rows = np.uint32(-(-length >> np.int64(width)))
+    numbers = np.int64(rows) << np.int64(width)
     for start in range(0, elements.size, STRIP):
         count = min(STRIP, elements.size - start)
         locate(elements[start : start + count], length, step, width, units, strip)
         runs = find_runs(units, count, starts)
         make_keys(units, runs, address, strip)
         repeat_keys(starts, runs, strip)
-        permute(strip, count, width)
+        permute(strip, count, rows, width)
         if numbers == length:
             write_mask(strip, count, zeros, width, out[start : start + count])
             continue
         for i in range(count):
             indexes[i] = i
         while count > 0:
-            # Moving takes about as long as a pass. Where most numbers are beyond, it is rarer.
-            if numbers > 2 * length:
-                permute_others(strip, count, length, width)
             find_others(strip, count, length, width, beyond)
             count = settle(strip, beyond, indexes, others, count, zeros, width, out[start:])
             if runs > 1:
                 move_keys(others, count, strip)
-            permute(strip, count, width)
+            permute(strip, count, rows, width)
 
 
 @compiled
 def locate(elements, length, step, width, units, strip):
-    """Write the unit of each element, and both halves of its place in it."""
+    """Write the unit of each element, and the row and the column of its place."""
     over_step, over_length = below_reciprocal(step), below_reciprocal(length)
     low = (np.int64(1) << np.int64(width)) - np.int64(1)
     for i in range(elements.size):
@@ -101,7 +99,7 @@ def find_runs(units, count, starts):
 
 @compiled
 def make_keys(units, runs, address, strip):
-    """Write the eight words of the unit of each run, at its number."""
+    """Write the four words of the unit of each run, at its number."""
     key0, key1 = np.uint64(address[0]), np.uint64(address[1])
     stream0, stream1 = np.uint64(address[2]), np.uint64(address[3])
     for i in range(runs):
@@ -109,11 +107,6 @@ def make_keys(units, runs, address, strip):
         w0, w1, w2, w3 = block_words(block, PURPOSE, stream0, stream1, key0, key1)
         strip[KEY_0 + i], strip[KEY_1 + i] = np.uint32(w0), np.uint32(w1)
         strip[KEY_2 + i], strip[KEY_3 + i] = np.uint32(w2), np.uint32(w3)
-    for i in range(runs):
-        block = np.uint64(units[i] & LAST_BLOCK)
-        w0, w1, w2, w3 = block_words(block, LOW_PURPOSE, stream0, stream1, key0, key1)
-        strip[KEY_4 + i], strip[KEY_5 + i] = np.uint32(w0), np.uint32(w1)
-        strip[KEY_6 + i], strip[KEY_7 + i] = np.uint32(w2), np.uint32(w3)
 
 
 @compiled
@@ -122,58 +115,65 @@ def repeat_keys(starts, runs, strip):
     if starts[runs] == runs:
         return
     for run in range(runs - 1, -1, -1):
-        k0, k1, k2, k3, k4, k5, k6, k7 = words_at(strip, run)
+        k0, k1, k2, k3 = words_at(strip, run)
         for i in range(starts[run], starts[run + 1]):
             strip[KEY_0 + i], strip[KEY_1 + i] = k0, k1
             strip[KEY_2 + i], strip[KEY_3 + i] = k2, k3
-            strip[KEY_4 + i], strip[KEY_5 + i] = k4, k5
-            strip[KEY_6 + i], strip[KEY_7 + i] = k6, k7
 
 
 @inlined
 def words_at(strip, i):
-    """The eight words of a place."""
-    k0, k1, k2, k3 = strip[KEY_0 + i], strip[KEY_1 + i], strip[KEY_2 + i], strip[KEY_3 + i]
-    k4, k5, k6, k7 = strip[KEY_4 + i], strip[KEY_5 + i], strip[KEY_6 + i], strip[KEY_7 + i]
-    return k0, k1, k2, k3, k4, k5, k6, k7
+    """The four words of a place."""
+    return strip[KEY_0 + i], strip[KEY_1 + i], strip[KEY_2 + i], strip[KEY_3 + i]
 
 
 @compiled
-def permute(strip, count, width):
-    """One pass of the Feistel network over 2 width bits, for `count` places.
+def permute(strip, count, rows, width):
+    """One pass of the network over `rows` x 2^width numbers, for `count` places.
 
     It is also made for arbitrary numbers behind them, up to a multiple of LANES.
     """
     shift = shift_of(width)
-    for i in range(-(-count // LANES) * LANES):
-        strip[LEFT + i], strip[RIGHT + i] = permuted(strip, i, shift)
-
-
-@compiled
-def permute_others(strip, count, length, width):
-    """`permute` for those places that are not below `length`."""
-    shift, most_left, most_right = shift_of(width), left_of(length, width), right_of(length, width)
-    for i in range(-(-count // LANES) * LANES):
-        settled = is_below(strip[LEFT + i], strip[RIGHT + i], most_left, most_right)
-        left, right = permuted(strip, i, shift)
-        strip[LEFT + i] = strip[LEFT + i] if settled else left
-        strip[RIGHT + i] = strip[RIGHT + i] if settled else right
+    factor, added = np.uint32(1), np.uint32(0)
+    for _ in range(FEW_ROUNDS if width > 1 else MANY_ROUNDS):
+        for i in range(-(-count // LANES) * LANES):
+            k0, k1, k2, k3 = words_at(strip, i)
+            left, right = strip[LEFT + i], strip[RIGHT + i]
+            left = moved(left, hashed(right, later(k0, factor, added)), rows)
+            right = np.uint32(right ^ np.uint32(hashed(left, later(k1, factor, added)) >> shift))
+            left = moved(left, hashed(right, later(k2, factor, added)), rows)
+            right = np.uint32(right ^ np.uint32(hashed(left, later(k3, factor, added)) >> shift))
+            strip[LEFT + i], strip[RIGHT + i] = left, right
+        factor = np.uint32(factor * KEY_MULTIPLIER)
+        added = np.uint32(np.uint32(added * KEY_MULTIPLIER) + KEY_ADDED)
 
 
 @inlined
-def permuted(strip, i, shift):
-    """Both halves of a place after sixteen rounds."""
-    k0, k1, k2, k3, k4, k5, k6, k7 = words_at(strip, i)
-    left, right = strip[LEFT + i], strip[RIGHT + i]
-    left, right = eight_rounds(left, right, k0, k1, k2, k3, k4, k5, k6, k7, shift)
-    k0, k1, k2, k3 = later(k0), later(k1), later(k2), later(k3)
-    k4, k5, k6, k7 = later(k4), later(k5), later(k6), later(k7)
-    return eight_rounds(left, right, k0, k1, k2, k3, k4, k5, k6, k7, shift)
+def moved(left, value, rows):
+    """The row left + value rows / 2^32, rounded down, modulo the number of rows; all uint32."""
+    distance = np.uint32((np.uint64(value) * np.uint64(rows)) >> np.uint64(32))
+    there = np.uint32(left + distance)
+    # Below 0 it would be a large number, so the smaller of both is the row.
+    return min(there, np.uint32(there - rows))
+
+
+@inlined
+def hashed(half, key):
+    """A hash of 32 bits; uint32."""
+    value = np.uint32(np.uint32(half ^ key) * FIRST)
+    value = np.uint32(np.uint32(value ^ np.uint32(value >> SHIFTS[0])) * SECOND)
+    return np.uint32(value ^ np.uint32(value >> SHIFTS[1]))
+
+
+@inlined
+def later(key, factor, added):
+    """The key of a later round, from the word that it is made from; uint32."""
+    return np.uint32(np.uint32(key * factor) + added)
 
 
 @inlined
 def shift_of(width):
-    """The bits that the hash of a round drops; uint32.
+    """The bits of a hash that do not move the column; uint32.
 
     The compiler is told that they are below 32. It would shift 64 bits otherwise.
     """
@@ -196,36 +196,6 @@ def right_of(number, width):
 def is_below(left, right, most_left, most_right):
     """Whether the number of two halves is below another one; all uint32."""
     return (left < most_left) | ((left == most_left) & (right < most_right))
-
-
-@inlined
-def eight_rounds(left, right, k0, k1, k2, k3, k4, k5, k6, k7, shift):
-    """Eight rounds. Neither half has to move."""
-    left = np.uint32(left ^ mixed(right, k0, shift))
-    right = np.uint32(right ^ mixed(left, k1, shift))
-    left = np.uint32(left ^ mixed(right, k2, shift))
-    right = np.uint32(right ^ mixed(left, k3, shift))
-    left = np.uint32(left ^ mixed(right, k4, shift))
-    right = np.uint32(right ^ mixed(left, k5, shift))
-    left = np.uint32(left ^ mixed(right, k6, shift))
-    return left, np.uint32(right ^ mixed(left, k7, shift))
-
-
-@inlined
-def later(key):
-    """The key of the round eight rounds later; uint32."""
-    return np.uint32(np.uint32(key * KEY_MULTIPLIER) + KEY_ADDED)
-
-
-@inlined
-def mixed(half, key, shift):
-    """The round function: the upper bits of a hash of 32 bits; uint32 arguments."""
-    value = np.uint32(np.uint32(half ^ key) * FIRST)
-    value = np.uint32(np.uint32(value ^ np.uint32(value >> SHIFTS[0])) * SECOND)
-    # The same bits as (value ^ (value >> SHIFTS[1])) >> shift, with an operation less: LLVM makes
-    # one of this xor and that with the other half.
-    upper = np.uint32(value >> shift)
-    return np.uint32(upper ^ np.uint32(upper >> SHIFTS[1]))
 
 
 @compiled
@@ -269,9 +239,8 @@ def settle(strip, beyond, indexes, others, count, zeros, width, out):
 def move_keys(others, count, strip):
     """Move the words of places that were moved to the front."""
     for i in range(count):
-        k0, k1, k2, k3, k4, k5, k6, k7 = words_at(strip, others[i])
+        k0, k1, k2, k3 = words_at(strip, others[i])
         strip[KEY_0 + i], strip[KEY_1 + i], strip[KEY_2 + i], strip[KEY_3 + i] = k0, k1, k2, k3
-        strip[KEY_4 + i], strip[KEY_5 + i], strip[KEY_6 + i], strip[KEY_7 + i] = k4, k5, k6, k7
 
 
 @compiled
@@ -303,11 +272,11 @@ def mask(draw, address, elements):
     words = (address.seed, address.seed >> 32, address.stream, address.stream >> 32)
     words = np.array([word & 0xFFFFFFFF for word in words], np.uint32)
     out = np.empty(elements.shape, np.bool_)
-    width = np.uint32(half_width(draw.length))
+    width = np.uint32(column_bits(draw.length))
     fill_mask(elements, draw.zeros, draw.length, draw.step, width, words, out)
     return out
 
 
-def half_width(length):
-    """Half the bits of the permuted numbers: the least b >= 1 with 2^(2b) >= length."""
-    return max(1, ((length - 1).bit_length() + 1) // 2)
+def column_bits(length):
+    """The bits of a column: half of those of `length`, rounded down, and at least 1."""
+    return max(1, (length.bit_length() - 1) // 2)

@@ -11,48 +11,52 @@ from service.stream.reference.philox import words
 
 Mask = npt.NDArray[np.bool_]
 
+WORD = np.uint64(2**32 - 1)
+
 
 def mask(draw: Sparse, address: Address, elements: Elements) -> Mask:
     """Whether each element is 0, shape (n,)."""
     outer, inside = elements // draw.step, elements % draw.step
     units = outer // draw.length * draw.step + inside
-    keys = _keys(address, units)
-    width = max(1, ((draw.length - 1).bit_length() + 1) // 2)
-    places = _permuted((outer % draw.length).astype(np.uint64), keys, width)
+    width = max(1, (draw.length.bit_length() - 1) // 2)
+    keys = _keys(address, units, sparse_literals.ROUNDS[width > 1])
+    rows = -(-draw.length >> width)
+    places = _permuted((outer % draw.length).astype(np.uint64), keys, rows, width)
     while (outside := places >= draw.length).any():
-        places[outside] = _permuted(places[outside], keys[outside], width)
+        places[outside] = _permuted(places[outside], keys[outside], rows, width)
     zero: Mask = places < draw.zeros
     return zero
 
 
-def _keys(address: Address, units: Elements) -> WideWords:
-    """The keys of each unit, shape (n, 16): eight words, then eight that are made from them."""
+def _keys(address: Address, units: Elements, rounds: int) -> WideWords:
+    """The keys of each unit, shape (n, rounds): four words, and those that are made from them."""
     blocks = units.astype(np.uint64) & np.uint64(2**56 - 1)
-    purposes = (sparse_literals.PURPOSE_MASKS, sparse_literals.PURPOSE_LOW_MASKS)
-    each = [words(address, blocks, purpose) for purpose in purposes]
-    first = np.concatenate(each, axis=1).astype(np.uint64)
+    keys = [words(address, blocks, sparse_literals.PURPOSE_MASKS).astype(np.uint64)]
     multiplier, added = (
         np.uint64(sparse_literals.KEY_MULTIPLIER),
         np.uint64(sparse_literals.KEY_ADDED),
     )
-    later = (first * multiplier + added) & np.uint64(2**32 - 1)
-    return np.concatenate([first, later], axis=1)
+    while len(keys) < rounds // 4:
+        keys.append((keys[-1] * multiplier + added) & WORD)
+    return np.concatenate(keys, axis=1)
 
 
-def _permuted(places: WideWords, keys: WideWords, width: int) -> WideWords:
-    """One pass of the Feistel network of sixteen rounds over numbers of 2 width bits."""
-    bits = np.uint64(width)
-    left, right = places >> bits, places & np.uint64((1 << width) - 1)
-    for key in keys.T:
-        left, right = right, left ^ _mixed(right, key, width)
-    return (left << bits) | right
+def _permuted(places: WideWords, keys: WideWords, rows: int, width: int) -> WideWords:
+    """One pass of the Feistel network over `rows` rows and 2^width columns."""
+    bits, count = np.uint64(width), np.uint64(rows)
+    row, column = places >> bits, places & np.uint64((1 << width) - 1)
+    for number, key in enumerate(keys.T):
+        if number % 2 == 0:
+            row = (row + (_hashed(column, key) * count >> np.uint64(32))) % count
+        else:
+            column = column ^ (_hashed(row, key) >> (np.uint64(32) - bits))
+    return (row << bits) | column
 
 
-def _mixed(half: WideWords, key: WideWords, width: int) -> WideWords:
-    """The upper bits of a hash of 32 bits."""
+def _hashed(half: WideWords, key: WideWords) -> WideWords:
+    """A hash of 32 bits."""
     first, second = (np.uint64(multiplier) for multiplier in sparse_literals.MASK_MULTIPLIERS)
     above, below = (np.uint64(shift) for shift in sparse_literals.MASK_SHIFTS)
-    word = np.uint64(2**32 - 1)
-    value = ((half ^ key) * first) & word
-    value = ((value ^ (value >> above)) * second) & word
-    return (value ^ (value >> below)) >> np.uint64(32 - width)
+    value = ((half ^ key) * first) & WORD
+    value = ((value ^ (value >> above)) * second) & WORD
+    return value ^ (value >> below)

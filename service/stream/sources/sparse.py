@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from service.stream.address import Address
 from service.stream.draws import Sparse
-from service.stream.kernels.sparse import clear, half_width, mask
+from service.stream.kernels.sparse import clear, column_bits, mask
 from service.stream.lattice import Lattice
 from service.stream.sources.elementwise import ElementwiseSource
 from service.stream.sources.index import element_pieces
@@ -41,13 +41,14 @@ class SparseSource:
     def cost(self, box: Lattice) -> int:
         """The draws of the values, and the passes of the mask.
 
-        Of 2^(2b) numbers that are permuted `length` are places. A place is permuted until it comes
-        to one of them, which takes 2^(2b) / length passes on average.
+        Of the numbers that are permuted `length` are places. A place is permuted until it comes to
+        one of them, which takes numbers / length passes on average.
         """
         values, length = self.values.cost(box), self.draw.length
         if self.draw.zeros == 0:
             return values
-        passes = PASS << (2 * int(half_width(length)))
+        bits = int(column_bits(length))
+        passes = PASS * (-(-length >> bits) << bits)
         return values + -(-(FACTOR * length + passes) * box.size // (4 * length))
 
     def stop(self) -> None:

@@ -134,6 +134,7 @@ def sparse_preset(
         formula=f"ceil(sparsity n) of the n values of each {unit} are 0, the others ~ {rest}",
         fields=fields,
         defaults=defaults,
+        draft=_FOLLOWED["sparse"].draft,
         law=law,
     )
 
