@@ -28,38 +28,27 @@ GLIBC = (17, 24, 26, 27, 28, 31, 34, 35, 36)
 """The minor versions of glibc 2 that wheels name. Debian 12 has 2.36."""
 
 
+APART = ("peers", "fuzz", "manifests", "redbot")
+"""The extras that have an environment of their own, without the service."""
+
+
 def main() -> None:
     """Install each set in a new environment, the tests with the service, and write the pins."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     service: list[str] = project["dependencies"]
-    tests: list[str] = project["optional-dependencies"]["test"]
-    peers: list[str] = project["optional-dependencies"]["peers"]
-    docs: list[str] = project["optional-dependencies"]["docs"]
-    fuzz: list[str] = project["optional-dependencies"]["fuzz"]
-    manifests: list[str] = project["optional-dependencies"]["manifests"]
-    redbot: list[str] = project["optional-dependencies"]["redbot"]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
     with _environment() as python:
         service = service + _brought_along(python, service)
-        hashed = list(_hashed(python, service))
-        tests = tests + _brought_along(python, service + tests)
+        _write("requirements.txt", service)
+        _write("requirements-image.txt", list(_hashed(python, service)))
+        tests = extras["test"] + _brought_along(python, service + extras["test"])
+        _write("requirements-dev.txt", tests, "-r requirements.txt")
     with _environment() as python:
-        peers = peers + _brought_along(python, peers)
-    with _environment() as python:
-        fuzz = fuzz + _brought_along(python, fuzz)
-    with _environment() as python:
-        manifests = manifests + _brought_along(python, manifests)
-    with _environment() as python:
-        redbot = redbot + _brought_along(python, redbot)
-    with _environment() as python:
-        docs = docs + _brought_along(python, service + docs)
-    _write("requirements.txt", service)
-    _write("requirements-dev.txt", tests, "-r requirements.txt")
-    _write("requirements-peers.txt", peers)
-    _write("requirements-docs.txt", docs, "-r requirements.txt")
-    _write("requirements-fuzz.txt", fuzz)
-    _write("requirements-manifests.txt", manifests)
-    _write("requirements-redbot.txt", redbot)
-    _write("requirements-image.txt", hashed)
+        docs = extras["docs"] + _brought_along(python, service + extras["docs"])
+        _write("requirements-docs.txt", docs, "-r requirements.txt")
+    for name in APART:
+        with _environment() as python:
+            _write(f"requirements-{name}.txt", extras[name] + _brought_along(python, extras[name]))
 
 
 @contextmanager

@@ -21,12 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = PYPROJECT["project"]
 SERVICE: list[str] = PROJECT["dependencies"]
-TESTS: list[str] = PROJECT["optional-dependencies"]["test"]
-PEERS: list[str] = PROJECT["optional-dependencies"]["peers"]
-DOCS: list[str] = PROJECT["optional-dependencies"]["docs"]
-FUZZ: list[str] = PROJECT["optional-dependencies"]["fuzz"]
-MANIFESTS: list[str] = PROJECT["optional-dependencies"]["manifests"]
-REDBOT: list[str] = PROJECT["optional-dependencies"]["redbot"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+TESTS: list[str] = EXTRAS["test"]
+FILES = {
+    "requirements.txt": SERVICE,
+    "requirements-dev.txt": TESTS,
+    **{f"requirements-{name}.txt": EXTRAS[name] for name in EXTRAS if name != "test"},
+}
+"""Each file of requirements, and what pyproject.toml asks for in it."""
+
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
@@ -76,14 +79,8 @@ def test_an_index_would_be_noticed(address: str) -> None:
 @pytest.mark.parametrize(
     "pin",
     [
-        *(*SERVICE, *TESTS, *PEERS, *DOCS, *FUZZ, *MANIFESTS, *REDBOT),
-        *pins("requirements.txt"),
-        *pins("requirements-dev.txt"),
-        *pins("requirements-peers.txt"),
-        *pins("requirements-docs.txt"),
-        *pins("requirements-fuzz.txt"),
-        *pins("requirements-manifests.txt"),
-        *pins("requirements-redbot.txt"),
+        *(pin for asked in FILES.values() for pin in asked),
+        *(pin for file in FILES for pin in pins(file)),
     ],
 )
 def test_every_pin_is_exact(pin: str) -> None:
@@ -96,13 +93,8 @@ def test_every_pin_is_exact(pin: str) -> None:
 
 def test_the_pins_hold_what_pyproject_asks_for() -> None:
     """pyproject.toml and the requirements files never disagree."""
-    assert set(SERVICE) <= set(pins("requirements.txt"))
-    assert set(TESTS) <= set(pins("requirements-dev.txt"))
-    assert set(PEERS) <= set(pins("requirements-peers.txt"))
-    assert set(DOCS) <= set(pins("requirements-docs.txt"))
-    assert set(FUZZ) <= set(pins("requirements-fuzz.txt"))
-    assert set(MANIFESTS) <= set(pins("requirements-manifests.txt"))
-    assert set(REDBOT) <= set(pins("requirements-redbot.txt"))
+    for file, asked in FILES.items():
+        assert set(asked) <= set(pins(file)), file
 
 
 @pytest.mark.parametrize(
