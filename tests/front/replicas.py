@@ -34,7 +34,7 @@ class Replica:
 
     def stop(self) -> None:
         """End the process with SIGTERM, and wait until it has drained and ended."""
-        self._end(signal.SIGTERM)
+        assert self._end(signal.SIGTERM) == 0
 
     def start(self) -> None:
         """Start the process again, and wait until it is ready."""
@@ -52,10 +52,11 @@ class Replica:
         assert "is ready after" in served.wait_until_all_ready()
         return served
 
-    def _end(self, number: int) -> None:
+    def _end(self, number: int) -> int:
         self._served.signal(number)
-        self._served.end(END_SECONDS)
+        status = self._served.end(END_SECONDS)
         self._process.close()
+        return status
 
 
 @contextmanager

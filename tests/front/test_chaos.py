@@ -46,7 +46,7 @@ MOST_RUNS = 100
 """How often curl is started for one file."""
 
 TENSORS = 3
-"""Fewer than clients, because each is computed here as well."""
+"""Fewer than clients, because each is also computed here."""
 
 CURL_SECONDS = 0.5
 """The wait before curl is started again."""
@@ -71,8 +71,8 @@ Command = Callable[[str, Path], list[str]]
 
 def curl(url: str, file: Path) -> list[str]:
     """One connection."""
-    rate = f"--limit-rate {RATE}".split()
-    return ["curl", "--silent", "--show-error", "--fail", *rate, "-C", "-", "-o", str(file), url]
+    quiet = ["--silent", "--show-error", "--fail"]
+    return ["curl", *quiet, "--limit-rate", str(RATE), "-C", "-", "-o", str(file), url]
 
 
 def aria2(url: str, file: Path) -> list[str]:
@@ -103,7 +103,7 @@ class Download:
 
 
 def target(number: int) -> str:
-    """A tensor for each number; every kind of client has downloaded two of them or more."""
+    """The tensor that the client of this number downloads. Clients of all kinds share each."""
     seed = number % TENSORS
     return f"/v1/weights.raw?shape={SIZE // 4}&layer=bias&scheme=normal&seed={seed}&name=w"
 
@@ -180,5 +180,6 @@ def test_downloads_live_through_killed_replicas(tmp_path: Path) -> None:
     for number, each in enumerate(downloads):
         print(f"{each.client}: {each.ended - began:.1f} s, exit statuses {each.statuses}")
         assert each.sha256 == expected[number % TENSORS]
-    assert sum(each < min(ended.ended for ended in downloads) for each in kills) >= 2
+    first_end = min(each.ended for each in downloads)
+    assert sum(kill < first_end for kill in kills) >= 2
     assert sum(len(each.statuses) - 1 for each in downloads) >= 1

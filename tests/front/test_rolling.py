@@ -49,10 +49,13 @@ class Small:
     body: str | None = None
 
 
-def requests() -> Iterator[Small]:
-    """Requests without end: past the cache, through slices that are not stored, HEAD and POST."""
+def requests(number: int) -> Iterator[Small]:
+    """Requests without end: past the cache, through slices that are not stored, HEAD and POST.
+
+    Each client has a number, and seeds of its own.
+    """
     json = {"Content-Type": "application/json"}
-    for seed in itertools.count(1):
+    for seed in itertools.count(number, CLIENTS):
         yield Small("GET", f"{TENSOR}{seed}", 200, LENGTH)
         yield Small("GET", f"{TENSOR}{seed}", 206, 8, {"Range": "bytes=8-15"})
         yield Small("HEAD", f"{TENSOR}{seed}", 200, 0)
@@ -74,11 +77,11 @@ def fault(client: HTTPConnection, small: Small) -> str | None:
     return f"{small.method} {small.headers}: status {status} with {length} bytes"
 
 
-def client(front: Address, ends: Event) -> list[str | None]:
+def client(front: Address, number: int, ends: Event) -> list[str | None]:
     """Ask on one connection until `ends` is set: what was wrong with each answer."""
     found = []
     with closing(HTTPConnection(front.host, front.port, timeout=PATIENCE)) as connection:
-        for small in requests():
+        for small in requests(number):
             found.append(fault(connection, small))
             if ends.wait(EACH):
                 break
@@ -94,7 +97,7 @@ def restarted(
         nginx([each.address for each in fleet], folder, edit) as front,
         ThreadPoolExecutor(CLIENTS) as threads,
     ):
-        clients = [threads.submit(client, front.address, ends) for _ in range(CLIENTS)]
+        clients = [threads.submit(client, front.address, number, ends) for number in range(CLIENTS)]
         try:
             for replica in fleet[:count]:
                 time.sleep(CALM_SECONDS)
