@@ -92,7 +92,7 @@ def placed(text: str, port: int, folder: Path) -> str:
     assert " /tmp/" in text
     text = text.replace(" /tmp/", f" {folder}/")
     text = replaced(text, "listen 8080;", f"listen 127.0.0.1:{port};")
-    text = replaced(text, "/dev/stdout", str(folder / "access.log"))
+    text = text.replace("/dev/stdout", str(folder / "access.log"))
     return replaced(text, " /var/cache/nginx/", f" {folder}/cache/")
 
 

@@ -27,11 +27,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer."""
+    """An answer. If it is cut, the connection ends before these last bytes of the body."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    cut: int = 0
 
 
 Answering = Callable[[Asked], Reply]
@@ -66,7 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if asked.method != "HEAD":
-            self.wfile.write(reply.body)
+            self.wfile.write(reply.body[: len(reply.body) - reply.cut])
+            self.close_connection = self.close_connection or reply.cut > 0
 
     do_GET = do_HEAD = do_POST = answer
 

@@ -62,10 +62,10 @@ def test_without_slices_the_whole_tensor_is_computed(edited: Edited) -> None:
 
     def whole(text: str) -> str:
         text = replaced(text, "slice 1m;", "")
-        text = replaced(text, "proxy_set_header Range $slice_range;", "")
+        text = replaced(text, "proxy_set_header Range $range_to_ask;", "")
         return replaced(text, "proxy_no_cache $is_whole;", "")
 
-    fleet = edited(lambda text: whole(text).replace(" $slice_range", ""))
+    fleet = edited(lambda text: replaced(whole(text), ' $range_to_ask";', '";'))
     before = fleet.sent()
     assert len(ranged(fleet.address, fresh(200 * MIB), "8-15").body) == 8
     assert fleet.sent_at_last() - before > 200 * MIB
