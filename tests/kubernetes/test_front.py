@@ -126,7 +126,7 @@ def test_the_upstream_is_the_headless_service(objects: list[Object]) -> None:
     host = f"{metadata['name']}.{metadata['namespace']}.svc.cluster.local"
     assert address == f"{host}:{port['port']}"
     # Without `resolve` nginx would keep the addresses of its start, and it needs a shared zone.
-    assert options == ["resolve"]
+    assert options == ["resolve", "max_fails=0"]
     assert len(values(upstream, "zone")) == 1
 
 
