@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests bench bench-check bench-front load front-large
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests bench bench-check bench-front load front-large chaos
 
 install: $(VENV)/tests-installed
 
@@ -93,6 +93,11 @@ bench-front: $(VENV)/service-installed
 # less. It needs nginx, and some minutes.
 front-large: install
 	FRONT_GIB=$${FRONT_GIB:-64} $(VENV_PYTHON) -m pytest -q -s tests/front/test_large.py $(ARGS)
+
+# Eight downloads of 2 GiB at a time over loopback, while replicas behind deploy/nginx.conf are killed.
+# CHAOS_MIB=512 takes less. It needs nginx, curl, aria2, 16 GiB of disk, and some minutes.
+chaos: install
+	CHAOS_MIB=$${CHAOS_MIB:-2048} $(VENV_PYTHON) -m pytest -q -s tests/front/test_chaos.py $(ARGS)
 
 # Attacks, killed processes and mixed clients, about 15 minutes, on loopback. ARGS="pipelining mixed"
 # chooses some. Its limit on latency is worth little while the machine does something else.

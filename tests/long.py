@@ -41,6 +41,7 @@ LONG = (
     "tests/fields/test_refusals.py::test_nothing_breaks_the_parsers",
     "tests/front/test_failures.py",
     "tests/front/test_keys.py",
+    "tests/front/test_rolling.py",
     "tests/front/test_slices.py",
     "tests/front/test_smuggling.py",
     "tests/initializers/test_activations.py::test_a_kink_between_integers_is_refused",

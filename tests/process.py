@@ -72,14 +72,16 @@ def server(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     constants: Mapping[str, float] | None = None,
+    port: int = 0,
 ) -> Iterator[Served]:
-    """`serve` on a free port while the block runs.
+    """`serve` while the block runs. Port 0 is any free one.
 
     It does not drain at its end unless `environment` says so. `constants` replaces numbers of the
     service, by the path of each, so that a test need not wait for long deadlines.
     """
     variables = os.environ | {"FANIN_DRAIN_SECONDS": "0"} | dict(environment or {})
-    command = [sys.executable, "-c", _LAUNCH, repr(dict(constants or {})), *arguments]
+    launch = [sys.executable, "-c", _LAUNCH, repr(dict(constants or {}))]
+    command = [*launch, "--port", str(port), *arguments]
     with (
         TemporaryFile("w+") as errors,
         subprocess.Popen(
@@ -105,7 +107,7 @@ for path, number in ast.literal_eval(sys.argv[1]).items():
     module, _, name = path.rpartition(".")
     setattr(importlib.import_module(module), name, number)
 from service.__main__ import main
-sys.exit(main(["serve", "--port", "0", *sys.argv[2:]]))
+sys.exit(main(["serve", *sys.argv[2:]]))
 """
 """What `python -m service serve` does, with other numbers in the modules."""
 

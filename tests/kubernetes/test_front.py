@@ -126,6 +126,7 @@ def test_the_upstream_is_the_headless_service(objects: list[Object]) -> None:
     host = f"{metadata['name']}.{metadata['namespace']}.svc.cluster.local"
     assert address == f"{host}:{port['port']}"
     # Without `resolve` nginx would keep the addresses of its start, and it needs a shared zone.
+    # `max_fails=0`: one 503 would put a replica aside for 10 s otherwise.
     assert options == ["resolve", "max_fails=0"]
     assert len(values(upstream, "zone")) == 1
 

@@ -293,11 +293,13 @@ CASES = (
 """All cases."""
 
 
-def check(case: Case, address: Address) -> None:
+def check(case: Case, address: Address) -> list[Answer]:
     """Send the requests of a case to this address, and compare each answer with what it must be.
 
-    The bytes must be those that the library computes. Raises AssertionError.
+    The bytes must be those that the library computes. Returns the answers, one for each step.
+    Raises AssertionError.
     """
+    answers = list[Answer]()
     for step in case.steps:
         head = ask(address, step.target, "HEAD")
         tag = head.headers.get("etag", "")
@@ -310,6 +312,8 @@ def check(case: Case, address: Address) -> None:
         _CHECKS[step.status](step, answer)
         if step.status in (200, 206, 304) and step.target != DRAWN:
             _check_caching(answer, head)
+        answers.append(answer)
+    return answers
 
 
 def _check_caching(answer: Answer, head: Answer) -> None:

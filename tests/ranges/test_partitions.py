@@ -1,28 +1,25 @@
 """Any partition of any tensor into ranges, from any replica, joined is the whole tensor."""
 
 import random
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import pairwise
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from service.api.ranges import MOST_PARTS
 from service.chunks import TensorBody
 from service.initializers.schemes import SCHEMES
 from service.wire.formats import FORMATS
 from tests.application import Answer, ask, wait_until_ready
 from tests.filling import distinct
 from tests.process import served as server
+from tests.ranges.partitions import collect
 from tests.ranges.requests import BLOCKS, LARGE, served, small_targets
-from tests.ranges.tensors import computed, parts_of, planned, remembered
+from tests.ranges.tensors import computed, planned, remembered
 from tests.server import Address
 
 REPLICAS = 3
-Range = tuple[int, int]
 
 
 @pytest.fixture(scope="module")
@@ -33,58 +30,6 @@ def replicas() -> Iterator[list[Address]]:
         for address in addresses:
             wait_until_ready(address)
         yield addresses
-
-
-def cut(length: int, seed: random.Random) -> list[Range]:
-    """A partition of 0 ... length - 1 into up to 24 ranges, in any order; some are one byte."""
-    near = [min(length, place) for place in (1, 2, 7, 8, 127, 128, 129, 2**20 - 1, 2**20, length)]
-    places = [seed.randrange(length + 1) for _ in range(seed.randrange(12))]
-    places += seed.sample(near, seed.randrange(6))
-    places += [min(length, place + 1) for place in places[:3]]
-    ranges = list(pairwise(sorted({0, length, *places})))
-    seed.shuffle(ranges)
-    return ranges
-
-
-def grouped(ranges: list[Range], seed: random.Random) -> Iterator[list[Range]]:
-    """The ranges, one or several in a request."""
-    waiting = ranges.copy()
-    while waiting:
-        count = seed.choice([1, 1, 1, 2, 3, MOST_PARTS])
-        yield waiting[:count]
-        waiting = waiting[count:]
-
-
-def spelled(part: Range, length: int, seed: random.Random) -> str:
-    """A range as a request writes it: with its last byte, to the end, or as a suffix."""
-    start, stop = part
-    ways = [f"{start}-{stop - 1}"]
-    if stop == length:
-        ways += [f"{start}-", f"{start}-{length + seed.randrange(2**70)}", f"-{length - start}"]
-    return seed.choice(ways)
-
-
-def collect(target: str, whole: bytes, replicas: list[Address], seed: random.Random) -> bytes:
-    """The tensor from answers of replicas chosen at random, each with one or several ranges."""
-    length, joined, times = len(whole), bytearray(whole), Counter[int]()
-    # Any byte that no answer has must be wrong at the end.
-    joined[:] = bytes(byte ^ 0xFF for byte in whole)
-    tag = ask(replicas[0], target, "HEAD").headers["etag"]
-    for group in grouped(cut(length, seed), seed):
-        value = ", ".join(spelled(part, length, seed) for part in group)
-        fields = {"Range": f"bytes={value}"} | seed.choice([{}, {"If-Range": tag}])
-        answer = ask(seed.choice(replicas), target, headers=fields)
-        assert (answer.status, answer.headers["etag"]) == (206, tag), fields
-        for part in parts_of(answer):
-            assert part.length == length
-            joined[part.start : part.stop] = part.content
-            times.update({part.start: 1})
-            assert any(start >= part.start and stop <= part.stop for start, stop in group)
-        wanted = sum(stop - start for start, stop in group)
-        assert sum(part.stop - part.start for part in parts_of(answer)) == wanted
-    assert len(joined) == length
-    assert max(times.values()) == 1
-    return bytes(joined)
 
 
 @settings(max_examples=200)
