@@ -171,6 +171,6 @@ def test_a_socket_is_no_access_log(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         command = ["nginx", "-e", "stderr", "-t", "-c", str(tmp_path / "nginx.conf")]
-        done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(command, stdout=theirs.fileno(), stderr=subprocess.PIPE, check=False)
         assert done.returncode != 0
         assert b"/dev/stdout" in done.stderr
