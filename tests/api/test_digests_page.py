@@ -42,7 +42,7 @@ def test_the_digest_of_an_answer(server: Address, tmp_path: Path) -> None:
     lines = block("sh", server)
     done = run(tmp_path, "sh", "-c", lines)
     assert (done.returncode, done.stdout) == (0, "right\n"), done.stderr
-    assert run(tmp_path, "sh", "-c", lines.replace("Want-", "Other-")).returncode == 1
+    assert run(tmp_path, "sh", "-c", lines.replace("Want-", "Other-")).stdout == "wrong\n"
 
 
 @pytest.mark.needs("curl")
@@ -57,15 +57,24 @@ def test_the_digests_of_a_file(server: Address, tmp_path: Path) -> None:
     content[5_000_000] ^= 1
     file.write_bytes(content)
     shell = run(tmp_path, "bash", "-c", block("bash", server))
-    assert shell.returncode == 1
+    assert shell.stdout.endswith("wrong\n")
     assert "differ" in shell.stdout + shell.stderr
     assert "line 5" in shell.stdout
+
+
+def test_a_file_may_need_several_lists(server: Address, tmp_path: Path) -> None:
+    """With 4 blocks in a list there are three lists, of which the last one has one block."""
+    lines = block("python", server)
+    shorter = lines.replace(f"MOST_BLOCKS = {MOST_BLOCKS}\n", "MOST_BLOCKS = 4\n")
+    assert shorter != lines
+    done = run(tmp_path, sys.executable, "-c", shorter)
+    assert done.stdout == "fc1.npy is right: 8388736 bytes in 9 blocks\n", done.stderr
 
 
 def test_python_finds_a_wrong_block(server: Address, tmp_path: Path) -> None:
     """Negative control: the digests of another tensor."""
     lines = block("python", server)
-    wrong = lines.replace('SERVER + listed["url"]', 'SERVER + listed["url"].replace("=42", "=43")')
+    wrong = lines.replace('SERVER + told["url"]', 'SERVER + told["url"].replace("=42", "=43")')
     assert wrong != lines
     done = run(tmp_path, sys.executable, "-c", wrong)
     assert (done.returncode, done.stderr) == (1, "block 0 is wrong: it begins at byte 0\n")

@@ -14,10 +14,11 @@ from tests.process import ROOT
 
 DEPLOY = ROOT / "deploy"
 JOBS = DEPLOY / "kubernetes" / "jobs"
+NAMESPACE = DEPLOY / "kubernetes" / "namespace"
 KUSTOMIZATIONS = (DEPLOY, JOBS / "make", JOBS / "fetch")
-"""The folders that are given to `kubectl apply -k`."""
+"""The folders that are given to `kubectl apply -k`. Jobs need NAMESPACE before."""
 
-FIELDS = {"resources", "images", "configMapGenerator", "patchesStrategicMerge"}
+FIELDS = {"resources", "images", "configMapGenerator", "patches"}
 
 Object = dict[str, Any]
 """An object of Kubernetes."""
@@ -32,8 +33,8 @@ def render(folder: Path) -> list[Object]:
         each for name in kustomization["resources"] for each in _loaded(folder, folder / name)
     ]
     objects += [_config_map(folder, entry) for entry in kustomization.get("configMapGenerator", [])]
-    for name in kustomization.get("patchesStrategicMerge", []):
-        for patch in _documents(folder, folder / name):
+    for entry in kustomization.get("patches", []):
+        for patch in _documents(folder, folder / entry["path"]):
             objects = _patched(objects, patch)
     for image in kustomization.get("images", []):
         for each in objects:

@@ -15,6 +15,7 @@ from tests.kubernetes.rendering import (
     DEPLOY,
     JOBS,
     KUSTOMIZATIONS,
+    NAMESPACE,
     Object,
     bytes_in,
     only,
@@ -317,10 +318,9 @@ def unrestricted(pod: Object) -> Iterator[str]:
 @pytest.mark.parametrize("folder", KUSTOMIZATIONS, ids=lambda folder: folder.name)
 def test_every_pod_is_restricted(folder: Path) -> None:
     """The namespace refuses any other."""
-    objects = render(folder)
-    labels = only(objects, "Namespace")["metadata"]["labels"]
+    labels = only(render(NAMESPACE), "Namespace")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    for pod in pods(objects).values():
+    for pod in pods(render(folder)).values():
         assert list(unrestricted(pod["spec"])) == []
 
 
@@ -380,3 +380,23 @@ def test_the_jobs_name_a_claim_that_exists() -> None:
         (volume, *_) = pods(objects)["tensor"]["spec"]["volumes"]
         name = volume["persistentVolumeClaim"]["claimName"]
         assert only(objects, "PersistentVolumeClaim")["metadata"]["name"] == name
+
+
+@pytest.mark.parametrize("name", ["make", "fetch"])
+def test_no_job_contains_the_namespace(name: str) -> None:
+    """`kubectl delete -k` of a Job would delete the service with it. All lies in that namespace."""
+    objects = render(JOBS / name)
+    assert "Namespace" not in {each["kind"] for each in objects}
+    namespace = only(render(NAMESPACE), "Namespace")["metadata"]["name"]
+    assert {each["metadata"]["namespace"] for each in objects} == {namespace}
+
+
+def test_no_job_shares_an_object_with_the_service() -> None:
+    """The same danger, for every other object. The namespace's own ones are shared (control)."""
+
+    def identities(folder: Path) -> set[tuple[str, str]]:
+        return {(each["kind"], each["metadata"]["name"]) for each in render(folder)}
+
+    for folder in (JOBS / "make", JOBS / "fetch"):
+        assert not identities(DEPLOY) & identities(folder)
+    assert identities(DEPLOY) & identities(NAMESPACE) == identities(NAMESPACE)

@@ -82,11 +82,7 @@ def _peer_in(peers: list[Any] | None, own: Object, other: Object) -> bool:
 @pytest.fixture
 def objects() -> list[Object]:
     """Those of the service and those of the fetching Job, as in one cluster."""
-    return [*render(DEPLOY), *(each for each in render(JOBS / "fetch") if not _is_shared(each))]
-
-
-def _is_shared(each: Object) -> bool:
-    return bool(each["metadata"]["name"] == "deny" or each["kind"] == "Namespace")
+    return [*render(DEPLOY), *render(JOBS / "fetch")]
 
 
 def test_only_the_front_reaches_the_replicas(objects: list[Object]) -> None:
@@ -125,10 +121,8 @@ def test_replicas_reach_nothing(objects: list[Object]) -> None:
 
 def test_a_worker_that_makes_its_slice_is_alone() -> None:
     """No connection to it and none from it."""
-    job = render(JOBS / "make")
-    worker = pod(job, "tensor")
-    objects = [*render(DEPLOY), *(each for each in job if not _is_shared(each))]
-    front = pod(objects, "fanin-front")
+    objects = [*render(DEPLOY), *render(JOBS / "make")]
+    worker, front = pod(objects, "tensor"), pod(objects, "fanin-front")
     assert not reaches(objects, worker, front, 8080)
     assert not reaches(objects, worker, DNS, 53, "UDP")
     assert not reaches(objects, STRANGER, worker, 80)
