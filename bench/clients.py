@@ -21,9 +21,10 @@ def fetch(
     connections: int = 1,
     requests: int = 1,
     most: int = _EVERYTHING,
+    ranges: str | None = None,
 ) -> list[tuple[int, int]]:
-    """Bytes and nanoseconds of each connection of bench/sink.c."""
-    words = [server.port, connections, requests, most, target]
+    """Bytes and nanoseconds of each connection of bench/sink.c. `ranges` is a Range header."""
+    words = [server.port, connections, requests, most, target, *filter(None, [ranges])]
     printed = output_of(CLIENT_CORE, [WORK / "sink", *map(str, words)])
     return [(int(size), int(taken)) for size, taken in map(str.split, printed.splitlines())]
 

@@ -18,6 +18,11 @@ MIB = 2**20
 _TERABYTE = "524288,524288"
 _CORNER = "&slice=262144:262656,262144:262656"
 _WHOLE = "512,512"
+
+_HALF_ROW = "&slice=262144:262145,0:262144"
+_SAME_BYTES = "bytes=549755813888-549756862463"
+"""The half row begins at byte 262144 x 524288 x 4 = 2^39 and has 2^20 bytes."""
+
 _REQUESTS = 100
 
 _LARGE = "131072,131072"
@@ -32,8 +37,21 @@ def far_corner() -> Iterator[Contest]:
         yield Contest("slice", partial(_service_time, fanin, corner), theirs)
 
 
-def _service_time(server: Server, asked: str) -> float:
-    ((_, taken),) = fetch(server, asked, requests=_REQUESTS)
+def far_range() -> Iterator[Contest]:
+    """1 MiB from the middle of 1 TiB as a range of the file, and the same bytes as a slice."""
+    whole = target("he_normal", _TERABYTE)
+    with servers.fanin(SERVER_CORE) as fanin:
+        yield Contest(
+            "range",
+            partial(_service_time, fanin, whole, _SAME_BYTES),
+            partial(_service_time, fanin, f"{whole}{_HALF_ROW}"),
+        )
+
+
+def _service_time(server: Server, asked: str, ranges: str | None = None) -> float:
+    """Nanoseconds for an answer of 1 MiB."""
+    ((size, taken),) = fetch(server, asked, requests=_REQUESTS, ranges=ranges)
+    assert size == _REQUESTS * MIB
     return taken / _REQUESTS
 
 

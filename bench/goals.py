@@ -130,6 +130,13 @@ _FOOTPRINT = (
         Sense.COSTS,
     ),
     Goal(
+        "range",
+        "a range of 1 MiB of a 1 TiB file, service time",
+        "the same bytes by `slice`",
+        1.2,
+        Sense.COSTS,
+    ),
+    Goal(
         "memory",
         "resident memory, 64 GiB stream (4 GiB of it read)",
         "idle",

@@ -20,6 +20,7 @@ SECTIONS: dict[str, Section] = {
     "small": small.against_hello,
     "costliest": small.costliest,
     "slice": footprint.far_corner,
+    "range": footprint.far_range,
     "memory": footprint.memory,
     "start": footprint.start,
 }

@@ -1,11 +1,12 @@
 /* Fetches one URL over loopback and throws the bytes away: the same reader for every server.
  *
- *   sink PORT CONNECTIONS REQUESTS MOST TARGET
+ *   sink PORT CONNECTIONS REQUESTS MOST TARGET [RANGE]
  *
  * Each connection asks for TARGET REQUESTS times, one after the other, and stops early once it
  * has read MOST bytes of bodies. Prints a line for each connection: bytes of bodies, nanoseconds
- * from the first request of all to its own last byte. Understands what it needs and no more:
- * status 200 with a Content-Length.
+ * from the first request of all to its own last byte. With RANGE, as in `bytes=0-7`, it asks for
+ * these bytes only. Understands what it needs and no more: status 200, or 206 for a range, with a
+ * Content-Length.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -31,6 +32,7 @@ struct reader {
 };
 
 static char buffer[BUFFER_BYTES], request[HEAD_BYTES];
+static const char *expected = "HTTP/1.1 200";
 static struct reader readers[MOST_CONNECTIONS];
 static struct pollfd sockets[MOST_CONNECTIONS];
 
@@ -64,7 +66,7 @@ static void ask(int fd, struct reader *reader)
 /* The length that a head announces. */
 static long long length_of(const char *head)
 {
-    if (strncmp(head, "HTTP/1.1 200", 12) != 0)
+    if (strncmp(head, expected, strlen(expected)) != 0)
         errx(1, "answered %.40s", head);
     for (const char *line = head; (line = strstr(line, "\r\n")) != NULL;) {
         line += 2;
@@ -118,14 +120,19 @@ static int step(int fd, struct reader *reader, long long most)
 
 int main(int count, char **words)
 {
-    if (count != 6)
-        errx(2, "usage: sink PORT CONNECTIONS REQUESTS MOST TARGET");
+    if (count != 6 && count != 7)
+        errx(2, "usage: sink PORT CONNECTIONS REQUESTS MOST TARGET [RANGE]");
     int port = atoi(words[1]), connections = atoi(words[2]), open = connections;
     long long most = atoll(words[4]);
     if (connections < 1 || connections > MOST_CONNECTIONS)
         errx(2, "from 1 to %d connections", MOST_CONNECTIONS);
     alarm(MOST_SECONDS);
-    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", words[5]);
+    int size = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n", words[5]);
+    if (count == 7) {
+        expected = "HTTP/1.1 206";
+        size += snprintf(request + size, sizeof request - size, "Range: %s\r\n", words[6]);
+    }
+    snprintf(request + size, sizeof request - size, "\r\n");
     for (int i = 0; i < connections; i++) {
         sockets[i] = (struct pollfd){.fd = connected(port), .events = POLLIN};
         readers[i].requests = atol(words[3]);

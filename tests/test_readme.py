@@ -76,6 +76,30 @@ def test_the_first_screen_puts_a_tensor_in_hand(base: str, tmp_path: Path) -> No
     assert file.read_bytes() == fetched
 
 
+CONTINUING = re.findall(r'^  `([^`\n]*"\$url"[^`\n]*)`', README, flags=re.MULTILINE)
+"""The commands in the text that continue a download."""
+
+
+@pytest.mark.needs("curl")
+@pytest.mark.parametrize("command", CONTINUING)
+def test_a_download_that_was_cut_is_continued(base: str, tmp_path: Path, command: str) -> None:
+    """curl's file has the first bytes already. `fetch` also finishes what it has not begun."""
+    url = FETCH.splitlines()[0].replace(DOCUMENTED, base)
+    file = tmp_path / "conv1.npy"
+    run(["sh", "-c", f'{url}; curl -sS --fail -o conv1.npy "$url"'], base, tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:1000])
+    command = command.replace(".venv/bin/python", f"PYTHONPATH={ROOT} {sys.executable}")
+    run(["sh", "-c", f"{url}; {command}"], base, tmp_path)
+    assert file.read_bytes() == whole
+
+
+def test_the_readme_names_two_commands_that_continue() -> None:
+    """So that the test above runs them."""
+    assert ["curl" in CONTINUING[0], "service fetch" in CONTINUING[1]] == [True, True]
+    assert len(CONTINUING) == 2
+
+
 def holds(shown: Any, answer: Any) -> bool:
     """Whether every member that is shown is in the answer, which may have more."""
     if isinstance(shown, dict):

@@ -6,10 +6,11 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bench import guard, hello, small
+from bench import footprint, guard, hello, small
 from bench.clients import requests_per_second
 from bench.contest import Contest, MissingError, Outcome, hold
 from bench.goals import GOALS, Sense
@@ -19,12 +20,14 @@ from bench.processes import ROOT
 from bench.quotation import HEADING, PAGE, QUOTED, quotation, requoted
 from bench.report import as_json, as_markdown, table
 from bench.sections import SECTIONS
+from bench.streams import target
 from bench.summary import Summary, line_of, summarized, verdict
 from service.chunks import TensorBody
 from service.fields import parse_query
 from service.plan import seeded_plan
 from service.settings import Settings
 from tests.application import ask
+from tests.ranges.tensors import planned
 from tests.server import running
 
 PROMISED = {
@@ -57,6 +60,7 @@ PROMISED = {
     "recommend": 0.5,
     "costliest-small": 0.2,
     "slice": 1.2,
+    "range": 1.2,
     "memory": 64,
     "start": 1.5,
 }
@@ -110,6 +114,18 @@ def test_costly_answers_have_as_many_bytes_as_the_plain_one(target: str) -> None
     query = target.partition("?")[2].encode()
     plan = seeded_plan(parse_query(query), "raw", max_bytes=Settings().max_bytes)
     assert TensorBody(plan).length == 65536
+
+
+def test_the_range_and_the_slice_are_the_same_bytes() -> None:
+    """1 MiB, so that the line compares two ways to ask and nothing else."""
+    start, _, last = footprint._SAME_BYTES.removeprefix("bytes=").partition("-")
+    file = target("he_normal", footprint._TERABYTE)
+    whole, part = TensorBody(planned(file)), TensorBody(planned(file + footprint._HALF_ROW))
+    asked = whole.part(int(start), int(last) + 1)
+    memory = np.empty(asked.chunk_bytes, np.uint8)
+    ranged = b"".join(bytes(asked.chunk(i, memory)) for i in range(asked.chunk_count))
+    assert len(ranged) == footprint.MIB
+    assert ranged == b"".join(map(bytes, part.chunks()))
 
 
 @pytest.mark.parametrize(

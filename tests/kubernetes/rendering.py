@@ -18,7 +18,7 @@ NAMESPACE = DEPLOY / "kubernetes" / "namespace"
 KUSTOMIZATIONS = (DEPLOY, JOBS / "make", JOBS / "fetch")
 """The folders that are given to `kubectl apply -k`. Jobs need NAMESPACE before."""
 
-FIELDS = {"resources", "images", "configMapGenerator", "patches"}
+FIELDS = {"resources", "images", "configMapGenerator", "patchesStrategicMerge"}
 
 Object = dict[str, Any]
 """An object of Kubernetes."""
@@ -33,8 +33,8 @@ def render(folder: Path) -> list[Object]:
         each for name in kustomization["resources"] for each in _loaded(folder, folder / name)
     ]
     objects += [_config_map(folder, entry) for entry in kustomization.get("configMapGenerator", [])]
-    for entry in kustomization.get("patches", []):
-        for patch in _documents(folder, folder / entry["path"]):
+    for name in kustomization.get("patchesStrategicMerge", []):
+        for patch in _documents(folder, folder / name):
             objects = _patched(objects, patch)
     for image in kustomization.get("images", []):
         for each in objects:

@@ -57,9 +57,9 @@ def work(
     return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, timeout=120)
 
 
-def arguments(folder: Path, tensors: Path, program: str, index: int) -> list[str]:
-    """The arguments that the worker gives to the program of this name."""
-    stub, written = tensors / program, tensors / "arguments"
+def arguments(folder: Path, tensors: Path, index: int) -> list[str]:
+    """The arguments that the worker gives to `python`."""
+    stub, written = tensors / "python", tensors / "arguments"
     stub.write_text(STUB)
     stub.chmod(0o755)
     written.unlink(missing_ok=True)
@@ -70,11 +70,12 @@ def arguments(folder: Path, tensors: Path, program: str, index: int) -> list[str
 
 def made(folder: Path, tensors: Path, index: int) -> Spec:
     """The tensor that a worker asks for, as the parser of the service reads it."""
+    words = arguments(folder, tensors, index)
     if folder == MAKE:
-        words = arguments(folder, tensors, "python", index)
         assert words[:3] == ["-m", "service", "weights"]
         return parse_words(read_tensor_options(words[3:]).fields)
-    url = urlsplit(arguments(folder, tensors, "curl", index)[-1])
+    assert words[:3] == ["-m", "service", "fetch"]
+    url = urlsplit(words[-1])
     assert url.path == "/v1/weights.npy"
     return parse_query(url.query.encode())
 
@@ -147,7 +148,6 @@ def front() -> Iterator[str]:
         yield address.url
 
 
-@pytest.mark.needs("curl")
 def test_the_workers_fetch_the_tensor(whole: bytes, front: str, tmp_path: Path) -> None:
     """From a real server."""
     workers = job(FETCH)["completions"]
@@ -158,13 +158,23 @@ def test_the_workers_fetch_the_tensor(whole: bytes, front: str, tmp_path: Path) 
     assert joined(tmp_path, workers) == whole
 
 
-@pytest.mark.needs("curl")
 @pytest.mark.parametrize("folder", [MAKE, FETCH], ids=lambda folder: folder.name)
 def test_a_refusal_fails_the_worker(folder: Path, front: str, tmp_path: Path) -> None:
     """At once, and no file has the name of a part."""
     done = work(folder, 0, tmp_path, SCHEME="he_norml", FRONT=front)
     assert done.returncode != 0
     assert list(tmp_path.glob("*.npy")) == []
+
+
+def test_a_front_may_store_what_a_worker_fetches(front: str, tmp_path: Path) -> None:
+    """The URL is the canonical one, save for the first worker and the last one.
+
+    Their slices begin or end with the tensor, and a canonical URL does not write such a bound.
+    """
+    words = arguments(FETCH, tmp_path, 3)
+    target = urlsplit(words[-1])
+    url = f"{front}{target.path}?{target.query}"
+    assert "immutable" in httpx2.head(url).headers["cache-control"]
 
 
 def test_a_missing_variable_fails_the_worker(tmp_path: Path) -> None:
