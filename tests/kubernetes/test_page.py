@@ -38,7 +38,7 @@ def overlaid(folder: Path, name: str = ".") -> list[Object]:
         (folder / file).parent.mkdir(exist_ok=True)
         (folder / file).write_text(text)
     kustomization = yaml.safe_load((folder / name / "kustomization.yaml").read_text())
-    assert kustomization.keys() <= FIELDS | {"apiVersion", "kind", "namespace"}
+    assert kustomization.keys() <= FIELDS | {"apiVersion", "kind", "namespace", "patches"}
     shutil.copytree(DEPLOY, folder / "fanin" / "deploy")
     (sed,) = re.findall(r"^sed .*?> \S+$", PAGE, re.MULTILINE | re.DOTALL)
     subprocess.run(["sh", "-c", sed], cwd=folder, check=True)
