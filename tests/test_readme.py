@@ -77,13 +77,16 @@ def test_the_first_screen_puts_a_tensor_in_hand(base: str, tmp_path: Path) -> No
 
 
 CONTINUING = re.findall(r'^  `([^`\n]*"\$url"[^`\n]*)`', README, flags=re.MULTILINE)
-"""The commands in the text that continue a download."""
+"""The commands in the text that can be repeated until a download is complete."""
 
 
 @pytest.mark.needs("curl")
 @pytest.mark.parametrize("command", CONTINUING)
-def test_a_download_that_was_cut_is_continued(base: str, tmp_path: Path, command: str) -> None:
-    """curl's file has the first bytes already. `fetch` also finishes what it has not begun."""
+def test_a_file_that_was_cut_becomes_whole(base: str, tmp_path: Path, command: str) -> None:
+    """curl adds what is missing. `fetch` replaces a file that it has not begun.
+
+    That `fetch` continues its own downloads is shown in tests/test_cli_fetch.py.
+    """
     url = FETCH.splitlines()[0].replace(DOCUMENTED, base)
     file = tmp_path / "conv1.npy"
     run(["sh", "-c", f'{url}; curl -sS --fail -o conv1.npy "$url"'], base, tmp_path)
@@ -94,7 +97,7 @@ def test_a_download_that_was_cut_is_continued(base: str, tmp_path: Path, command
     assert file.read_bytes() == whole
 
 
-def test_the_readme_names_two_commands_that_continue() -> None:
+def test_the_readme_has_both_commands() -> None:
     """So that the test above runs them."""
     assert ["curl" in CONTINUING[0], "service fetch" in CONTINUING[1]] == [True, True]
     assert len(CONTINUING) == 2
