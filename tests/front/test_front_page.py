@@ -79,8 +79,11 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, d
             # The workers of root's nginx belong to nobody, who may not read a test's folder.
             lines = lines.replace("daemon off;", f"daemon off; user {getuser()};")
         process = started(stack, ["sh", "-ec", lines], folder)
-        front = Address("127.0.0.1", int(ports["8080"]))
-        assert until(lambda: answers(front, "/readyz"), 120), process.poll()
+        # Both replicas, as a request that one of them refused may not be stored.
+        addresses = [Address("127.0.0.1", int(port)) for port in ports.values()]
+        assert until(lambda: all(answers(each, "/readyz") for each in addresses), 120), (
+            process.poll()
+        )
         yield folder, ports
 
 
