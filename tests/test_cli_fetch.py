@@ -191,7 +191,7 @@ def test_a_failure_ends_the_other_threads(tmp_path: Path) -> None:
     [
         ({"ETag": ""}, "the answer has no strong ETag but ''"),
         ({"ETag": f"W/{TAG}"}, "the answer has no strong ETag but"),
-        ({"Accept-Ranges": "none"}, "the server offers no ranges"),
+        ({"Accept-Ranges": "none"}, "this URL has no ranges"),
         ({"Content-Length": "1" * 30}, "the answer has no Content-Length"),
         ({"ETag": "", "Content-Location": "/v1/x?seed=5"}, "each request for a URL without a seed"),
     ],
@@ -203,6 +203,26 @@ def test_what_cannot_be_fetched_in_parts_is_refused(
     assert fetched(front, tmp_path / "w") == 2
     assert capsys.readouterr().err.startswith(said)
     assert (front.asked, list(tmp_path.iterdir())) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/weights.json?shape=3,3&seed=1&name=w", "/schemes", "/recommend?shape=3,3"]
+)
+def test_what_is_no_file_is_refused(
+    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    """JSON has no ranges. No file is begun for it."""
+    assert fetch([f"{address.url}{path}", "-o", str(tmp_path / "w")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_https_to_an_http_port_says_so(
+    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"https://{address.host}:{address.port}/v1/weights.npy?shape=3,3&seed=1&name=w"
+    assert fetch([url, "-o", str(tmp_path / "w"), "--retries", "0"]) == 1
+    assert "the server does not speak TLS: write http" in capsys.readouterr().err
 
 
 def test_a_url_without_a_seed_gets_one_with_a_seed(
@@ -325,7 +345,7 @@ def test_another_tensor_begins_anew(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert fetched(front, target) == 0
     assert target.read_bytes() == other
     assert front.asked_bytes == len(other)
-    said = "the tensor has changed since the last run, so the download begins anew\n"
+    said = "the unfinished download is of another tensor, so it is discarded\n"
     assert capsys.readouterr().err == said
 
 
@@ -373,7 +393,8 @@ def test_two_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
         fcntl.flock(held, fcntl.LOCK_EX)
         assert fetched(front, target) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"{target}: another process writes {part(target)}")
+    assert said.startswith(f"another process writes {part(target)}")
+    assert "continues" not in said
     assert (said.count("\n"), front.asked) == (1, [])
     assert part(target).read_bytes() == before
     assert fetched(front, target) == 0

@@ -73,7 +73,7 @@ def test_the_service_serves_what_is_computed_here(
     said, complained = capfd.readouterr()
     count = 0 if "shape=0,3" in target else 40
     assert re.fullmatch(
-        rf"{count} ranges agree, \d+ bytes; --choice 3 chooses these ranges again\n", said
+        rf"{count} ranges agree, \d+ of \d+ bytes; --choice 3 chooses these ranges again\n", said
     )
     assert complained == ""
 
@@ -191,6 +191,14 @@ def test_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         file.write_bytes(flipped(content, place))
         assert verify([url, "--file", str(file)]) == 1
         assert f"the first difference is byte {place}: " in capfd.readouterr().err
+
+
+def test_a_file_of_another_tensor(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """No value agrees, so it is probably not a damaged file."""
+    file, url = tmp_path / "w.npy", f"{NO_SERVER}/v1/weights.npy?{QUERY}"
+    file.write_bytes(bytes(LENGTH))
+    assert verify([url, "--file", str(file)]) == 1
+    assert "probably it is another tensor" in capfd.readouterr().err
 
 
 def test_a_file_of_another_length(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from service.cli.options import Once
 from service.cli.output import FAILED, REFUSED, STANDARD_OUTPUT, complain
 from service.cli.parser import LineParser, whole_number
 from service.cli.partial import (
+    BusyError,
     Interval,
     PartialFile,
     is_regular_or_absent,
@@ -52,6 +53,9 @@ def fetch(arguments: list[str]) -> int:
         return REFUSED
     except RemoteError as error:
         complain(f"{error}{_kept(target)}")
+        return FAILED
+    except BusyError as error:
+        complain(str(error))
         return FAILED
     except OSError as error:
         complain(f"{output}: {error.strerror or error}{_kept(target)}")
@@ -104,7 +108,7 @@ def _fetch(remote: Remote, target: Path, connections: int) -> None:
         ended_by_signals(last_line=f"stopped; {_ADVICE}"),
     ):
         if file.other:
-            complain("the tensor has changed since the last run, so the download begins anew")
+            complain("the unfinished download is of another tensor, so it is discarded")
         elif file.kept:
             complain(f"continuing: {file.kept} of {file.length} bytes are here")
         _fetch_missing(remote, description, file, connections)

@@ -123,8 +123,8 @@ class Remote:
             raise RefusedError(f"each request for a URL without a seed gets other bytes; try {one}")
         if not _STRONG_TAG.fullmatch(tag):
             raise RefusedError(f"the answer has no strong ETag but {_plain(tag)!r}")
-        if headers.get("Accept-Ranges", "bytes") != "bytes":
-            raise RefusedError("the server offers no ranges of it; use curl")
+        if headers.get("Accept-Ranges") != "bytes":
+            raise RefusedError("this URL has no ranges; tensors as .npy, .safetensors and .raw do")
         length = headers.get("Content-Length", "")
         if not re.fullmatch("[0-9]{1,19}", length):
             raise RefusedError("the answer has no Content-Length")
@@ -264,6 +264,8 @@ def _status(status: int) -> str:
 def _line(error: Exception) -> str:
     """The cause of an error of urllib3 in one line, without the objects that it names."""
     cause = error.args[-1] if error.args else error
+    if "WRONG_VERSION_NUMBER" in str(cause):
+        return "the server does not speak TLS: write http instead of https"
     if isinstance(cause, OSError) and cause.strerror:
         return _plain(cause.strerror)
     text = str(cause if isinstance(cause, Exception) else error)

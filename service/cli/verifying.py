@@ -86,8 +86,8 @@ def _parser() -> LineParser:
         action=Once,
         type=whole_number(1, 10**6),
         metavar="COUNT",
-        help="how many ranges to compare, the first and the last bytes among them "
-        f"[default: {_RANGES}]",
+        help="how many ranges to compare, at least 5: the first and the last bytes, and places "
+        f"around the head, are always compared [default: {_RANGES}]",
     )
     parser.add_argument(
         "--choice",
@@ -187,8 +187,12 @@ def _compare(
         first = first or difference or ""
         advance(part.stop - part.start)
     if first:
-        raise DifferenceError(f"{agreed} of {count} ranges agree; the first difference is {first}")
-    return f"{count} ranges agree, {size} bytes"
+        cause = ""
+        if agreed == 0 and first.startswith("byte "):
+            cause = "; probably it is another tensor: look at shape, dtype, seed, name and scheme"
+        text = f"{agreed} of {count} ranges agree; the first difference is {first}{cause}"
+        raise DifferenceError(text)
+    return f"{count} ranges agree, {size} of {found.tensor.length} bytes"
 
 
 def _difference(part: Interval, read: Callable[[Interval], bytes], body: TensorBody) -> str | None:

@@ -153,12 +153,19 @@ def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[
     for bound in (start, stop):
         if not -extent <= bound <= extent:
             message = f"{bound} is outside axis {axis}, whose bounds go from {-extent} to {extent}"
-            raise _impossible_slice(message, intervals, axis, (None, None))
+            raise _impossible_slice(message, intervals, axis, _clamped(intervals[axis], extent))
     start, stop = (bound + extent if bound < 0 else bound for bound in (start, stop))
     if start > stop:
         message = f"axis {axis} starts at {start}, after its stop at {stop}"
         raise _impossible_slice(message, intervals, axis, (stop, start))
     return start, stop
+
+
+def _clamped(interval: Interval, extent: int) -> Interval:
+    """What NumPy would take of an axis, or all of the axis if that is nothing."""
+    start, stop, _ = slice(*interval).indices(extent)
+    is_part = start < stop and (start, stop) != (0, extent)
+    return (start, stop) if is_part else (None, None)
 
 
 def _impossible_slice(

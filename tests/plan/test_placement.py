@@ -109,6 +109,8 @@ def test_a_slice_is_the_slice_of_the_whole(part: tuple[Spec, tuple[slice, ...]])
 @pytest.mark.parametrize(
     ("given_slice", "message", "hint"),
     [
+        ("4:9,:", "9 is outside axis 0, whose bounds go from -8 to 8", "write 4:8,:"),
+        ("9:12,:", "9 is outside axis 0, whose bounds go from -8 to 8", "write :,:"),
         ("0:9,:", "9 is outside axis 0, whose bounds go from -8 to 8", "write :,:"),
         ("2:4,-5:", "-5 is outside axis 1, whose bounds go from -4 to 4", "write 2:4,:"),
         ("5:3,1:", "axis 0 starts at 5, after its stop at 3", "write 3:5,1:"),
