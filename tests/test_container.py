@@ -208,7 +208,7 @@ def test_compose_allows_nothing() -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["mem_limit"] == "2g"
+    assert service["mem_limit"] == "3g"
     assert "privileged" not in service
 
 

@@ -37,6 +37,9 @@ COMPILING_SECONDS = 50
 STREAM_BYTES, AWKWARD_STREAMS, AWKWARD_BYTES = 3 * MIB, 4, 48 * MIB
 """Memory for a large answer; docs/robustness.md."""
 
+DIGESTED_BYTES = 10 * MIB
+"""Of a stream whose answer has a digest: 8 MiB of content and the chunks."""
+
 MATRIX_BYTES = 1536 * MIB
 """Memory for orthogonal matrices in one process; docs/architecture.md."""
 
@@ -236,7 +239,7 @@ def test_the_front_ends_after_its_hook(objects: list[Object]) -> None:
 def test_the_memory_is_what_is_needed(
     monkeypatch: pytest.MonkeyPatch, objects: list[Object]
 ) -> None:
-    """The limit allows everything at once. The request is without orthogonal matrices."""
+    """The limit allows everything at once. The request is without digests and matrices."""
     pod, container = replicas(objects)
     (volume,) = pod["volumes"]
     streams = given(monkeypatch, objects).max_streams * STREAM_BYTES
@@ -245,7 +248,8 @@ def test_the_memory_is_what_is_needed(
     usual = COMPILING_BYTES + streams + bytes_in(volume["emptyDir"]["sizeLimit"])
     resources = container["resources"]
     assert usual <= bytes_in(resources["requests"]["memory"]) <= usual + 128 * MIB
-    needed = usual + MATRIX_BYTES
+    digested = given(monkeypatch, objects).max_streams * (DIGESTED_BYTES - STREAM_BYTES)
+    needed = usual + digested + MATRIX_BYTES
     assert needed <= bytes_in(resources["limits"]["memory"]) <= needed + GIB // 4
 
 

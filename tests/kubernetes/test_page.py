@@ -146,5 +146,5 @@ def test_the_figures_are_those_of_the_manifests(objects: list[Object]) -> None:
         f"sends {variables['FANIN_MAX_STREAMS']} large answers",
     ):
         assert words in text
-    assert container["resources"]["limits"]["memory"] == "2560Mi"
-    assert "The limit of 2,560 MiB" in text
+    assert container["resources"]["limits"]["memory"] == "3Gi"
+    assert "The limit of 3 GiB" in text
