@@ -485,3 +485,12 @@ def test_warnings_of_the_server_are_told(
     url = f"{address.url}/v1/weights.npy?shape=3,3&scheme=he_normal&layer=dense&seed=1"
     assert fetch([url, "-o", str(tmp_path / "w.npy")]) == 0
     assert capsys.readouterr().err.startswith("the server warns: name_missing; ")
+
+
+def test_a_list_that_is_too_deep_begins_anew(tmp_path: Path) -> None:
+    """A list of complete parts that JSON cannot read is no list."""
+    target = tmp_path / "w"
+    interrupted(target, Front(CONTENT))
+    target.with_name("w.fanin-part.json").write_text("[" * 200_000)
+    assert fetched(Front(CONTENT), target) == 0
+    assert target.read_bytes() == CONTENT

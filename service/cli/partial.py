@@ -89,7 +89,7 @@ class PartialFile:
 
         None if there is no list, if it cannot be read, or if the file has another length.
         """
-        with suppress(OSError, ValueError, TypeError, KeyError):
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
             state = json.loads(self._state.read_bytes())
             done = [Interval(int(start), int(stop)) for start, stop in state["complete"]]
             tag, length = str(state["etag"]), int(state["length"])
