@@ -202,9 +202,6 @@ class _Handler(BaseHTTPRequestHandler):
         for _ in itertools.repeat(None):
             self.wfile.write(bytes(65536))
 
-    def _changed(self) -> None:
-        self._head(412, {"Content-Length": "0"})
-
     def _missing(self) -> None:
         self._head(404, {"Content-Length": "0"})
 
