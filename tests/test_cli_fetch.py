@@ -267,6 +267,17 @@ def test_a_person_sees_progress_and_the_end(tmp_path: Path) -> None:
     assert re.search(rf"{end}\Z", shown)
 
 
+def test_a_complete_file_is_replaced_as_help_says(tmp_path: Path) -> None:
+    """A complete file is downloaded again."""
+    front = Front(CONTENT)
+    (tmp_path / "w").write_bytes(CONTENT)
+    assert fetched(front, tmp_path / "w") == 0
+    assert front.asked_bytes == len(CONTENT)
+    said = " ".join(run("fetch", "--help").stdout.decode().split())
+    assert "replaced when all bytes are written, also if it is complete already" in said
+    assert "On a terminal, standard error shows the progress" in said
+
+
 def test_a_url_without_a_seed_gets_one_with_a_seed(
     address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
