@@ -4,10 +4,13 @@ import fcntl
 import json
 import os
 import random
+import re
 import signal
 import ssl
 import stat
 import subprocess
+import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,9 +152,12 @@ def test_a_wrong_digest_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("cut", "given up after 2 retries: IncompleteRead"),
-        ("silent", "given up after 2 retries: Remote end closed connection without response"),
-        ("busy", "given up after 2 retries: status 503 Service Unavailable"),
+        ("cut", "given up after 2 retries: {server}: IncompleteRead"),
+        (
+            "silent",
+            "given up after 2 retries: {server}: Remote end closed connection without response",
+        ),
+        ("busy", "given up after 2 retries: {server}: status 503 Service Unavailable"),
         ("other_tag", 'a wrong answer to a range: ETag is "another", not'),
         ("weak_tag", f"a wrong answer to a range: ETag is W/{TAG}, not"),
         ("other_place", "a wrong answer to a range: Content-Range is bytes 1-"),
@@ -165,15 +171,20 @@ def test_a_wrong_digest_is_noticed(tmp_path: Path) -> None:
 def test_what_stays_wrong_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str, said: str
 ) -> None:
-    """Status 1, soon, and the old file keeps its bytes."""
+    """Status 1, soon, and the old file keeps its bytes. A retry with a wait has a line before."""
     target = tmp_path / "w"
     target.write_bytes(b"old")
     began = time.monotonic()
     front = Front(CONTENT, always=fault)
-    assert fetched(front, target, "--retries", "2", "--connections", "1") == 1
+    with serving(front) as url:
+        assert fetch([url, "-o", str(target), "--retries", "2", "--connections", "1"]) == 1
+    server = url.split("/")[2]
     assert time.monotonic() - began < 20
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(said)
+    *before, line = capsys.readouterr().err.splitlines()
+    assert len(before) == said.startswith("given up")
+    assert all(each.startswith(f"{server}: ") for each in before)
+    assert all(each.endswith("; trying again") for each in before)
+    assert line.startswith(said.replace("{server}", server))
     assert line.endswith("what has arrived is kept, and the same command continues")
     assert target.read_bytes() == b"old"
 
@@ -191,7 +202,7 @@ def test_a_failure_ends_the_other_threads(tmp_path: Path) -> None:
     [
         ({"ETag": ""}, "the answer has no strong ETag but ''"),
         ({"ETag": f"W/{TAG}"}, "the answer has no strong ETag but"),
-        ({"Accept-Ranges": "none"}, "this URL has no ranges"),
+        ({"Accept-Ranges": "none"}, "the server offers no ranges"),
         ({"Content-Length": "1" * 30}, "the answer has no Content-Length"),
         ({"ETag": "", "Content-Location": "/v1/x?seed=5"}, "each request for a URL without a seed"),
     ],
@@ -206,23 +217,65 @@ def test_what_cannot_be_fetched_in_parts_is_refused(
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/weights.json?shape=3,3&seed=1&name=w", "/schemes", "/recommend?shape=3,3"]
+    "target",
+    [
+        "/v1/weights.json?shape=3,3&scheme=he_normal&seed=1",
+        "/v1/weights.json?shape=3,3&scheme=he_normal",
+        "/schemes",
+        "/recommend?shape=3,3",
+    ],
 )
-def test_what_is_no_file_is_refused(
-    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str
+def test_a_url_without_ranges_is_refused(
+    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str
 ) -> None:
-    """JSON has no ranges. No file is begun for it."""
-    assert fetch([f"{address.url}{path}", "-o", str(tmp_path / "w")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    """Before any file is created."""
+    assert fetch([address.url + target, "-o", str(tmp_path / "w")]) == 2
+    said = "this URL has no ranges; fetch takes .npy, .safetensors and .raw\n"
+    assert capsys.readouterr().err == said
     assert list(tmp_path.iterdir()) == []
 
 
-def test_https_to_an_http_port_says_so(
-    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("target", "offered", "status"),
+    [
+        ("/v1/weights.npy?seed=1", "", 0),
+        ("/elsewhere?name=w.npy", "bytes", 0),
+        ("/elsewhere?name=w.npy", "", 2),
+    ],
+)
+def test_a_front_may_drop_accept_ranges(
+    tmp_path: Path, target: str, offered: str, status: int
 ) -> None:
-    url = f"https://{address.host}:{address.port}/v1/weights.npy?shape=3,3&seed=1&name=w"
-    assert fetch([url, "-o", str(tmp_path / "w"), "--retries", "0"]) == 1
-    assert "the server does not speak TLS: write http" in capsys.readouterr().err
+    """Then the end of the path decides, and not that of the query."""
+    front = Front(CONTENT, target=target, more={"Accept-Ranges": offered})
+    assert fetched(front, tmp_path / "w") == status
+
+
+def test_a_person_sees_progress_and_the_end(tmp_path: Path) -> None:
+    """On a terminal only. The retry is announced on a line of its own, above the bar."""
+    watcher, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    with serving(Front(CONTENT, faults=["", "busy", "busy"])) as url:
+        command = [sys.executable, "-m", "service", "fetch", url, "-o", str(tmp_path / "w")]
+        subprocess.run([*command, "--connections", "1"], cwd=ROOT, stderr=terminal, check=True)
+    shown = os.read(watcher, 65536).decode()
+    os.close(terminal)
+    os.close(watcher)
+    assert "100%" in shown
+    assert re.search(r"\r127\.0\.0\.1:[0-9]+: status 503 [^\r\n]*; trying again\r\n", shown)
+    end = rf"{tmp_path}/w is complete: {len(CONTENT)} bytes were fetched in [0-9]+\.[0-9] s\r\n"
+    assert re.search(rf"{end}\Z", shown)
+
+
+def test_a_complete_file_is_replaced_as_help_says(tmp_path: Path) -> None:
+    """A complete file is downloaded again."""
+    front = Front(CONTENT)
+    (tmp_path / "w").write_bytes(CONTENT)
+    assert fetched(front, tmp_path / "w") == 0
+    assert front.asked_bytes == len(CONTENT)
+    said = " ".join(run("fetch", "--help").stdout.decode().split())
+    assert "replaced when all bytes are written, also if it is complete already" in said
+    assert "On a terminal, standard error shows the progress" in said
 
 
 def test_a_url_without_a_seed_gets_one_with_a_seed(
@@ -280,8 +333,40 @@ def test_wrong_arguments_are_one_line(words: list[str]) -> None:
 
 def test_no_server_is_one_line(tmp_path: Path) -> None:
     done = run("fetch", "http://127.0.0.1:1/w", "-o", str(tmp_path / "w"), "--retries", "1")
-    said = b"given up after 1 retries: Failed to establish a new connection: "
-    assert (done.returncode, done.stderr) == (1, said + b"[Errno 111] Connection refused\n")
+    said = b"given up after 1 retry: 127.0.0.1:1 refuses connections\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+@pytest.mark.parametrize(
+    ("url", "server"), [("http://127.0.0.1:1/w", "127.0.0.1:1"), ("http://[::1]:1/w", "[::1]:1")]
+)
+def test_retries_are_announced_once(tmp_path: Path, url: str, server: str) -> None:
+    """Three retries, two of them after a wait, and one line."""
+    done = run("fetch", url, "-o", str(tmp_path / "w"), "--retries", "3")
+    if b"refuses" not in done.stderr and server.startswith("["):
+        pytest.skip("this system has no IPv6")
+    assert done.stderr.decode().splitlines() == [
+        f"{server} refuses connections; trying again",
+        f"given up after 3 retries: {server} refuses connections",
+    ]
+
+
+def test_several_threads_announce_retries_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of four threads is told twice to come back. The download succeeds."""
+    front = Front(CONTENT, faults=["busy"] * 8)
+    with serving(front) as url:
+        assert fetch([url, "-o", str(tmp_path / "w")]) == 0
+    said = f"{url.split('/')[2]}: status 503 Service Unavailable; trying again\n"
+    assert capsys.readouterr().err == said
+
+
+def test_https_to_a_server_of_http(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(Front(CONTENT)) as url:
+        assert fetch([url.replace("http:", "https:"), "-o", str(tmp_path / "w")]) == 2
+    assert capsys.readouterr().err == "the server speaks http, not https\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_killed_fetch_continues_at_another_server(tmp_path: Path) -> None:
@@ -345,7 +430,7 @@ def test_another_tensor_begins_anew(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert fetched(front, target) == 0
     assert target.read_bytes() == other
     assert front.asked_bytes == len(other)
-    said = "the unfinished download is of another tensor, so it is discarded\n"
+    said = "the unfinished download is of another tensor; it is discarded\n"
     assert capsys.readouterr().err == said
 
 
@@ -393,9 +478,8 @@ def test_two_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
         fcntl.flock(held, fcntl.LOCK_EX)
         assert fetched(front, target) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"another process writes {part(target)}")
-    assert "continues" not in said
-    assert (said.count("\n"), front.asked) == (1, [])
+    assert said == f"{target}: another process writes {part(target)}\n"
+    assert front.asked == []
     assert part(target).read_bytes() == before
     assert fetched(front, target) == 0
 

@@ -21,6 +21,8 @@ QUERY = "shape=120,90&scheme=he_normal&layer=dense&seed=7&name=w"
 HEAD = 128
 LENGTH = HEAD + 120 * 90 * 4
 NO_SERVER = "http://127.0.0.1:1"
+HEAD_DIFFERS = "the head differs: another shape, dtype or format"
+NONE_AGREES = "no range of values agrees: probably another seed, name or scheme"
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +74,13 @@ def test_the_service_serves_what_is_computed_here(
     assert verify([f"{address.url}/v1/weights.{target}", "--ranges", "40", "--choice", "3"]) == 0
     said, complained = capfd.readouterr()
     count = 0 if "shape=0,3" in target else 40
-    assert re.fullmatch(
-        rf"{count} ranges agree, \d+ of \d+ bytes; --choice 3 chooses these ranges again\n", said
+    found = re.fullmatch(
+        rf"{count} ranges, (\d+) of (\d+) bytes, agree(; the rest was not compared)? "
+        r"\(--choice 3 chooses these ranges again\)\n",
+        said,
     )
+    assert found
+    assert (int(found[1]) < int(found[2])) == (found[3] is not None)
     assert complained == ""
 
 
@@ -87,6 +93,24 @@ def test_what_is_always_compared() -> None:
     across = [(start, stop) for start, stop in front.asked if start < HEAD < stop]
     assert across
     assert any(start % 4 and stop % 4 for start, stop in front.asked)
+
+
+def test_bytes_of_several_ranges_count_once(capfd: pytest.CaptureFixture[str]) -> None:
+    """The five fixed ranges have 1 + 130 + 13 bytes; --ranges 2 compares them too."""
+    assert verified(front_of(QUERY), "--ranges", "2") == 0
+    said = f"5 ranges, 144 of {LENGTH} bytes, agree; the rest was not compared ("
+    assert capfd.readouterr().out.startswith(said)
+    front = front_of(QUERY)
+    assert verified(front, "--ranges", "40") == 0
+    covered = {place for start, stop in front.asked for place in range(start, stop)}
+    assert len(covered) < front.asked_bytes
+    assert f" {len(covered)} of {LENGTH} bytes" in capfd.readouterr().out
+
+
+def test_help_tells_of_the_fixed_ranges() -> None:
+    said = " ".join(run("verify", "--help").stdout.decode().split())
+    assert "Up to five fixed ones" in said
+    assert "also if COUNT is less" in said
 
 
 def test_a_choice_can_be_repeated(capfd: pytest.CaptureFixture[str]) -> None:
@@ -119,9 +143,10 @@ def test_one_wrong_bit_where_it_is_always_looked_for(
     front.content = flipped(front.content, place)
     capfd.readouterr()
     assert verified(front, "--ranges", "1") == 1
-    said = capfd.readouterr().err
-    assert re.match(r"\d of 5 ranges agree; the first difference is ", said)
-    assert said.endswith(f"byte {place}: {right ^ 4:#04x}, not {right:#04x}\n")
+    line, *cause = capfd.readouterr().err.splitlines()
+    assert re.match(r"\d of 5 ranges agree; the first difference is ", line)
+    assert line.endswith(f"byte {place}: {right ^ 4:#04x}, not {right:#04x}")
+    assert cause == ([HEAD_DIFFERS] if place < HEAD else [])
 
 
 def test_one_wrong_bit_in_the_middle() -> None:
@@ -145,13 +170,16 @@ def test_one_wrong_bit_in_the_middle() -> None:
 def test_wrong_answers_are_differences(
     capfd: pytest.CaptureFixture[str], fault: str, said: str
 ) -> None:
-    """All ranges are asked for, and the first fault is told in one line."""
+    """All ranges are asked for, and the first fault is told in one line.
+
+    Where a bit of each range is wrong, the first one is in the head, and a second line says so.
+    """
     front = front_of(QUERY)
     front.always = fault
     assert verified(front) == 1
-    line = capfd.readouterr().err
+    line, *cause = capfd.readouterr().err.splitlines()
     assert line.startswith(f"0 of 16 ranges agree; the first difference is {said}")
-    assert line.count("\n") == 1
+    assert cause == ([HEAD_DIFFERS] if fault == "flipped" else [])
     assert len(front.asked) == 16
 
 
@@ -186,19 +214,50 @@ def test_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert verify([url, "--file", str(file)]) == 0
     assert capfd.readouterr().out == f"all {LENGTH} bytes agree\n"
     assert verify([url, "--file", str(file), "--ranges", "5", "--choice", "1"]) == 0
-    assert capfd.readouterr().out.startswith("5 ranges agree, ")
+    assert capfd.readouterr().out.startswith(f"5 ranges, 144 of {LENGTH} bytes, agree; ")
     for place in (0, 1000, LENGTH - 1):
         file.write_bytes(flipped(content, place))
         assert verify([url, "--file", str(file)]) == 1
-        assert f"the first difference is byte {place}: " in capfd.readouterr().err
+        line, *cause = capfd.readouterr().err.splitlines()
+        assert f"the first difference is byte {place}: " in line
+        assert cause == ([HEAD_DIFFERS] if place < HEAD else [])
 
 
-def test_a_file_of_another_tensor(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """No value agrees, so it is probably not a damaged file."""
-    file, url = tmp_path / "w.npy", f"{NO_SERVER}/v1/weights.npy?{QUERY}"
-    file.write_bytes(bytes(LENGTH))
-    assert verify([url, "--file", str(file)]) == 1
-    assert "probably it is another tensor" in capfd.readouterr().err
+def test_a_file_is_compared_with_a_path(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The value of Content-Location will do. Without a file there must be a server."""
+    file, path = tmp_path / "w.npy", f"/v1/weights.npy?{QUERY}"
+    file.write_bytes(front_of(QUERY).content)
+    assert verify([path, "--file", str(file)]) == 0
+    assert capfd.readouterr().out == f"all {LENGTH} bytes agree\n"
+    assert verify([path.replace("seed=7", "seed=8"), "--file", str(file)]) == 1
+    capfd.readouterr()
+    assert verify([path]) == 2
+    assert capfd.readouterr().err == f"{path} is not a URL of scheme http or https\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--ranges", "16", "--choice", "1"]])
+@pytest.mark.parametrize(
+    ("other", "cause"),
+    [
+        ("seed=8&name=w&scheme=he_normal&shape=120,90", NONE_AGREES),
+        ("seed=7&name=v&scheme=he_normal&shape=120,90", NONE_AGREES),
+        ("seed=7&name=w&scheme=glorot_uniform&shape=120,90", NONE_AGREES),
+        ("seed=7&name=w&scheme=he_normal&shape=90,120", HEAD_DIFFERS),
+        ("seed=7&name=w&scheme=he_normal&shape=120,45&dtype=float64", HEAD_DIFFERS),
+    ],
+)
+def test_the_probable_cause_is_named(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    other: str,
+    cause: str,
+    options: list[str],
+) -> None:
+    """The file has another tensor of the same length, and all of it or parts are compared."""
+    file = tmp_path / "w.npy"
+    file.write_bytes(front_of(f"{other}&layer=dense").content)
+    assert verify([f"/v1/weights.npy?{QUERY}", "--file", str(file), *options]) == 1
+    assert capfd.readouterr().err.splitlines()[1:] == [cause]
 
 
 def test_a_file_of_another_length(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.application import ask, ready
 from tests.peers.environment import torch_python
+from tests.process import run
 from tests.server import Address
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +23,9 @@ DOCUMENTED = "http://127.0.0.1:8000"
 SHELL = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 PYTHON = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 (TARGET,) = re.findall(rf"^url='{DOCUMENTED}(.*)'$", PAGE, re.MULTILINE)
+
+VERIFY = '"$url"\n.venv/bin/python -m service verify'
+"""Lines that only the block about `verify` has."""
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +43,9 @@ def shell(word: str, server: Address, folder: Path) -> str:
     """Run the lines that contain a word, after the line with the URL. Returns what they print."""
     (lines,) = (block for block in SHELL if word in block)
     script = f"set -e\n{SHELL[0]}{lines}".replace(DOCUMENTED, server.url)
-    paths = {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-    }
+    # The page's lines run in the checkout. Here they write to another folder.
+    script = script.replace(".venv/bin/python", sys.executable)
+    paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     command = ["sh", "-c", script]
     done = subprocess.run(
         command,
@@ -82,11 +85,38 @@ def test_curl_continues(server: Address, whole: bytes, tmp_path: Path) -> None:
     assert (tmp_path / "resumed.npy").read_bytes() == whole
 
 
+@pytest.mark.needs("curl")
+def test_curl_on_a_complete_file(server: Address, whole: bytes, tmp_path: Path) -> None:
+    """The server answers 416, and the last line compares the file."""
+    (tmp_path / "resumed.npy").write_bytes(whole)
+    assert shell("-C -", server, tmp_path) == f"all {len(whole)} bytes agree\n"
+
+
+@pytest.mark.needs("curl")
+def test_the_canonical_url(server: Address, whole: bytes, tmp_path: Path) -> None:
+    """The header has its path, which has the same bytes and which `verify --file` accepts."""
+    said = shell("content-location", server, tmp_path)
+    found = re.fullmatch(r"content-location: (/v1/weights\.npy\?.*seed=42.*)\n", said.lower())
+    assert found
+    target = said.partition(" ")[2].strip()
+    assert ask(server, target).body == whole
+    (tmp_path / "w.npy").write_bytes(whole)
+    done = run("verify", target, "--file", str(tmp_path / "w.npy"))
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_every_python_line_runs_in_the_checkout() -> None:
+    """As in README.md: with the interpreter of `make run`."""
+    lines = [line for block in SHELL for line in block.splitlines() if "python" in line]
+    assert lines
+    assert all(line.startswith(".venv/bin/python -m service ") for line in lines)
+
+
 def test_verify(server: Address, whole: bytes, tmp_path: Path) -> None:
     """The file is the one that the lines before have fetched."""
     (tmp_path / "w.npy").write_bytes(whole)
-    said = shell('"$url"\npython -m service verify', server, tmp_path)
-    assert re.fullmatch(rf"16 ranges agree, .*\nall {len(whole)} bytes agree\n", said)
+    said = shell(VERIFY, server, tmp_path)
+    assert re.fullmatch(rf"16 ranges, .*\nall {len(whole)} bytes agree\n", said)
 
 
 @pytest.mark.needs("curl")
@@ -102,7 +132,7 @@ def test_each_worker_has_its_slice(server: Address, whole: bytes, tmp_path: Path
 
 def test_every_shell_line_is_run() -> None:
     """A recipe that is added needs a test above."""
-    words = ["url=", "service fetch", '"$url"\npython -m service verify', "-C -", "part.$i"]
+    words = ["url=", "content-location", "service fetch", VERIFY, "-C -", "part.$i"]
     words += ["aria2c", "rank$rank.npy", "JOB_COMPLETION_INDEX"]
     assert len(SHELL) == len(words)
     assert all(any(word in block for word in words) for block in SHELL)

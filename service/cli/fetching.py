@@ -1,6 +1,7 @@
 """The command `fetch`: download a tensor in parts, several at a time, and continue a download."""
 
 import os
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
@@ -16,13 +17,18 @@ from service.cli.partial import (
     part_of,
     partial_file,
 )
-from service.cli.progress import progress_bar
+from service.cli.progress import complain_above_bar, on_terminal, progress_bar
 from service.cli.remote import Description, RefusedError, Remote, RemoteError
 from service.cli.signals import ended_by_signals
 
 _DESCRIPTION = (
     "Download a tensor with parallel range requests. Each answer is checked. A download that was "
     "interrupted continues when the command is repeated, also from another server."
+)
+_EPILOG = (
+    "URL must be that of a format with ranges: .npy, .safetensors or .raw. On a terminal, standard "
+    "error shows the progress, and at the end the bytes and seconds. Elsewhere nothing is printed "
+    "unless there is a warning, a retry with a wait, a download to continue or an error."
 )
 
 PART_BYTES = 2**22
@@ -46,8 +52,14 @@ def fetch(arguments: list[str]) -> int:
         if not is_regular_or_absent(target):
             complain(f"{output} is not a regular file")
             return REFUSED
-        with Remote(options.url, retries=retries, connections=connections) as remote:
-            _fetch(remote, target, connections)
+        began = time.monotonic()
+        with Remote(
+            options.url, retries=retries, connections=connections, notify=complain_above_bar
+        ) as remote:
+            fetched = _fetch(remote, target, connections)
+        if on_terminal():
+            seconds = time.monotonic() - began
+            complain(f"{output} is complete: {fetched} bytes were fetched in {seconds:.1f} s")
     except RefusedError as error:
         complain(str(error))
         return REFUSED
@@ -55,7 +67,8 @@ def fetch(arguments: list[str]) -> int:
         complain(f"{error}{_kept(target)}")
         return FAILED
     except BusyError as error:
-        complain(str(error))
+        # The bytes that are there belong to the other process.
+        complain(f"{output}: {error}")
         return FAILED
     except OSError as error:
         complain(f"{output}: {error.strerror or error}{_kept(target)}")
@@ -64,7 +77,7 @@ def fetch(arguments: list[str]) -> int:
 
 
 def _parser() -> LineParser:
-    parser = LineParser("fetch", _DESCRIPTION)
+    parser = LineParser("fetch", _DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("url", metavar="URL", help="a tensor's URL, which must have a seed")
     parser.add_argument(
         "-o",
@@ -72,8 +85,8 @@ def _parser() -> LineParser:
         required=True,
         action=Once,
         metavar="FILE",
-        help="the file to write. An existing file is replaced when all bytes are written. Until "
-        "then they are in FILE.fanin-part",
+        help="the file to write. An existing file is replaced when all bytes are written, also if "
+        "it is complete already: it is not compared. Until then the bytes are in FILE.fanin-part",
     )
     parser.add_argument(
         "--connections",
@@ -100,21 +113,25 @@ def _kept(target: Path) -> str:
 _ADVICE = "what has arrived is kept, and the same command continues"
 
 
-def _fetch(remote: Remote, target: Path, connections: int) -> None:
-    """Download the tensor to `target`; raises RemoteError and OSError."""
+def _fetch(remote: Remote, target: Path, connections: int) -> int:
+    """Download the tensor to `target`, and return how many bytes were missing.
+
+    Raises RemoteError and OSError.
+    """
     description = remote.describe()
     with (
         partial_file(target, description.tag, description.length) as file,
         ended_by_signals(last_line=f"stopped; {_ADVICE}"),
     ):
         if file.other:
-            complain("the unfinished download is of another tensor, so it is discarded")
+            complain("the unfinished download is of another tensor; it is discarded")
         elif file.kept:
             complain(f"continuing: {file.kept} of {file.length} bytes are here")
         _fetch_missing(remote, description, file, connections)
         file.replace_target()
     if description.warnings is not None:
         complain(f"the server warns: {description.warnings}; the .json of this URL says more")
+    return file.length - file.kept
 
 
 def _fetch_missing(

@@ -70,7 +70,7 @@ class PartialFile:
 
     def complete(self, interval: Interval) -> None:
         """Note that the bytes of an interval are written; raises OSError."""
-        self._done = _merged([*self._done, interval])
+        self._done = merged([*self._done, interval])
         state = {"etag": self._tag, "length": self.length, "complete": self._done}
         new = self._state.with_name(self._state.name + ".new")
         new.write_text(json.dumps(state))
@@ -140,18 +140,18 @@ def is_regular_or_absent(target: Path) -> bool:
     return status is None or stat.S_ISREG(status.st_mode)
 
 
-def _merged(intervals: Iterable[Interval]) -> list[Interval]:
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
     """The same bytes in as few intervals as possible, in order."""
-    merged: list[Interval] = []
+    apart: list[Interval] = []
     for start, stop in sorted(intervals):
-        if merged and start <= merged[-1].stop:
-            merged[-1] = Interval(merged[-1].start, max(stop, merged[-1].stop))
+        if apart and start <= apart[-1].stop:
+            apart[-1] = Interval(apart[-1].start, max(stop, apart[-1].stop))
         else:
-            merged.append(Interval(start, stop))
-    return merged
+            apart.append(Interval(start, stop))
+    return apart
 
 
 def _fit(intervals: list[Interval], length: int) -> bool:
     """Whether the intervals are in order, apart and within the file."""
     places = [0, *(place for each in intervals for place in each), length]
-    return places == sorted(places) and intervals == _merged(intervals)
+    return places == sorted(places) and intervals == merged(intervals)

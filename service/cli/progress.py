@@ -4,6 +4,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from service.cli.output import complain
+
+
+def on_terminal() -> bool:
+    """Whether standard error is a terminal, so that a person may watch."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
 
 @contextmanager
 def progress_bar(length: int, already: int = 0) -> Iterator[Callable[[int], object]]:
@@ -11,10 +18,20 @@ def progress_bar(length: int, already: int = 0) -> Iterator[Callable[[int], obje
 
     `already` bytes are there from the start. Without a terminal the function does nothing.
     """
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not on_terminal():
         yield lambda count: None
         return
     from tqdm import tqdm
 
     with tqdm(total=length, initial=already, unit="B", unit_scale=True, unit_divisor=1024) as bar:
         yield bar.update
+
+
+def complain_above_bar(line: str) -> None:
+    """As `complain`. On a terminal the line is printed above a bar, which is drawn again."""
+    if not on_terminal():
+        complain(line)
+        return
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)

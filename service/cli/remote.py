@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import responses
-from threading import Event
+from threading import Event, Lock
 from typing import Self, TypeVar
 from urllib.parse import urljoin
 
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3.connection import port_by_scheme
 from urllib3.exceptions import (
     HTTPError,
     InvalidHeader,
@@ -24,9 +25,12 @@ from urllib3.exceptions import (
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
+    SSLError,
     TimeoutError,
 )
 from urllib3.util import Url, parse_url
+
+from service.wire.formats import FORMATS
 
 _TIMEOUT = Timeout(connect=10, read=60)
 """Seconds until a server is given up that does not answer. A large orthogonal tensor takes 20."""
@@ -39,6 +43,12 @@ _BUSY = (429, 502, 503, 504)
 
 _TRANSIENT = (NewConnectionError, ProtocolError, TimeoutError)
 """Errors of connections that may not occur the next time."""
+
+_NO_TLS = ("wrong version number", "record layer failure")
+"""What OpenSSL says of an answer that is no TLS; the second text since release 3.2."""
+
+_WITH_RANGES = tuple(f".{each.name}" for each in FORMATS.values() if each.head is not None)
+"""How the path of a tensor ends that has ranges."""
 
 _MOST_PROBLEM_BYTES = 65536
 _MOST_PROBLEMS = 5
@@ -83,13 +93,20 @@ class Remote:
     """Requests for one URL. Several threads may use one at once.
 
     `retries` limits how often one request is repeated. `connections` is the number of threads.
-    Leaving the context closes the connections.
+    `notify` gets one line when a thread waits before a retry for the first time. Leaving the
+    context closes the connections.
     """
 
-    def __init__(self, url: str, *, retries: int, connections: int) -> None:
+    def __init__(
+        self, url: str, *, retries: int, connections: int, notify: Callable[[str], None]
+    ) -> None:
         """Raises RefusedError if `url` is no HTTP or HTTPS URL."""
-        http_url(url)
+        parts = http_url(url)
         self.url = url
+        self._path = parts.path or ""
+        self._server = f"{parts.host}:{parts.port or port_by_scheme[parts.scheme or 'http']}"
+        self._notify = notify
+        self._notified, self._notifying = False, Lock()
         self._pool = PoolManager(num_pools=1, maxsize=connections, timeout=_TIMEOUT)
         self._retries = Retry(
             retries, backoff_factor=0.5, backoff_max=_MOST_WAIT, retry_after_max=_MOST_WAIT
@@ -117,18 +134,28 @@ class Remote:
         headers = answer.headers
         if answer.status != 200:
             raise self._refusal(answer.status, headers.get("Location"))
+        self._refuse_without_ranges(headers.get("Accept-Ranges", ""))
         tag, location = headers.get("ETag", ""), headers.get("Content-Location")
         if not tag and location is not None:
             one = _plain(urljoin(self.url, location), most=8192)
             raise RefusedError(f"each request for a URL without a seed gets other bytes; try {one}")
         if not _STRONG_TAG.fullmatch(tag):
             raise RefusedError(f"the answer has no strong ETag but {_plain(tag)!r}")
-        if headers.get("Accept-Ranges") != "bytes":
-            raise RefusedError("this URL has no ranges; tensors as .npy, .safetensors and .raw do")
         length = headers.get("Content-Length", "")
         if not re.fullmatch("[0-9]{1,19}", length):
             raise RefusedError("the answer has no Content-Length")
         return Description(int(length), tag, headers.get("Weights-Warnings"))
+
+    def _refuse_without_ranges(self, offered: str) -> None:
+        """Raises RefusedError for a URL that is not of a tensor's bytes, such as `/schemes`.
+
+        The service sends Accept-Ranges with each tensor. A front may drop the header, so the
+        absence counts only if the path does not end in a format that has ranges.
+        """
+        if offered != "bytes" and not self._path.endswith(_WITH_RANGES):
+            *others, last = _WITH_RANGES
+            formats = f"{', '.join(others)} and {last}"
+            raise RefusedError(f"this URL has no ranges; fetch takes {formats}")
 
     def part(self, start: int, stop: int, of: Description) -> bytes:
         """The bytes start ... stop - 1, at least one, of the tensor that `of` describes.
@@ -202,13 +229,33 @@ class Remote:
                 try:
                     retries = retries.increment("GET", self.url, error=error)
                 except MaxRetryError:
-                    times = f"{self._retries.total} retries"
-                    raise RemoteError(f"given up after {times}: {_line(error)}") from None
+                    count = self._retries.total
+                    times = "1 retry" if count == 1 else f"{count} retries"
+                    raise RemoteError(f"given up after {times}: {self._failure(error)}") from None
                 asked = error.seconds if isinstance(error, _TryAgainError) else 0.0
-                if self._stopped.wait(max(retries.get_backoff_time(), asked)):
+                seconds = max(retries.get_backoff_time(), asked)
+                if seconds:
+                    self._notify_once(f"{self._failure(error)}; trying again")
+                if self._stopped.wait(seconds):
                     raise RemoteError("stopped") from None
+            except SSLError as error:
+                if any(each in str(error).lower() for each in _NO_TLS):
+                    raise RefusedError("the server speaks http, not https") from None
+                raise RemoteError(_line(error)) from None
             except HTTPError as error:
                 raise RemoteError(_line(error)) from None
+
+    def _failure(self, error: Exception) -> str:
+        """The server, and why it has not answered as it should."""
+        if isinstance(error.__cause__, ConnectionRefusedError):
+            return f"{self._server} refuses connections"
+        return f"{self._server}: {_line(error)}"
+
+    def _notify_once(self, line: str) -> None:
+        with self._notifying:
+            if not self._notified:
+                self._notified = True
+                self._notify(line)
 
     def _refusal(self, status: int, location: str | None) -> RemoteError:
         """The error for a HEAD that was not answered with 200; a GET says why."""

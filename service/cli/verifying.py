@@ -4,6 +4,7 @@ import os
 import random
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,7 @@ from service.chunks import TensorBody
 from service.cli.options import Once
 from service.cli.output import FAILED, REFUSED, complain, printed
 from service.cli.parser import LineParser, complain_of, whole_number
-from service.cli.partial import Interval
+from service.cli.partial import Interval, merged
 from service.cli.progress import progress_bar
 from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError, http_url
 from service.errors import FaninError
@@ -37,6 +38,9 @@ _SEAM = 2**20
 
 _FILE_PART_BYTES = 2**24
 
+_ANY_SERVER = "http://127.0.0.1"
+"""Completes a URL that is only a path. A comparison with a file asks no server."""
+
 
 class DifferenceError(Exception):
     """What is served is not the tensor. The text says where the first difference is."""
@@ -47,16 +51,17 @@ def verify(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     choice = secrets.randbelow(2**32) if options.choice is None else options.choice
     try:
-        tensor = _planned(options.url)
+        is_path = options.file is not None and options.url.startswith("/")
+        tensor = _planned(_ANY_SERVER + options.url if is_path else options.url)
+        length = tensor.tensor.length
         if options.file is not None and options.ranges is None:
-            length = tensor.tensor.length
             _compare_file(options.file, tensor, _whole(length))
             return printed(f"all {length} bytes agree\n".encode())
         ranges = _chosen(tensor, options.ranges or _RANGES, random.Random(choice))
         if options.file is not None:
-            report = _compare_file(options.file, tensor, ranges)
+            _compare_file(options.file, tensor, ranges)
         else:
-            report = _compare_served(options.url, tensor, ranges)
+            _compare_served(options.url, tensor, ranges)
     except FaninError as error:
         complain_of(error.problems)
         return REFUSED
@@ -69,12 +74,17 @@ def verify(arguments: list[str]) -> int:
     except OSError as error:
         complain(f"{options.file}: {error.strerror or error}")
         return FAILED
-    return printed(f"{report}; --choice {choice} chooses these ranges again\n".encode())
+    again = f"--choice {choice} chooses these ranges again"
+    return printed(f"{_agreement(ranges, length)} ({again})\n".encode())
 
 
 def _parser() -> LineParser:
     parser = LineParser("verify", _DESCRIPTION)
-    parser.add_argument("url", metavar="URL", help="a tensor's URL, which must have a seed")
+    parser.add_argument(
+        "url",
+        metavar="URL",
+        help="a tensor's URL, which must have a seed. With --file, its path and query are enough",
+    )
     parser.add_argument(
         "--file",
         action=Once,
@@ -86,8 +96,9 @@ def _parser() -> LineParser:
         action=Once,
         type=whole_number(1, 10**6),
         metavar="COUNT",
-        help="how many ranges to compare, at least 5: the first and the last bytes, and places "
-        f"around the head, are always compared [default: {_RANGES}]",
+        help="how many ranges to compare. Up to five fixed ones, at the first bytes, the last "
+        "bytes and the end of the head, are always compared, also if COUNT is less "
+        f"[default: {_RANGES}]",
     )
     parser.add_argument(
         "--choice",
@@ -142,32 +153,97 @@ def _whole(length: int) -> Iterator[Interval]:
         yield Interval(start, min(start + _FILE_PART_BYTES, length))
 
 
-def _compare_served(url: str, found: Plan, ranges: list[Interval]) -> str:
-    """The report on what a URL serves; raises DifferenceError and RemoteError."""
+def _agreement(ranges: list[Interval], length: int) -> str:
+    """What has been compared. Bytes that several ranges share count once."""
+    size = sum(each.stop - each.start for each in merged(ranges))
+    rest = "; the rest was not compared" if size < length else ""
+    return f"{len(ranges)} ranges, {size} of {length} bytes, agree{rest}"
+
+
+def _compare_served(url: str, found: Plan, ranges: list[Interval]) -> None:
+    """Compare what a URL serves; raises DifferenceError and RemoteError."""
     length, tag = found.tensor.length, tensor_tag(found.url, found.drafts)
-    with Remote(url, retries=_RETRIES, connections=1) as remote:
+    with Remote(url, retries=_RETRIES, connections=1, notify=complain) as remote:
         served = remote.describe()
         if served.length != length:
             raise DifferenceError(f"{served.length} bytes are served, not {length}")
         if served.tag != tag:
             other = "another tensor, or a draft of another release"
             raise DifferenceError(f"the ETag is {served.tag}, not {tag}: {other}")
-        return _compare(found, ranges, lambda part: remote.part(part.start, part.stop, served))
+        _compare(found, ranges, lambda part: remote.part(part.start, part.stop, served))
 
 
-def _compare_file(name: str, found: Plan, ranges: Iterable[Interval]) -> str:
-    """The report on a file; raises DifferenceError and OSError."""
+def _compare_file(name: str, found: Plan, ranges: Iterable[Interval]) -> None:
+    """Compare a file; raises DifferenceError and OSError."""
     with open(name, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size != found.tensor.length:
             raise DifferenceError(f"{name} has {size} bytes, not {found.tensor.length}")
         read = partial(_read, file.fileno())
         with progress_bar(size) as advance:
-            return _compare(found, ranges, read, advance)
+            _compare(found, ranges, read, advance)
 
 
 def _read(descriptor: int, part: Interval) -> bytes:
     return os.pread(descriptor, part.stop - part.start, part.start)
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """What was found in the ranges so far.
+
+    `values` counts the bytes after the head that were compared, `wrong` those that differ.
+    `any_values_agree` says whether a range with such bytes agrees.
+    """
+
+    head: int
+    count: int = 0
+    agreed: int = 0
+    first: str = ""
+    head_differs: bool = False
+    any_values_agree: bool = False
+    values: int = 0
+    wrong: int = 0
+
+    def add(self, part: Interval, served: bytes, computed: bytes) -> None:
+        """Compare the bytes of a range."""
+        if len(served) != len(computed):
+            self.add_fault(part, f"{len(served)} bytes are there")
+            return
+        a, b = np.frombuffer(served, np.uint8), np.frombuffer(computed, np.uint8)
+        differ = a != b
+        of_values = differ[max(self.head - part.start, 0) :]
+        self.count += 1
+        self.values += of_values.size
+        self.wrong += int(np.count_nonzero(of_values))
+        if not differ.any():
+            self.agreed += 1
+            self.any_values_agree |= of_values.size > 0
+        elif not self.first:
+            place = int(np.argmax(differ))
+            self.head_differs = part.start + place < self.head
+            self.first = f"byte {part.start + place}: {a[place]:#04x}, not {b[place]:#04x}"
+
+    def add_fault(self, part: Interval, fault: str) -> None:
+        """Note that the bytes of a range could not be compared."""
+        self.count += 1
+        self.first = self.first or f"in bytes {part.start}-{part.stop - 1}: {fault}"
+
+    def difference(self) -> DifferenceError | None:
+        """The error that tells the first difference and its probable cause, if there is one.
+
+        A wrong bit can make the only range differ. Another seed changes most bytes of all values.
+        """
+        if not self.first:
+            return None
+        lines = [
+            f"{self.agreed} of {self.count} ranges agree; the first difference is {self.first}"
+        ]
+        if self.head_differs:
+            lines.append("the head differs: another shape, dtype or format")
+        elif not self.any_values_agree and 2 * self.wrong > self.values:
+            lines.append("no range of values agrees: probably another seed, name or scheme")
+        return DifferenceError("\n".join(lines))
 
 
 def _compare(
@@ -175,40 +251,21 @@ def _compare(
     ranges: Iterable[Interval],
     read: Callable[[Interval], bytes],
     advance: Callable[[int], object] = lambda count: None,
-) -> str:
-    """Compare what `read` returns for each range; the report, or DifferenceError."""
+) -> None:
+    """Compare what `read` returns for each range; raises DifferenceError."""
     body = TensorBody(found)
-    agreed, count, size, first = 0, 0, 0, ""
+    comparison = _Comparison(len(found.tensor.head))
     for part in ranges:
-        count += 1
-        difference = _difference(part, read, body)
-        if difference is None:
-            agreed, size = agreed + 1, size + part.stop - part.start
-        first = first or difference or ""
+        try:
+            served = read(part)
+        except WrongAnswerError as error:
+            comparison.add_fault(part, str(error))
+        else:
+            comparison.add(part, served, _computed(body, part))
         advance(part.stop - part.start)
-    if first:
-        cause = ""
-        if agreed == 0 and first.startswith("byte "):
-            cause = "; probably it is another tensor: look at shape, dtype, seed, name and scheme"
-        text = f"{agreed} of {count} ranges agree; the first difference is {first}{cause}"
-        raise DifferenceError(text)
-    return f"{count} ranges agree, {size} of {found.tensor.length} bytes"
-
-
-def _difference(part: Interval, read: Callable[[Interval], bytes], body: TensorBody) -> str | None:
-    """The first difference within a range, None if there is none."""
-    try:
-        served = read(part)
-    except WrongAnswerError as error:
-        return f"in bytes {part.start}-{part.stop - 1}: {error}"
-    computed = _computed(body, part)
-    if served == computed:
-        return None
-    if len(served) != len(computed):
-        return f"in bytes {part.start}-{part.stop - 1}: {len(served)} bytes are there"
-    a, b = np.frombuffer(served, np.uint8), np.frombuffer(computed, np.uint8)
-    place = int(np.argmax(a != b))
-    return f"byte {part.start + place}: {a[place]:#04x}, not {b[place]:#04x}"
+    difference = comparison.difference()
+    if difference is not None:
+        raise difference
 
 
 def _computed(body: TensorBody, part: Interval) -> bytes:

@@ -121,57 +121,53 @@ def resolve_slice(
     """
     if intervals is None:
         return tuple((0, extent) for extent in shape)
-    if len(intervals) != len(shape):
-        message = f"the shape has {len(shape)} axes, and the slice has items for {len(intervals)}"
+    message = _fault(intervals, shape)
+    if message is not None:
         whole: Interval = (None, None)
         padded = (*intervals, *(whole for _ in shape))[: len(shape)]
-        possible = [
-            each if _is_inside(each, n) else whole for each, n in zip(padded, shape, strict=True)
-        ]
+        possible = [_possible(each, n) for each, n in zip(padded, shape, strict=True)]
         hint = f"write {write_value('slice', possible)}" if shape else "leave slice out"
         raise ImpossibleError("impossible_slice", Problem("slice", message, hint))
-    return tuple(_resolved(intervals, axis, n) for axis, n in enumerate(shape))
+    return tuple(_bounds(each, n) for each, n in zip(intervals, shape, strict=True))
 
 
-def _is_inside(interval: Interval, extent: int) -> bool:
-    """Whether an axis of this extent has the interval."""
-    try:
-        _resolved((interval,), 0, extent)
-    except ImpossibleError:
-        return False
-    return True
+def _fault(intervals: tuple[Interval, ...], shape: tuple[int, ...]) -> str | None:
+    """What is wrong with a slice of this shape, None if nothing is."""
+    if len(intervals) != len(shape):
+        return f"the shape has {len(shape)} axes, and the slice has items for {len(intervals)}"
+    for axis, (interval, extent) in enumerate(zip(intervals, shape, strict=True)):
+        for bound in interval:
+            if bound is not None and not -extent <= bound <= extent:
+                limits = f"whose bounds go from {-extent} to {extent}"
+                return f"{bound} is outside axis {axis}, {limits}"
+        start, stop = _bounds(interval, extent)
+        if start > stop:
+            return f"axis {axis} starts at {start}, after its stop at {stop}"
+    return None
 
 
-def _resolved(intervals: tuple[Interval, ...], axis: int, extent: int) -> tuple[int, int]:
+def _bounds(interval: Interval, extent: int) -> tuple[int, int]:
     """Start and stop of one axis. A negative bound counts from the end, as in NumPy.
 
-    NumPy clamps a bound outside the axis. Here it is an error.
+    NumPy clamps a bound outside the axis. Here it is an error, which `_fault` finds.
     """
-    start, stop = intervals[axis]
+    start, stop = interval
     start = 0 if start is None else start
     stop = extent if stop is None else stop
-    for bound in (start, stop):
-        if not -extent <= bound <= extent:
-            message = f"{bound} is outside axis {axis}, whose bounds go from {-extent} to {extent}"
-            raise _impossible_slice(message, intervals, axis, _clamped(intervals[axis], extent))
-    start, stop = (bound + extent if bound < 0 else bound for bound in (start, stop))
+    return start + extent * (start < 0), stop + extent * (stop < 0)
+
+
+def _possible(interval: Interval, extent: int) -> Interval:
+    """The interval that a hint gives: the part inside the axis, or the whole axis if none is.
+
+    Bounds in the wrong order are swapped. A possible interval is returned as it is.
+    """
+    first, last = (
+        None if bound is None else max(-extent, min(bound, extent)) for bound in interval
+    )
+    start, stop = _bounds((first, last), extent)
     if start > stop:
-        message = f"axis {axis} starts at {start}, after its stop at {stop}"
-        raise _impossible_slice(message, intervals, axis, (stop, start))
-    return start, stop
-
-
-def _clamped(interval: Interval, extent: int) -> Interval:
-    """What NumPy would take of an axis, or all of the axis if that is nothing."""
-    start, stop, _ = slice(*interval).indices(extent)
-    is_part = start < stop and (start, stop) != (0, extent)
-    return (start, stop) if is_part else (None, None)
-
-
-def _impossible_slice(
-    message: str, intervals: tuple[Interval, ...], axis: int, instead: Interval
-) -> ImpossibleError:
-    """The error for one axis of a slice. The hint is the slice with `instead` for that axis."""
-    possible = (*intervals[:axis], instead, *intervals[axis + 1 :])
-    hint = f"write {write_value('slice', possible)}"
-    return ImpossibleError("impossible_slice", Problem("slice", message, hint))
+        return stop, start
+    if start == stop and (first, last) != interval:
+        return None, None
+    return first, last

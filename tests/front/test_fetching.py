@@ -58,7 +58,7 @@ def test_verify_agrees_and_then_finds_a_wrong_bit(
     words = [fleet.address.url + target, "--choice", "5"]
     for _ in range(2):
         assert verify(words) == 0
-        assert capfd.readouterr().out.startswith("16 ranges agree, ")
+        assert capfd.readouterr().out.startswith("16 ranges, ")
 
     def statuses() -> list[str]:
         lines = [line for line in fleet.front.log() if line["target"] == target]
@@ -84,7 +84,7 @@ def test_verify_agrees_across_slices(fleet: Fleet, capfd: pytest.CaptureFixture[
         url = fleet.address.url + raw.replace(".raw", f".{ending}")
         for _ in range(2):
             assert verify([url, "--ranges", "40", "--choice", "6"]) == 0
-            assert capfd.readouterr().out.startswith("40 ranges agree, ")
+            assert capfd.readouterr().out.startswith("40 ranges, ")
 
 
 def test_a_changed_tag_is_noticed(
