@@ -141,6 +141,8 @@ class Remote:
             raise RefusedError(f"each request for a URL without a seed gets other bytes; try {one}")
         if not _STRONG_TAG.fullmatch(tag):
             raise RefusedError(f"the answer has no strong ETag but {_plain(tag)!r}")
+        if headers.get("Accept-Ranges", "bytes") != "bytes":
+            raise RefusedError("the server offers no ranges of it; use curl")
         length = headers.get("Content-Length", "")
         if not re.fullmatch("[0-9]{1,19}", length):
             raise RefusedError("the answer has no Content-Length")
