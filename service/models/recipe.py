@@ -1,0 +1,353 @@
+"""Recipes: from the config of an architecture to its tensors. Each file of recipes/ has one family.
+
+docs/adding.md says how such a file is written. Pydantic checks it when it is loaded, and every
+expression is read then.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from service.fields import FIELDS
+from service.models.expressions import Expression, ExpressionError, Names, Value
+
+INT64 = "int64"
+"""A dtype that only model files have: BatchNorm counts its batches in it, from 0."""
+
+_WORDS = frozenset(
+    (
+        *("layer", "layout", "activation", "scheme", "mode", "distribution", "gain_rule"),
+        *("std_kind", "dtype", "variant", "inner"),
+    )
+)
+"""Fields of a spec whose text in a recipe is a word. Texts in other fields are expressions."""
+
+_OWN_FIELDS = frozenset(FIELDS) - {"shape", "seed", "name", "slice", "order"}
+
+
+def _read_expression(value: object) -> Expression:
+    """An expression of a text, an integer or a truth value."""
+    if isinstance(value, Expression):
+        return value
+    if not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is no expression")
+    return Expression(str(int(value)) if isinstance(value, int) else value)
+
+
+Formula = Annotated[Expression, BeforeValidator(_read_expression)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class ConfigKey(_Record):
+    """A key of the config that decides names, shapes or distributions.
+
+    An absent or null key has the value `default`, or that of the expression `otherwise`. The type
+    is that of `default`; without it, an integer. `least` and `most` limit numbers, also those of a
+    list of at most `items`. `only` lists the values that are supported. `count_of` names an object
+    of the config whose number of members counts if the key is absent.
+    """
+
+    default: bool | int | float | str | tuple[int, ...] | None = None
+    otherwise: Formula | None = None
+    least: int | float | None = None
+    most: int | float | None = None
+    only: tuple[bool | int | float | str, ...] | None = None
+    items: int = 64
+    count_of: str | None = None
+
+
+class Architecture(_Record):
+    """A class of transformers: its model_type, and names for the expressions of the family."""
+
+    model_type: str
+    let: dict[str, Formula] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Fields of a spec: words and numbers as they are, and formulas to evaluate."""
+
+    fixed: Mapping[str, object]
+    formulas: Mapping[str, Expression]
+
+    def names(self) -> frozenset[str]:
+        """The names that the formulas depend on."""
+        return frozenset[str]().union(*(each.names for each in self.formulas.values()))
+
+    def values(self, names: Names) -> dict[str, object]:
+        """The fields with their values. Raises ExpressionError."""
+        return {**self.fixed, **{key: each.value(names) for key, each in self.formulas.items()}}
+
+
+def _fields(given: Mapping[str, object]) -> Fields:
+    fixed: dict[str, object] = {}
+    formulas: dict[str, Expression] = {}
+    for name, value in given.items():
+        if name not in _OWN_FIELDS:
+            raise ValueError(f"{name!r} is no field of a spec that a recipe may set")
+        if isinstance(value, str) and name not in _WORDS:
+            formulas[name] = Expression(value)
+        else:
+            fixed[name] = tuple(value) if isinstance(value, list) else value
+    return Fields(fixed, formulas)
+
+
+class Law(BaseModel):
+    """A distribution of the family: where it is written, and the fields of a spec."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True)
+
+    source: str
+
+    def given(self) -> dict[str, Any]:
+        """The fields of the spec as the file has them."""
+        return dict(self.model_extra or {})
+
+
+class TensorEntry(BaseModel):
+    """A tensor of the checkpoint. Fields of a spec may follow; they come over those of the law.
+
+    `module` is the name in the framework's module where that is another one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True)
+
+    name: str
+    shape: tuple[Formula, ...]
+    law: str
+    module: str | None = None
+    when: Formula | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The fields of the spec as the file has them."""
+        return dict(self.model_extra or {})
+
+
+class Join(_Record):
+    """The tensor of the module layout whose values are those of a block, one after another."""
+
+    name: str
+    shape: tuple[Formula, ...]
+
+
+class Block(_Record):
+    """Tensors and blocks under a common prefix, once or for each value of some variables.
+
+    A variable of `each` counts from 0 to its formula, or over `first..stop` without the stop.
+    """
+
+    contents: "tuple[Block | TensorEntry, ...]"
+    prefix: str = ""
+    module_prefix: str | None = None
+    each: dict[str, str] = Field(default_factory=dict)
+    let: dict[str, Formula] = Field(default_factory=dict)
+    when: Formula | None = None
+    join: Join | None = None
+
+    @model_validator(mode="after")
+    def _read_loops(self) -> Self:
+        self.loops()
+        return self
+
+    def loops(self) -> dict[str, tuple[Expression, Expression]]:
+        """The first value and the stop of each variable."""
+        pairs = {name: text.partition("..") for name, text in self.each.items()}
+        return {
+            name: (Expression(first if dots else "0"), Expression(stop if dots else first))
+            for name, (first, dots, stop) in pairs.items()
+        }
+
+
+class Tied(_Record):
+    """A name that shares the memory of a stored tensor, so it is not in the file."""
+
+    name: str
+    to: str
+    when: Formula | None = None
+
+
+class Recipe(_Record):
+    """The recipe of an architecture family.
+
+    `edition` counts the changes of the bytes. `sizes` are whole configs by name. `not_stored` are
+    buffers that checkpoints do not have, and `differences` what is not drawn as the source draws
+    it; both with the reason.
+    """
+
+    family: str
+    title: str
+    edition: int
+    source: str
+    config: dict[str, ConfigKey]
+    architectures: dict[str, Architecture]
+    laws: dict[str, Law]
+    contents: tuple[Block | TensorEntry, ...]
+    tied: tuple[Tied, ...] = ()
+    not_stored: dict[str, str] = Field(default_factory=dict)
+    differences: dict[str, str] = Field(default_factory=dict)
+    sizes: dict[str, dict[str, Any]]
+
+    @model_validator(mode="after")
+    def _check_laws(self) -> Self:
+        for entry in _entries(self.contents):
+            if entry.law not in self.laws:
+                raise ValueError(f"there is no law {entry.law!r}")
+            self.fields_of(entry)
+        return self
+
+    def fields_of(self, entry: TensorEntry) -> Fields:
+        """The fields of an entry over those of its law."""
+        return _fields(self.laws[entry.law].given() | entry.given())
+
+
+def _entries(contents: tuple[Block | TensorEntry, ...]) -> Iterator[TensorEntry]:
+    for each in contents:
+        if isinstance(each, Block):
+            yield from _entries(each.contents)
+        else:
+            yield each
+
+
+@cache
+def recipes() -> dict[str, Recipe]:
+    """The recipes by their family, in alphabetical order."""
+    folder = files("service.models") / "recipes"
+    texts = sorted((each.name, each.read_text("utf-8")) for each in folder.iterdir())
+    read = [Recipe.model_validate(tomllib.loads(text)) for _, text in texts]
+    return {recipe.family: recipe for recipe in read}
+
+
+@cache
+def recipe_of(architecture: str) -> Recipe | None:
+    """The recipe that has this architecture."""
+    found = (each for each in recipes().values() if architecture in each.architectures)
+    return next(found, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A tensor of the checkpoint: its name there, and its fields, which equal tensors share."""
+
+    name: str
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A tensor of a model file: one part, or several whose values follow each other."""
+
+    name: str
+    shape: tuple[int, ...]
+    parts: tuple[Part, ...]
+
+
+_Values = tuple[tuple[int, ...], dict[str, object]]
+"""The shape of a tensor, and its fields."""
+
+
+@dataclass(slots=True)
+class Count:
+    """How many more tensors and turns of loops are allowed."""
+
+    left: int
+    refuse: Callable[[], Exception]
+
+    def spend(self, number: int) -> None:
+        """Take so many away; raises the error of `refuse` if they are not left."""
+        self.left -= number
+        if self.left < 0:
+            raise self.refuse()
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Makes the tensors of a recipe, in the layout of the checkpoint or of the module."""
+
+    recipe: Recipe
+    module_layout: bool
+    count: Count
+    _known: dict[tuple[int, tuple[Value, ...]], "_Values"] = field(default_factory=dict)
+    _used: dict[int, tuple[tuple[str, ...], Fields]] = field(default_factory=dict)
+
+    def tensors(self, names: Names) -> Iterator[Declared]:
+        """The tensors in the order of the file. Raises ExpressionError and the error of `count`."""
+        yield from self._contents(self.recipe.contents, names, "", "")
+
+    def _contents(
+        self, contents: tuple[Block | TensorEntry, ...], names: Names, prefix: str, module: str
+    ) -> Iterator[Declared]:
+        for each in contents:
+            if each.when is not None and not each.when.value(names):
+                continue
+            if isinstance(each, TensorEntry):
+                yield self._tensor(each, names, prefix, module)
+            elif each.join is not None and self.module_layout:
+                yield self._joined(each, each.join, names, prefix, module)
+            else:
+                yield from self._block(each, names, prefix, module)
+
+    def _block(self, block: Block, names: Names, prefix: str, module: str) -> Iterator[Declared]:
+        for turn in self._turns(block, names):
+            ahead = prefix + _written(block.prefix, turn)
+            own = block.prefix if block.module_prefix is None else block.module_prefix
+            yield from self._contents(block.contents, turn, ahead, module + _written(own, turn))
+
+    def _turns(self, block: Block, names: Names) -> Iterator[Names]:
+        """The names within the block, once for each value of its variables."""
+        turns: list[dict[str, Value]] = [dict(names)]
+        for name, (first, stop) in block.loops().items():
+            start, end = first.integer(names), stop.integer(names)
+            self.count.spend(max(0, end - start) * len(turns))
+            turns = [turn | {name: number} for turn in turns for number in range(start, end)]
+        for turn in turns:
+            for name, formula in block.let.items():
+                turn[name] = formula.value(turn)
+            yield turn
+
+    def _joined(self, block: Block, join: Join, names: Names, prefix: str, module: str) -> Declared:
+        tensors = list(self._block(block, names, prefix, module))
+        shape = tuple(each.integer(names) for each in join.shape)
+        parts = tuple(part for tensor in tensors for part in tensor.parts)
+        return Declared(module + _written(join.name, names), shape, parts)
+
+    def _tensor(self, entry: TensorEntry, names: Names, prefix: str, module: str) -> Declared:
+        self.count.spend(1)
+        shape, fields = self._values(entry, names)
+        name = prefix + _written(entry.name, names)
+        shown = name
+        if self.module_layout:
+            shown = module + _written(entry.module or entry.name, names)
+        return Declared(shown, shape, (Part(name, fields),))
+
+    def _values(
+        self, entry: TensorEntry, names: Names
+    ) -> tuple[tuple[int, ...], dict[str, object]]:
+        """Shape and fields. Entries whose formulas see the same numbers share one record."""
+        used = self._used.get(id(entry))
+        if used is None:
+            fields = self.recipe.fields_of(entry)
+            every = fields.names().union(*(each.names for each in entry.shape))
+            used = self._used[id(entry)] = tuple(sorted(every)), fields
+        seen, fields = used
+        try:
+            key = id(entry), tuple(names[name] for name in seen)
+        except KeyError as error:
+            raise ExpressionError(f"there is no {error.args[0]!r}") from None
+        known = self._known.get(key)
+        if known is None:
+            shape = tuple(each.integer(names) for each in entry.shape)
+            known = self._known[key] = shape, {"shape": shape, **fields.values(names)}
+        return known
+
+
+def _written(name: str, names: Names) -> str:
+    """The name with the values of its variables, as in `h.{layer}.`."""
+    return name.format_map(names) if "{" in name else name
