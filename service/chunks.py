@@ -16,6 +16,7 @@ from service.plan.work import tensor_filler as tensor_filler
 from service.stream.address import Address
 from service.stream.fill import Filler
 from service.stream.sources import begun
+from service.stream.sources.elementwise import ElementwiseSource
 
 Memory = npt.NDArray[np.uint8]
 
@@ -77,6 +78,22 @@ class TensorBody:
     def part(self, start: int, stop: int) -> "BodyPart":
         """The bytes start ... stop - 1, at least one. Nothing else is computed for them."""
         return BodyPart(self, start, stop)
+
+    @property
+    def run_source(self) -> ElementwiseSource | None:
+        """The source of the values if these are the first elements of one elementwise draw."""
+        lattice, source = self._filler.lattice, self._filler.source
+        run = lattice.offset == 0 and lattice.strides in ((), (1,))
+        return source if run and isinstance(source, ElementwiseSource) else None
+
+    def bytes_of_chunk(self, index: int) -> tuple[int, int]:
+        """The first byte of a chunk's values, counted without the head, and the one after them."""
+        start, stop = self._chunks.range(index)
+        return start * self._filler.itemsize, stop * self._filler.itemsize
+
+    def chunk_of_byte(self, place: int) -> int:
+        """The index of the chunk with a byte of the values, counted without the head."""
+        return self._chunks.index_of(place // self._filler.itemsize)
 
     def in_larger_chunks(self) -> "TensorBody":
         """The same bytes in larger chunks, for layouts in which they save time.

@@ -11,7 +11,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Listing = Literal["schemes", "activations", "layers", "dtypes", "fields"]
+Listing = Literal["schemes", "activations", "layers", "dtypes", "fields", "recipes"]
 """A table of accepted words. HTTP and the shell each say where theirs is."""
 
 

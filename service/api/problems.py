@@ -50,6 +50,7 @@ LISTING_PATHS: dict[Listing, str] = {
     "layers": "/layers",
     "dtypes": "/dtypes",
     "fields": "/docs",
+    "recipes": "/recipes",
 }
 """The path of each table that a problem can name."""
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from service.fields.errors import MOST_PROBLEMS, FieldError, refusal
 from service.fields.spec import Spec
 from service.fields.syntax import (
+    DEEPEST,
     MOST_ITEMS,
     MOST_MARKS,
     read_object,
@@ -94,15 +95,16 @@ def json_members(
     body: bytes,
     constant: Callable[[str], object] = refuse_constant,
     most_marks: int = MOST_MARKS,
+    deepest: int = DEEPEST,
 ) -> list[tuple[str, object]]:
     """The members of a JSON object in their order. Raises UnreadableError for other bodies.
 
     `constant` reads NaN and the infinities. By default they are refused, as JSON has none. The body
     has at most `most_marks` quotes, colons, commas and brackets, and the object at most MOST_ITEMS
-    members.
+    members. Objects and lists are nested at most `deepest` deep.
     """
     try:
-        members = read_object(body, constant, most_marks)
+        members = read_object(body, constant, most_marks, deepest)
         if len(members) > MOST_ITEMS:
             message = f"the object has {len(members)} members, more than {MOST_ITEMS}"
             raise FieldError("malformed_json", message, "give each field once")

@@ -114,6 +114,7 @@ def read_object(
     body: bytes,
     constant: Callable[[str], object] = refuse_constant,
     most_marks: int = MOST_MARKS,
+    deepest: int = DEEPEST,
 ) -> list[tuple[str, object]]:
     """The members of a JSON object (RFC 8259) in their order, with duplicates.
 
@@ -121,8 +122,8 @@ def read_object(
     (RFC 7493, section 2.3). `constant` reads NaN, Infinity and -Infinity, which JSON lacks and some
     writers write; by default they are refused.
 
-    Raises FieldError (`malformed_json`) unless the body is one object nested at most 4 deep, with
-    at most `most_marks` quotes, colons, commas and brackets.
+    Raises FieldError (`malformed_json`) unless the body is one object nested at most `deepest`
+    deep, with at most `most_marks` quotes, colons, commas and brackets.
     """
     body = body.removeprefix(_UTF8_MARK)
     _refuse_other_encodings(body)
@@ -132,8 +133,8 @@ def read_object(
             f"the body has {marks} quotes, colons, commas and brackets, more than {most_marks}"
         )
         raise FieldError("malformed_json", message, _SHORTER)
-    if _depth(body) > DEEPEST:
-        message = f"the body is nested deeper than {DEEPEST}"
+    if _depth(body) > deepest:
+        message = f"the body is nested deeper than {deepest}"
         raise FieldError("malformed_json", message, "send a flat object")
     try:
         value = json.loads(

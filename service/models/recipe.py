@@ -101,11 +101,15 @@ def _fields(given: Mapping[str, object]) -> Fields:
 
 
 class Law(BaseModel):
-    """A distribution of the family: where it is written, and the fields of a spec."""
+    """A distribution of the family: where it is written, and the fields of a spec.
+
+    A `buffer` is stored like a parameter, but it is not counted as one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True)
 
     source: str
+    buffer: bool = False
 
     def given(self) -> dict[str, Any]:
         """The fields of the spec as the file has them."""
@@ -238,6 +242,7 @@ class Part:
 
     name: str
     fields: Mapping[str, object]
+    buffer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +330,7 @@ class Expansion:
         shown = name
         if self.module_layout:
             shown = module + _written(entry.module or entry.name, names)
-        return Declared(shown, shape, (Part(name, fields),))
+        return Declared(shown, shape, (Part(name, fields, self.recipe.laws[entry.law].buffer),))
 
     def _values(
         self, entry: TensorEntry, names: Names

@@ -1,11 +1,13 @@
-"""The header of a safetensors file of one tensor, byte for byte as the official writer makes it.
+"""The header of a safetensors file, byte for byte as the official writer makes it.
 
 Format: the safetensors README, "Format".
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from math import prod
 from struct import pack
+from typing import NamedTuple
 
 from service.dtypes import Dtype
 from service.errors import ImpossibleError, Problem
@@ -19,6 +21,45 @@ def header(dtype: Dtype, shape: tuple[int, ...], key: str) -> bytes:
 
     Raises ImpossibleError (`reserved_name`) for `__metadata__`, which the format reserves.
     """
+    _refuse_reserved(key)
+    tensor = {
+        "dtype": dtype.safetensors_code,
+        "shape": shape,
+        "data_offsets": (0, prod(shape) * dtype.itemsize),
+    }
+    return _written({_RESERVED_KEY: {"format": "pt"}, key: tensor})
+
+
+class FileEntry(NamedTuple):
+    """A tensor of a file: its key, its dtype as the format writes it, and its place.
+
+    `begin` and `end` count the bytes after the header.
+    """
+
+    key: str
+    code: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+def file_header(entries: Sequence[FileEntry], metadata: Mapping[str, str]) -> bytes:
+    """The length and the JSON before the values of a file of several tensors.
+
+    Raises ImpossibleError (`reserved_name`) for a key that the format reserves.
+    """
+    described: dict[str, object] = {_RESERVED_KEY: dict(metadata)}
+    for entry in entries:
+        _refuse_reserved(entry.key)
+        described[entry.key] = {
+            "dtype": entry.code,
+            "shape": entry.shape,
+            "data_offsets": (entry.begin, entry.end),
+        }
+    return _written(described)
+
+
+def _refuse_reserved(key: str) -> None:
     if key == _RESERVED_KEY:
         raise ImpossibleError(
             "reserved_name",
@@ -28,12 +69,9 @@ def header(dtype: Dtype, shape: tuple[int, ...], key: str) -> bytes:
                 "use format npy or raw, or choose another name",
             ),
         )
-    tensor = {
-        "dtype": dtype.safetensors_code,
-        "shape": shape,
-        "data_offsets": (0, prod(shape) * dtype.itemsize),
-    }
-    entries = {_RESERVED_KEY: {"format": "pt"}, key: tensor}
+
+
+def _written(entries: Mapping[str, object]) -> bytes:
     # The official writer escapes only what JSON forbids and leaves the rest as UTF-8.
     text = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)

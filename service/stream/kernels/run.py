@@ -19,6 +19,21 @@ def run(parameters, first, scratch, out):
 
 
 @compiled
+def run_each(parameters, streams, scratch, out):
+    """Write the first elements of several streams, one stream after another, equally many of each.
+
+    parameters KernelParameters, whose address is overwritten; streams uint64, at least one stream
+    number; scratch Scratch; out uint8, a whole number of elements for each stream.
+    """
+    parameters, scratch, out = borrowed(parameters), borrowed(scratch), borrowed(out)
+    size = out.size // streams.size
+    for j in range(streams.size):
+        parameters.address[2] = np.uint32(streams[j] & np.uint64(0xFFFFFFFF))
+        parameters.address[3] = np.uint32(streams[j] >> np.uint64(32))
+        fill_run(parameters, 0, scratch, out[j * size : (j + 1) * size])
+
+
+@compiled
 def fill_run(parameters, first, scratch, out):
     """`run` for a caller that has borrowed the arrays."""
     for j in range(STRIP):

@@ -14,7 +14,7 @@ from service.stream.kernels.boxes import scatter
 from service.stream.kernels.gather import gather
 from service.stream.kernels.memory import new_scratch
 from service.stream.kernels.parameters import KernelParameters, kernel_parameters
-from service.stream.kernels.run import run
+from service.stream.kernels.run import run, run_each
 from service.stream.lattice import Lattice
 from service.stream.sources.walks import Gathered, Run, Sheets, Walk, walk
 
@@ -94,6 +94,16 @@ class ElementwiseSource:
                     _memory.scratch,
                     out,
                 )
+
+    def fill_each(
+        self, seed: int, streams: npt.NDArray[np.uint64], out: npt.NDArray[np.uint8]
+    ) -> None:
+        """Write the first elements of each of several streams, equally many of each stream.
+
+        One call of a kernel takes less time than one for each stream.
+        """
+        words = np.array([seed & 0xFFFFFFFF, seed >> 32, 0, 0], np.uint32)
+        run_each(self.parameters._replace(address=words), streams, _memory.scratch, out)
 
     def _walk(self, box: Lattice) -> Walk:
         """The walk through a box. Elements that are all equal need no order."""

@@ -1,0 +1,176 @@
+"""The config of an architecture: the values that its recipe reads, checked.
+
+A config.json of the Hub is taken as it is. Keys that decide neither names, shapes nor distributions
+are ignored, and listed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.errors import ImpossibleError, Problem, UnreadableError
+from service.fields.errors import shown
+from service.initializers.unknown_words import unknown_word
+from service.models.expressions import ExpressionError, Value
+from service.models.manifest import Manifest
+from service.models.recipe import ConfigKey, Recipe, recipe_of, recipes
+
+_ARCHITECTURES = "architectures"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The recipe of a manifest and its architecture, and the config with the keys of a size."""
+
+    recipe: Recipe
+    architecture: str
+    config: dict[str, Any]
+
+
+def choice_of(manifest: Manifest) -> Choice | None:
+    """The recipe that a manifest asks for; None if it lists its tensors.
+
+    Without `architecture` it is the one that the config names. Raises UnreadableError for an
+    unknown architecture or size, and ImpossibleError for another edition or a missing config.
+    """
+    name = manifest.architecture or (None if manifest.tensors else _of_config(manifest.config))
+    if name is None:
+        return None
+    recipe = recipe_of(name)
+    if recipe is None:
+        known = [each for recipe in recipes().values() for each in recipe.architectures]
+        raise unknown_word("architecture", name, known, _replacements(), "recipes")
+    config = manifest.config or {}
+    if manifest.size is not None:
+        if manifest.size not in recipe.sizes:
+            raise unknown_word("size", manifest.size, recipe.sizes, {}, "recipes")
+        config = recipe.sizes[manifest.size] | config
+    elif manifest.config is None:
+        message = f"{name} needs a config"
+        hint = f'add "size": "{next(iter(recipe.sizes))}", or the config.json of a model'
+        raise ImpossibleError("missing_field", Problem("config", message, hint))
+    return Choice(recipe, name, config)
+
+
+def _of_config(config: Mapping[str, Any] | None) -> str | None:
+    """The first architecture that a config.json names."""
+    named = (config or {}).get(_ARCHITECTURES)
+    return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else None
+
+
+def _replacements() -> dict[str, str]:
+    """The architecture for the name of a family, squashed as unknown words are."""
+    return {
+        family.replace("_", ""): next(iter(recipe.architectures))
+        for family, recipe in recipes().items()
+    }
+
+
+def config_values(choice: Choice) -> tuple[dict[str, Value], tuple[str, ...]]:
+    """The values of the recipe's names, and the keys of the config that are ignored.
+
+    Raises UnreadableError for a value of another type or outside its limits, and ImpossibleError
+    for a value that the recipe does not support.
+    """
+    recipe, config = choice.recipe, choice.config
+    values: dict[str, Value] = {}
+    for name, key in recipe.config.items():
+        given = config.get(name)
+        if given is None and isinstance(config.get(key.count_of or ""), dict):
+            given = len(config[key.count_of or ""])
+        if given is None:
+            values[name] = _default(name, key, values)
+        else:
+            values[name] = _checked(name, key, given)
+    architecture = recipe.architectures[choice.architecture]
+    try:
+        for name, formula in architecture.let.items():
+            values[name] = formula.value(values)
+    except ExpressionError as error:
+        raise no_shape(error) from None
+    read = (*recipe.config, _ARCHITECTURES, "model_type")
+    counted = {key.count_of for key in recipe.config.values()}
+    return values, tuple(
+        sorted(name for name in config if name not in read and name not in counted)
+    )
+
+
+def no_shape(error: ExpressionError) -> ImpossibleError:
+    """The refusal of a config from which no shape can be computed."""
+    hint = "compare the numbers with the config.json of a model of this architecture"
+    return ImpossibleError("bad_config", Problem("config", str(error), hint))
+
+
+def _default(name: str, key: ConfigKey, values: Mapping[str, Value]) -> Value:
+    if key.otherwise is not None:
+        try:
+            return key.otherwise.value(values)
+        except ExpressionError as error:
+            raise no_shape(error) from None
+    if key.default is None:
+        raise UnreadableError(
+            "missing_field",
+            Problem(f"config.{name}", f"the config has no {name}", f'add "{name}"'),
+        )
+    return key.default
+
+
+def _checked(name: str, key: ConfigKey, value: object) -> Value:
+    """The value, of the type that the key has, within its limits."""
+    kind = type(key.default) if key.default is not None else int
+    read = _of_type(kind, value)
+    numbers = read if isinstance(read, tuple) else (read,)
+    if read is None or (isinstance(read, tuple) and len(read) > key.items):
+        hint = f"write a value like {_example(key)}"
+        raise _refusal(name, f"{shown(str(value))} is no {_TYPES[kind]}", hint)
+    for number in numbers:
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            if key.least is not None and number < key.least:
+                raise _refusal(name, f"{number} is below {key.least}", f"write {key.least} or more")
+            if key.most is not None and number > key.most:
+                raise _refusal(name, f"{number} is above {key.most}", f"write at most {key.most}")
+    if key.only is not None and read not in key.only:
+        only = " or ".join(
+            str(each).lower() if isinstance(each, bool) else str(each) for each in key.only
+        )
+        problem = Problem(
+            f"config.{name}", f"{shown(str(value))} is not supported", f"write {only}"
+        )
+        raise ImpossibleError("bad_config", problem)
+    return read
+
+
+_TYPES = {
+    bool: "truth value",
+    int: "integer",
+    float: "number",
+    str: "word",
+    tuple: "list of integers",
+}
+
+
+def _of_type(kind: type, value: object) -> Value | None:
+    """The value as a bool, int, float, word or list of integers; None if it is another type."""
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind is tuple and isinstance(value, list):
+        integers = tuple(each for each in value if type(each) is int)
+        return integers if len(integers) == len(value) else None
+    if type(value) is kind and isinstance(value, int | float | str):
+        return value
+    return None
+
+
+def _example(key: ConfigKey) -> str:
+    if key.default is not None:
+        return _as_json(key.default)
+    return _as_json(key.least or 1)
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value)
+
+
+def _refusal(name: str, message: str, hint: str) -> UnreadableError:
+    return UnreadableError("out_of_range", Problem(f"config.{name}", message, hint))

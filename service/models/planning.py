@@ -1,0 +1,357 @@
+"""The plan of a model: its kinds of tensors, and its files with the place of each tensor."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.chunks import TensorBody
+from service.dtypes import DTYPES
+from service.errors import FaninError, ImpossibleError, Problem
+from service.fields import Spec
+from service.models.expansion import Drawn, FileTensor, Model, expanded
+from service.models.manifest import Manifest, canonical_text
+from service.models.recipe import INT64
+from service.plan import Plan, PlanTemplate
+from service.plan.canonical import MOST_URL_BYTES
+from service.plan.drafts import Draft
+from service.plan.tag import entity_tag
+from service.stream.address import stream_of
+from service.wire.formats import FORMATS, refuse_pair
+from service.wire.safetensors import FileEntry, file_header
+
+EDITION = 1
+"""The edition of the files of models. A change of their bytes raises it, and so all tags change."""
+
+MOST_KINDS = 4096
+"""The most kinds of tensors. Planning one takes half a millisecond."""
+
+MOST_MODEL_BYTES = 2**60
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+
+class Kind:
+    """What all tensors have in common that differ in their names only.
+
+    `shape` is that of the slice, if there is one. `seed` is the model's unless the tensor has one
+    of its own. `counts`: the tensor is of int64 and zeros, which only files of models have.
+    """
+
+    def __init__(self, drawn: Drawn, seed: int, *, max_bytes: int) -> None:
+        """Raises ImpossibleError if no such tensor can be issued."""
+        spec = drawn.spec
+        self.counts = drawn.counts
+        self.seed = seed if spec.seed is None else spec.seed
+        self._template = PlanTemplate(spec, "raw", max_bytes=max_bytes)
+        self._plan = self._template.plan(self._template.issued(0, "weight"), "weight")
+        placement = self._plan.tensor.placement
+        refuse_pair(FORMATS["safetensors"], DTYPES[spec.dtype], placement.fortran)
+        self.shape = placement.shape
+        self.dtype = INT64 if self.counts else spec.dtype
+        self.code = "I64" if self.counts else DTYPES[spec.dtype].safetensors_code or ""
+        self.itemsize = DTYPES[spec.dtype].itemsize
+        self.elements = prod(self.shape)
+        self.size = self.elements * self.itemsize
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of a tensor of this kind; its seed and its name are examples."""
+        return self._plan
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        """The drafts that the bytes depend on."""
+        return self._template.drafts
+
+    @cached_property
+    def body(self) -> TensorBody:
+        """The values of a tensor of this kind; `TensorBody.at` gives those of another name."""
+        return TensorBody(self._plan)
+
+    def url(self, name: str) -> str | None:
+        """The URL of a tensor's own bytes; None if it has none, because it is of int64.
+
+        Raises ImpossibleError (`spec_too_long`).
+        """
+        return None if self.counts else self._template.issued(self.seed, name).url
+
+    def refuse_long(self, name: str) -> None:
+        """Raises ImpossibleError (`spec_too_long`) for a name whose URL would be too long."""
+        if len(self._plan.url) + 20 + 3 * len(name.encode()) > MOST_URL_BYTES:
+            self.url(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor in a file: its bytes begin ... end - 1, and its parts first ... last - 1."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    begin: int
+    end: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A safetensors file of a model.
+
+    Its parts are tensors of the checkpoint, in the order of their bytes: `part_names`, and for each
+    the number of its kind, the number of its stream and its first byte. `starts` ends with the
+    length of the file.
+    """
+
+    name: str
+    head: bytes
+    tensors: tuple[Stored, ...]
+    part_names: tuple[str, ...]
+    part_kinds: npt.NDArray[np.int32]
+    streams: npt.NDArray[np.uint64]
+    starts: npt.NDArray[np.int64]
+
+    @property
+    def length(self) -> int:
+        """The bytes of the file."""
+        return int(self.starts[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWarning:
+    """A warning about `tensors` tensors, of which `example` is the first."""
+
+    code: str
+    message: str
+    tensors: int
+    example: str
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """A model that can be issued. `manifest` is canonical and has a seed."""
+
+    manifest: Manifest
+    text: bytes
+    model: Model
+    kinds: tuple[Kind, ...]
+    files: tuple[ModelFile, ...]
+    warnings: tuple[ModelWarning, ...]
+    parameters: int
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all tensors, without the headers of the files."""
+        return sum(each.length - len(each.head) for each in self.files)
+
+    @cached_property
+    def drafts(self) -> tuple[str, ...]:
+        """The drafts that the bytes depend on, in alphabetical order."""
+        return tuple(sorted({str(draft) for kind in self.kinds for draft in kind.drafts}))
+
+    def tag(self, *more: str) -> str:
+        """The entity tag of what the model and these texts determine, such as a file's name."""
+        lines = (f"models {EDITION}", *self.drafts, *more)
+        return entity_tag(self.text + "\n".join(("", *lines)).encode())
+
+    def file(self, name: str) -> ModelFile | None:
+        """The file of this name."""
+        return next((each for each in self.files if each.name == name), None)
+
+    @property
+    def memory(self) -> int:
+        """About the bytes of memory that the plan takes."""
+        heads = sum(len(each.head) for each in self.files)
+        return 2 * heads + sum(400 * len(each.part_names) for each in self.files) + len(self.text)
+
+
+def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
+    """The plan of a manifest with a seed. `max_bytes` limits each tensor.
+
+    Raises UnreadableError and ImpossibleError.
+    """
+    model = expanded(manifest)
+    seed = manifest.seed or 0
+    canonical = _canonical(manifest, model)
+    kinds, numbers = _kinds(model, seed, max_bytes)
+    shards = list(_shards(model.tensors, kinds, numbers, manifest.max_shard_size))
+    writer = _Writer(kinds, numbers, {"format": "pt", **manifest.metadata})
+    files = tuple(writer.files(shards))
+    if sum(each.length for each in files) > MOST_MODEL_BYTES:
+        message = "all tensors together have more than 2^60 bytes"
+        raise ImpossibleError("too_large", Problem("", message, "leave some tensors out"))
+    parts = [part for tensor in model.tensors for part in tensor.parts]
+    _refuse_collisions(parts)
+    for part in parts:
+        kinds[numbers[_key(part)]].refuse_long(part.name)
+    parameters = sum(kinds[numbers[_key(part)]].elements for part in parts if not part.buffer)
+    warnings = tuple(_warnings(parts, kinds, numbers, model))
+    return ModelPlan(
+        canonical, canonical_text(canonical), model, kinds, files, warnings, parameters
+    )
+
+
+def _canonical(manifest: Manifest, model: Model) -> Manifest:
+    """The manifest with its architecture, edition and whole config, and without a size."""
+    if model.choice is None:
+        return manifest
+    return manifest.model_copy(
+        update={
+            "architecture": model.choice.architecture,
+            "edition": model.choice.recipe.edition,
+            "config": model.choice.config,
+            "size": None,
+        }
+    )
+
+
+_Key = tuple[int, bool]
+
+
+def _key(part: Drawn) -> _Key:
+    return id(part.spec), part.counts
+
+
+def _kinds(model: Model, seed: int, max_bytes: int) -> tuple[tuple[Kind, ...], dict[_Key, int]]:
+    """All kinds, and the number of the kind of each spec. Equal specs have one kind."""
+    numbers: dict[_Key, int] = {}
+    known: dict[tuple[Spec, bool], int] = {}
+    kinds = list[Kind]()
+    for tensor in model.tensors:
+        for part in tensor.parts:
+            if _key(part) in numbers:
+                continue
+            equal = known.get((part.spec, part.counts))
+            if equal is None:
+                if len(kinds) == MOST_KINDS:
+                    message = f"the tensors are of more than {MOST_KINDS} kinds"
+                    hint = "use fewer shapes and schemes, or several models"
+                    raise ImpossibleError("too_many_tensors", Problem("tensors", message, hint))
+                equal = known[part.spec, part.counts] = len(kinds)
+                kinds.append(_kind(part, seed, max_bytes))
+            numbers[_key(part)] = equal
+    return tuple(kinds), numbers
+
+
+def _kind(part: Drawn, seed: int, max_bytes: int) -> Kind:
+    """The kind of a tensor. A refusal names the tensor."""
+    try:
+        return Kind(part, seed, max_bytes=max_bytes)
+    except FaninError as error:
+        name = part.name[:80]
+        error.problems = tuple(
+            Problem(each.field, f"{name}: {each.message}", each.hint, each.listing)
+            for each in error.problems
+        )
+        raise
+
+
+def _shards(
+    tensors: tuple[FileTensor, ...],
+    kinds: tuple[Kind, ...],
+    numbers: dict[_Key, int],
+    most: int | None,
+) -> Iterator[list[FileTensor]]:
+    """The tensors of each file. A file has at most `most` bytes of tensors, or one tensor."""
+    shard, filled = list[FileTensor](), 0
+    for tensor in tensors:
+        size = sum(kinds[numbers[_key(part)]].size for part in tensor.parts)
+        if most is not None and shard and filled + size > most:
+            yield shard
+            shard, filled = [], 0
+        shard.append(tensor)
+        filled += size
+    yield shard
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Makes the files: their headers, and the place of each tensor."""
+
+    kinds: tuple[Kind, ...]
+    numbers: dict[_Key, int]
+    metadata: dict[str, str]
+
+    def files(self, shards: Sequence[list[FileTensor]]) -> Iterator[ModelFile]:
+        """A file for each shard; one alone has another name than one of several."""
+        for place, shard in enumerate(shards, 1):
+            name = f"model-{place:05d}-of-{len(shards):05d}.safetensors"
+            yield self.file(SINGLE if len(shards) == 1 else name, shard)
+
+    def file(self, name: str, shard: list[FileTensor]) -> ModelFile:
+        """A file of these tensors. Wider dtypes come first, so that all values are aligned."""
+        shard = sorted(shard, key=lambda tensor: -self._kind(tensor.parts[0]).itemsize)
+        parts = [part for tensor in shard for part in tensor.parts]
+        part_kinds = np.array([self.numbers[_key(part)] for part in parts], np.int32)
+        sizes = np.array([kind.size for kind in self.kinds], np.int64)
+        starts = np.zeros(len(parts) + 1, np.int64)
+        np.cumsum(sizes[part_kinds], out=starts[1:])
+        tensors, first = list[Stored](), 0
+        for tensor in shard:
+            last = first + len(tensor.parts)
+            tensors.append(self._stored(tensor, first, last, starts))
+            first = last
+        entries = [
+            FileEntry(each.name, self._code(each.dtype), each.shape, each.begin, each.end)
+            for each in tensors
+        ]
+        head = file_header(entries, self.metadata)
+        return ModelFile(
+            name,
+            head,
+            tuple(tensors),
+            tuple(part.name for part in parts),
+            part_kinds,
+            np.array([stream_of(part.name) for part in parts], np.uint64),
+            starts + len(head),
+        )
+
+    def _stored(
+        self, tensor: FileTensor, first: int, last: int, starts: npt.NDArray[np.int64]
+    ) -> Stored:
+        kinds = [self._kind(part) for part in tensor.parts]
+        shape = kinds[0].shape if tensor.shape is None else tensor.shape
+        dtype = kinds[0].dtype
+        fits = sum(kind.elements for kind in kinds) == prod(shape)
+        if not fits or any(kind.dtype != dtype for kind in kinds):
+            message = f"{tensor.name[:80]} joins tensors of other shapes or dtypes"
+            hint = "give them one dtype and no slice, or use names=checkpoint"
+            raise ImpossibleError("cannot_join", Problem("rules", message, hint))
+        return Stored(tensor.name, shape, dtype, int(starts[first]), int(starts[last]), first, last)
+
+    def _kind(self, part: Drawn) -> Kind:
+        return self.kinds[self.numbers[_key(part)]]
+
+    def _code(self, dtype: str) -> str:
+        return "I64" if dtype == INT64 else DTYPES[dtype].safetensors_code or ""
+
+
+def _refuse_collisions(parts: list[Drawn]) -> None:
+    """Two names with one stream number would have equal random words."""
+    names: dict[int, str] = {}
+    for part in parts:
+        other = names.setdefault(stream_of(part.name), part.name)
+        if other != part.name:
+            message = f"{part.name[:80]} and {other[:80]} have one stream of random words"
+            raise ImpossibleError("stream_collision", Problem("tensors", message, "rename one"))
+
+
+def _warnings(
+    parts: list[Drawn], kinds: tuple[Kind, ...], numbers: dict[_Key, int], model: Model
+) -> Iterator[ModelWarning]:
+    """The warnings of all kinds, and one for each rule that no tensor has used."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for part in parts:
+        for warning in kinds[numbers[_key(part)]].plan.warnings:
+            entry = found.setdefault((warning.code, warning.message), [0, part.name])
+            entry[0] += 1
+    for (code, message), (count, example) in found.items():
+        yield ModelWarning(code, message, count, example)
+    for pattern in model.unused_rules:
+        yield ModelWarning("rule_unused", f"no name matches {pattern[:80]}", 0, "")
