@@ -4,6 +4,7 @@
     kv_heads == heads           comparisons give 1 or 0; `and`, `or`, `not` too
     max(1, width // 4)          min and max
     hidden_sizes[stage - 1]     a member of a list, counted from 0; len(hidden_sizes)
+    multiplier == 0.25          a fraction is only compared, for example with a value of the config
 
 Python's parser reads the text, and this module computes the result itself. There is no power, no
 attribute and no other call. Integers stay below 2^63 in magnitude.
@@ -91,6 +92,8 @@ def _compiled(node: ast.expr, text: str) -> _Evaluate:
             raise ExpressionError(f"{text!r}: write 1 and 0")
         case ast.Constant(value=int() as number) if number <= MOST_INTEGER:
             return lambda names: number
+        case ast.Constant(value=float() as fraction):
+            return lambda names: fraction
         case ast.Constant(value=str() as word):
             return lambda names: word
         case ast.Name(id=name):

@@ -111,6 +111,17 @@ def test_a_causal_mask_is_numpy_s_tri(shape: tuple[int, int]) -> None:
     assert np.array_equal(served(f"{request}&layout=IO"), np.tri(*shape[::-1]).T)
 
 
+@pytest.mark.parametrize("variant", ["interleaved", "halves", "grid", "mae"])
+def test_positions_may_have_a_first_axis_of_extent_1(variant: str) -> None:
+    """The values are those of the table without it, and slices are cut from the whole."""
+    query = f"&scheme=sinusoidal_positions&variant={variant}"
+    whole = served(f"shape=1,16,24{query}")
+    assert whole.shape == (1, 16, 24)
+    assert np.array_equal(whole[0], served(f"shape=16,24{query}"))
+    part = served(f"shape=1,16,24{query}&slice=0:1,3:9,5:20")
+    assert np.array_equal(part, whole[:, 3:9, 5:20])
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -233,6 +244,15 @@ REFUSED = [
         "shape=8,8&scheme=sinusoidal_positions&variant=mae",
         "shape=4,8&scheme=sinusoidal_positions&variant=mae",
     ),
+    (
+        "shape=1,9,7&scheme=sinusoidal_positions",
+        "shape=1,9,6&scheme=sinusoidal_positions",
+    ),
+    (
+        "shape=1,8,8&scheme=sinusoidal_positions&variant=mae",
+        "shape=1,4,8&scheme=sinusoidal_positions&variant=mae",
+    ),
+    ("shape=2,9,8&scheme=sinusoidal_positions", "shape=18,8&scheme=sinusoidal_positions"),
     (
         f"shape={2**30 + 1},8&scheme=sinusoidal_positions",
         f"shape={2**30},8&scheme=sinusoidal_positions",

@@ -63,7 +63,7 @@ def _positions(request: Request) -> Law:
     """The rows are positions, and the columns are sines and cosines of them."""
     variant, base = request.numbers.variant or "", request.numbers.base or 0.0
     require_within("base", base, LEAST_BASE, MOST_BASE)
-    rows, width = rows_and_columns(request, _of_a_grid(request))
+    rows, width = _rows_and_width(request)
     _refuse_width(request, rows, width)
     parts = PARTS[variant]
     if variant == "interleaved":
@@ -74,6 +74,18 @@ def _positions(request: Request) -> Law:
     side = math.isqrt(rows) if parts == 4 else 1
     numbers = (max(width, parts), base, parts, max(steps, 1), max(side, 1))
     return table_law(IndexFunction(in_parts, numbers, -1.0, 1.0, indexed.in_parts), rows * width)
+
+
+def _is_batch_of_one(request: Request) -> bool:
+    """Whether the shape is 1 x positions x width, as the parameter of a ViT has it."""
+    return len(request.shape) == 3 and request.shape[0] == 1 and not request.weight.letters
+
+
+def _rows_and_width(request: Request) -> tuple[int, int]:
+    if _is_batch_of_one(request):
+        _, rows, width = request.shape
+        return rows, width
+    return rows_and_columns(request, _of_a_grid(request))
 
 
 def _of_a_grid(request: Request) -> str:
@@ -97,14 +109,21 @@ def _refuse_width(request: Request, rows: int, width: int) -> None:
     if width % parts != 0:
         nearest = max(width // parts, 1) * parts
         message = f"{variant} {scheme} need a width that {parts} divides, and it is {width}"
-        raise wrong_shape(message, with_extents(request, rows, nearest))
+        raise wrong_shape(message, _with_extents(request, rows, nearest))
     side = math.isqrt(rows)
     if parts == 4 and side * side != rows:
         message = f"the positions of a square grid are a square number, and they are {rows}"
-        raise wrong_shape(message, with_extents(request, side * side, width))
+        raise wrong_shape(message, _with_extents(request, side * side, width))
     if rows > MOST_POSITIONS:
         message = f"{scheme} counts up to {MOST_POSITIONS} positions, and there are {rows}"
-        raise wrong_shape(message, with_extents(request, MOST_POSITIONS, width))
+        raise wrong_shape(message, _with_extents(request, MOST_POSITIONS, width))
+
+
+def _with_extents(request: Request, rows: int, width: int) -> str:
+    """The hint to write another number of positions or another width."""
+    if _is_batch_of_one(request):
+        return f"write shape=1,{rows},{width}"
+    return with_extents(request, rows, width)
 
 
 def inverse_powers(elements: Elements, length: int, base: float) -> Float64:
@@ -144,8 +163,9 @@ SCHEMES = (
         summary=(
             "A table of sines and cosines: row p is position p, with frequencies from 1 down to "
             "about 1/base. Write variant=interleaved for the Transformer of 2017, halves for "
-            "fairseq and tensor2tensor, grid for SimpleViT, mae for MAE and MoCo v3. There is no "
-            "row for a class token: MAE has a row of zeros in front."
+            "fairseq and tensor2tensor, grid for SimpleViT, mae for MAE, MoCo v3 and DiT. There is "
+            "no row for a class token: MAE has a row of zeros in front. The shape may have a first "
+            "axis of extent 1, as the parameters of vision transformers do."
         ),
         formula=(
             "interleaved: w[p, 2i] = sin(p base^(-2i/d)), w[p, 2i + 1] the cos; d columns. halves: "
