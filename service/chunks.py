@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,42 @@ from service.stream.sources import begun
 from service.stream.sources.elementwise import ElementwiseSource
 
 Memory = npt.NDArray[np.uint8]
+
+
+class Body(Protocol):
+    """`length` bytes in `chunk_count` chunks. Computing a chunk needs `chunk_bytes` of memory.
+
+    `cost` is the work of all chunks in blocks of four random words (`service.plan.work.Cost`).
+    `materialised`: a chunk may take seconds, because whole matrices are computed for it. After
+    `stop`, which any thread may call, such a chunk raises StoppedError soon.
+    """
+
+    @property
+    def length(self) -> int: ...
+    @property
+    def chunk_count(self) -> int: ...
+    @property
+    def chunk_bytes(self) -> int: ...
+    @property
+    def materialised(self) -> bool: ...
+    @property
+    def cost(self) -> int: ...
+
+    def chunk(self, index: int, memory: Memory) -> memoryview:
+        """Compute a chunk in `memory`, in any thread, and return the part that holds its bytes."""
+
+    def stop(self) -> None:
+        """Make a chunk that takes long end soon: nobody wants its bytes any more."""
+
+    def in_larger_chunks(self) -> "Body":
+        """The same bytes in larger chunks, if these save time; else the body itself."""
+
+
+class WholeBody(Body, Protocol):
+    """A body of which ranges can be asked for."""
+
+    def part(self, start: int, stop: int) -> Body:
+        """The bytes start ... stop - 1, at least one. Nothing else is computed for them."""
 
 
 class TensorBody:
@@ -231,7 +268,7 @@ class TextBody:
 class JoinedBody:
     """Bodies one after another."""
 
-    def __init__(self, bodies: Sequence[BodyPart | TextBody]) -> None:
+    def __init__(self, bodies: Sequence[Body]) -> None:
         self._bodies = bodies
         self.length = sum(body.length for body in bodies)
         self._ends = [*accumulate(body.chunk_count for body in bodies)]

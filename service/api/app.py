@@ -19,12 +19,14 @@ from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
 from service.api.routes.calibration import Calibrator
 from service.api.routes.digests import Digester
+from service.api.routes.models import Modeller
 from service.api.routes.propagation import Propagator
 from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute, route_table, routed
 from service.api.streaming import StreamPool
 from service.api.table import Row, alone
 from service.errors import FaninError
+from service.models.store import ModelStore
 from service.settings import Settings
 from service.stream.selfcheck import warm_up
 
@@ -100,6 +102,7 @@ def create_app(
     admission = Admission(Limits.of(settings), row)
     pool = StreamPool(settings.stream_threads, admission)
     aside = Aside()
+    modeller = Modeller(ModelStore(settings.max_bytes), pool, readiness)
     propagator = Propagator(settings.max_bytes, readiness, admission)
 
     @asynccontextmanager
@@ -109,6 +112,7 @@ def create_app(
         pool.close()
         propagator.close()
         aside.close()
+        modeller.aside.close()
 
     issuer = Issuer(settings.max_bytes, pool, readiness, aside)
     routes = [
@@ -117,6 +121,7 @@ def create_app(
         *Adviser(settings.max_bytes, aside).routes(),
         *propagator.routes(),
         *Calibrator(settings.max_bytes, aside).routes(),
+        *modeller.routes(),
         *listings.routes(),
         *health.routes(),
         *docs.routes(),

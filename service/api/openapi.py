@@ -25,6 +25,7 @@ from service.initializers.layers import Layer
 from service.initializers.schemes.record import Access
 from service.listings import SchemeFilter
 from service.listings.tables import ListedScheme
+from service.models.manifest import Manifest
 from service.plan import Facts, PlanWarning
 from service.plan.certificate import FACTS_OF_A_BLOCK
 from service.plan.rounded import Rounded
@@ -368,7 +369,10 @@ def _schemas() -> Schema:
     records: Schema = {}
     for name, (record, more) in _RECORDS.items():
         records |= _record(name, record, more)
+    manifest = Manifest.model_json_schema(ref_template="#/components/schemas/{model}")
     return {
+        **manifest.pop("$defs"),
+        "Manifest": manifest,
         "SpecWithFormat": with_format,
         "Question": question,
         "NetworkLayer": layer,

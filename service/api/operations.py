@@ -31,13 +31,13 @@ ALWAYS = {
 """Refusals that each path can answer with: they concern the head of the request."""
 
 _REFUSALS = {"422": "Impossible"}
-_BUSY = {"503": "Unavailable"}
-_CONDITIONAL = {"304": "NotModified", "412": "PreconditionFailed"}
-_CONDITIONS = ("If-None-Match", "If-Match")
-_RANGES = ("Range", "If-Range")
-_WANT_DIGEST = "Want-Content-Digest"
-_UNSATISFIABLE = {"416": "Unsatisfiable"}
-_BODY_REFUSALS = _REFUSALS | {"413": "TooLarge", "415": "NotJson"}
+BUSY = {"503": "Unavailable"}
+CONDITIONAL = {"304": "NotModified", "412": "PreconditionFailed"}
+CONDITIONS = ("If-None-Match", "If-Match")
+RANGES = ("Range", "If-Range")
+WANT_DIGEST = "Want-Content-Digest"
+UNSATISFIABLE = {"416": "Unsatisfiable"}
+BODY_REFUSALS = _REFUSALS | {"413": "TooLarge", "415": "NotJson"}
 _FILES = {
     "npy": "The tensor as a .npy file",
     "safetensors": "The tensor as a .safetensors file of one tensor",
@@ -72,16 +72,16 @@ def weights_operations(format_name: str) -> dict[str, Operation]:
         "tags": ["weights"],
         "parameters": [
             *(reference("parameters", field) for field in FIELDS),
-            *(reference("parameters", header) for header in _CONDITIONS),
+            *(reference("parameters", header) for header in CONDITIONS),
         ],
-        "responses": {"200": _success(format_name)} | _responses(_REFUSALS | _CONDITIONAL | _BUSY),
+        "responses": {"200": _success(format_name)} | responses_of(_REFUSALS | CONDITIONAL | BUSY),
     }
-    operations = _readable(get)
+    operations = readable(get)
     if format_name == "json":
         return operations
-    more = [reference("parameters", header) for header in (*_RANGES, _WANT_DIGEST)]
+    more = [reference("parameters", header) for header in (*RANGES, WANT_DIGEST)]
     whole = _with_digest(_success(format_name))
-    responses = {"200": whole, "206": _part(format_name)} | _responses(_UNSATISFIABLE)
+    responses = {"200": whole, "206": _part(format_name)} | responses_of(UNSATISFIABLE)
     operations["get"] = get | {
         "parameters": [*get["parameters"], *more],
         "responses": get["responses"] | responses,
@@ -98,7 +98,7 @@ def weights_post_operation() -> Operation:
         "operationId": "post_weights",
         "summary": "The tensor that a JSON body describes, in the format that it names",
         "tags": ["weights"],
-        "parameters": [reference("parameters", _WANT_DIGEST)],
+        "parameters": [reference("parameters", WANT_DIGEST)],
         "requestBody": {"required": True, "content": {"application/json": {"schema": spec}}},
         "responses": {
             "200": {
@@ -106,7 +106,7 @@ def weights_post_operation() -> Operation:
                 "headers": {name: reference("headers", name) for name in headers},
                 "content": _content("npy") | _content("json"),
             },
-            **_responses(_BODY_REFUSALS | _BUSY),
+            **responses_of(BODY_REFUSALS | BUSY),
         },
     }
 
@@ -116,19 +116,19 @@ def digests_operations() -> dict[str, Operation]:
     fields = [reference("parameters", field) for field in BlockQuery.model_fields]
     summary = "The SHA-256 of each block of 1 MiB of a tensor's file"
     schema = reference("schemas", "BlockDigests")
-    get = _json_operation("get_weights_digests", summary, fields, schema)
+    get = json_operation("get_weights_digests", summary, fields, schema)
     get["tags"] = ["weights"]
-    get["responses"] |= _responses(_REFUSALS | _BUSY)
-    return _readable(get)
+    get["responses"] |= responses_of(_REFUSALS | BUSY)
+    return readable(get)
 
 
 def recommend_operations() -> dict[str, Operation]:
     """GET, HEAD and POST of a question."""
     summary, schema = "How to initialize a layer's weights", reference("schemas", "Question")
     fields = [reference("parameters", field) for field in Question.model_fields]
-    get = _json_operation("get_recommend", summary, fields, reference("schemas", "Recommendation"))
+    get = json_operation("get_recommend", summary, fields, reference("schemas", "Recommendation"))
     get["tags"] = ["advice"]
-    get["responses"] |= _responses(_REFUSALS | _BUSY)
+    get["responses"] |= responses_of(_REFUSALS | BUSY)
     answer = {
         "description": summary,
         "headers": {"Cache-Control": reference("headers", "Cache-Control")},
@@ -142,19 +142,19 @@ def recommend_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_BODY_REFUSALS | _BUSY),
+            **responses_of(BODY_REFUSALS | BUSY),
         },
     }
-    return _readable(get) | {"post": post}
+    return readable(get) | {"post": post}
 
 
 def propagate_operations() -> dict[str, Operation]:
     """GET and HEAD of a stack of equal layers, and POST of a list of layers."""
     summary = "Variances and gradients through a network, and what to change"
     fields = [reference("parameters", _parameter_name(field)) for field in Stack.model_fields]
-    get = _json_operation("get_propagate", summary, fields, reference("schemas", "Propagation"))
+    get = json_operation("get_propagate", summary, fields, reference("schemas", "Propagation"))
     get["tags"] = ["advice"]
-    get["responses"] |= _responses(_REFUSALS | _BUSY)
+    get["responses"] |= responses_of(_REFUSALS | BUSY)
     answer = {
         "description": summary,
         "headers": {"Cache-Control": reference("headers", "Cache-Control")},
@@ -168,10 +168,10 @@ def propagate_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_BODY_REFUSALS | _BUSY),
+            **responses_of(BODY_REFUSALS | BUSY),
         },
     }
-    return _readable(get) | {"post": post}
+    return readable(get) | {"post": post}
 
 
 def picture_operations() -> dict[str, Operation]:
@@ -185,7 +185,7 @@ def picture_operations() -> dict[str, Operation]:
         "content": {"image/svg+xml": {"schema": {"type": "string"}}},
     }
     get["responses"] = get["responses"] | {"200": answer}
-    return _readable(get)
+    return readable(get)
 
 
 def _parameter_name(field: str) -> str:
@@ -209,7 +209,7 @@ def calibrate_operations() -> dict[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": answer,
-            **_responses(_BODY_REFUSALS | _BUSY),
+            **responses_of(BODY_REFUSALS | BUSY),
         },
     }
     return {"post": post}
@@ -217,14 +217,14 @@ def calibrate_operations() -> dict[str, Operation]:
 
 def listing_operations(name: str, record: str) -> dict[str, Operation]:
     """GET and HEAD of a table: an object with the list of records under the table's name."""
-    return _readable(_listing_operation(name, record, f"All {name}", []))
+    return readable(_listing_operation(name, record, f"All {name}", []))
 
 
 def schemes_operations() -> dict[str, Operation]:
     """GET and HEAD of the table of schemes, or of those that a filter leaves."""
     fields = [reference("parameters", field) for field in SchemeFilter.model_fields]
     summary = "All schemes, or those of a family, of a framework or with some words"
-    return _readable(_listing_operation("schemes", "Scheme", summary, fields))
+    return readable(_listing_operation("schemes", "Scheme", summary, fields))
 
 
 def record_operations(record: str, parameter: str, example: str) -> dict[str, Operation]:
@@ -237,28 +237,28 @@ def record_operations(record: str, parameter: str, example: str) -> dict[str, Op
         "example": example,
     }
     name, schema = record.lower(), reference("schemas", record)
-    operation = _json_operation(f"get_{name}", f"One record, by its {parameter}", [word], schema)
-    operation["responses"] |= _responses({"404": "NotFound"})
-    return _readable(operation)
+    operation = json_operation(f"get_{name}", f"One record, by its {parameter}", [word], schema)
+    operation["responses"] |= responses_of({"404": "NotFound"})
+    return readable(operation)
 
 
 def health_operations(name: str, summary: str, *, may_refuse: bool) -> dict[str, Operation]:
     """GET and HEAD of a probe."""
     schema = {"type": "object", "properties": {"status": {"type": "string"}}}
     answer = {"description": summary, "content": {"application/json": {"schema": schema}}}
-    refusal = _responses(_BUSY) if may_refuse else {}
+    refusal = responses_of(BUSY) if may_refuse else {}
     get = {
         "operationId": name,
         "summary": summary,
         "tags": ["health"],
         "responses": {"200": answer} | refusal,
     }
-    return _readable(get)
+    return readable(get)
 
 
 def document_operations() -> dict[str, Operation]:
     """GET and HEAD of the OpenAPI document."""
-    return _readable(_json_operation("openapi", "The OpenAPI document", [], {"type": "object"}))
+    return readable(json_operation("openapi", "The OpenAPI document", [], {"type": "object"}))
 
 
 def page_operations() -> dict[str, Operation]:
@@ -271,10 +271,10 @@ def page_operations() -> dict[str, Operation]:
         "operationId": "docs",
         "summary": "The paths and fields as an HTML page",
         "tags": ["tables"],
-        "parameters": [reference("parameters", header) for header in _CONDITIONS],
-        "responses": {"200": answer} | _responses(_CONDITIONAL),
+        "parameters": [reference("parameters", header) for header in CONDITIONS],
+        "responses": {"200": answer} | responses_of(CONDITIONAL),
     }
-    return _readable(get)
+    return readable(get)
 
 
 def reference(kind: str, name: str) -> dict[str, str]:
@@ -284,11 +284,11 @@ def reference(kind: str, name: str) -> dict[str, str]:
 
 def completed(operation: Operation) -> Operation:
     """The operation with the refusals of each path, its responses in the order of their status."""
-    responses = operation["responses"] | _responses(ALWAYS)
+    responses = operation["responses"] | responses_of(ALWAYS)
     return operation | {"responses": dict(sorted(responses.items()))}
 
 
-def _readable(get: Operation) -> dict[str, Operation]:
+def readable(get: Operation) -> dict[str, Operation]:
     """GET, and HEAD, whose answer is that of GET without its body."""
     answer = {key: part for key, part in get["responses"]["200"].items() if key != "content"}
     head = get | {
@@ -302,10 +302,10 @@ def _readable(get: Operation) -> dict[str, Operation]:
 def _listing_operation(name: str, record: str, summary: str, parameters: list[Any]) -> Operation:
     records = {"type": "array", "items": reference("schemas", record)}
     schema = {"type": "object", "required": [name], "properties": {name: records}}
-    return _json_operation(f"list_{name}", summary, parameters, schema)
+    return json_operation(f"list_{name}", summary, parameters, schema)
 
 
-def _json_operation(
+def json_operation(
     name: str, summary: str, parameters: list[Any], schema: dict[str, Any]
 ) -> Operation:
     headers = {header: reference("headers", header) for header in ("ETag", "Cache-Control")}
@@ -317,9 +317,9 @@ def _json_operation(
         "tags": ["tables"],
         "parameters": [
             *parameters,
-            *(reference("parameters", header) for header in _CONDITIONS),
+            *(reference("parameters", header) for header in CONDITIONS),
         ],
-        "responses": {"200": answer} | _responses(_CONDITIONAL),
+        "responses": {"200": answer} | responses_of(CONDITIONAL),
     }
 
 
@@ -353,5 +353,5 @@ def _content(format_name: str) -> dict[str, Any]:
     return {FORMATS[format_name].media_type: schema}
 
 
-def _responses(names: dict[str, str]) -> dict[str, Any]:
+def responses_of(names: dict[str, str]) -> dict[str, Any]:
     return {status: reference("responses", name) for status, name in names.items()}

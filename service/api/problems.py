@@ -81,11 +81,16 @@ def problem_response(error: FaninError) -> Response:
 
 
 def respond(
-    status: int, reason: str, *problems: Problem, headers: Mapping[str, str] | None = None
+    status: int,
+    reason: str,
+    *problems: Problem,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer with a problem body (RFC 9457, section 3).
 
-    `reason` is a key of REASONS; at least one problem is given.
+    `reason` is a key of REASONS; at least one problem is given. `members` are further members of
+    the body (section 3.2).
     """
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     body = {
@@ -95,6 +100,7 @@ def respond(
         "detail": _carried(problems[0].message, _MOST_TEXT_CHARACTERS) + more,
         "reason": reason,
         "errors": [_entry(problem) for problem in problems],
+        **(members or {}),
     }
     fixed = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     if status == 503:

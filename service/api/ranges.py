@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from service.api.headers import HeaderLines
 from service.api.responses import field_value
-from service.chunks import BodyPart, JoinedBody, TensorBody, TextBody
+from service.chunks import Body, JoinedBody, TextBody, WholeBody
 
 MOST_RANGES = 100
 """The most ranges that one request may list. Each takes time before the first byte is sent."""
@@ -69,8 +69,8 @@ def requested_ranges(request: Request, tag: str, length: int) -> list[ByteRange]
 
 
 def partial_content(
-    whole: TensorBody, parts: list[ByteRange], headers: HeaderLines, tag: str
-) -> tuple[BodyPart | JoinedBody, HeaderLines]:
+    whole: WholeBody, parts: list[ByteRange], headers: HeaderLines, tag: str
+) -> tuple[Body, HeaderLines]:
     """The body and the headers of a 206 answer with these parts, at least one.
 
     `headers` are those of the whole. One part is the body itself; several are multipart/byteranges
@@ -81,7 +81,7 @@ def partial_content(
         return whole.part(*parts[0]), [*headers, placed]
     media_type = dict(headers)[b"content-type"]
     boundary = _boundary(tag, parts)
-    bodies: list[BodyPart | TextBody] = []
+    bodies = list[Body]()
     for part in parts:
         lines = (
             b"\r\n--%b" % boundary,

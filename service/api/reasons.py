@@ -23,6 +23,12 @@ REASONS: dict[str, Reason] = {
         "A branch begins with the layer of position=branch_first and ends with the next layer of "
         "position=branch_last.",
     ),
+    "bad_config": Reason(
+        "The config does not fit the architecture",
+        "A number is missing, or it has a value that the recipe does not support. Compare the "
+        "config with the config.json of a model of this architecture. /recipes lists the keys "
+        "and their limits.",
+    ),
     "bad_host": Reason(
         "The Host header is missing or wrong",
         "An HTTP/1.1 request has exactly one Host header: a host name or an address, and a port if "
@@ -42,6 +48,11 @@ REASONS: dict[str, Reason] = {
         "Send the weights_url of an answer as it stands: the path and the query of a tensor, "
         "without scheme and host.",
     ),
+    "cannot_join": Reason(
+        "The parts of a fused tensor differ",
+        "With names=module, several tensors of the checkpoint form one tensor. They need one "
+        "dtype and their whole shapes. Change the rules, or use names=checkpoint.",
+    ),
     "conflicting_fields": Reason(
         "Two fields exclude each other",
         "The fields set the same number, or one leaves no choice for the other. Leave one of "
@@ -55,6 +66,11 @@ REASONS: dict[str, Reason] = {
     "duplicate_field": Reason(
         "A field is given more than once",
         "The service does not guess which of the values is meant. Give each field once.",
+    ),
+    "duplicate_name": Reason(
+        "Two tensors have one name",
+        "The keys of a file are different. Rename one of the tensors, or check the ranges in "
+        "the names.",
     ),
     "empty_field": Reason(
         "A field has no value",
@@ -119,6 +135,10 @@ REASONS: dict[str, Reason] = {
         "The body is not a JSON object of fields",
         "Send one flat JSON object in UTF-8, with finite numbers.",
     ),
+    "malformed_list": Reason(
+        "The value is not a list",
+        "Write a JSON list, even for one member.",
+    ),
     "malformed_number": Reason(
         "A number cannot be read",
         "Write decimal digits without a sign +, without _ and without NaN. An integer has no "
@@ -127,6 +147,10 @@ REASONS: dict[str, Reason] = {
     "malformed_query": Reason(
         "The query cannot be read",
         "A query is a list of field=value joined by &. Write the character % as %25.",
+    ),
+    "malformed_range": Reason(
+        "A range in a name cannot be read",
+        "Write {0..11} for the numbers 0 to 11. A name has no other braces.",
     ),
     "malformed_shape": Reason(
         "The shape cannot be read",
@@ -140,6 +164,16 @@ REASONS: dict[str, Reason] = {
     "malformed_text": Reason(
         "A text cannot be read",
         "Text is UTF-8. A name has at most 512 bytes and no control characters.",
+    ),
+    "malformed_token": Reason(
+        "The token of a model is damaged",
+        "A token has a letter, a digest and compressed text. Copy the whole token from the "
+        "answer of POST /v1/models, or send the manifest there again.",
+    ),
+    "manifest_too_long": Reason(
+        "The manifest does not fit into a URL",
+        "The token of a model has at most 6,000 characters. Ranges in names, rules and an "
+        "architecture with its config make the manifest shorter.",
     ),
     "method_not_allowed": Reason(
         "The path does not allow the method",
@@ -221,6 +255,11 @@ REASONS: dict[str, Reason] = {
         "Weights are calibrated by a number that all their values are proportional to: a gain, a "
         "std or bounds. Constants, biases and fixed filters have none.",
     ),
+    "other_edition": Reason(
+        "The recipe has changed",
+        "The token is of another edition of the recipe, whose bytes differed. `url` in the "
+        "answer is that of the present edition.",
+    ),
     "out_of_range": Reason(
         "A number is out of range",
         "The hint gives the range.",
@@ -271,11 +310,6 @@ REASONS: dict[str, Reason] = {
         "The scheme needs another field",
         "The hint names the field to add. /schemes lists the fields that each scheme takes.",
     ),
-    "slope_not_taken": Reason(
-        "The activation has no negative slope",
-        "Only leaky_relu, prelu and rrelu take negative_slope. Without an activation, "
-        "negative_slope means leaky_relu.",
-    ),
     "shutting_down": Reason(
         "The server is shutting down",
         "The server got a signal to end. It answers for a few more seconds, so that load balancers "
@@ -286,14 +320,28 @@ REASONS: dict[str, Reason] = {
         "A simulation has limits on width, depth and time. The theory covers any network of at "
         "most 1,000 layers: leave simulate out.",
     ),
+    "slope_not_taken": Reason(
+        "The activation has no negative slope",
+        "Only leaky_relu, prelu and rrelu take negative_slope. Without an activation, "
+        "negative_slope means leaky_relu.",
+    ),
     "spec_too_long": Reason(
         "The canonical URL is too long",
         "The canonical URL must be short enough for every proxy. Each byte of the name may take "
         "three bytes of it.",
     ),
+    "stream_collision": Reason(
+        "Two names have equal random words",
+        "The stream of a tensor is a number of 64 bits that is made from its name. These two "
+        "names have the same number, so the tensors would be equal. Rename one of them.",
+    ),
     "stride_mismatch": Reason(
         "The stride does not fit the kernel",
         "Give one number for all kernel axes, or one number for each.",
+    ),
+    "token_not_canonical": Reason(
+        "The token is of another spelling",
+        "A token has the canonical text of its manifest. `url` in the answer is the right one.",
     ),
     "too_busy": Reason(
         "The server has too much to do",
@@ -310,10 +358,19 @@ REASONS: dict[str, Reason] = {
         "The network has too many layers",
         "A network has at most 1,000 layers, repetitions included, and at most 100 different ones.",
     ),
+    "too_many_tensors": Reason(
+        "The model is too large to be listed",
+        "The number of tensors, of rules, of kinds of tensors and of bytes in names is limited.",
+    ),
     "unknown_field": Reason(
         "There is no such field",
         "/docs lists the fields. An unknown field is refused, since a misspelt one would change "
         "the tensor.",
+    ),
+    "unknown_key": Reason(
+        "The file has no such tensor",
+        "keys lists names of tensors, or patterns for names. The listing of the model has all "
+        "names.",
     ),
     "unknown_revision": Reason(
         "There is no such revision",
@@ -326,6 +383,10 @@ REASONS: dict[str, Reason] = {
     "unsupported_media_type": Reason(
         "The body's media type is not supported",
         "Send JSON with Content-Type: application/json and without Content-Encoding.",
+    ),
+    "unused_field": Reason(
+        "A field has no effect",
+        "The field is for models that a recipe makes. Leave it out, or give an architecture.",
     ),
     "uri_too_long": Reason(
         "The URL is too long",

@@ -24,24 +24,24 @@ def refuse_fields(request: Request, hint: str) -> None:
         raise refusal([*unread, *errors])
 
 
-async def json_body(request: Request) -> bytes:
-    """The body of a request without a query.
+async def json_body(request: Request, most: int = MOST_BODY_BYTES) -> bytes:
+    """The body of a request without a query, of at most so many bytes.
 
     The query and the headers are checked before the body is read. So a client that sends
     `Expect: 100-continue` gets a refusal before it sends the body (RFC 9110, section 10.1.1).
 
-    Raises UnreadableError for fields in the query; HTTPException 413 for more than
-    MOST_BODY_BYTES, and 415 for a media type other than JSON or for a content coding.
+    Raises UnreadableError for fields in the query; HTTPException 413 for more bytes, and 415 for a
+    media type other than JSON or for a content coding.
     """
     refuse_fields(request, "put it into the body")
-    if int(request.headers.get("content-length", "0")) > MOST_BODY_BYTES:
-        raise _too_large()
+    if int(request.headers.get("content-length", "0")) > most:
+        raise _too_large(most)
     if _content_codings(request) - {"identity"}:
         # A 415 for a content coding names those that would do (RFC 9110, section 12.5.3).
         headers = {"Accept-Encoding": "identity"}
         raise HTTPException(415, "the body has a Content-Encoding; send it without one", headers)
     _require_json(request)
-    return await _read(request)
+    return await _read(request, most)
 
 
 def _content_codings(request: Request) -> set[str]:
@@ -59,14 +59,14 @@ def _require_json(request: Request) -> None:
         raise HTTPException(415, f"the Content-Type is {given}; it must be application/json")
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, most: int) -> bytes:
     """The body; stops reading as soon as it is too large."""
     body = bytearray()
     try:
         async for piece in request.stream():
             body += piece
-            if len(body) > MOST_BODY_BYTES:
-                raise _too_large()
+            if len(body) > most:
+                raise _too_large(most)
     except ClientDisconnect:
         # The client is gone and gets no answer. An exception that is not an HTTPException would
         # be logged as an error of the server.
@@ -74,5 +74,5 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _too_large() -> HTTPException:
-    return HTTPException(413, f"the body has more than {MOST_BODY_BYTES} bytes")
+def _too_large(most: int) -> HTTPException:
+    return HTTPException(413, f"the body has more than {most} bytes")

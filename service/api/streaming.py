@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.api.admission import Admission, Load, Queue
 from service.api.digests import MOST_DIGESTED_BYTES, HeldContent, content_digest
+from service.chunks import Body
 from service.errors import StoppedError
 
 INLINE_BYTES = 64 * 1024
@@ -48,35 +49,6 @@ PIECE_BYTES = 1 << 20
 """The size of the pieces in which a chunk is passed to the socket."""
 
 Memory = npt.NDArray[np.uint8]
-
-
-class Body(Protocol):
-    """`length` bytes in `chunk_count` chunks. Computing a chunk needs `chunk_bytes` of memory.
-
-    `cost` is the work of all chunks in blocks of four random words (`service.plan.work.Cost`).
-    `materialised`: a chunk may take seconds, because whole matrices are computed for it. After
-    `stop`, which any thread may call, such a chunk raises StoppedError soon.
-    """
-
-    @property
-    def length(self) -> int: ...
-    @property
-    def chunk_count(self) -> int: ...
-    @property
-    def chunk_bytes(self) -> int: ...
-    @property
-    def materialised(self) -> bool: ...
-    @property
-    def cost(self) -> int: ...
-
-    def chunk(self, index: int, memory: Memory) -> memoryview:
-        """Compute a chunk in `memory`, in any thread, and return the part that holds its bytes."""
-
-    def stop(self) -> None:
-        """Make a chunk that takes long end soon: nobody wants its bytes any more."""
-
-    def in_larger_chunks(self) -> "Body":
-        """The same bytes in larger chunks, if these save time; else the body itself."""
 
 
 @dataclass(slots=True)

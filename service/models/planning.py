@@ -1,7 +1,8 @@
 """The plan of a model: its kinds of tensors, and its files with the place of each tensor."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import filter as fnmatch_filter
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -13,6 +14,7 @@ from service.chunks import TensorBody
 from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec
+from service.initializers.nearest import nearest_words
 from service.models.expansion import Drawn, FileTensor, Model, expanded
 from service.models.manifest import Manifest, canonical_text
 from service.models.recipe import INT64
@@ -144,6 +146,12 @@ class ModelPlan:
     files: tuple[ModelFile, ...]
     warnings: tuple[ModelWarning, ...]
     parameters: int
+    _writer: "_Writer" = field(repr=False)
+
+    @property
+    def seed(self) -> int:
+        """The seed of all tensors that have none of their own."""
+        return self.manifest.seed or 0
 
     @property
     def bytes(self) -> int:
@@ -163,6 +171,25 @@ class ModelPlan:
     def file(self, name: str) -> ModelFile | None:
         """The file of this name."""
         return next((each for each in self.files if each.name == name), None)
+
+    def selected(self, file: ModelFile, keys: Sequence[str]) -> ModelFile:
+        """The file with those tensors alone whose names match one of the patterns.
+
+        The tensors keep their order. Raises ImpossibleError (`unknown_key`) for a pattern that
+        matches none.
+        """
+        names = [tensor.name for tensor in file.tensors]
+        chosen = set[str]()
+        for key in keys:
+            found = fnmatch_filter(names, key) if key not in names else [key]
+            if not found:
+                nearest = nearest_words(key[:80], names[:1000])
+                message = f"no tensor of {file.name} matches {key[:80]!r}"
+                hint = f"the nearest are {', '.join(nearest)}"
+                raise ImpossibleError("unknown_key", Problem("keys", message, hint))
+            chosen.update(found)
+        tensors = [each for each in self.model.tensors if each.name in chosen]
+        return self._writer.file(file.name, tensors)
 
     @property
     def memory(self) -> int:
@@ -192,9 +219,8 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
         kinds[numbers[_key(part)]].refuse_long(part.name)
     parameters = sum(kinds[numbers[_key(part)]].elements for part in parts if not part.buffer)
     warnings = tuple(_warnings(parts, kinds, numbers, model))
-    return ModelPlan(
-        canonical, canonical_text(canonical), model, kinds, files, warnings, parameters
-    )
+    text = canonical_text(canonical)
+    return ModelPlan(canonical, text, model, kinds, files, warnings, parameters, writer)
 
 
 def _canonical(manifest: Manifest, model: Model) -> Manifest:

@@ -224,7 +224,11 @@ def _entries(contents: tuple[Block | TensorEntry, ...]) -> Iterator[TensorEntry]
 def recipes() -> dict[str, Recipe]:
     """The recipes by their family, in alphabetical order."""
     folder = files("service.models") / "recipes"
-    texts = sorted((each.name, each.read_text("utf-8")) for each in folder.iterdir())
+    texts = sorted(
+        (each.name, each.read_text("utf-8"))
+        for each in folder.iterdir()
+        if each.name.endswith(".toml")
+    )
     read = [Recipe.model_validate(tomllib.loads(text)) for _, text in texts]
     return {recipe.family: recipe for recipe in read}
 

@@ -1,0 +1,153 @@
+"""What a model has, as JSON: its files, and the facts about each tensor."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
+
+from service.models.manifest import Manifest
+from service.models.planning import INDEX, Kind, ModelPlan
+from service.plan.certificate import Facts
+from service.wire.json_text import json_bytes
+
+PATH = "/v1/models"
+
+CONFIG = "config.json"
+
+
+def model_url(token: str) -> str:
+    """The path of the listing."""
+    return f"{PATH}/{token}"
+
+
+def summary(plan: ModelPlan, token: str) -> dict[str, Any]:
+    """The files, the totals and the warnings: the answer to a manifest."""
+    url = model_url(token)
+    return {
+        "token": token,
+        "url": url,
+        "page": url.removeprefix("/v1"),
+        "seed": str(plan.seed),
+        "architecture": plan.manifest.architecture,
+        "edition": plan.manifest.edition,
+        "status": "draft",
+        "files": [
+            {"name": each.name, "url": f"{url}/{each.name}", "bytes": each.length}
+            for each in plan.files
+        ],
+        "others": [f"{url}/{name}" for name in other_files(plan)],
+        "parameters": plan.parameters,
+        "bytes": plan.bytes,
+        "tensor_count": sum(len(each.tensors) for each in plan.files),
+        "warnings": [asdict(each) for each in plan.warnings],
+        "ignored_config": list(plan.model.ignored),
+        "tied": plan.model.tied,
+    }
+
+
+def other_files(plan: ModelPlan) -> dict[str, bytes]:
+    """The small files beside the tensors: the index of several files, and the config."""
+    made: dict[str, bytes] = {}
+    if len(plan.files) > 1:
+        made[INDEX] = index_json(plan)
+    if plan.manifest.config is not None:
+        made[CONFIG] = config_json(plan)
+    return made
+
+
+def index_json(plan: ModelPlan) -> bytes:
+    """model.safetensors.index.json, as transformers writes it: the file of each tensor."""
+    names = {tensor.name: each.name for each in plan.files for tensor in each.tensors}
+    index = {
+        "metadata": {"total_parameters": plan.parameters, "total_size": plan.bytes},
+        "weight_map": dict(sorted(names.items())),
+    }
+    return json_bytes(index)
+
+
+def config_json(plan: ModelPlan) -> bytes:
+    """The config as loaders need it: with the architecture, its model_type and the dtype.
+
+    transformers 4 reads `torch_dtype`, and 5 reads `dtype`.
+    """
+    config: dict[str, Any] = dict(plan.manifest.config or {})
+    choice = plan.model.choice
+    if choice is not None:
+        architecture = choice.recipe.architectures[choice.architecture]
+        config["architectures"] = [choice.architecture]
+        config["model_type"] = architecture.model_type
+        config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
+    return json_bytes(dict(sorted(config.items())))
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Manifest.model_json_schema(),
+    }
+
+
+class ModelListing:
+    """The listing of a model: its summary, and a record for each tensor."""
+
+    def __init__(self, plan: ModelPlan, token: str) -> None:
+        self._plan, self._token = plan, token
+
+    def text(self) -> bytes:
+        """The listing as JSON. A line for each tensor, since a model may have 200,000."""
+        head = json.dumps(summary(self._plan, self._token), ensure_ascii=False, indent=2)
+        lines = (json.dumps(each, ensure_ascii=False) for each in self.tensors())
+        joined = ",\n    ".join(lines)
+        return f'{head[:-2]},\n  "tensors": [\n    {joined}\n  ]\n}}\n'.encode()
+
+    def tensors(self) -> Iterator[dict[str, Any]]:
+        """The records in the order of the files. `to` is the byte after the last."""
+        for file in self._plan.files:
+            for tensor in file.tensors:
+                kind = self._plan.kinds[int(file.part_kinds[tensor.first])]
+                record = {
+                    "name": tensor.name,
+                    "file": file.name,
+                    "from": len(file.head) + tensor.begin,
+                    "to": len(file.head) + tensor.end,
+                    "shape": list(tensor.shape),
+                    "dtype": tensor.dtype,
+                    **self._facts(kind),
+                }
+                names = file.part_names[tensor.first : tensor.last]
+                if len(names) == 1:
+                    yield record | {"url": kind.url(names[0])}
+                else:
+                    kinds = file.part_kinds[tensor.first : tensor.last]
+                    parts = zip(names, kinds.tolist(), strict=True)
+                    urls = [
+                        {"name": name, "url": self._plan.kinds[number].url(name)}
+                        for name, number in parts
+                    ]
+                    yield record | {"url": None, "joined": urls}
+
+    @cached_property
+    def _known(self) -> dict[int, dict[str, Any]]:
+        return {}
+
+    def _facts(self, kind: Kind) -> dict[str, Any]:
+        known = self._known.get(id(kind))
+        if known is None:
+            known = self._known[id(kind)] = facts_json(kind.plan.facts)
+        return known
+
+
+def facts_json(facts: Facts) -> dict[str, Any]:
+    """The facts that the table of a model has."""
+    return {
+        "scheme": facts.scheme,
+        "distribution": facts.distribution,
+        "fan_in": facts.fan_in,
+        "fan_out": facts.fan_out,
+        "gain": facts.gain,
+        "mean": facts.mean,
+        "std": facts.std,
+        "limit": facts.limit,
+    }

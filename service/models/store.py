@@ -1,0 +1,134 @@
+"""The models that a process has planned. A model is planned again if it has been dropped."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from service.models.body import FileLayout
+from service.models.listing import ModelListing, other_files
+from service.models.manifest import Manifest, parse_manifest
+from service.models.planning import ModelFile, ModelPlan, plan_model
+from service.models.token import text_of, token_of
+
+MOST_BYTES = 128 << 20
+"""The most memory of all models that are kept. One that takes more is not kept."""
+
+MOST_LISTING_BYTES = 32 << 20
+"""A longer listing is made anew for each request."""
+
+_MOST_SELECTIONS = 8
+
+
+class OtherTokenError(Exception):
+    """The token is not canonical; `token` is. `edition`: it is of another edition of a recipe."""
+
+    def __init__(self, token: str, *, edition: bool) -> None:
+        super().__init__(token)
+        self.token = token
+        self.edition = edition
+
+
+@dataclass
+class StoredModel:
+    """A planned model, with what was made from the plan."""
+
+    plan: ModelPlan
+    token: str
+    _layouts: dict[str, FileLayout] = field(default_factory=dict)
+    _selections: OrderedDict[tuple[str, tuple[str, ...]], FileLayout] = field(
+        default_factory=OrderedDict
+    )
+    _listing: bytes | None = None
+    _others: dict[str, bytes] | None = None
+
+    def layout(self, file: ModelFile) -> FileLayout:
+        """How a file is divided into chunks."""
+        known = self._layouts.get(file.name)
+        if known is None:
+            known = self._layouts[file.name] = FileLayout(self.plan.kinds, file)
+        return known
+
+    def selection(self, file: ModelFile, keys: tuple[str, ...]) -> FileLayout:
+        """The layout of a file with some tensors alone. Raises ImpossibleError."""
+        known = self._selections.get((file.name, keys))
+        if known is None:
+            known = FileLayout(self.plan.kinds, self.plan.selected(file, keys))
+            self._selections[file.name, keys] = known
+            if len(self._selections) > _MOST_SELECTIONS:
+                self._selections.popitem(last=False)
+        return known
+
+    def listing(self) -> bytes:
+        """The listing as JSON."""
+        if self._listing is not None:
+            return self._listing
+        text = ModelListing(self.plan, self.token).text()
+        if len(text) <= MOST_LISTING_BYTES:
+            self._listing = text
+        return text
+
+    def others(self) -> dict[str, bytes]:
+        """The files beside those of tensors."""
+        if self._others is None:
+            self._others = other_files(self.plan)
+        return self._others
+
+    @property
+    def memory(self) -> int:
+        """About the bytes that the model takes, with its listing if it is kept."""
+        layouts = sum(32 * len(each.file.part_names) for each in self._layouts.values())
+        others = sum(len(text) for text in (self._others or {}).values())
+        return self.plan.memory + layouts + len(self._listing or b"") + others
+
+
+class ModelStore:
+    """Plans models, and keeps those that were used last. Not safe for several threads at once."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._models: OrderedDict[str, StoredModel] = OrderedDict()
+
+    def known(self, token: str) -> StoredModel | None:
+        """The model of a token, if it is kept."""
+        return self._models.get(token)
+
+    def planned(self, manifest: Manifest) -> StoredModel:
+        """The model of a manifest with a seed. Raises UnreadableError and ImpossibleError."""
+        plan = plan_model(manifest, max_bytes=self._max_bytes)
+        model = StoredModel(plan, token_of(plan.text))
+        self._keep(model.token, model)
+        return model
+
+    def model(self, token: str) -> StoredModel:
+        """The model of a token.
+
+        Raises UnreadableError for a damaged token, OtherTokenError for one that is not canonical,
+        and the errors of its manifest.
+        """
+        known = self._models.get(token)
+        if known is not None:
+            self._models.move_to_end(token)
+            return known
+        text = text_of(token)
+        manifest = parse_manifest(text)
+        if manifest.seed is None:
+            # No token of ours lacks a seed. With this one, the text is not canonical.
+            manifest = manifest.model_copy(update={"seed": 0})
+        plan = plan_model(manifest, max_bytes=self._max_bytes)
+        if plan.text != text:
+            edition = manifest.edition not in (None, plan.manifest.edition)
+            raise OtherTokenError(token_of(plan.text), edition=edition)
+        model = StoredModel(plan, token)
+        self._keep(token, model)
+        return model
+
+    def trim(self) -> None:
+        """Drop models that were used least recently until the rest take little memory."""
+        total = sum(model.memory for model in self._models.values())
+        while total > MOST_BYTES and self._models:
+            _, dropped = self._models.popitem(last=False)
+            total -= dropped.memory
+
+    def _keep(self, token: str, model: StoredModel) -> None:
+        self._models[token] = model
+        self._models.move_to_end(token)
+        self.trim()
