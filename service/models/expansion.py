@@ -131,7 +131,7 @@ class _Rules:
 
         `fields` is the same object for tensors that differ in their names only.
         """
-        place = self._place(name)
+        place = self._place(name) if self._rules else None
         known = self._specs.get((id(fields), place, stronger))
         if known is None:
             rule = {} if place is None else self._given[place]

@@ -214,7 +214,7 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
         message = "all tensors together have more than 2^60 bytes"
         raise ImpossibleError("too_large", Problem("", message, "leave some tensors out"))
     parts = [part for tensor in model.tensors for part in tensor.parts]
-    _refuse_collisions(parts)
+    _refuse_collisions(files)
     for part in parts:
         kinds[numbers[_key(part)]].refuse_long(part.name)
     parameters = sum(kinds[numbers[_key(part)]].elements for part in parts if not part.buffer)
@@ -318,10 +318,11 @@ class _Writer:
         sizes = np.array([kind.size for kind in self.kinds], np.int64)
         starts = np.zeros(len(parts) + 1, np.int64)
         np.cumsum(sizes[part_kinds], out=starts[1:])
+        places: list[int] = starts.tolist()
         tensors, first = list[Stored](), 0
         for tensor in shard:
             last = first + len(tensor.parts)
-            tensors.append(self._stored(tensor, first, last, starts))
+            tensors.append(self._stored(tensor, first, last, places[first], places[last]))
             first = last
         entries = [
             FileEntry(each.name, self._code(each.dtype), each.shape, each.begin, each.end)
@@ -338,18 +339,17 @@ class _Writer:
             starts + len(head),
         )
 
-    def _stored(
-        self, tensor: FileTensor, first: int, last: int, starts: npt.NDArray[np.int64]
-    ) -> Stored:
+    def _stored(self, tensor: FileTensor, first: int, last: int, begin: int, end: int) -> Stored:
+        kind, shape = self._kind(tensor.parts[0]), tensor.shape
+        if shape is None:
+            return Stored(tensor.name, kind.shape, kind.dtype, begin, end, first, last)
         kinds = [self._kind(part) for part in tensor.parts]
-        shape = kinds[0].shape if tensor.shape is None else tensor.shape
-        dtype = kinds[0].dtype
-        fits = sum(kind.elements for kind in kinds) == prod(shape)
-        if not fits or any(kind.dtype != dtype for kind in kinds):
+        fits = sum(each.elements for each in kinds) == prod(shape)
+        if not fits or any(each.dtype != kind.dtype for each in kinds):
             message = f"{tensor.name[:80]} joins tensors of other shapes or dtypes"
             hint = "give them one dtype and no slice, or use names=checkpoint"
             raise ImpossibleError("cannot_join", Problem("rules", message, hint))
-        return Stored(tensor.name, shape, dtype, int(starts[first]), int(starts[last]), first, last)
+        return Stored(tensor.name, shape, kind.dtype, begin, end, first, last)
 
     def _kind(self, part: Drawn) -> Kind:
         return self.kinds[self.numbers[_key(part)]]
@@ -358,14 +358,19 @@ class _Writer:
         return "I64" if dtype == INT64 else DTYPES[dtype].safetensors_code or ""
 
 
-def _refuse_collisions(parts: list[Drawn]) -> None:
+def _refuse_collisions(files: tuple[ModelFile, ...]) -> None:
     """Two names with one stream number would have equal random words."""
-    names: dict[int, str] = {}
-    for part in parts:
-        other = names.setdefault(stream_of(part.name), part.name)
-        if other != part.name:
-            message = f"{part.name[:80]} and {other[:80]} have one stream of random words"
-            raise ImpossibleError("stream_collision", Problem("tensors", message, "rename one"))
+    streams = np.concatenate([file.streams for file in files])
+    numbers, counts = np.unique(streams, return_counts=True)
+    for number in numbers[counts > 1]:
+        names = [
+            name
+            for file in files
+            for name, stream in zip(file.part_names, file.streams, strict=True)
+            if stream == number
+        ]
+        message = f"{names[0][:80]} and {names[1][:80]} have one stream of random words"
+        raise ImpossibleError("stream_collision", Problem("tensors", message, "rename one of them"))
 
 
 def _warnings(
