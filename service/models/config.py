@@ -79,7 +79,9 @@ def config_values(choice: Choice) -> tuple[dict[str, Value], tuple[str, ...]]:
         given = config.get(name)
         if given is None and isinstance(config.get(key.count_of or ""), dict):
             given = len(config[key.count_of or ""])
-        if given is None:
+        if given is None and name in config and key.null is not None:
+            values[name] = key.null.value(values)
+        elif given is None:
             values[name] = _default(name, key, values)
         else:
             values[name] = _checked(name, key, given)

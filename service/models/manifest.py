@@ -20,7 +20,7 @@ from service.fields.errors import FieldError, shown
 from service.fields.numbers import MOST_JSON_INTEGER, NumberToken, kind
 from service.fields.parsing import json_members, read_members
 from service.fields.syntax import JsonObject
-from service.fields.text import read_name, read_text, word_reader
+from service.fields.text import MOST_NAME_BYTES, read_name, read_text, word_reader
 from service.models.recipe import INT64
 
 MOST_MANIFEST_BYTES = 1 << 20
@@ -147,6 +147,9 @@ def _read_rule(value: object) -> Rule:
     match = read_text(given.get("match", ""))
     if not match:
         raise FieldError("missing_field", "a rule has a pattern", 'add "match": "*.bias"')
+    if len(match) > MOST_NAME_BYTES:
+        message = f"the pattern has more than {MOST_NAME_BYTES} characters, as no name has"
+        raise FieldError("out_of_range", message, "use * for a part of the name")
     inline = [member for member in members if member[0] not in ("match", "fields")]
     fields = [*_members_of(given.get("fields", {})), *inline]
     for name, _ in fields:

@@ -49,7 +49,8 @@ class _Record(BaseModel):
 class ConfigKey(_Record):
     """A key of the config that decides names, shapes or distributions.
 
-    An absent or null key has the value `default`, or that of the expression `otherwise`. The type
+    An absent key has the value `default`, or that of the expression `otherwise`; so has one that is
+    null, unless `null` has the value of that. The type
     is that of `default`; without it, an integer. `least` and `most` limit numbers, also those of a
     list of at most `items`. `only` lists the values that are supported. `count_of` names an object
     of the config whose number of members counts if the key is absent.
@@ -57,6 +58,7 @@ class ConfigKey(_Record):
 
     default: bool | int | float | str | tuple[int, ...] | None = None
     otherwise: Formula | None = None
+    null: Formula | None = None
     least: int | float | None = None
     most: int | float | None = None
     only: tuple[bool | int | float | str, ...] | None = None
@@ -251,15 +253,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A tensor of a model file: one part, or several whose values follow each other."""
+    """A tensor of a model file: one part, or several whose values follow each other.
+
+    `shape` is that of a join; None if the only part has its own.
+    """
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] | None
     parts: tuple[Part, ...]
 
 
-_Values = tuple[tuple[int, ...], dict[str, object]]
-"""The shape of a tensor, and its fields."""
+_Values = dict[str, object]
+"""The fields of a tensor, with its shape."""
 
 
 @dataclass(slots=True)
@@ -329,16 +334,16 @@ class Expansion:
 
     def _tensor(self, entry: TensorEntry, names: Names, prefix: str, module: str) -> Declared:
         self.count.spend(1)
-        shape, fields = self._values(entry, names)
+        fields = self._values(entry, names)
         name = prefix + _written(entry.name, names)
         shown = name
         if self.module_layout:
             shown = module + _written(entry.module or entry.name, names)
-        return Declared(shown, shape, (Part(name, fields, self.recipe.laws[entry.law].buffer),))
+        return Declared(shown, None, (Part(name, fields, self.recipe.laws[entry.law].buffer),))
 
     def _values(
         self, entry: TensorEntry, names: Names
-    ) -> tuple[tuple[int, ...], dict[str, object]]:
+    ) -> "_Values":
         """Shape and fields. Entries whose formulas see the same numbers share one record."""
         used = self._used.get(id(entry))
         if used is None:
@@ -353,7 +358,7 @@ class Expansion:
         known = self._known.get(key)
         if known is None:
             shape = tuple(each.integer(names) for each in entry.shape)
-            known = self._known[key] = shape, {"shape": shape, **fields.values(names)}
+            known = self._known[key] = {"shape": shape, **fields.values(names)}
         return known
 
 
