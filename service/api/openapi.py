@@ -25,7 +25,7 @@ from service.initializers.layers import Layer
 from service.initializers.schemes.record import Access
 from service.listings import SchemeFilter
 from service.listings.tables import ListedScheme
-from service.models.manifest import Manifest
+from service.models.manifest import manifest_schema
 from service.plan import Facts, PlanWarning
 from service.plan.certificate import FACTS_OF_A_BLOCK
 from service.plan.rounded import Rounded
@@ -369,7 +369,7 @@ def _schemas() -> Schema:
     records: Schema = {}
     for name, (record, more) in _RECORDS.items():
         records |= _record(name, record, more)
-    manifest = Manifest.model_json_schema(ref_template="#/components/schemas/{model}")
+    manifest = manifest_schema("#/components/schemas/{model}")
     return {
         **manifest.pop("$defs"),
         "Manifest": manifest,

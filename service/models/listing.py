@@ -6,7 +6,6 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-from service.models.manifest import Manifest
 from service.models.planning import INDEX, Kind, ModelPlan
 from service.plan.certificate import Facts
 from service.wire.json_text import json_bytes
@@ -79,14 +78,6 @@ def config_json(plan: ModelPlan) -> bytes:
         config["model_type"] = architecture.model_type
         config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
     return json_bytes(dict(sorted(config.items())))
-
-
-def manifest_schema() -> dict[str, Any]:
-    """The JSON Schema of a manifest."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Manifest.model_json_schema(),
-    }
 
 
 class ModelListing:

@@ -65,6 +65,13 @@ class ManifestTensor(Spec):
     )
 
 
+def _fields_of_rules() -> dict[str, Any]:
+    """The JSON Schema of a rule's fields: those of a tensor, except name and shape."""
+    schema = ManifestTensor.model_json_schema()
+    del schema["required"], schema["properties"]["name"], schema["properties"]["shape"]
+    return schema | {"title": "Fields"}
+
+
 class Rule(BaseModel):
     """Fields for all tensors whose name matches a pattern."""
 
@@ -76,7 +83,7 @@ class Rule(BaseModel):
         "Case counts.",
         examples=["*.bias"],
     )
-    fields: ManifestTensor = Field(
+    fields: Annotated[ManifestTensor, WithJsonSchema(_fields_of_rules())] = Field(
         description="Fields of a spec, except shape and name.", examples=[{"scheme": "zeros"}]
     )
 
@@ -292,6 +299,22 @@ class Manifest(BaseModel):
         description="0 to 2^64 - 1; in JSON a string from 2^53 on. By default drawn at random.",
         examples=[42],
     )
+
+
+def manifest_schema(references: str = "#/$defs/{model}") -> dict[str, Any]:
+    """The JSON Schema of a manifest; `references` is the form of references to its parts."""
+    schema = Manifest.model_json_schema(ref_template=references)
+    for record in (schema, *schema["$defs"].values(), _rule_fields(schema)):
+        for member in record["properties"].values():
+            # An absent member has no value, and null is not one of a member's values.
+            if member.get("default", 0) is None:
+                del member["default"]
+    return schema
+
+
+def _rule_fields(schema: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = schema["$defs"]["Rule"]["properties"]["fields"]
+    return fields
 
 
 def parse_manifest(body: bytes) -> Manifest:

@@ -341,9 +341,7 @@ class Expansion:
             shown = module + _written(entry.module or entry.name, names)
         return Declared(shown, None, (Part(name, fields, self.recipe.laws[entry.law].buffer),))
 
-    def _values(
-        self, entry: TensorEntry, names: Names
-    ) -> "_Values":
+    def _values(self, entry: TensorEntry, names: Names) -> "_Values":
         """Shape and fields. Entries whose formulas see the same numbers share one record."""
         used = self._used.get(id(entry))
         if used is None:

@@ -32,8 +32,8 @@ from service.errors import Problem
 from service.fields.errors import FieldError, refusal
 from service.fields.syntax import decode
 from service.models.body import FileBody, FileLayout
-from service.models.listing import PATH, manifest_schema, model_url, summary
-from service.models.manifest import MOST_MANIFEST_BYTES, Manifest, parse_manifest
+from service.models.listing import PATH, model_url, summary
+from service.models.manifest import MOST_MANIFEST_BYTES, Manifest, manifest_schema, parse_manifest
 from service.models.recipe import recipes
 from service.models.recipe_listing import recipe_record, recipe_records
 from service.models.store import ModelStore, OtherTokenError, StoredModel
@@ -42,6 +42,7 @@ from service.wire.json_text import json_bytes
 
 _NO_FIELDS = "leave it out: this path takes no fields"
 _MOST_KEYS = 64
+_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Modeller:
     def routes(self) -> list[PlainRoute]:
         """The routes of models and of recipes."""
         known = Document.of(json_bytes({"recipes": recipe_records()}))
-        schema = Document.of(json_bytes(manifest_schema()))
+        schema = Document.of(json_bytes({"$schema": _SCHEMA} | manifest_schema()))
         return [
             PlainRoute(PATH, self.post, models_operations()),
             PlainRoute(f"{PATH}/{{token}}", self.listing, model_operations()),
