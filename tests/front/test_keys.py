@@ -201,6 +201,14 @@ def test_only_urls_that_can_be_stored_go_to_the_slices(pair: Starting) -> None:
         assert behind.asked[-1].target == target
 
 
+@pytest.mark.parametrize("path", ["/.front/slices", "/.front/slices/after_matrices?seed=1"])
+def test_clients_cannot_name_the_slices(pair: Starting, path: str) -> None:
+    """The locations are nginx's own, and nothing reaches a replica."""
+    address, behind = pair()
+    assert first_bytes(address, path).status == 404
+    assert behind.asked == []
+
+
 def test_methods_hosts_and_connections_share_a_key_only_if_they_may(pair: Starting) -> None:
     """Another Host has the same bytes. Another method does not go to the cache."""
     address, behind = pair()
