@@ -102,6 +102,11 @@ def replaced(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
+def all_slices(text: str) -> str:
+    """The configuration that asks for all slices that nginx wants, whatever the range is."""
+    return replaced(text, '"$is_asked_for $cut_slice"', '"1 $cut_slice"')
+
+
 def upstream(replicas: Iterable[Address]) -> str:
     """An upstream.conf with these replicas, and with the other directives of the deployed one."""
     servers = "".join(f"server {each.host}:{each.port} max_fails=0;\n" for each in replicas)

@@ -38,6 +38,11 @@ class Reply:
 Answering = Callable[[Asked], Reply]
 
 
+def tensor(seed: int = 1) -> str:
+    """The canonical URL of a tensor, whose slices may be stored."""
+    return f"/v1/weights.raw?shape=4&scheme=normal&seed={seed}&name=w"
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256

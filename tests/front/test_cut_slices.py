@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.front.nginx import Front, nginx, replaced
-from tests.front.origins import Answering, Asked, Reply, busy, origin, slices
+from tests.front.origins import Answering, Asked, Reply, busy, origin, slices, tensor
 from tests.server import ask as ask_only
 from tests.server import rest
 
@@ -46,7 +46,7 @@ def unprotected(text: str) -> str:
 
 def received(front: Front) -> bytes:
     """The bytes that a client gets for the range before the connection is closed."""
-    with ask_only(front.address, "/x?seed=1", f"Range: {RANGE}\r\nConnection: close\r\n") as client:
+    with ask_only(front.address, tensor(), f"Range: {RANGE}\r\nConnection: close\r\n") as client:
         head, _, body = rest(client).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 206 ")
     assert f"Content-Length: {len(ASKED)}\r\n".encode() in head

@@ -13,7 +13,7 @@ import pytest
 
 from tests.application import ask
 from tests.front.nginx import Edit, Front, nginx, replaced
-from tests.front.origins import Asked, Reply, busy, origin, slices
+from tests.front.origins import Asked, Reply, busy, origin, slices, tensor
 from tests.process import server
 from tests.server import Address
 
@@ -128,7 +128,7 @@ def test_a_slice_that_one_replica_refuses_comes_from_another(before: Starting) -
         front = before(first.address, second.address)
         for n in range(2):
             headers = {"Range": f"bytes=0-{4 * MIB - 1}"}
-            answer = ask(front.address, f"/x?seed={n}", headers=headers)
+            answer = ask(front.address, tensor(n), headers=headers)
             assert (answer.status, answer.body == CONTENT) == (206, True)
 
 
@@ -137,7 +137,7 @@ def test_a_slice_that_all_refuse_ends_the_answer_visibly(before: Starting) -> No
     with origin(fails_at(2 * MIB)) as behind:
         front = before(behind.address)
         with closing(http.client.HTTPConnection("127.0.0.1", front.address.port)) as client:
-            client.request("GET", "/x?seed=1", headers={"Range": f"bytes=0-{4 * MIB - 1}"})
+            client.request("GET", tensor(), headers={"Range": f"bytes=0-{4 * MIB - 1}"})
             answer = client.getresponse()
             assert (answer.status, answer.getheader("Content-Length")) == (206, str(4 * MIB))
             with pytest.raises(http.client.IncompleteRead) as found:
@@ -155,7 +155,7 @@ def test_slices_of_different_tensors_are_not_joined(before: Starting) -> None:
     with origin(released) as behind:
         front = before(behind.address)
         with closing(http.client.HTTPConnection("127.0.0.1", front.address.port)) as client:
-            client.request("GET", "/x?seed=1", headers={"Range": f"bytes=0-{4 * MIB - 1}"})
+            client.request("GET", tensor(), headers={"Range": f"bytes=0-{4 * MIB - 1}"})
             with pytest.raises(http.client.IncompleteRead):
                 client.getresponse().read()
 

@@ -105,8 +105,8 @@ def test_a_hit_is_seen(followed: tuple[Path, dict[str, str]]) -> None:
     assert done.stdout == b"Cache-Status: front; fwd=miss\r\nCache-Status: front; hit\r\n"
     (line,) = (each for each in lines.splitlines() if each.startswith("canonical="))
     other = lines.replace(line, 'canonical="$url"')
-    done = subprocess.run(["sh", "-c", other], cwd=folder, capture_output=True, check=True)
-    assert done.stdout.count(b"fwd=miss") == 2
+    done = subprocess.run(["sh", "-c", other], cwd=folder, capture_output=True, check=False)
+    assert done.stdout == b""
     # A URL that is canonical already has no Content-Location.
     query = "shape=64,32&scheme=he_normal&seed=42&name=already"
     already = re.sub(r"\?shape=[^']*'", f"?{query}'", lines)

@@ -4,7 +4,9 @@ import json
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +14,16 @@ import pytest
 
 from tests.application import Answer, ask
 from tests.front.nginx import Edit, nginx, replaced
-from tests.front.origins import IMMUTABLE, Answering, Asked, Origin, Reply, origin, slices
+from tests.front.origins import (
+    IMMUTABLE,
+    Answering,
+    Asked,
+    Origin,
+    Reply,
+    origin,
+    slices,
+    tensor,
+)
 from tests.server import Address
 
 pytestmark = pytest.mark.needs("nginx")
@@ -52,9 +63,9 @@ def hits(address: Address, target: str) -> bool:
 
 
 LONG = {
-    "a URL of 1,900 characters": "/v1/weights.raw?shape=4&seed=1&name=" + "a" * 1864,
-    "a path of 6,000 characters": "/v1/models/" + "t" * 5989,
-    "a path of 8,000 characters": "/v1/models/" + "t" * 7989,
+    "a URL of 1,900 characters": tensor() + "w" * (1900 - len(tensor())),
+    "a path of 6,000 characters": f"/v1/models/{'t' * 5971}/model.safetensors",
+    "a path of 8,000 characters": f"/v1/models/{'t' * 7971}/model.safetensors",
 }
 
 
@@ -141,7 +152,8 @@ def test_only_short_ranges_go_to_the_slices(pair: Starting) -> None:
     address, behind = pair(everywhere)
     for name, (text, sliced) in SLICED.items():
         request = (
-            f"GET /{name.replace(' ', '_')} HTTP/1.1\r\nHost: x\r\nRange: bytes={text}\r\n\r\n"
+            f"GET {tensor()}{name.replace(' ', '_')} HTTP/1.1\r\nHost: x\r\n"
+            f"Range: bytes={text}\r\n\r\n"
         )
         with socket.create_connection((address.host, address.port), timeout=10) as client:
             client.sendall(request.encode())
@@ -152,21 +164,32 @@ def test_only_short_ranges_go_to_the_slices(pair: Starting) -> None:
 
 
 STORED = {
-    "/v1/weights.npy?shape=4&seed=1&name=w": True,
-    "/v1/weights.npy?seed=1": True,
-    "/v1/weights.npy?shape=4&name=seed": False,
-    "/v1/weights.npy?shape=4&name=,seed=1": False,
+    tensor(): True,
+    tensor() + "&dtype=float16&order=F": True,
+    "/v1/weights.npy?shape=4&scheme=normal&seed=1": True,
+    "/v1/weights.safetensors?shape=4,4&layout=IO&scheme=he_normal&gain=2&seed=1&name=a%20b": True,
+    "/v1/weights.npy?shape=4&scheme=normal&name=seed": False,
+    "/v1/weights.npy?shape=4&scheme=normal&name=,seed=1": False,
     "/v1/weights.npy?shape=4&scheme=zeros": False,
-    "/v1/weights.npy?shape=4%2C4&seed=1": False,
-    "/v1/weights.npy?shape=4%2c4&seed=1": False,
-    "/v1/weights.npy?shape=4&slice=0%3A1&seed=1": False,
-    "/v1/weights.npy?shape=4&seed=1&name=a+b": False,
-    "/v1/weights.npy?shape=4&seed=1&name=a%20b": True,
-    "/v1/weights.json?shape=4&seed=1": False,
-    "/v1/weights?seed=1": False,
-    "/schemes": True,
+    "/v1/weights.npy?shape=4&name=scheme=&seed=1": False,
+    "/v1/weights.npy?scheme=normal&shape=4&seed=1": False,
+    "/v1/weights.npy?shape=4&seed=1&scheme=normal": False,
+    "/v1/weights.npy?shape=4,4&layer=dense&activation=relu&seed=1": False,
+    "/v1/weights.npy?shape=4%2C4&scheme=normal&seed=1": False,
+    "/v1/weights.npy?shape=4%2c4&scheme=normal&seed=1": False,
+    "/v1/weights.npy?shape=4&scheme=normal&slice=0%3A1&seed=1": False,
+    "/v1/weights.npy?shape=4&scheme=normal&seed=1&name=a+b": False,
+    "/v1/weights.json?shape=4&scheme=normal&seed=1": False,
+    "/v1/weights.digests?shape=4&scheme=normal&seed=1": False,
+    "/v1/weights?shape=4&scheme=normal&seed=1": False,
+    "/v1//weights.raw?shape=4&scheme=normal&seed=1": False,
+    "/schemes": False,
+    "/docs": False,
     "/v1/models/token/model.safetensors": True,
+    "/v1/models/token/model.safetensors?download=true": True,
     "/v1/models/token/config.json": False,
+    "/v1/models/token": False,
+    "/v1/models/a/b/model.safetensors": False,
 }
 
 
@@ -178,24 +201,30 @@ def test_only_urls_that_can_be_stored_go_to_the_slices(pair: Starting) -> None:
         assert behind.asked[-1].target == target
 
 
+@pytest.mark.parametrize("path", ["/.front/slices", "/.front/slices/after_matrices?seed=1"])
+def test_clients_cannot_name_the_slices(pair: Starting, path: str) -> None:
+    """The locations are nginx's own, and nothing reaches a replica."""
+    address, behind = pair()
+    assert first_bytes(address, path).status == 404
+    assert behind.asked == []
+
+
 def test_methods_hosts_and_connections_share_a_key_only_if_they_may(pair: Starting) -> None:
     """Another Host has the same bytes. Another method does not go to the cache."""
     address, behind = pair()
-    first_bytes(address, "/x?seed=1", Host="a.example")
-    assert (
-        first_bytes(address, "/x?seed=1", Host="b.example").headers["cache-status"] == "front; hit"
-    )
+    first_bytes(address, tensor(), Host="a.example")
+    assert first_bytes(address, tensor(), Host="b.example").headers["cache-status"] == "front; hit"
     for method in ("HEAD", "POST"):
-        answer = ask(address, "/x?seed=1", method, {"Range": "bytes=0-7"})
+        answer = ask(address, tensor(), method, {"Range": "bytes=0-7"})
         assert "cache-status" not in answer.headers
     assert [asked.method for asked in behind.asked] == ["GET", "HEAD", "POST"]
-    assert first_bytes(address, "/x?seed=2").headers["cache-status"] == "front; fwd=miss"
+    assert first_bytes(address, tensor(2)).headers["cache-status"] == "front; fwd=miss"
 
 
 def test_every_slice_is_asked_for_at_the_same_target(pair: Starting) -> None:
-    """As the client has spelled it, with escapes and with two slashes."""
+    """As the client has spelled it, with escapes, also if matrices are made first."""
     address, behind = pair()
-    target = "/v1//weights.npy?shape=4&seed=1&name=a%2Fb%20%C3%A9"
+    target = "/v1/weights.npy?shape=4,4&scheme=orthogonal&seed=1&name=a%2Fb%20%C3%A9"
     answer = ask(address, target, headers={"Range": f"bytes=5-{3 * MIB}"})
     assert answer.body == CONTENT[5 : 3 * MIB + 1]
     assert [asked.target for asked in behind.asked] == [target] * 4
@@ -206,7 +235,62 @@ def test_every_slice_is_asked_for_at_the_same_target(pair: Starting) -> None:
 def test_what_may_not_be_stored_is_not(pair: Starting, caching: str) -> None:
     """A spelling that is not canonical has `no-cache`."""
     address, _ = pair(slices(CONTENT, {"Cache-Control": caching, "ETag": '"one"'}))
-    assert not hits(address, "/x?seed=1")
+    assert not hits(address, tensor())
+
+
+def at_once(address: Address, target: str, count: int) -> float:
+    """Seconds until so many clients have the first 8 bytes."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(count) as pool:
+        bodies = [
+            each.body for each in pool.map(lambda _: first_bytes(address, target), range(count))
+        ]
+    assert bodies == [CONTENT[:8]] * count
+    return time.monotonic() - began
+
+
+def slowly(answering: Answering, seconds: float) -> Answering:
+    """Takes so long for each answer."""
+
+    def answer(asked: Asked) -> Reply:
+        time.sleep(seconds)
+        return answering(asked)
+
+    return answer
+
+
+NOT_STORED = slowly(slices(CONTENT, {"Cache-Control": "no-cache", "ETag": '"one"'}), 0.3)
+CLIENTS = 16
+"""One after the other, they take 4.8 s."""
+
+
+def test_the_lock_does_not_hold_what_is_not_stored(pair: Starting) -> None:
+    """A spelling that looks canonical: the lock ends after 2 s."""
+    address, behind = pair(NOT_STORED)
+    assert at_once(address, tensor(), CLIENTS) < 4
+    assert len(behind.asked) == CLIENTS
+
+
+def test_with_a_long_lock_they_go_one_by_one(pair: Starting) -> None:
+    """Negative control."""
+    address, _ = pair(
+        NOT_STORED,
+        lambda text: replaced(text, "proxy_cache_lock_timeout 2s;", "proxy_cache_lock_timeout 1h;"),
+    )
+    assert at_once(address, tensor(), CLIENTS) > 4.5
+
+
+def test_the_lock_outlasts_matrices(pair: Starting) -> None:
+    """Of an orthogonal tensor and of a model. Other slices take milliseconds (control)."""
+    waiting = {
+        tensor().replace("normal", "orthogonal"): 1,
+        "/v1/models/token/model.safetensors": 1,
+        tensor(): 8,
+    }
+    address, behind = pair(slowly(WHOLE, 2.7))
+    with ThreadPoolExecutor(len(waiting)) as pool:
+        list(pool.map(lambda target: at_once(address, target, 8), waiting))
+    assert Counter(asked.target for asked in behind.asked) == waiting
 
 
 def test_only_206_is_stored(pair: Starting) -> None:
@@ -217,9 +301,9 @@ def test_only_206_is_stored(pair: Starting) -> None:
         return answers.pop(0) if answers else slices(CONTENT)(asked)
 
     address, _ = pair(late)
-    assert first_bytes(address, "/x?seed=1").status == 404
-    assert first_bytes(address, "/x?seed=1").headers["cache-status"] == "front; fwd=miss"
-    assert hits(address, "/x?seed=1")
+    assert first_bytes(address, tensor()).status == 404
+    assert first_bytes(address, tensor()).headers["cache-status"] == "front; fwd=miss"
+    assert hits(address, tensor())
 
 
 def test_an_old_slice_is_revalidated(pair: Starting) -> None:
@@ -232,9 +316,9 @@ def test_an_old_slice_is_revalidated(pair: Starting) -> None:
         return slices(CONTENT, headers)(asked)
 
     address, behind = pair(draft)
-    assert hits(address, "/x?seed=1")
+    assert hits(address, tensor())
     time.sleep(2.1)
-    answer = first_bytes(address, "/x?seed=1")
+    answer = first_bytes(address, tensor())
     assert answer.body == CONTENT[:8]
     assert answer.headers["cache-status"] == "front; fwd=stale; fwd-status=304"
     assert len(behind.asked) == 2
@@ -246,9 +330,9 @@ def test_the_digest_of_a_slice_is_not_passed_on(pair: Starting) -> None:
     address, behind = pair(slices(CONTENT, headers))
     wanted = {"Want-Content-Digest": "sha-256=1"}
     for _ in range(2):
-        assert "content-digest" not in first_bytes(address, "/x?seed=1", **wanted).headers
+        assert "content-digest" not in first_bytes(address, tensor(), **wanted).headers
     assert "want-content-digest" not in behind.asked[-1].headers
-    answer = ask(address, "/x?seed=1", headers=wanted)
+    answer = ask(address, tensor(), headers=wanted)
     assert answer.headers["content-digest"] == "sha-256=:AAAA:"
     assert behind.asked[-1].headers["want-content-digest"] == "sha-256=1"
 
@@ -258,4 +342,4 @@ def test_without_that_line_it_is_passed_on(pair: Starting) -> None:
     headers = {**IMMUTABLE, "Content-Digest": "sha-256=:AAAA:"}
     line = "proxy_hide_header Content-Digest;"
     address, _ = pair(slices(CONTENT, headers), lambda text: replaced(text, line, ""))
-    assert first_bytes(address, "/x?seed=1").headers["content-digest"] == "sha-256=:AAAA:"
+    assert first_bytes(address, tensor()).headers["content-digest"] == "sha-256=:AAAA:"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.front.nginx import Edit, Front, nginx, replaced
+from tests.front.nginx import Edit, Front, all_slices, nginx, replaced
 from tests.process import resident_bytes, server
 from tests.server import Address
 from tests.server import ask as ask_only
@@ -78,7 +78,7 @@ def test_through_slices_it_grows(replica: Address, tmp_path: Path) -> None:
     """Negative control: memory and a file for each slice, until the answer ends."""
 
     def sliced(text: str) -> str:
-        return replaced(text, "if ($is_sliced) {", 'if ($request_method = "GET") {')
+        return replaced(all_slices(text), "if ($is_sliced) {", 'if ($request_method = "GET") {')
 
     grown = growth(replica, tmp_path, 256 * MIB, sliced)
     print(f"256 MiB in slices: {grown.memory // 1024} KiB and {grown.files} files more")

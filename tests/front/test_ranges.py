@@ -15,7 +15,7 @@ from tests.application import ask
 from tests.front.fleet import Fleet, fronted
 from tests.front.gates import Gate
 from tests.front.nginx import replaced
-from tests.front.test_slices import cache_status
+from tests.front.test_slices import cache_status, ranged
 from tests.ranges.cases import CASES, Case, Step, check
 from tests.ranges.partitions import collect
 from tests.ranges.requests import LARGE, served, small_targets
@@ -88,6 +88,20 @@ def test_a_range_after_the_last_byte_of_the_last_slice(fleet: Fleet, name: str) 
         assert (answer.status, answer.headers["content-range"]) == (416, f"bytes */{length}")
         assert answer.headers["cache-control"] == "no-store"
         assert json.loads(answer.body)["status"] == 416
+
+
+@settings(max_examples=60)
+@given(target=small_targets(), seed=st.integers(0, 2**63))
+def test_every_canonical_url_with_a_seed_goes_to_the_slices(
+    fleet: Fleet, target: str, seed: int
+) -> None:
+    """nginx knows a canonical URL by the order of its fields."""
+    assume(served(target))
+    url = planned(target).url
+    assume("&seed=" in url)
+    url = re.sub(r"&seed=[0-9]+", f"&seed={seed}", url)
+    answer = ranged(fleet.address, url, "0-0")
+    assert (answer.status, cache_status(answer) is None) == (206, False)
 
 
 @settings(max_examples=30)

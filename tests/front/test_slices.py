@@ -11,8 +11,8 @@ import pytest
 
 from tests.application import Answer, ask
 from tests.front.fleet import Fleet
-from tests.front.nginx import Edit, replaced
-from tests.server import Address, read, until
+from tests.front.nginx import Edit, all_slices, replaced
+from tests.server import Address, read, rest, until
 from tests.server import ask as ask_only
 
 MIB = 2**20
@@ -85,7 +85,7 @@ def test_a_head_that_is_converted_computes_a_slice(edited: Edited) -> None:
     """Negative control: if everything goes to the slices, HEAD must not become GET."""
 
     def always(text: str) -> str:
-        return replaced(text, "if ($is_sliced) {", 'if ($request_method != "") {')
+        return replaced(all_slices(text), "if ($is_sliced) {", 'if ($request_method != "") {')
 
     def converted(text: str) -> str:
         return replaced(always(text), "proxy_cache_convert_head off;", "")
@@ -153,31 +153,43 @@ def test_a_range_across_slices_is_joined(fleet: Fleet) -> None:
         assert (answer.status, cache_status(answer) is None) == (206, False)
 
 
-def stalled(fleet: Fleet, target: str, fields: str = "", seconds: float = 2.0) -> bool:
-    """Whether replicas send much for a client that reads 64 KiB and then nothing.
+FEW = 8 * MIB
+"""What replicas may send for a client that has stopped reading: the buffers of nginx, one slice,
+and the receive buffer of nginx's connection to a replica. Only the last one is left to Linux."""
 
-    Linux lets the buffers of a connection grow to 4 MiB on the sending side and 6 MiB on the other
-    (tcp_wmem, tcp_rmem). Two connections are between the counter and the client. 24 MiB is that
-    and nginx's own buffers.
+
+def fixed_buffers(text: str) -> str:
+    """The configuration with a small send buffer for clients, which Linux then does not enlarge."""
+    return re.sub(r"listen ([0-9.:]+);", r"listen \1 sndbuf=64k;", text, count=1)
+
+
+def stalled(fleet: Fleet, target: str, fields: str = "", seconds: float = 2.0) -> bool:
+    """Whether replicas send more than `FEW` for a client that reads 64 KiB and then nothing.
+
+    The client and the gates have small buffers, too.
     """
     before = fleet.sent()
     with ask_only(fleet.address, target, fields) as client:
         read(client, 64 * 1024)
-        more = until(lambda: fleet.sent() - before > 24 * MIB, seconds)
+        more = until(lambda: fleet.sent() - before > FEW, seconds)
         print(f"{(fleet.sent() - before) / MIB:.1f} MiB")
         return more
 
 
-def test_a_client_that_does_not_read_holds_the_replica_back(fleet: Fleet) -> None:
+def test_a_client_that_does_not_read_holds_the_replica_back(edited: Edited) -> None:
     """Of a whole download, and of a range of 90 MiB through the cache."""
+    fleet = edited(fixed_buffers)
     assert not stalled(fleet, fresh(200 * MIB))
     assert not stalled(fleet, fresh(200 * MIB), "Range: bytes=0-94371839\r\n")
 
 
 def test_a_buffering_front_takes_everything(edited: Edited) -> None:
     """Negative control."""
-    fleet = edited(lambda text: replaced(text, "proxy_buffering off;", ""))
-    assert stalled(fleet, fresh(200 * MIB), seconds=20.0)
+
+    def buffering(text: str) -> str:
+        return replaced(fixed_buffers(text), "proxy_buffering off;", "")
+
+    assert stalled(edited(buffering), fresh(200 * MIB), seconds=20.0)
 
 
 @pytest.fixture(params=["0-9", "0-2097151", "5-", "-5", "0-1,5-6"])
@@ -242,6 +254,92 @@ def test_conditions_are_evaluated_by_the_replica(
     direct = ranged(fleet.gates[0].replica, target, "0-7", **headers)
     assert (through.status, through.body) == (direct.status, direct.body)
     assert cache_status(through) is None
+
+
+def raw_answer(fleet: Fleet, target: str, fields: str) -> tuple[int, list[str], bytes]:
+    """The status, the other lines of the head in lower case, and the body, which may be cut."""
+    with ask_only(fleet.address, target, f"{fields}Connection: close\r\n") as client:
+        head, _, body = rest(client).partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").lower().split("\r\n")
+    return int(status.split()[1]), lines, body
+
+
+EMPTY_IF_RANGE = {
+    "0-9": MIB,
+    "5-999999": MIB,
+    "5-1048576": 10 * MIB,
+    "9437184-9437190": 10 * MIB,
+    f"{150 * MIB}-{150 * MIB + 9}": 0,
+}
+"""What the front asks replicas for, at most, though it takes the range for the whole of 200 MiB."""
+
+
+@pytest.mark.parametrize("text", EMPTY_IF_RANGE)
+def test_an_empty_if_range_costs_few_slices(fleet: Fleet, text: str) -> None:
+    """nginx cannot tell it from none before it reads slices. The answer is cut, and not wrong."""
+    target, before = fresh(200 * MIB), fleet.sent()
+    status, _, body = raw_answer(fleet, target, f"Range: bytes={text}\r\nIf-Range:\r\n")
+    assert fleet.sent_at_last() - before <= EMPTY_IF_RANGE[text] + HEADS
+    if status == 200:
+        assert 0 < len(body) <= EMPTY_IF_RANGE[text]
+        assert body == ranged(fleet.gates[0].replica, target, f"0-{len(body) - 1}").body
+    else:
+        assert (status, EMPTY_IF_RANGE[text]) == (416, 0)
+
+
+def test_otherwise_an_empty_if_range_costs_the_whole(edited: Edited) -> None:
+    """Negative control, of 40 MiB."""
+    fleet = edited(all_slices)
+    before = fleet.sent()
+    status, _, body = raw_answer(fleet, fresh(40 * MIB), "Range: bytes=0-9\r\nIf-Range:\r\n")
+    assert (status, len(body)) == (200, 40 * MIB)
+    assert fleet.sent_at_last() - before > 40 * MIB
+
+
+EMPTY = {
+    "If-Match:": 412,
+    "If-None-Match:": 206,
+    "If-Modified-Since:": 206,
+    "If-Unmodified-Since:": 412,
+    "If_Range: x": 206,
+    "if_range:": 206,
+    "If-Range:\r\nIf-Range:": 400,
+    "If-None-Match:\r\nIf-None-Match: *": 400,
+    "Range:": 206,
+    "Range: bytes=10-19": 206,
+}
+"""The status of a range with these lines before it and after it. If a front adds them to the first
+one, it is that of a replica. An empty If-Unmodified-Since is ignored by replicas."""
+
+
+@pytest.mark.parametrize("line", EMPTY)
+def test_neighbours_of_an_empty_if_range(fleet: Fleet, line: str) -> None:
+    """Empty conditions, underscores and lines that stand there twice make no whole of a range."""
+    target, before = fresh(8 * MIB), fleet.sent()
+    status, lines, body = raw_answer(fleet, target, f"Range: bytes=0-9\r\n{line}\r\n")
+    assert fleet.sent_at_last() - before <= MIB + HEADS
+    assert status == EMPTY[line]
+    if status == 206:
+        assert body == ranged(fleet.gates[0].replica, target, "0-9").body
+    else:
+        assert json.loads(body)["status"] == status
+        assert [each for each in lines if each.startswith("cache-control:")] == [
+            "cache-control: no-store"
+        ]
+
+
+@pytest.mark.parametrize("text", [f"{MIB + 100}-{MIB + 200}", "5-2"])
+def test_a_refusal_of_nginx_is_not_stored(fleet: Fleet, text: str) -> None:
+    """It has no validator of the tensor, though nginx has read the slice, new or stored.
+
+    nginx cannot take the slice's Cache-Control away. A cache must obey `no-store` on either line.
+    """
+    target = fresh(MIB + 100)
+    for _ in range(2):
+        status, lines, _ = raw_answer(fleet, target, f"Range: bytes={text}\r\n")
+        assert status == 416
+        assert "cache-control: no-store" in lines
+        assert not [each for each in lines if each.startswith(("etag:", "last-modified:"))]
 
 
 def test_a_range_past_the_end_is_refused(fleet: Fleet) -> None:

@@ -43,9 +43,9 @@ class Kind:
     again: bool = False
 
 
-def get(target: str) -> bytes:
-    """A request of a path and query."""
-    return b"GET %b HTTP/1.1\r\n%b\r\n" % (target.encode(), HOST)
+def get(target: str, fields: bytes = b"", method: bytes = b"GET") -> bytes:
+    """A request of a path and query. `fields` are more lines of the head."""
+    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, target.encode(), HOST, fields)
 
 
 COSTLY = (
@@ -53,6 +53,9 @@ COSTLY = (
     "&scheme=normal&seed=1&dtype=float8_e5m2"
 )
 """64 KiB for which every element needs another block."""
+
+TERABYTE = "shape=1048576,262144&scheme=normal&seed=1&name=large"
+"""The fields of a tensor of 1 TiB."""
 
 KINDS = {
     "silent": Kind(b""),
@@ -69,6 +72,13 @@ KINDS = {
     "pipelining": Kind(800 * get("/v1/weights.raw?shape=64,64&scheme=he_normal&seed=1&name=ahead")),
     "pipelining-tiny": Kind(800 * get("/livez")),
     "costly": Kind(get(COSTLY), asks=True, again=True),
+    "ranges": Kind(
+        get(f"/v1/weights.raw?{TERABYTE}", b"Range: bytes=549755813888-549756862463\r\n"),
+        asks=True,
+        again=True,
+    ),
+    "digests": Kind(get(f"/v1/weights.digests?{TERABYTE}&blocks=7:8"), asks=True, again=True),
+    "heads": Kind(get(f"/v1/weights.raw?{TERABYTE}", method=b"HEAD"), asks=True, again=True),
     "endless-body": Kind(
         b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + HOST + b"\r\n",
         floods=16 * (b"1000\r\n" + bytes(4096) + b"\r\n"),
@@ -196,7 +206,8 @@ class Attacker:
                 return True
             self._told[f"status {head[9:12].decode()}"] += 1
             connection.received.clear()
-            connection.left = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            connection.left = 0 if connection.kind.sends.startswith(b"HEAD ") else length
             received = rest
         connection.left -= len(received)
         if connection.left <= 0:

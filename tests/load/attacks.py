@@ -116,6 +116,9 @@ ATTACKS = (
     Attack("pipelining", {"pipelining": 1000}, UNREAD, ANSWER_SECONDS + SEND_SECONDS),
     Attack("pipelining tiny", {"pipelining-tiny": 1000}, UNREAD, ANSWER_SECONDS + SEND_SECONDS),
     Attack("costly", {"costly": 50}, UNREAD),
+    Attack("ranges", {"ranges": 100}, UNREAD, places=Settings().max_streams),
+    Attack("digests", {"digests": 100}, UNREAD, places=Settings().max_streams),
+    Attack("heads", {"heads": 50}, UNREAD),
     Attack(
         "not reading 1 GiB",
         {"not-reading-large": 200},
