@@ -51,6 +51,42 @@ PIECE_BYTES = 1 << 20
 Memory = npt.NDArray[np.uint8]
 
 
+class Turns:
+    """Lets one piece pass in each turn of the event loop, in the order in which they came.
+
+    Passing on a piece takes 0.3 ms or more. Without turns a small answer would wait for a piece of
+    each large one: with 100 clients that asked for ranges of 1 MiB, for seconds.
+    """
+
+    def __init__(self) -> None:
+        self._passed = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> None:
+        """Wait until a piece may be passed on."""
+        if self._passed or self._waiting:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            await future
+        else:
+            self._pass()
+
+    def _pass(self) -> None:
+        self._passed = True
+        asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Begin a turn: the next piece that waits passes."""
+        self._passed = False
+        while self._waiting:
+            future = self._waiting.popleft()
+            # It is cancelled if the client has left.
+            if not future.done():
+                future.set_result(None)
+                self._pass()
+                return
+
+
 @dataclass(slots=True)
 class Slot:
     """The place of a body in the pool, and the index of the thread that computes its chunks."""
@@ -69,6 +105,7 @@ class StreamPool:
 
     def __init__(self, threads: int, admission: Admission) -> None:
         self.admission = admission
+        self.turns = Turns()
         self._threads = [
             ThreadPoolExecutor(1, f"stream-{number}", _be_nice) for number in range(threads)
         ]
@@ -191,7 +228,8 @@ class TensorResponse:
             with self.pool.slot() as slot:
                 await self._start(send)
                 body = _in_fitting_chunks(self.body, self.pool)
-                await send_body(ReadAhead(body, self.pool, slot), body.length, departure, send)
+                chunks = ReadAhead(body, self.pool, slot)
+                await send_body(chunks, self.pool.turns, body.length, departure, send)
 
     async def _hold(self, digest: str, receive: Receive, send: Send) -> None:
         """Compute the whole body, then send its digest in the head, then the body."""
@@ -205,7 +243,7 @@ class TensorResponse:
             content = HeldContent(self.body.length, digest)
             if await _read(self.body, self.pool, departure, content.add):
                 await self._start(send, content.header())
-                await _send_pieces(content.bytes, departure, send)
+                await _send_pieces(content.bytes, self.pool.turns, departure, send)
 
     async def _start(self, send: Send, *more: tuple[bytes, bytes]) -> None:
         length = (b"content-length", str(self.body.length).encode())
@@ -390,18 +428,21 @@ class _TakenBody:
         self._body.stop()
 
 
-async def _send_pieces(content: memoryview, departure: "asyncio.Future[None]", send: Send) -> None:
+async def _send_pieces(
+    content: memoryview, turns: Turns, departure: "asyncio.Future[None]", send: Send
+) -> None:
     """Send a content of at least one byte. Returns early if the client disconnects."""
     for start in range(0, len(content), PIECE_BYTES):
         if departure.done():
             return
         piece = content[start : start + PIECE_BYTES]
         more = start + len(piece) < len(content)
+        await turns.take()
         await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 async def send_body(
-    chunks: ReadAhead, length: int, departure: "asyncio.Future[None]", send: Send
+    chunks: ReadAhead, turns: Turns, length: int, departure: "asyncio.Future[None]", send: Send
 ) -> None:
     """Send a body of `length` bytes, at least one, after the response has started.
 
@@ -422,6 +463,7 @@ async def send_body(
                 piece = chunk[start : start + PIECE_BYTES]
                 length -= len(piece)
                 more = length > 0
+                await turns.take()
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
     except (asyncio.CancelledError, StoppedError):
         if not departure.done():

@@ -23,6 +23,7 @@ from service.api.streaming import (
     Slot,
     StreamPool,
     TensorResponse,
+    Turns,
     send_body,
 )
 from service.server.connection import Connection
@@ -225,7 +226,7 @@ def cancelled(body: Any, pool: StreamPool, ready: Callable[[], bool]) -> int:
         with pool.slot() as slot:
             chunks = ReadAhead(body, pool, slot)
             stays = asyncio.get_running_loop().create_future()
-            sending = asyncio.create_task(send_body(chunks, body.length, stays, stalled))
+            sending = asyncio.create_task(send_body(chunks, Turns(), body.length, stays, stalled))
             async with asyncio.timeout(10):
                 while not ready():
                     await asyncio.sleep(0.01)

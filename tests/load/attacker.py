@@ -78,7 +78,6 @@ KINDS = {
         again=True,
     ),
     "digests": Kind(get(f"/v1/weights.digests?{TERABYTE}&blocks=7:8"), asks=True, again=True),
-    "heads": Kind(get(f"/v1/weights.raw?{TERABYTE}", method=b"HEAD"), asks=True, again=True),
     "endless-body": Kind(
         b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + HOST + b"\r\n",
         floods=16 * (b"1000\r\n" + bytes(4096) + b"\r\n"),

@@ -118,7 +118,6 @@ ATTACKS = (
     Attack("costly", {"costly": 50}, UNREAD),
     Attack("ranges", {"ranges": 100}, UNREAD, places=Settings().max_streams),
     Attack("digests", {"digests": 100}, UNREAD, places=Settings().max_streams),
-    Attack("heads", {"heads": 50}, UNREAD),
     Attack(
         "not reading 1 GiB",
         {"not-reading-large": 200},
