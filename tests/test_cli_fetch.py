@@ -291,15 +291,46 @@ def test_a_url_without_a_seed_gets_one_with_a_seed(
     assert fetch([hint, *words]) == 0
 
 
+@pytest.mark.parametrize("retries", ["0", "8"])
 def test_a_refusal_is_told_as_the_server_tells_it(
-    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str], retries: str
 ) -> None:
-    """HEAD has no body, so a GET asks why."""
+    """HEAD has no body, so a GET asks why. That GET is no retry."""
     url = f"{address.url}/v1/weights.npy?shape=3,3&scheme=he_norml&seed=1"
-    assert fetch([url, "-o", str(tmp_path / "w.npy")]) == 2
+    assert fetch([url, "-o", str(tmp_path / "w.npy"), "--retries", retries]) == 2
     assert capsys.readouterr().err.startswith(
         "scheme: 'he_norml' is not known (the nearest are he_"
     )
+
+
+@pytest.mark.parametrize("head_fault", ["", "with_body", "hinted"])
+def test_a_refusal_needs_no_retry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], head_fault: str
+) -> None:
+    """Whatever else the server sends in answer to HEAD."""
+    front = Front(CONTENT, head_status=404, head_fault=head_fault, always="problem")
+    assert fetched(front, tmp_path / "w", "--retries", "0") == 2
+    assert capsys.readouterr().err == "seed: is odd (try 2)\n"
+
+
+@pytest.mark.parametrize("head_fault", ["with_body", "hinted"])
+def test_more_than_one_answer_to_head(tmp_path: Path, head_fault: str) -> None:
+    """A body, or interim answers. Neither is taken for the answer to a later request."""
+    front = Front(CONTENT, head_fault=head_fault)
+    assert fetched(front, tmp_path / "w", "--retries", "0") == 0
+    assert (tmp_path / "w").read_bytes() == CONTENT
+
+
+def test_interim_answers_before_a_part_are_skipped(tmp_path: Path) -> None:
+    """RFC 9110, section 15.2: a client must be able to read them."""
+    front = Front(CONTENT, always="after_interim")
+    assert fetched(front, tmp_path / "w", "--retries", "0") == 0
+    assert (tmp_path / "w").read_bytes() == CONTENT
+
+
+def test_a_redirect_without_a_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetched(Front(CONTENT, head_status=304), tmp_path / "w") == 2
+    assert capsys.readouterr().err == "status 304 Not Modified\n"
 
 
 def test_a_redirect_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from threading import Event, Lock
 from typing import Self, TypeVar
 from urllib.parse import urljoin
 
-from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3 import BaseHTTPResponse, Retry, Timeout
 from urllib3.connection import port_by_scheme
 from urllib3.exceptions import (
     HTTPError,
@@ -30,6 +30,7 @@ from urllib3.exceptions import (
 )
 from urllib3.util import Url, parse_url
 
+from service.cli.connections import Connections
 from service.wire.formats import FORMATS
 
 _TIMEOUT = Timeout(connect=10, read=60)
@@ -107,7 +108,7 @@ class Remote:
         self._server = f"{parts.host}:{parts.port or port_by_scheme[parts.scheme or 'http']}"
         self._notify = notify
         self._notified, self._notifying = False, Lock()
-        self._pool = PoolManager(num_pools=1, maxsize=connections, timeout=_TIMEOUT)
+        self._pool = Connections(num_pools=1, maxsize=connections, timeout=_TIMEOUT)
         self._retries = Retry(
             retries, backoff_factor=0.5, backoff_max=_MOST_WAIT, retry_after_max=_MOST_WAIT
         )
@@ -130,7 +131,8 @@ class Remote:
         Raises RefusedError if no ranges of it can be asked for, and RemoteError.
         """
         answer = self._repeated(lambda: self._answer("HEAD", {}))
-        answer.release_conn()
+        # The connection is not used again: some servers send a body in answer to HEAD.
+        answer.close()
         headers = answer.headers
         if answer.status != 200:
             raise self._refusal(answer.status, headers.get("Location"))
@@ -262,7 +264,8 @@ class Remote:
     def _refusal(self, status: int, location: str | None) -> RemoteError:
         """The error for a HEAD that was not answered with 200; a GET says why."""
         if 300 <= status < 400:
-            return RefusedError(f"{_status(status)}; the tensor is at {_plain(str(location))}")
+            place = "" if location is None else f"; the tensor is at {_plain(location)}"
+            return RefusedError(f"{_status(status)}{place}")
         kind = RefusedError if 400 <= status < 500 else RemoteError
         answer = self._repeated(lambda: self._answer("GET", {"Range": "bytes=0-0"}))
         try:
