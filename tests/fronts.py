@@ -235,6 +235,40 @@ class _Handler(BaseHTTPRequestHandler):
         for _ in itertools.repeat(None):
             self.wfile.write(bytes(65536))
 
+    def _drip(self) -> None:
+        """A right head, and ten bytes a second."""
+        self._partial()
+        self._slowly(self._part, 1)
+
+    def _drip_head(self) -> None:
+        """The head is never complete."""
+        self.wfile.write(b"HTTP/1.1 206 Partial Content\r\nX: ")
+        self._slowly(bytes(4096), 1)
+
+    def _drip_problem(self) -> None:
+        self._head(404, {"Content-Length": "4096"})
+        self._slowly(bytes(4096), 1)
+
+    def _continues(self) -> None:
+        """Interim answers for ever, as fast as the client reads."""
+        for _ in itertools.repeat(None):
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+    def _hints(self) -> None:
+        """Interim answers of another kind, ten a second."""
+        self._slowly(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000, 28)
+
+    def _steady(self) -> None:
+        """1 MiB in a second, in ten pieces."""
+        self._partial()
+        self._slowly(self._part, 2**20 // 10)
+
+    def _slowly(self, content: bytes, size: int) -> None:
+        """Ten pieces of this size in a second."""
+        for start in range(0, len(content), size):
+            self.wfile.write(content[start : start + size])
+            time.sleep(0.1)
+
     def _missing(self) -> None:
         self._head(404, {"Content-Length": "0"})
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from service.cli import connections
 from service.cli.fetching import PART_BYTES, fetch
 from tests.application import ready
 from tests.fronts import TAG, Front, serving
@@ -79,10 +80,10 @@ def test_the_smallest_tensors(address: Address, tmp_path: Path, rows: str) -> No
     assert (tmp_path / "w.raw").stat().st_size == (0 if rows == "0,3" else 4)
 
 
-@pytest.mark.parametrize("connections", [1, 3, 64])
-def test_each_byte_is_asked_for_once(tmp_path: Path, connections: int) -> None:
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_each_byte_is_asked_for_once(tmp_path: Path, count: int) -> None:
     front = Front(CONTENT)
-    assert fetched(front, tmp_path / "w", "--connections", str(connections)) == 0
+    assert fetched(front, tmp_path / "w", "--connections", str(count)) == 0
     assert (tmp_path / "w").read_bytes() == CONTENT
     assert sorted(front.asked) == [
         (start, min(start + PART_BYTES, len(CONTENT)))
@@ -187,6 +188,64 @@ def test_what_stays_wrong_is_one_line(
     assert line.startswith(said.replace("{server}", server))
     assert line.endswith("what has arrived is kept, and the same command continues")
     assert target.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("fault", ["drip", "drip_head", "continues", "hints"])
+def test_a_part_that_makes_no_progress_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Something arrives all the time, so no single read takes long."""
+    monkeypatch.setattr(connections, "SECONDS", 0.5)
+    front = Front(CONTENT, faults=[fault])
+    began = time.monotonic()
+    assert fetched(front, tmp_path / "w") == 0
+    assert 0.5 <= time.monotonic() - began < 10
+    assert (tmp_path / "w").read_bytes() == CONTENT
+    assert len(front.asked) == 5
+
+
+@pytest.mark.parametrize("fault", ["drip_head", "continues", "hints"])
+def test_an_answer_to_head_that_never_ends(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: str,
+) -> None:
+    monkeypatch.setattr(connections, "SECONDS", 0.5)
+    with serving(Front(CONTENT, head_fault=fault)) as url:
+        assert fetch([url, "-o", str(tmp_path / "w"), "--retries", "1"]) == 1
+    server = url.split("/")[2]
+    assert capsys.readouterr().err == f"given up after 1 retry: {server} answers too slowly\n"
+
+
+def test_a_problem_that_never_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The status alone is told."""
+    monkeypatch.setattr(connections, "SECONDS", 0.5)
+    front = Front(CONTENT, head_status=404, always="drip_problem")
+    assert fetched(front, tmp_path / "w") == 2
+    assert capsys.readouterr().err == "status 404 Not Found\n"
+    assert len(front.asked) == 1
+
+
+def test_slow_parts_that_make_progress_are_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part takes 4 s, eight times as long as it may take without progress."""
+    monkeypatch.setattr(connections, "SECONDS", 0.5)
+    front = Front(CONTENT, always="steady")
+    began = time.monotonic()
+    assert fetched(front, tmp_path / "w") == 0
+    assert time.monotonic() - began > 4
+    assert (tmp_path / "w").read_bytes() == CONTENT
+    assert len(front.asked) == 4
+
+
+def test_a_minute_without_progress_is_too_long() -> None:
+    """docs/splitting.md says the same: 64 KiB in 60 s."""
+    assert (connections.SECONDS, connections.LEAST_BYTES) == (60, 2**16)
+    assert "64 KiB in 60 s" in (ROOT / "docs" / "splitting.md").read_text()
 
 
 def test_a_failure_ends_the_other_threads(tmp_path: Path) -> None:

@@ -25,16 +25,17 @@ from urllib3.exceptions import (
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
+    ReadTimeoutError,
     SSLError,
     TimeoutError,
 )
 from urllib3.util import Url, parse_url
 
-from service.cli.connections import Connections
+from service.cli.connections import SECONDS, Connections
 from service.wire.formats import FORMATS
 
-_TIMEOUT = Timeout(connect=10, read=60)
-"""Seconds until a server is given up that does not answer. A large orthogonal tensor takes 20."""
+_TIMEOUT = Timeout(connect=10, read=SECONDS)
+"""Seconds until a server is given up that sends nothing. A large orthogonal tensor takes 20."""
 
 _MOST_WAIT = 30
 """The longest wait between two attempts in seconds, also if Retry-After asks for more."""
@@ -253,6 +254,8 @@ class Remote:
         """The server, and why it has not answered as it should."""
         if isinstance(error.__cause__, ConnectionRefusedError):
             return f"{self._server} refuses connections"
+        if isinstance(error, ReadTimeoutError):
+            return f"{self._server} answers too slowly"
         return f"{self._server}: {_line(error)}"
 
     def _notify_once(self, line: str) -> None:
