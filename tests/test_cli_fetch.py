@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+import socket
 import ssl
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -556,6 +558,27 @@ def test_a_list_without_its_bytes_counts_for_nothing(tmp_path: Path) -> None:
     part(tmp_path / "w").unlink()
     assert fetched(Front(CONTENT), tmp_path / "w") == 0
     assert (tmp_path / "w").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
+@pytest.mark.parametrize(
+    "name", ["w", "w.fanin-part", "w.fanin-part.json", "w.fanin-part.json.new"]
+)
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, name: str, kind: str) -> None:
+    """To open a pipe waits for its other end. Each file that a download uses is looked at first."""
+    path = tmp_path / name
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with socket.socket(socket.AF_UNIX) as bound, chdir(tmp_path):
+            bound.bind(name)
+    front = Front(CONTENT)
+    with serving(front) as url, started("fetch", url, "-o", str(tmp_path / "w")) as process:
+        _, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said.decode()) == (2, f"{path} is not a regular file\n")
+    assert (front.asked, list(tmp_path.iterdir())) == ([], [path])
 
 
 def test_two_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from service.cli.partial import (
     BusyError,
     Interval,
     PartialFile,
-    is_regular_or_absent,
+    irregular_file,
     part_of,
     partial_file,
 )
@@ -49,8 +49,9 @@ def fetch(arguments: list[str]) -> int:
     retries = _RETRIES if options.retries is None else options.retries
     target = Path(os.path.realpath(output))
     try:
-        if not is_regular_or_absent(target):
-            complain(f"{output} is not a regular file")
+        irregular = irregular_file(target)
+        if irregular is not None:
+            complain(f"{irregular} is not a regular file")
             return REFUSED
         began = time.monotonic()
         with Remote(
@@ -66,12 +67,10 @@ def fetch(arguments: list[str]) -> int:
     except RemoteError as error:
         complain(f"{error}{_kept(target)}")
         return FAILED
-    except BusyError as error:
-        # The bytes that are there belong to the other process.
-        complain(f"{output}: {error}")
-        return FAILED
     except OSError as error:
-        complain(f"{output}: {error.strerror or error}{_kept(target)}")
+        # If another process has the file, the bytes that are there are not this one's.
+        kept = "" if isinstance(error, BusyError) else _kept(target)
+        complain(f"{output}: {error.strerror or error}{kept}")
         return FAILED
     return 0
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from service.chunks import TensorBody
 from service.cli.options import Once
 from service.cli.output import FAILED, REFUSED, complain, printed
 from service.cli.parser import LineParser, complain_of, whole_number
-from service.cli.partial import Interval, merged
+from service.cli.partial import Interval, is_regular_or_absent, merged
 from service.cli.progress import progress_bar
 from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError, http_url
 from service.errors import FaninError
@@ -51,6 +52,9 @@ def verify(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     choice = secrets.randbelow(2**32) if options.choice is None else options.choice
     try:
+        if options.file is not None and not is_regular_or_absent(Path(options.file)):
+            complain(f"{options.file} is not a regular file")
+            return REFUSED
         is_path = options.file is not None and options.url.startswith("/")
         tensor = _planned(_ANY_SERVER + options.url if is_path else options.url)
         length = tensor.tensor.length
