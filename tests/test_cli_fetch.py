@@ -116,6 +116,26 @@ def test_a_tensor_that_changes_between_two_parts(
     assert (tmp_path / "w").read_bytes() == other
 
 
+def test_a_long_tag_is_shortened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both the tag that was expected and another one."""
+    front = Front(CONTENT, tag=f'"{"a" * 60_000}"', always="weak_tag")
+    assert fetched(front, tmp_path / "w") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("a wrong answer to a range: ETag is W/")
+    assert said.count("a" * 200) == 2
+    assert len(said) < 1000
+
+
+def test_a_warning_cannot_fill_or_command_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front = Front(CONTENT, more={"Weights-Warnings": "\x1b[31m" + "a" * 60_000})
+    assert fetched(front, tmp_path / "w") == 0
+    said = capsys.readouterr().err
+    assert said.startswith("the server warns: ?[31maaa")
+    assert len(said) < 1000
+
+
 def test_parts_are_requested_at_the_same_time(tmp_path: Path) -> None:
     """Four answers of 0.5 s each take less than 2 s; with one connection they do not."""
     began = time.monotonic()

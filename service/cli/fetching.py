@@ -18,7 +18,7 @@ from service.cli.partial import (
     partial_file,
 )
 from service.cli.progress import complain_above_bar, on_terminal, progress_bar
-from service.cli.remote import Description, RefusedError, Remote, RemoteError
+from service.cli.remote import Description, RefusedError, Remote, RemoteError, plain
 from service.cli.signals import ended_by_signals
 
 _DESCRIPTION = (
@@ -128,8 +128,9 @@ def _fetch(remote: Remote, target: Path, connections: int) -> int:
             complain(f"continuing: {file.kept} of {file.length} bytes are here")
         _fetch_missing(remote, description, file, connections)
         file.replace_target()
-    if description.warnings is not None:
-        complain(f"the server warns: {description.warnings}; the .json of this URL says more")
+    if description.warnings:
+        warnings = plain(description.warnings)
+        complain(f"the server warns: {warnings}; the .json of this URL says more")
     return file.length - file.kept
 
 

@@ -16,7 +16,7 @@ from service.cli.output import FAILED, REFUSED, complain, printed
 from service.cli.parser import LineParser, complain_of, whole_number
 from service.cli.partial import Interval, is_regular_or_absent, merged
 from service.cli.progress import progress_bar
-from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError, http_url
+from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError, http_url, plain
 from service.errors import FaninError
 from service.fields import parse_query
 from service.plan import Plan, plan
@@ -173,7 +173,7 @@ def _compare_served(url: str, found: Plan, ranges: list[Interval]) -> None:
             raise DifferenceError(f"{served.length} bytes are served, not {length}")
         if served.tag != tag:
             other = "another tensor, or a draft of another release"
-            raise DifferenceError(f"the ETag is {served.tag}, not {tag}: {other}")
+            raise DifferenceError(f"the ETag is {plain(served.tag)}, not {tag}: {other}")
         _compare(found, ranges, lambda part: remote.part(part.start, part.stop, served))
 
 
