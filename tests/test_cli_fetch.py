@@ -82,6 +82,17 @@ def test_the_smallest_tensors(address: Address, tmp_path: Path, rows: str) -> No
     assert (tmp_path / "w.raw").stat().st_size == (0 if rows == "0,3" else 4)
 
 
+@pytest.mark.parametrize("size", [10, 6000])
+def test_any_path_may_be_fetched(tmp_path: Path, size: int) -> None:
+    """Whatever has a strong ETag and ranges, under a path as long as that of a model's token."""
+    front = Front(CONTENT, target=f"/v1/models/{'Ab-_' * (size // 4)}/model-00001.safetensors")
+    front.always = "cut"
+    assert fetched(front, tmp_path / "w", "--retries", "0") == 1
+    front.always = ""
+    assert fetched(front, tmp_path / "w") == 0
+    assert (tmp_path / "w").read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("count", [1, 3, 64])
 def test_each_byte_is_asked_for_once(tmp_path: Path, count: int) -> None:
     front = Front(CONTENT)
