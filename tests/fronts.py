@@ -23,7 +23,7 @@ class Front:
 
     Each GET of a range takes the next of `faults`, which is the name of a method of _Handler, or ""
     for a right answer. When the faults are used up, the answers are right. `seconds` is the time
-    that each of them takes.
+    that each of them takes. Each HEAD has the fault `head_fault`.
     """
 
     content: bytes
@@ -38,6 +38,7 @@ class Front:
     wanted: list[dict[str, str]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     head_status: int = 200
+    head_fault: str = ""
     lock: Lock = field(default_factory=Lock)
 
     def next_fault(self) -> str:
@@ -98,7 +99,12 @@ class _Handler(BaseHTTPRequestHandler):
             "ETag": front.tag,
             "Accept-Ranges": "bytes",
         }
-        self._head(front.head_status, {n: v for n, v in (lines | front.more).items() if v})
+        self._lines = {name: value for name, value in (lines | front.more).items() if value}
+        fault: Callable[[], None] = getattr(self, f"_{front.head_fault or 'described'}")
+        try:
+            fault()
+        except OSError:
+            self.close_connection = True
 
     def do_GET(self) -> None:
         front = self.served
@@ -115,6 +121,24 @@ class _Handler(BaseHTTPRequestHandler):
             fault()
         except OSError:
             self.close_connection = True
+
+    def _described(self) -> None:
+        """The answer to HEAD."""
+        self._head(self.served.head_status, self._lines)
+
+    def _with_body(self) -> None:
+        """An answer to HEAD with a body, which no answer to HEAD may have."""
+        self._described()
+        self.wfile.write(b"HTTP/1.1 500 is a body\r\n\r\n")
+
+    def _hinted(self) -> None:
+        """Three interim answers (RFC 9110, section 15.2) before the answer to HEAD."""
+        self._interim()
+        self._described()
+
+    def _interim(self) -> None:
+        for status in (103, 100, 102):
+            self._head(status, {"Link": "</style.css>"})
 
     @property
     def _part(self) -> bytes:
@@ -140,6 +164,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _right(self) -> None:
         self._partial()
         self.wfile.write(self._part)
+
+    def _after_interim(self) -> None:
+        self._interim()
+        self._right()
+
+    def _problem(self) -> None:
+        content = b'{"errors": [{"field": "seed", "message": "is odd", "hint": "try 2"}]}'
+        self._head(404, {"Content-Length": str(len(content))})
+        self.wfile.write(content)
 
     def _cut(self) -> None:
         """Half of the bytes, then the end of the connection."""
@@ -201,6 +234,40 @@ class _Handler(BaseHTTPRequestHandler):
         self._partial(Content_Length="")
         for _ in itertools.repeat(None):
             self.wfile.write(bytes(65536))
+
+    def _drip(self) -> None:
+        """A right head, and ten bytes a second."""
+        self._partial()
+        self._slowly(self._part, 1)
+
+    def _drip_head(self) -> None:
+        """The head is never complete."""
+        self.wfile.write(b"HTTP/1.1 206 Partial Content\r\nX: ")
+        self._slowly(bytes(4096), 1)
+
+    def _drip_problem(self) -> None:
+        self._head(404, {"Content-Length": "4096"})
+        self._slowly(bytes(4096), 1)
+
+    def _continues(self) -> None:
+        """Interim answers for ever, as fast as the client reads."""
+        for _ in itertools.repeat(None):
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+    def _hints(self) -> None:
+        """Interim answers of another kind, ten a second."""
+        self._slowly(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000, 28)
+
+    def _steady(self) -> None:
+        """1 MiB in a second, in ten pieces."""
+        self._partial()
+        self._slowly(self._part, 2**20 // 10)
+
+    def _slowly(self, content: bytes, size: int) -> None:
+        """Ten pieces of this size in a second."""
+        for start in range(0, len(content), size):
+            self.wfile.write(content[start : start + size])
+            time.sleep(0.1)
 
     def _missing(self) -> None:
         self._head(404, {"Content-Length": "0"})

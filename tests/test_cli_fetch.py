@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+import socket
 import ssl
 import stat
 import subprocess
@@ -13,10 +14,12 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
+from service.cli import connections
 from service.cli.fetching import PART_BYTES, fetch
 from tests.application import ready
 from tests.fronts import TAG, Front, serving
@@ -79,10 +82,21 @@ def test_the_smallest_tensors(address: Address, tmp_path: Path, rows: str) -> No
     assert (tmp_path / "w.raw").stat().st_size == (0 if rows == "0,3" else 4)
 
 
-@pytest.mark.parametrize("connections", [1, 3, 64])
-def test_each_byte_is_asked_for_once(tmp_path: Path, connections: int) -> None:
+@pytest.mark.parametrize("size", [10, 6000])
+def test_any_path_may_be_fetched(tmp_path: Path, size: int) -> None:
+    """Whatever has a strong ETag and ranges, under a path as long as that of a model's token."""
+    front = Front(CONTENT, target=f"/v1/models/{'Ab-_' * (size // 4)}/model-00001.safetensors")
+    front.always = "cut"
+    assert fetched(front, tmp_path / "w", "--retries", "0") == 1
+    front.always = ""
+    assert fetched(front, tmp_path / "w") == 0
+    assert (tmp_path / "w").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_each_byte_is_asked_for_once(tmp_path: Path, count: int) -> None:
     front = Front(CONTENT)
-    assert fetched(front, tmp_path / "w", "--connections", str(connections)) == 0
+    assert fetched(front, tmp_path / "w", "--connections", str(count)) == 0
     assert (tmp_path / "w").read_bytes() == CONTENT
     assert sorted(front.asked) == [
         (start, min(start + PART_BYTES, len(CONTENT)))
@@ -111,6 +125,26 @@ def test_a_tensor_that_changes_between_two_parts(
     other = random.Random(2).randbytes(len(CONTENT))
     assert fetched(Front(other, tag='"another"'), tmp_path / "w") == 0
     assert (tmp_path / "w").read_bytes() == other
+
+
+def test_a_long_tag_is_shortened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both the tag that was expected and another one."""
+    front = Front(CONTENT, tag=f'"{"a" * 60_000}"', always="weak_tag")
+    assert fetched(front, tmp_path / "w") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("a wrong answer to a range: ETag is W/")
+    assert said.count("a" * 200) == 2
+    assert len(said) < 1000
+
+
+def test_a_warning_cannot_fill_or_command_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front = Front(CONTENT, more={"Weights-Warnings": "\x1b[31m" + "a" * 60_000})
+    assert fetched(front, tmp_path / "w") == 0
+    said = capsys.readouterr().err
+    assert said.startswith("the server warns: ?[31maaa")
+    assert len(said) < 1000
 
 
 def test_parts_are_requested_at_the_same_time(tmp_path: Path) -> None:
@@ -187,6 +221,64 @@ def test_what_stays_wrong_is_one_line(
     assert line.startswith(said.replace("{server}", server))
     assert line.endswith("what has arrived is kept, and the same command continues")
     assert target.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("fault", ["drip", "drip_head", "continues", "hints"])
+def test_a_part_that_makes_no_progress_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Something arrives all the time, so no single read takes long."""
+    monkeypatch.setattr(connections, "SECONDS", 0.5)
+    front = Front(CONTENT, faults=[fault])
+    began = time.monotonic()
+    assert fetched(front, tmp_path / "w") == 0
+    assert 0.5 <= time.monotonic() - began < 10
+    assert (tmp_path / "w").read_bytes() == CONTENT
+    assert len(front.asked) == 5
+
+
+@pytest.mark.parametrize("fault", ["drip_head", "continues", "hints"])
+def test_an_answer_to_head_that_never_ends(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: str,
+) -> None:
+    monkeypatch.setattr(connections, "SECONDS", 0.5)
+    with serving(Front(CONTENT, head_fault=fault)) as url:
+        assert fetch([url, "-o", str(tmp_path / "w"), "--retries", "1"]) == 1
+    server = url.split("/")[2]
+    assert capsys.readouterr().err == f"given up after 1 retry: {server} answers too slowly\n"
+
+
+def test_a_problem_that_never_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The status alone is told."""
+    monkeypatch.setattr(connections, "SECONDS", 0.5)
+    front = Front(CONTENT, head_status=404, always="drip_problem")
+    assert fetched(front, tmp_path / "w") == 2
+    assert capsys.readouterr().err == "status 404 Not Found\n"
+    assert len(front.asked) == 1
+
+
+def test_slow_parts_that_make_progress_are_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part takes 4 s, eight times as long as it may take without progress."""
+    monkeypatch.setattr(connections, "SECONDS", 0.5)
+    front = Front(CONTENT, always="steady")
+    began = time.monotonic()
+    assert fetched(front, tmp_path / "w") == 0
+    assert time.monotonic() - began > 4
+    assert (tmp_path / "w").read_bytes() == CONTENT
+    assert len(front.asked) == 4
+
+
+def test_a_minute_without_progress_is_too_long() -> None:
+    """docs/splitting.md says the same: 64 KiB in 60 s."""
+    assert (connections.SECONDS, connections.LEAST_BYTES) == (60, 2**16)
+    assert "64 KiB in 60 s" in (ROOT / "docs" / "splitting.md").read_text()
 
 
 def test_a_failure_ends_the_other_threads(tmp_path: Path) -> None:
@@ -291,15 +383,46 @@ def test_a_url_without_a_seed_gets_one_with_a_seed(
     assert fetch([hint, *words]) == 0
 
 
+@pytest.mark.parametrize("retries", ["0", "8"])
 def test_a_refusal_is_told_as_the_server_tells_it(
-    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    address: Address, tmp_path: Path, capsys: pytest.CaptureFixture[str], retries: str
 ) -> None:
-    """HEAD has no body, so a GET asks why."""
+    """HEAD has no body, so a GET asks why. That GET is no retry."""
     url = f"{address.url}/v1/weights.npy?shape=3,3&scheme=he_norml&seed=1"
-    assert fetch([url, "-o", str(tmp_path / "w.npy")]) == 2
+    assert fetch([url, "-o", str(tmp_path / "w.npy"), "--retries", retries]) == 2
     assert capsys.readouterr().err.startswith(
         "scheme: 'he_norml' is not known (the nearest are he_"
     )
+
+
+@pytest.mark.parametrize("head_fault", ["", "with_body", "hinted"])
+def test_a_refusal_needs_no_retry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], head_fault: str
+) -> None:
+    """Whatever else the server sends in answer to HEAD."""
+    front = Front(CONTENT, head_status=404, head_fault=head_fault, always="problem")
+    assert fetched(front, tmp_path / "w", "--retries", "0") == 2
+    assert capsys.readouterr().err == "seed: is odd (try 2)\n"
+
+
+@pytest.mark.parametrize("head_fault", ["with_body", "hinted"])
+def test_more_than_one_answer_to_head(tmp_path: Path, head_fault: str) -> None:
+    """A body, or interim answers. Neither is taken for the answer to a later request."""
+    front = Front(CONTENT, head_fault=head_fault)
+    assert fetched(front, tmp_path / "w", "--retries", "0") == 0
+    assert (tmp_path / "w").read_bytes() == CONTENT
+
+
+def test_interim_answers_before_a_part_are_skipped(tmp_path: Path) -> None:
+    """RFC 9110, section 15.2: a client must be able to read them."""
+    front = Front(CONTENT, always="after_interim")
+    assert fetched(front, tmp_path / "w", "--retries", "0") == 0
+    assert (tmp_path / "w").read_bytes() == CONTENT
+
+
+def test_a_redirect_without_a_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetched(Front(CONTENT, head_status=304), tmp_path / "w") == 2
+    assert capsys.readouterr().err == "status 304 Not Modified\n"
 
 
 def test_a_redirect_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -466,6 +589,27 @@ def test_a_list_without_its_bytes_counts_for_nothing(tmp_path: Path) -> None:
     part(tmp_path / "w").unlink()
     assert fetched(Front(CONTENT), tmp_path / "w") == 0
     assert (tmp_path / "w").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
+@pytest.mark.parametrize(
+    "name", ["w", "w.fanin-part", "w.fanin-part.json", "w.fanin-part.json.new"]
+)
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, name: str, kind: str) -> None:
+    """To open a pipe waits for its other end. Each file that a download uses is looked at first."""
+    path = tmp_path / name
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with socket.socket(socket.AF_UNIX) as bound, chdir(tmp_path):
+            bound.bind(name)
+    front = Front(CONTENT)
+    with serving(front) as url, started("fetch", url, "-o", str(tmp_path / "w")) as process:
+        _, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said.decode()) == (2, f"{path} is not a regular file\n")
+    assert (front.asked, list(tmp_path.iterdir())) == ([], [path])
 
 
 def test_two_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

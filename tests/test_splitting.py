@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ PYTHON = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 VERIFY = '"$url"\n.venv/bin/python -m service verify'
 """Lines that only the block about `verify` has."""
 
+REPAIR = "conv=notrunc"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Address]:
@@ -39,9 +41,17 @@ def whole(server: Address) -> bytes:
     return ask(server, TARGET).body
 
 
-def shell(word: str, server: Address, folder: Path) -> str:
-    """Run the lines that contain a word, after the line with the URL. Returns what they print."""
+def shell(
+    word: str, server: Address, folder: Path, changes: Mapping[str, str] | None = None
+) -> str:
+    """Run the lines that contain a word, after the line with the URL. Returns what they print.
+
+    `changes` has text to put in place of other text, which must be there.
+    """
     (lines,) = (block for block in SHELL if word in block)
+    for old, new in (changes or {}).items():
+        assert old in lines
+        lines = lines.replace(old, new)
     script = f"set -e\n{SHELL[0]}{lines}".replace(DOCUMENTED, server.url)
     # The page's lines run in the checkout. Here they write to another folder.
     script = script.replace(".venv/bin/python", sys.executable)
@@ -120,6 +130,22 @@ def test_verify(server: Address, whole: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("curl")
+@pytest.mark.parametrize("place", [0, 2**20 - 1, 2**20, 5000000, -1])
+def test_a_spoiled_block_is_repaired(
+    server: Address, whole: bytes, tmp_path: Path, place: int
+) -> None:
+    """The byte that `verify --file` names. The last block is shorter than 1 MiB."""
+    byte, spoiled = place % len(whole), bytearray(whole)
+    spoiled[byte] ^= 1
+    (tmp_path / "w.npy").write_bytes(spoiled)
+    found = run("verify", server.url + TARGET, "--file", str(tmp_path / "w.npy"))
+    assert f"the first difference is byte {byte}: " in found.stderr.decode()
+    said = shell(REPAIR, server, tmp_path, changes={"byte=5000000": f"byte={byte}"})
+    assert said == f"all {len(whole)} bytes agree\n"
+    assert (tmp_path / "w.npy").read_bytes() == whole
+
+
+@pytest.mark.needs("curl")
 def test_each_worker_has_its_slice(server: Address, whole: bytes, tmp_path: Path) -> None:
     """Four slices after each other are the tensor; a worker without a server has the same."""
     shell("rank$rank.npy", server, tmp_path)
@@ -133,7 +159,7 @@ def test_each_worker_has_its_slice(server: Address, whole: bytes, tmp_path: Path
 def test_every_shell_line_is_run() -> None:
     """A recipe that is added needs a test above."""
     words = ["url=", "content-location", "service fetch", VERIFY, "-C -", "part.$i"]
-    words += ["aria2c", "rank$rank.npy", "JOB_COMPLETION_INDEX"]
+    words += ["aria2c", "rank$rank.npy", "JOB_COMPLETION_INDEX", REPAIR]
     assert len(SHELL) == len(words)
     assert all(any(word in block for word in words) for block in SHELL)
 

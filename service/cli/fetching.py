@@ -13,12 +13,12 @@ from service.cli.partial import (
     BusyError,
     Interval,
     PartialFile,
-    is_regular_or_absent,
+    irregular_file,
     part_of,
     partial_file,
 )
 from service.cli.progress import complain_above_bar, on_terminal, progress_bar
-from service.cli.remote import Description, RefusedError, Remote, RemoteError
+from service.cli.remote import Description, RefusedError, Remote, RemoteError, plain
 from service.cli.signals import ended_by_signals
 
 _DESCRIPTION = (
@@ -49,8 +49,9 @@ def fetch(arguments: list[str]) -> int:
     retries = _RETRIES if options.retries is None else options.retries
     target = Path(os.path.realpath(output))
     try:
-        if not is_regular_or_absent(target):
-            complain(f"{output} is not a regular file")
+        irregular = irregular_file(target)
+        if irregular is not None:
+            complain(f"{irregular} is not a regular file")
             return REFUSED
         began = time.monotonic()
         with Remote(
@@ -66,12 +67,10 @@ def fetch(arguments: list[str]) -> int:
     except RemoteError as error:
         complain(f"{error}{_kept(target)}")
         return FAILED
-    except BusyError as error:
-        # The bytes that are there belong to the other process.
-        complain(f"{output}: {error}")
-        return FAILED
     except OSError as error:
-        complain(f"{output}: {error.strerror or error}{_kept(target)}")
+        # If another process has the file, the bytes that are there are not this one's.
+        kept = "" if isinstance(error, BusyError) else _kept(target)
+        complain(f"{output}: {error.strerror or error}{kept}")
         return FAILED
     return 0
 
@@ -129,8 +128,9 @@ def _fetch(remote: Remote, target: Path, connections: int) -> int:
             complain(f"continuing: {file.kept} of {file.length} bytes are here")
         _fetch_missing(remote, description, file, connections)
         file.replace_target()
-    if description.warnings is not None:
-        complain(f"the server warns: {description.warnings}; the .json of this URL says more")
+    if description.warnings:
+        warnings = plain(description.warnings)
+        complain(f"the server warns: {warnings}; the .json of this URL says more")
     return file.length - file.kept
 
 

@@ -72,7 +72,7 @@ class PartialFile:
         """Note that the bytes of an interval are written; raises OSError."""
         self._done = merged([*self._done, interval])
         state = {"etag": self._tag, "length": self.length, "complete": self._done}
-        new = self._state.with_name(self._state.name + ".new")
+        new = _new_state_of(self._target)
         new.write_text(json.dumps(state))
         os.replace(new, self._state)
 
@@ -134,9 +134,24 @@ def _state_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.fanin-part.json")
 
 
-def is_regular_or_absent(target: Path) -> bool:
-    """Whether the target can be replaced; raises OSError."""
-    status = status_of(target)
+def _new_state_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.fanin-part.json.new")
+
+
+def irregular_file(target: Path) -> Path | None:
+    """The target, or a file beside it that a download uses, if it is no regular file.
+
+    To open a pipe would wait for its other end. Raises OSError.
+    """
+    if not is_regular_or_absent(target):
+        return target
+    beside = [part_of(target), _state_of(target), _new_state_of(target)]
+    return next((each for each in beside if not is_regular_or_absent(each)), None)
+
+
+def is_regular_or_absent(path: Path) -> bool:
+    """Whether a file can be opened without waiting, and replaced; raises OSError."""
+    status = status_of(path)
     return status is None or stat.S_ISREG(status.st_mode)
 
 

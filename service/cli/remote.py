@@ -15,7 +15,7 @@ from threading import Event, Lock
 from typing import Self, TypeVar
 from urllib.parse import urljoin
 
-from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3 import BaseHTTPResponse, Retry, Timeout
 from urllib3.connection import port_by_scheme
 from urllib3.exceptions import (
     HTTPError,
@@ -25,15 +25,17 @@ from urllib3.exceptions import (
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
+    ReadTimeoutError,
     SSLError,
     TimeoutError,
 )
 from urllib3.util import Url, parse_url
 
+from service.cli.connections import SECONDS, Connections
 from service.wire.formats import FORMATS
 
-_TIMEOUT = Timeout(connect=10, read=60)
-"""Seconds until a server is given up that does not answer. A large orthogonal tensor takes 20."""
+_TIMEOUT = Timeout(connect=10, read=SECONDS)
+"""Seconds until a server is given up that sends nothing. A large orthogonal tensor takes 20."""
 
 _MOST_WAIT = 30
 """The longest wait between two attempts in seconds, also if Retry-After asks for more."""
@@ -82,11 +84,14 @@ class _TryAgainError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The headers of a tensor: its bytes, its entity tag, and the codes of its warnings."""
+    """The headers of a tensor: its bytes, its entity tag, and the codes of its warnings.
+
+    The texts are as the server sent them: print them with `plain`.
+    """
 
     length: int
     tag: str
-    warnings: str | None
+    warnings: str
 
 
 class Remote:
@@ -107,7 +112,7 @@ class Remote:
         self._server = f"{parts.host}:{parts.port or port_by_scheme[parts.scheme or 'http']}"
         self._notify = notify
         self._notified, self._notifying = False, Lock()
-        self._pool = PoolManager(num_pools=1, maxsize=connections, timeout=_TIMEOUT)
+        self._pool = Connections(num_pools=1, maxsize=connections, timeout=_TIMEOUT)
         self._retries = Retry(
             retries, backoff_factor=0.5, backoff_max=_MOST_WAIT, retry_after_max=_MOST_WAIT
         )
@@ -130,23 +135,24 @@ class Remote:
         Raises RefusedError if no ranges of it can be asked for, and RemoteError.
         """
         answer = self._repeated(lambda: self._answer("HEAD", {}))
-        answer.release_conn()
+        # The connection is not used again: some servers send a body in answer to HEAD.
+        answer.close()
         headers = answer.headers
         if answer.status != 200:
             raise self._refusal(answer.status, headers.get("Location"))
         self._refuse_without_ranges(headers.get("Accept-Ranges", ""))
         tag, location = headers.get("ETag", ""), headers.get("Content-Location")
         if not tag and location is not None:
-            one = _plain(urljoin(self.url, location), most=8192)
+            one = plain(urljoin(self.url, location), most=8192)
             raise RefusedError(f"each request for a URL without a seed gets other bytes; try {one}")
         if not _STRONG_TAG.fullmatch(tag):
-            raise RefusedError(f"the answer has no strong ETag but {_plain(tag)!r}")
+            raise RefusedError(f"the answer has no strong ETag but {plain(tag)!r}")
         if headers.get("Accept-Ranges", "bytes") != "bytes":
             raise RefusedError("the server offers no ranges of it; use curl")
         length = headers.get("Content-Length", "")
         if not re.fullmatch("[0-9]{1,19}", length):
             raise RefusedError("the answer has no Content-Length")
-        return Description(int(length), tag, headers.get("Weights-Warnings"))
+        return Description(int(length), tag, headers.get("Weights-Warnings", ""))
 
     def _refuse_without_ranges(self, offered: str) -> None:
         """Raises RefusedError for a URL that is not of a tensor's bytes, such as `/schemes`.
@@ -185,7 +191,7 @@ class Remote:
             for name, value in expected.items():
                 found = answer.headers.get(name)
                 if found != value:
-                    said = f"{name} is {_plain(str(found))}, not {value}"
+                    said = f"{name} is {plain(str(found))}, not {plain(str(value))}"
                     raise WrongAnswerError(f"a wrong answer to a range: {said}")
             content = answer.read(decode_content=False)
         except BaseException:
@@ -251,6 +257,8 @@ class Remote:
         """The server, and why it has not answered as it should."""
         if isinstance(error.__cause__, ConnectionRefusedError):
             return f"{self._server} refuses connections"
+        if isinstance(error, ReadTimeoutError):
+            return f"{self._server} answers too slowly"
         return f"{self._server}: {_line(error)}"
 
     def _notify_once(self, line: str) -> None:
@@ -262,7 +270,8 @@ class Remote:
     def _refusal(self, status: int, location: str | None) -> RemoteError:
         """The error for a HEAD that was not answered with 200; a GET says why."""
         if 300 <= status < 400:
-            return RefusedError(f"{_status(status)}; the tensor is at {_plain(str(location))}")
+            place = "" if location is None else f"; the tensor is at {plain(location)}"
+            return RefusedError(f"{_status(status)}{place}")
         kind = RefusedError if 400 <= status < 500 else RemoteError
         answer = self._repeated(lambda: self._answer("GET", {"Range": "bytes=0-0"}))
         try:
@@ -279,9 +288,9 @@ def http_url(url: str) -> Url:
     try:
         parsed = parse_url(url)
     except LocationParseError:
-        raise RefusedError(f"{_plain(url)} is not a URL") from None
+        raise RefusedError(f"{plain(url)} is not a URL") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise RefusedError(f"{_plain(url)} is not a URL of scheme http or https")
+        raise RefusedError(f"{plain(url)} is not a URL of scheme http or https")
     return parsed
 
 
@@ -290,7 +299,7 @@ def _problems(content: bytes) -> list[str]:
     try:
         errors = json.loads(content)["errors"][:_MOST_PROBLEMS]
         return [
-            _plain(f"{each['field']}: {each['message']} ({each['hint']})".removeprefix(": "))
+            plain(f"{each['field']}: {each['message']} ({each['hint']})".removeprefix(": "))
             for each in errors
         ]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -316,11 +325,11 @@ def _line(error: Exception) -> str:
     if "WRONG_VERSION_NUMBER" in str(cause):
         return "the server does not speak TLS: write http instead of https"
     if isinstance(cause, OSError) and cause.strerror:
-        return _plain(cause.strerror)
+        return plain(cause.strerror)
     text = str(cause if isinstance(cause, Exception) else error)
-    return _plain(text.rpartition("): ")[2] or text)
+    return plain(text.rpartition("): ")[2] or text)
 
 
-def _plain(text: str, most: int = _MOST_CHARACTERS) -> str:
+def plain(text: str, most: int = _MOST_CHARACTERS) -> str:
     """The beginning of a text that a server sent, without characters that move the cursor."""
     return "".join(each if each.isprintable() else "?" for each in text[:most])

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from service.chunks import TensorBody
 from service.cli.options import Once
 from service.cli.output import FAILED, REFUSED, complain, printed
 from service.cli.parser import LineParser, complain_of, whole_number
-from service.cli.partial import Interval, merged
+from service.cli.partial import Interval, is_regular_or_absent, merged
 from service.cli.progress import progress_bar
-from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError, http_url
+from service.cli.remote import RefusedError, Remote, RemoteError, WrongAnswerError, http_url, plain
 from service.errors import FaninError
 from service.fields import parse_query
 from service.plan import Plan, plan
@@ -51,6 +52,9 @@ def verify(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     choice = secrets.randbelow(2**32) if options.choice is None else options.choice
     try:
+        if options.file is not None and not is_regular_or_absent(Path(options.file)):
+            complain(f"{options.file} is not a regular file")
+            return REFUSED
         is_path = options.file is not None and options.url.startswith("/")
         tensor = _planned(_ANY_SERVER + options.url if is_path else options.url)
         length = tensor.tensor.length
@@ -169,7 +173,7 @@ def _compare_served(url: str, found: Plan, ranges: list[Interval]) -> None:
             raise DifferenceError(f"{served.length} bytes are served, not {length}")
         if served.tag != tag:
             other = "another tensor, or a draft of another release"
-            raise DifferenceError(f"the ETag is {served.tag}, not {tag}: {other}")
+            raise DifferenceError(f"the ETag is {plain(served.tag)}, not {tag}: {other}")
         _compare(found, ranges, lambda part: remote.part(part.start, part.stop, served))
 
 
