@@ -16,10 +16,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from threading import Condition
+from threading import Condition, local
 
 import numpy as np
 
+from service.chunks import CHUNK_BYTES, Memory
 from service.cli.partial import Interval, PartialFile, partial_file
 from service.cli.progress import complain_above_bar, progress_bar
 from service.models.body import FileBody, FileLayout
@@ -31,8 +32,11 @@ RECORDS = ".fanin"
 NOTE_SECONDS = 0.5
 """How often is noted what is written. A killed process loses so much work at most."""
 
-_WINDOW = 256
-"""How many chunks are asked for in advance. Each core has work while one computes a matrix."""
+_WINDOW = 64
+"""How many tasks are asked for in advance. Each core has work while one computes a matrix."""
+
+_BATCH = 8
+"""The most chunks of a task. Handing over each chunk by itself would take time."""
 
 _MATRIX_MEMORY = 2**30
 """The most memory for matrices that are computed at the same time. One alone may take more."""
@@ -68,6 +72,17 @@ class MatrixMemory:
                 self._changed.notify_all()
 
 
+class _ThreadMemory(local):
+    """Memory for chunks. Each thread has its own, and uses it again."""
+
+    def __init__(self) -> None:
+        self._usual = np.empty(CHUNK_BYTES, np.uint8)
+
+    def of(self, size: int) -> Memory:
+        """At least `size` bytes. Those of a larger chunk are not kept."""
+        return self._usual if size <= CHUNK_BYTES else np.empty(size, np.uint8)
+
+
 @dataclass
 class FolderWriter:
     """Writes files of a model to a folder with so many threads.
@@ -80,6 +95,7 @@ class FolderWriter:
     threads: int
     resume: bool
     _matrices: MatrixMemory = field(default_factory=lambda: MatrixMemory(_MATRIX_MEMORY))
+    _memory: _ThreadMemory = field(default_factory=_ThreadMemory)
 
     def write(self, files: Sequence[ModelFile]) -> int:
         """Write these files, and return how many bytes were missing.
@@ -126,17 +142,22 @@ class FolderWriter:
         """Compute and write what is missing. What is noted are always the first bytes."""
         body = FileBody(layout)
 
-        def computed(index: int) -> int:
-            """Write a chunk, and return the place after it."""
-            chunk = layout.chunk(index)
-            memory = np.empty(chunk.stop - chunk.start, np.uint8)
-            with self._room(layout, chunk.first, chunk.last):
-                partial.put(chunk.start, body.chunk(index, memory))
-            return chunk.stop
-
         place = next((each.start for each in partial.missing(partial.length)), partial.length)
         begin = layout.index_of(place) if place < partial.length else layout.chunk_count
-        indices = iter(range(begin, layout.chunk_count))
+        batch = min(_BATCH, 1 + (layout.chunk_count - begin) // (4 * self.threads))
+
+        def computed(index: int) -> int:
+            """Write the chunks of a task, and return the place after them."""
+            stop = 0
+            for each in range(index, min(index + batch, layout.chunk_count)):
+                chunk = layout.chunk(each)
+                with self._room(layout, chunk.first, chunk.last):
+                    memory = self._memory.of(chunk.stop - chunk.start)
+                    partial.put(chunk.start, body.chunk(each, memory))
+                stop = chunk.stop
+            return stop
+
+        indices = iter(range(begin, layout.chunk_count, batch))
         waiting = deque[Future[int]]()
         noted, moment = place, time.monotonic()
         try:

@@ -48,7 +48,9 @@ class PartialFile:
         if not self._done:
             # The old list must be gone before the bytes that it names.
             self._state.unlink(missing_ok=True)
-            os.ftruncate(descriptor, 0)
+            if os.fstat(descriptor).st_size:
+                # After this, ext4 writes the file to the disk when it is closed.
+                os.ftruncate(descriptor, 0)
             os.ftruncate(descriptor, length)
 
     def missing(self, most: int) -> Iterator[Interval]:
