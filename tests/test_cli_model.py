@@ -685,6 +685,22 @@ def test_matrices_take_turns_in_memory() -> None:
     assert memory._taken == 0
 
 
+def test_the_page_shows_what_works(tmp_path: Path) -> None:
+    """The command of docs/models.md, and the files that the page names."""
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```sh\n(cat > manifest.*?)^```", page, re.MULTILINE | re.DOTALL)
+    command = block.replace("python -m", f"PYTHONPATH={ROOT} {sys.executable} -m")
+    done = subprocess.run(["sh", "-ec", command], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    names = sorted(found(tmp_path / "model"))
+    assert names == [
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        INDEX,
+    ]
+    assert all(f"`{name}`" in page for name in names)
+
+
 def test_recipes_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
     """The command that a refused architecture names."""
     assert main(["recipes"]) == 0

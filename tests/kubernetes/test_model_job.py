@@ -1,4 +1,4 @@
-"""The indexed Job of a model: the command of each worker runs here, and they write the whole set."""
+"""The indexed Job of a model: each worker's command runs here, and they write the whole set."""
 
 import json
 import os
@@ -25,6 +25,7 @@ def objects() -> list[Object]:
 
 
 def container_of(objects: list[Object]) -> Object:
+    container: Object
     (container,) = pods(objects)["model"]["spec"]["containers"]
     return container
 
@@ -50,7 +51,7 @@ def work(
     command = list(container["command"])
     for name in ("models", "manifest"):
         (folder / name).mkdir(exist_ok=True)
-        command = [word.replace(f"{mounted[name]}", str(folder / name)) for word in command]
+        command = [word.replace(mounted[name], str(folder / name)) for word in command]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = settings(objects, container) | {"JOB_COMPLETION_INDEX": str(index), "PATH": path}
     return subprocess.run(
@@ -60,7 +61,7 @@ def work(
 
 def smaller(text: str, folder: Path) -> ModelPlan:
     """A model of the same names with less memory, in the place of the Job's own."""
-    manifest = json.loads(text) | {"max_shard_size": "20KB"}
+    manifest = json.loads(text) | {"max_shard_size": "10KB"}
     manifest["tensors"] = [
         each | {"shape": [1 + extent // 64 for extent in each["shape"]]}
         for each in manifest["tensors"]
