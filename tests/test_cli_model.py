@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import httpx2
@@ -676,13 +677,21 @@ def test_a_person_sees_progress_and_the_end(tmp_path: Path, out: Path) -> None:
 
 
 def test_matrices_take_turns_in_memory() -> None:
-    """Two that fit together are let in; a third waits; one that never fits is computed alone."""
-    memory = MatrixMemory(10)
-    with memory.taken(4), memory.taken(6):
-        assert memory._taken == 10
-    with memory.taken(100):
-        assert memory._taken == 100
-    assert memory._taken == 0
+    """Two that fit together are let in, a third waits, and one that never fits comes alone."""
+    memory, entered = MatrixMemory(10), Event()
+
+    def enter(count: int) -> None:
+        with memory.taken(count):
+            entered.set()
+
+    for count in (1, 100):
+        third = Thread(target=enter, args=(count,))
+        with memory.taken(4), memory.taken(6):
+            third.start()
+            assert not entered.wait(0.1)
+        assert entered.wait(SECONDS)
+        third.join()
+        entered.clear()
 
 
 def test_the_page_shows_what_works(tmp_path: Path) -> None:
