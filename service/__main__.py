@@ -16,6 +16,7 @@ USAGE = """usage: python -m service COMMAND [option ...]
 commands:
   serve        run the HTTP server
   weights      write one tensor to a file
+  model        write the files of a whole model
   fetch        download a tensor from a server, in parts, and continue after an interruption
   verify       compare what a server sends, or a file, with the tensor computed here
   recommend    recommend how to initialize a layer
@@ -24,6 +25,7 @@ commands:
   activations  list the activations with their gains
   layers       list the layers with the letters of their axes
   dtypes       list the element types
+  recipes      list the families of models that have a recipe
   openapi      print the OpenAPI document
 
 python -m service COMMAND --help lists the options of a command. python -m service --version prints
@@ -117,6 +119,12 @@ def _weights(arguments: list[str]) -> int:
     return write_weights(arguments)
 
 
+def _model(arguments: list[str]) -> int:
+    from service.cli.model import write_model
+
+    return write_model(arguments)
+
+
 def _fetch(arguments: list[str]) -> int:
     from service.cli.fetching import fetch
 
@@ -166,6 +174,7 @@ def _openapi(arguments: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _serve,
     "weights": _weights,
+    "model": _model,
     "fetch": _fetch,
     "verify": _verify,
     "recommend": _recommend,
@@ -174,6 +183,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "activations": partial(_listing, "activations"),
     "layers": partial(_listing, "layers"),
     "dtypes": partial(_listing, "dtypes"),
+    "recipes": partial(_listing, "recipes"),
     "openapi": _openapi,
 }
 

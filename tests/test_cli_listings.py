@@ -17,6 +17,7 @@ from service.fields import parse_query
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.schemes import SCHEMES, family_of
+from service.models.recipe import recipes
 from service.plan import seeded_plan
 from tests.api.hostile_cases import QUERIES, SHAPES, WORDS
 from tests.application import ask, serving
@@ -28,6 +29,7 @@ NAMES = {
     "activations": list(ACTIVATIONS),
     "layers": list(LAYERS),
     "dtypes": list(DTYPES),
+    "recipes": list(recipes()),
 }
 A_PATH = re.compile(r"(?<!\w)/[a-z]")
 
@@ -56,6 +58,7 @@ def typed(capfdbinary: pytest.CaptureFixture[bytes], *words: str) -> bytes:
         (["activations"], "/activations"),
         (["layers"], "/layers"),
         (["dtypes"], "/dtypes"),
+        (["recipes"], "/recipes"),
     ],
 )
 def test_json_is_the_body_of_the_route(

@@ -1,4 +1,4 @@
-"""The commands `schemes`, `activations`, `layers` and `dtypes`, which print tables."""
+"""The commands `schemes`, `activations`, `layers`, `dtypes` and `recipes`, which print tables."""
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +17,8 @@ from service.initializers.activations import ACTIVATIONS, Activation
 from service.initializers.layers import FRAMEWORKS, LAYERS
 from service.initializers.references import Reference
 from service.initializers.schemes import AUTO, Scheme, family_of
+from service.models.recipe import recipes
+from service.models.recipe_listing import recipe_records
 from service.stream.precision import PRECISIONS
 from service.wire.formats import FORMATS
 from service.wire.json_text import json_bytes
@@ -189,6 +191,14 @@ def _dtypes() -> str:
     return _columns(head, rows)
 
 
+def _recipes() -> str:
+    """Every family of models, with the architectures and the ready sizes of its recipe."""
+    rows = [
+        (each.family, _words(each.sizes), _words(each.architectures)) for each in recipes().values()
+    ]
+    return _columns(("FAMILY", "SIZES", "ARCHITECTURES"), rows)
+
+
 def _activation(record: Activation, auto: str) -> tuple[str, ...]:
     gains = (record.gain, record.backward_gain, record.variance_gain, record.pytorch_gain)
     numbers = (_ABSENT if number is None else f"{number:.6g}" for number in (*gains, record.slope))
@@ -220,4 +230,9 @@ COMMANDS = {
     "activations": ListingCommand("List the activations.", listings.activations, _activations),
     "layers": ListingCommand("List the layers.", listings.layers, _layers),
     "dtypes": ListingCommand("List the element types.", listings.dtypes, _dtypes),
+    "recipes": ListingCommand(
+        "List the families of models that have a recipe.",
+        lambda: {"recipes": recipe_records()},
+        _recipes,
+    ),
 }

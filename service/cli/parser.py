@@ -16,6 +16,7 @@ LISTING_COMMANDS: dict[Listing, str] = {
     "activations": "python -m service activations",
     "layers": "python -m service layers",
     "dtypes": "python -m service dtypes",
+    "recipes": "python -m service recipes",
     "fields": "--help",
 }
 """The command or option that prints each table that a problem can name."""
@@ -73,6 +74,8 @@ def with_options(text: str, fields: Collection[str] = FIELDS) -> str:
 
     `add std_kind=parent` becomes `add --std-kind parent`. The fields of a URL stay as they are.
     """
+    if not fields:
+        return text
     assignment = rf"(?<![\w&?=])({'|'.join(fields)})=(?=\S)"
     return re.sub(assignment, lambda found: f"--{found[1].replace('_', '-')} ", text)
 

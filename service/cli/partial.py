@@ -34,19 +34,23 @@ class PartialFile:
     another tensor, which are dropped.
     """
 
-    def __init__(self, target: Path, descriptor: int, tag: str, length: int) -> None:
-        """Raises OSError. The file `descriptor` must be locked."""
+    def __init__(
+        self, target: Path, descriptor: int, tag: str, length: int, *, anew: bool = False
+    ) -> None:
+        """Raises OSError. The file `descriptor` must be locked. `anew` drops what is there."""
         self.length = length
         self._target, self._descriptor, self._tag = target, descriptor, tag
         self._state = _state_of(target)
-        found = self._read_state()
+        found = None if anew else self._read_state()
         self.other = found is not None and found[0] != (tag, length)
         self._done: list[Interval] = [] if found is None or self.other else found[1]
         self.kept = sum(each.stop - each.start for each in self._done)
         if not self._done:
             # The old list must be gone before the bytes that it names.
             self._state.unlink(missing_ok=True)
-            os.ftruncate(descriptor, 0)
+            if os.fstat(descriptor).st_size:
+                # After this, ext4 writes the file to the disk when it is closed.
+                os.ftruncate(descriptor, 0)
             os.ftruncate(descriptor, length)
 
     def missing(self, most: int) -> Iterator[Interval]:
@@ -62,11 +66,14 @@ class PartialFile:
 
         A list on the disk must not name bytes that a power failure loses.
         """
-        left = memoryview(content)
-        while left:
-            written = os.pwrite(self._descriptor, left, start)
-            left, start = left[written:], start + written
+        self.put(start, memoryview(content))
         os.fdatasync(self._descriptor)
+
+    def put(self, start: int, content: memoryview) -> None:
+        """Write bytes at this place; raises OSError. Any thread may call it."""
+        while content:
+            written = os.pwrite(self._descriptor, content, start)
+            content, start = content[written:], start + written
 
     def complete(self, interval: Interval) -> None:
         """Note that the bytes of an interval are written; raises OSError."""
@@ -99,8 +106,10 @@ class PartialFile:
 
 
 @contextmanager
-def partial_file(target: Path, tag: str, length: int) -> Iterator[PartialFile]:
-    """The partial file of `target`, opened and locked.
+def partial_file(
+    target: Path, tag: str, length: int, *, anew: bool = False
+) -> Iterator[PartialFile]:
+    """The partial file of `target`, opened and locked. `anew` drops what an earlier process left.
 
     Raises BusyError if another process has it, and OSError. An existing target must be writable.
     """
@@ -120,7 +129,7 @@ def partial_file(target: Path, tag: str, length: int) -> Iterator[PartialFile]:
         now = status_of(part)
         if now is None or not os.path.samestat(now, os.fstat(descriptor)):
             raise BusyError("another process has just finished it")
-        yield PartialFile(target, descriptor, tag, length)
+        yield PartialFile(target, descriptor, tag, length, anew=anew)
     finally:
         os.close(descriptor)
 

@@ -15,7 +15,7 @@ from tests.process import ROOT
 DEPLOY = ROOT / "deploy"
 JOBS = DEPLOY / "kubernetes" / "jobs"
 NAMESPACE = DEPLOY / "kubernetes" / "namespace"
-KUSTOMIZATIONS = (DEPLOY, JOBS / "make", JOBS / "fetch")
+KUSTOMIZATIONS = (DEPLOY, JOBS / "make", JOBS / "fetch", JOBS / "model")
 """The folders that are given to `kubectl apply -k`. Jobs need NAMESPACE before."""
 
 FIELDS = {"resources", "images", "configMapGenerator", "patchesStrategicMerge"}

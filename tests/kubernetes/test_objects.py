@@ -25,6 +25,9 @@ from tests.kubernetes.rendering import (
 )
 from tests.server import running, until
 
+WORKED = (JOBS / "make", JOBS / "fetch", JOBS / "model")
+"""The folders of the Jobs."""
+
 MIB = 2**20
 GIB = 2**30
 
@@ -378,15 +381,15 @@ def test_what_is_written_lies_in_a_volume() -> None:
 
 
 def test_the_jobs_name_a_claim_that_exists() -> None:
-    """Both write to the same volume."""
-    for folder in (JOBS / "make", JOBS / "fetch"):
+    """Every worker of a Job writes to the same volume."""
+    for folder in WORKED:
         objects = render(folder)
-        (volume, *_) = pods(objects)["tensor"]["spec"]["volumes"]
+        ((volume, *_),) = (each["spec"]["volumes"] for each in pods(objects).values())
         name = volume["persistentVolumeClaim"]["claimName"]
         assert only(objects, "PersistentVolumeClaim")["metadata"]["name"] == name
 
 
-@pytest.mark.parametrize("name", ["make", "fetch"])
+@pytest.mark.parametrize("name", ["make", "fetch", "model"])
 def test_no_job_contains_the_namespace(name: str) -> None:
     """`kubectl delete -k` of a Job would delete the service with it. All lies in that namespace."""
     objects = render(JOBS / name)
@@ -395,12 +398,22 @@ def test_no_job_contains_the_namespace(name: str) -> None:
     assert {each["metadata"]["namespace"] for each in objects} == {namespace}
 
 
+def test_the_job_of_a_model_shares_no_object_with_that_of_a_tensor() -> None:
+    """Both may run at the same time. Those of a tensor share all (control)."""
+    model, make, fetch = (
+        {(each["kind"], each["metadata"]["name"]) for each in render(JOBS / name)}
+        for name in ("model", "make", "fetch")
+    )
+    assert not model & make
+    assert make <= fetch
+
+
 def test_no_job_shares_an_object_with_the_service() -> None:
     """The same danger, for every other object. The namespace's own ones are shared (control)."""
 
     def identities(folder: Path) -> set[tuple[str, str]]:
         return {(each["kind"], each["metadata"]["name"]) for each in render(folder)}
 
-    for folder in (JOBS / "make", JOBS / "fetch"):
+    for folder in WORKED:
         assert not identities(DEPLOY) & identities(folder)
     assert identities(DEPLOY) & identities(NAMESPACE) == identities(NAMESPACE)

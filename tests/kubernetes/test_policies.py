@@ -119,10 +119,11 @@ def test_replicas_reach_nothing(objects: list[Object]) -> None:
         assert not reaches(objects, replica, target, port)
 
 
-def test_a_worker_that_makes_its_slice_is_alone() -> None:
+@pytest.mark.parametrize(("folder", "job"), [("make", "tensor"), ("model", "model")])
+def test_a_worker_that_makes_its_share_is_alone(folder: str, job: str) -> None:
     """No connection to it and none from it."""
-    objects = [*render(DEPLOY), *render(JOBS / "make")]
-    worker, front = pod(objects, "tensor"), pod(objects, "fanin-front")
+    objects = [*render(DEPLOY), *render(JOBS / folder)]
+    worker, front = pod(objects, job), pod(objects, "fanin-front")
     assert not reaches(objects, worker, front, 8080)
     assert not reaches(objects, worker, DNS, 53, "UDP")
     assert not reaches(objects, STRANGER, worker, 80)
