@@ -78,10 +78,9 @@ def folder(release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for family, config in CONFIGS.items():
         (folder / f"{family}.json").write_text(json.dumps(config))
     script = [str(transformers_python(release)), "-m", "tests.models.save_in_transformers"]
-    for size in (ONE_FILE, SHARD):
-        chosen = {name: family for name, (family, most) in WRITTEN.items() if most == size}
-        pairs = [(folder / f"{family}.json", folder / name) for name, family in chosen.items()]
-        draw([*script, str(size), *(str(path) for pair in pairs for path in pair)])
+    for name, (family, size) in WRITTEN.items():
+        script += [str(folder / f"{family}.json"), str(size), str(folder / name)]
+    draw(script)
     for name, (whole, damage, _) in DAMAGE.items():
         (folder / name).mkdir()
         shutil.copy(folder / whole / "config.json", folder / name)

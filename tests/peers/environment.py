@@ -43,7 +43,9 @@ def python_with(name: str, pins: Path, shared: Path | None = None) -> Path:
         venv.create(home, clear=True, with_pip=True)
         if shared is not None:
             (_site(python) / "shared.pth").write_text(f"{_site(shared)}\n")
-        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(pins)], ROOT)
+        # Compiling every module takes longer than the download. Python compiles what it imports.
+        install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
+        _run([*install, "-r", str(pins)], ROOT)
         shutil.copy(pins, mark)
     return python
 
@@ -63,7 +65,11 @@ def tfjs_folder() -> Path:
 
 def draw(command: list[str], folder: Path = ROOT) -> None:
     """Run a script that draws, with the test's own failure if it fails."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    # What a script imports is compiled once, also where Python is told to keep no compiled modules.
+    keeping = {key: each for key, each in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=600, env=keeping
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
