@@ -1,5 +1,6 @@
 """Environments with real peers in build/: made at their first use, and again for other pins."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -29,16 +30,22 @@ def mlx_python() -> Path:
     return python_with("peers-mlx", ROOT / "checks" / "peers-mlx.txt")
 
 
-def python_with(name: str, pins: Path) -> Path:
+def python_with(name: str, pins: Path, shared: Path | None = None) -> Path:
     """The Python of the environment build/NAME, which has the packages of a file of pins.
 
-    If they cannot be installed, the test is skipped on a desk and fails under CI=true.
+    `shared` is the Python of another such environment, whose packages this one finds after its own.
+    pip does not install what is pinned alike in both. If a package cannot be installed, the test is
+    skipped on a desk and fails under CI=true.
     """
     home = ROOT / "build" / name
     python, mark = home / "bin" / "python", home / "requirements.txt"
     if not _is(mark, pins):
         venv.create(home, clear=True, with_pip=True)
-        _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(pins)], ROOT)
+        if shared is not None:
+            (_site(python) / "shared.pth").write_text(f"{_site(shared)}\n")
+        # Compiling every module takes longer than the download. Python compiles what it imports.
+        install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
+        _run([*install, "-r", str(pins)], ROOT)
         shutil.copy(pins, mark)
     return python
 
@@ -58,8 +65,26 @@ def tfjs_folder() -> Path:
 
 def draw(command: list[str], folder: Path = ROOT) -> None:
     """Run a script that draws, with the test's own failure if it fails."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    # What a script imports is compiled once, also where Python is told to keep no compiled modules.
+    keeping = {key: each for key, each in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=600, env=keeping
+    )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def packages(python: Path) -> dict[str, str]:
+    """The version of each package that an environment finds."""
+    command = [str(python), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {each["name"]: each["version"] for each in json.loads(done.stdout)}
+
+
+def _site(python: Path) -> Path:
+    """The folder into which pip installs for this Python."""
+    printing = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    done = subprocess.run([python, "-c", printing], capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip())
 
 
 def _is(mark: Path, pins: Path) -> bool:
