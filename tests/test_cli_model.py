@@ -714,3 +714,15 @@ def test_recipes_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
     """The command that a refused architecture names."""
     assert main(["recipes"]) == 0
     assert capfd.readouterr().out.splitlines()[0].split() == ["FAMILY", "SIZES", "ARCHITECTURES"]
+
+
+def test_a_disk_without_space_is_told_before_a_file_is_begun(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A model of 2^46 bytes."""
+    tensors = [{"name": "w.{0..3}", "shape": [2**21, 2**21], "scheme": "zeros"}]
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"seed": 1, "tensors": tensors}))
+    assert write_model([str(manifest), "-o", str(tmp_path / "model")]) == 2
+    assert "bytes free: name another folder" in capfd.readouterr().err
+    assert list((tmp_path / "model").iterdir()) == []

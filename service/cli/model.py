@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -242,6 +243,8 @@ def _written(plan: ModelPlan, output: str, share: Share, threads: int, *, resume
     try:
         _refuse_folder(plan, output, [*(each.name for each in files), *others])
         folder.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            _refuse_without_space(folder, sum(each.length for each in files))
         with ended_by_signals(last_line=f"stopped; {_ADVICE}"):
             count = FolderWriter(plan, folder, threads, resume).write(files)
             for name, text in others.items():
@@ -264,6 +267,14 @@ def _written(plan: ModelPlan, output: str, share: Share, threads: int, *, resume
             f"{seconds:.1f} s"
         )
     return 0
+
+
+def _refuse_without_space(folder: Path, needed: int) -> None:
+    """Raises _RefusedError if the files are longer than the space that is free on the disk."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        message = f"the files have {needed} bytes, and {folder} has {free} bytes free"
+        raise _RefusedError(f"{message}: name another folder, or write a share with --shard")
 
 
 def _refuse_folder(plan: ModelPlan, output: str, names: Sequence[str]) -> None:

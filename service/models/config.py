@@ -5,18 +5,26 @@ are ignored, and listed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from service.errors import ImpossibleError, Problem, UnreadableError
 from service.fields.errors import shown
-from service.initializers.unknown_words import unknown_word
+from service.initializers.unknown_words import squash, unknown_word
 from service.models.expressions import ExpressionError, Value
 from service.models.manifest import Manifest
 from service.models.recipe import ConfigKey, Recipe, recipe_of, recipes
+from service.models.tensor_names import equal_start
 
 _ARCHITECTURES = "architectures"
+
+_ALIKE = 3
+"""Names that begin with so many equal characters are likely of one family."""
+
+_ALIKE_KEYS = 0.8
+"""The similarity (difflib) from which a key is taken for a misspelt one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,12 @@ def choice_of(manifest: Manifest) -> Choice | None:
         return None
     recipe = recipe_of(name)
     if recipe is None:
-        known = [each for recipe in recipes().values() for each in recipe.architectures]
-        raise unknown_word("architecture", name, known, _replacements(), "recipes")
+        raise _unknown(name, "architecture" if manifest.architecture else "config.architectures")
+    if manifest.edition not in (None, recipe.edition):
+        message = f"the recipe of {name} has edition {recipe.edition}, not {manifest.edition}"
+        problem = Problem("edition", message, f"write {recipe.edition}, or leave it out")
+        raise OtherEditionError("other_edition", problem)
+    _refuse_other_model(recipe, name, manifest.config or {})
     config = manifest.config or {}
     if manifest.size is not None:
         if manifest.size not in recipe.sizes:
@@ -51,6 +63,50 @@ def choice_of(manifest: Manifest) -> Choice | None:
         hint = f'add "size": "{next(iter(recipe.sizes))}", or the config.json of a model'
         raise ImpossibleError("missing_field", Problem("config", message, hint))
     return Choice(recipe, name, config)
+
+
+class OtherEditionError(ImpossibleError):
+    """The manifest is of another edition of its recipe."""
+
+
+def nothing_named(manifest: Manifest) -> ImpossibleError:
+    """The refusal of a manifest that names no tensor."""
+    kind = (manifest.config or {}).get("model_type")
+    meant = [
+        name
+        for recipe in recipes().values()
+        for name, each in recipe.architectures.items()
+        if each.model_type == kind
+    ]
+    if meant:
+        problem = Problem(
+            "architecture", "the config names none", f'add "architecture": "{meant[0]}"'
+        )
+    else:
+        hint = "list tensors, or give an architecture; /recipes lists all"
+        problem = Problem("tensors", "the manifest has no tensors", hint)
+    return ImpossibleError("missing_field", problem)
+
+
+def _unknown(name: str, field: str) -> UnreadableError:
+    """The refusal of an architecture that no recipe has. Names of the same family come first."""
+    known = [each for recipe in recipes().values() for each in recipe.architectures]
+    if squash(name) in _replacements():
+        return unknown_word(field, name, known, _replacements(), "recipes")
+    nearest = sorted(known, key=lambda each: -equal_start(each, name))[:3]
+    alike = [each for each in nearest if equal_start(each, name) >= _ALIKE]
+    message, hint = f"{shown(name)} is not known", f"the nearest are {', '.join(alike or nearest)}"
+    return UnreadableError("unknown_word", Problem(field, message, hint, "recipes"))
+
+
+def _refuse_other_model(recipe: Recipe, name: str, config: Mapping[str, Any]) -> None:
+    """Refuse the config of another model, which would give a model of defaults."""
+    expected = recipe.architectures[name].model_type
+    given = config.get("model_type", expected)
+    if given != expected:
+        message = f"the config is of model_type {shown(str(given))}, and {name} has {expected}"
+        hint = "leave architecture out: the config names its own"
+        raise ImpossibleError("bad_config", Problem("config.model_type", message, hint))
 
 
 def _of_config(config: Mapping[str, Any] | None) -> str | None:
@@ -96,6 +152,15 @@ def config_values(choice: Choice) -> tuple[dict[str, Value], tuple[str, ...]]:
     return values, tuple(
         sorted(name for name in config if name not in read and name not in counted)
     )
+
+
+def likely_misspelt(recipe: Recipe, ignored: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Ignored keys that no ready config of the family has, and the key that each may mean."""
+    usual = {key for config in recipe.sizes.values() for key in config}
+    for key in ignored:
+        meant = get_close_matches(key[:80], recipe.config, n=1, cutoff=_ALIKE_KEYS)
+        if key not in usual and meant:
+            yield key, meant[0]
 
 
 def no_shape(error: ExpressionError) -> ImpossibleError:

@@ -10,11 +10,12 @@ from service.errors import ImpossibleError, Problem, UnreadableError
 from service.fields import DEFAULTS, Spec
 from service.fields.parsing import read_members
 from service.fields.spec import LAYER_FIELDS
-from service.models.config import Choice, choice_of, config_values, no_shape
+from service.models.config import Choice, choice_of, config_values, no_shape, nothing_named
 from service.models.expressions import ExpressionError
 from service.models.manifest import MOST_TENSORS, Manifest, ManifestTensor, within
 from service.models.recipe import INT64, Count, Declared, Expansion, Part
 from service.models.tensor_names import NameRange
+from service.wire.safetensors import RESERVED_KEY
 
 MOST_MATCHES = 10**7
 """The most pairs of a name and a rule."""
@@ -82,6 +83,8 @@ def expanded(manifest: Manifest) -> Model:
     choice = choice_of(manifest)
     rules = _Rules(manifest)
     if choice is None:
+        if not manifest.tensors:
+            raise nothing_named(manifest)
         if manifest.names != "checkpoint" or manifest.size is not None:
             field = "size" if manifest.size is not None else "names"
             hint = "leave it out, or give an architecture"
@@ -94,6 +97,7 @@ def expanded(manifest: Manifest) -> Model:
             hint = "leave tensors out, and change them with rules"
             raise ImpossibleError("conflicting_fields", Problem("tensors", message, hint))
         values, ignored = config_values(choice)
+        ignored = tuple(name for name in ignored if name in (manifest.config or {}))
         count = Count(MOST_TENSORS, _too_many)
         expansion = Expansion(choice.recipe, manifest.names == "module", count)
         try:
@@ -243,6 +247,9 @@ def _refuse_equal_names(tensors: tuple[FileTensor, ...]) -> None:
     seen = set[str]()
     size = 0
     for tensor in tensors:
+        if tensor.name == RESERVED_KEY:
+            problem = Problem("tensors", f"{RESERVED_KEY} is a key of safetensors", "rename it")
+            raise ImpossibleError("reserved_name", problem)
         if tensor.name in seen:
             problem = Problem("tensors", f"{tensor.name[:80]} is there twice", "rename one of them")
             raise ImpossibleError("duplicate_name", problem)

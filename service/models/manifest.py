@@ -41,6 +41,8 @@ UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 _SIZE = re.compile(r"([1-9][0-9]{0,18})(KB|MB|GB|TB)?")
 
+_EXAMPLE = '{"architecture": "GPT2LMHeadModel", "size": "tiny", "seed": 42}'
+
 Names = Literal["checkpoint", "module"]
 Result = TypeVar("Result")
 
@@ -140,7 +142,7 @@ def _read_tensor(value: object) -> ManifestTensor:
     if isinstance(value, ManifestTensor):
         return value
     members = _members_of(value)
-    if "name" not in dict(members):
+    if not dict(members).get("name"):
         raise FieldError("missing_field", "a tensor of a model has a name", 'add "name"')
     return read_members(ManifestTensor, members, [])
 
@@ -219,7 +221,8 @@ def _read_size(value: object) -> int:
     found = _SIZE.fullmatch(str(value)) if isinstance(value, str | int) else None
     size = 0 if found is None else int(found[1]) * UNITS[found[2] or ""]
     if isinstance(value, bool) or not 0 < size < 2**63:
-        raise FieldError("malformed_number", f"{shown(str(value))} is not a size", 'write "5GB"')
+        hint = 'write "5GB"; KB, MB, GB and TB are powers of 1000'
+        raise FieldError("malformed_number", f"{shown(str(value))} is not a size", hint)
     return size
 
 
@@ -319,7 +322,16 @@ def _rule_fields(schema: dict[str, Any]) -> dict[str, Any]:
 
 def parse_manifest(body: bytes) -> Manifest:
     """The manifest of a JSON object. Raises UnreadableError with a problem for each error."""
-    members = json_members(body, most_marks=_MOST_MARKS, deepest=_DEEPEST)
+    try:
+        members = json_members(body, most_marks=_MOST_MARKS, deepest=_DEEPEST)
+    except UnreadableError as error:
+        [problem] = error.problems
+        shown = Problem("", problem.message, f"send a manifest such as {_EXAMPLE}")
+        raise UnreadableError(error.reason, shown) from None
+    names = {name for name, _ in members}
+    if names & {"model_type", "architectures"}:
+        hint = 'put it into a manifest: {"config": {...}, "seed": 42}'
+        raise UnreadableError("unknown_field", Problem("", "this is a config.json", hint))
     return manifest_of(members)
 
 

@@ -14,10 +14,11 @@ from service.chunks import TensorBody
 from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec
-from service.initializers.nearest import nearest_words
+from service.models.config import Choice, likely_misspelt
 from service.models.expansion import Drawn, FileTensor, Model, expanded
 from service.models.manifest import Manifest, canonical_text
 from service.models.recipe import INT64
+from service.models.tensor_names import equal_start
 from service.plan import Plan, PlanTemplate
 from service.plan.canonical import MOST_URL_BYTES
 from service.plan.drafts import Draft
@@ -183,19 +184,30 @@ class ModelPlan:
         for key in keys:
             found = fnmatch_filter(names, key) if key not in names else [key]
             if not found:
-                nearest = nearest_words(key[:80], names[:1000])
-                message = f"no tensor of {file.name} matches {key[:80]!r}"
-                hint = f"the nearest are {', '.join(nearest)}"
-                raise ImpossibleError("unknown_key", Problem("keys", message, hint))
+                raise self._unknown_key(file, key)
             chosen.update(found)
         tensors = [each for each in self.model.tensors if each.name in chosen]
         return self._writer.file(file.name, tensors)
+
+    def _unknown_key(self, file: ModelFile, key: str) -> ImpossibleError:
+        message = f"no tensor of {file.name} matches {key[:80]!r}"
+        if key in self.model.tied:
+            hint = f"it is tied: ask for {self.model.tied[key]}"
+        else:
+            alike = sorted(file.tensors, key=lambda tensor: -_alikeness(tensor.name, key))[:3]
+            hint = f"case counts; the nearest are {', '.join(each.name for each in alike)}"
+        return ImpossibleError("unknown_key", Problem("keys", message, hint))
 
     @property
     def memory(self) -> int:
         """About the bytes of memory that the plan takes."""
         heads = sum(len(each.head) for each in self.files)
         return 2 * heads + sum(400 * len(each.part_names) for each in self.files) + len(self.text)
+
+
+def _alikeness(name: str, other: str) -> int:
+    """How many characters are equal at the beginning and at the end of two names."""
+    return equal_start(name, other) + equal_start(name[::-1], other[::-1])
 
 
 def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
@@ -218,7 +230,7 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
     for part in parts:
         kinds[numbers[_key(part)]].refuse_long(part.name)
     parameters = sum(kinds[numbers[_key(part)]].elements for part in parts if not part.buffer)
-    warnings = tuple(_warnings(parts, kinds, numbers, model))
+    warnings = tuple(_warnings(parts, kinds, numbers, model, manifest))
     text = canonical_text(canonical)
     return ModelPlan(canonical, text, model, kinds, files, warnings, parameters, writer)
 
@@ -374,7 +386,11 @@ def _refuse_collisions(files: tuple[ModelFile, ...]) -> None:
 
 
 def _warnings(
-    parts: list[Drawn], kinds: tuple[Kind, ...], numbers: dict[_Key, int], model: Model
+    parts: list[Drawn],
+    kinds: tuple[Kind, ...],
+    numbers: dict[_Key, int],
+    model: Model,
+    manifest: Manifest,
 ) -> Iterator[ModelWarning]:
     """The warnings of all kinds, and one for each rule that no tensor has used."""
     found: dict[tuple[str, str], list[Any]] = {}
@@ -386,3 +402,20 @@ def _warnings(
         yield ModelWarning(code, message, count, example)
     for pattern in model.unused_rules:
         yield ModelWarning("rule_unused", f"no name matches {pattern[:80]}", 0, "")
+    if model.choice is not None:
+        yield from _config_warnings(model.choice, model.ignored, manifest)
+
+
+def _config_warnings(
+    choice: Choice, ignored: tuple[str, ...], manifest: Manifest
+) -> Iterator[ModelWarning]:
+    """Warnings about keys of the config that decide nothing and may have been meant to."""
+    for key, meant in likely_misspelt(choice.recipe, ignored):
+        message = f"the config's {key[:80]} is ignored: write {meant} if that is meant"
+        yield ModelWarning("config_key_unknown", message, 0, "")
+    given = manifest.config or {}
+    dtype = given.get("dtype", given.get("torch_dtype", manifest.dtype))
+    if dtype in DTYPES and dtype != manifest.dtype:
+        message = f"the config says {dtype}, and the tensors are {manifest.dtype}: "
+        message += f'add "dtype": "{dtype}" to the manifest if that is meant'
+        yield ModelWarning("dtype_of_config", message, 0, "")

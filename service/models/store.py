@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from service.models.body import FileLayout
+from service.models.config import OtherEditionError
 from service.models.listing import ModelListing, other_files
 from service.models.manifest import Manifest, parse_manifest
 from service.models.planning import ModelFile, ModelPlan, plan_model
@@ -113,10 +114,14 @@ class ModelStore:
         if manifest.seed is None:
             # No token of ours lacks a seed. With this one, the text is not canonical.
             manifest = manifest.model_copy(update={"seed": 0})
-        plan = plan_model(manifest, max_bytes=self._max_bytes)
+        try:
+            plan = plan_model(manifest, max_bytes=self._max_bytes)
+        except OtherEditionError:
+            present = manifest.model_copy(update={"edition": None})
+            plan = plan_model(present, max_bytes=self._max_bytes)
+            raise OtherTokenError(token_of(plan.text), edition=True) from None
         if plan.text != text:
-            edition = manifest.edition not in (None, plan.manifest.edition)
-            raise OtherTokenError(token_of(plan.text), edition=edition)
+            raise OtherTokenError(token_of(plan.text), edition=False)
         model = StoredModel(plan, token)
         self._keep(token, model)
         return model

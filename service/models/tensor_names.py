@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import product, takewhile
 from math import prod
 
 from service.fields.errors import FieldError
@@ -47,3 +47,10 @@ def _range(text: str) -> range:
         message = f"the range {{{text}}} ends before it begins"
         raise FieldError("malformed_range", message, f"write {{{last}..{first}}}")
     return range(first, last + 1)
+
+
+def equal_start(name: str, other: str) -> int:
+    """How many characters are equal at the beginning of two names."""
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, other, strict=False))
+    )

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from service.dtypes import Dtype
 from service.errors import ImpossibleError, Problem
 
-_RESERVED_KEY = "__metadata__"
+RESERVED_KEY = "__metadata__"
+"""The key of texts about the file. No tensor has this key."""
+
 _ALIGNMENT = 8
 
 
@@ -27,7 +29,7 @@ def header(dtype: Dtype, shape: tuple[int, ...], key: str) -> bytes:
         "shape": shape,
         "data_offsets": (0, prod(shape) * dtype.itemsize),
     }
-    return _written({_RESERVED_KEY: {"format": "pt"}, key: tensor})
+    return _written({RESERVED_KEY: {"format": "pt"}, key: tensor})
 
 
 class FileEntry(NamedTuple):
@@ -48,7 +50,7 @@ def file_header(entries: Sequence[FileEntry], metadata: Mapping[str, str]) -> by
 
     Raises ImpossibleError (`reserved_name`) for a key that the format reserves.
     """
-    described: dict[str, object] = {_RESERVED_KEY: dict(metadata)}
+    described: dict[str, object] = {RESERVED_KEY: dict(metadata)}
     for entry in entries:
         _refuse_reserved(entry.key)
         described[entry.key] = {
@@ -60,12 +62,12 @@ def file_header(entries: Sequence[FileEntry], metadata: Mapping[str, str]) -> by
 
 
 def _refuse_reserved(key: str) -> None:
-    if key == _RESERVED_KEY:
+    if key == RESERVED_KEY:
         raise ImpossibleError(
             "reserved_name",
             Problem(
                 "name",
-                f"{_RESERVED_KEY} is the key safetensors keeps for its own metadata",
+                f"{RESERVED_KEY} is the key safetensors keeps for its own metadata",
                 "use format npy or raw, or choose another name",
             ),
         )

@@ -289,6 +289,23 @@ def test_damaged_tokens(address: Address, name: str, path: str) -> None:
     assert ask(address, f"/v1/models/{name}{path}").status in (400, 404)
 
 
+def test_a_file_that_a_model_lacks_is_told_from_those_it_has(address: Address) -> None:
+    url = posted(address, max_shard_size=9600)["url"]
+    [error] = problem(ask(address, f"{url}/model.safetensors"))["errors"]
+    assert error["hint"] == (
+        "it has model-00001-of-00002.safetensors, model-00002-of-00002.safetensors, "
+        "model.safetensors.index.json"
+    )
+
+
+def test_a_tied_name_is_told_from_a_misspelt_one(address: Address) -> None:
+    url = file_of(address, tensors=None, architecture="GPT2LMHeadModel", size="tiny")
+    [tied] = problem(ask(address, f"{url}?keys=lm_head.weight"))["errors"]
+    assert tied["hint"] == "it is tied: ask for transformer.wte.weight"
+    [misspelt] = problem(ask(address, f"{url}?keys=transformer.h.1.atn.c_attn.weight"))["errors"]
+    assert misspelt["hint"].startswith("case counts; the nearest are transformer.h.1.attn.c_attn.w")
+
+
 def test_other_files_and_methods(address: Address) -> None:
     url = posted(address)["url"]
     for name in ("model-00001-of-00001.safetensors", "pytorch_model.bin", "model.safetensors/"):

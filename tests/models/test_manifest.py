@@ -98,6 +98,14 @@ def test_a_refusal_names_the_place(members: dict[str, Any], place: str) -> None:
         ({"tensors": [tensor("w", order="F")]}, "format_cannot_carry_order"),
         ({"tensors": [tensor("w", scheme="normal", std=-1)]}, "not_positive"),
         ({"tensors": [tensor("w", shape=[2**57])]}, "too_large"),
+        ({"tensors": [tensor("")]}, "missing_field"),
+        ({"tensors": []}, "missing_field"),
+        ({"config": {}}, "missing_field"),
+        ({"config": {"model_type": "llama"}}, "missing_field"),
+        ({"model_type": "gpt2", "n_layer": 2}, "unknown_field"),
+        ({**TINY, "edition": 2000}, "other_edition"),
+        ({**TINY, "config": {"model_type": "llama"}}, "bad_config"),
+        ({"config": {"architectures": ["LlamaModel"]}}, "unknown_word"),
         ({"tensors": [tensor("w")], "names": "module"}, "unused_field"),
         ({"tensors": [tensor("w")], "size": "tiny"}, "unused_field"),
         ({"tensors": [tensor("w")], **TINY}, "conflicting_fields"),
@@ -122,6 +130,40 @@ def test_refusals(manifest: dict[str, Any] | bytes, reason: str | None) -> None:
         parse_manifest(manifest)
     else:
         assert refused(manifest)[0] == reason
+
+
+def hint(manifest: dict[str, Any] | bytes) -> str:
+    """The hint of the refusal."""
+    body = manifest if isinstance(manifest, bytes) else json.dumps(manifest).encode()
+    with pytest.raises(FaninError) as error:
+        plan_model(parse_manifest(body), max_bytes=2**44)
+    return error.value.problems[0].hint
+
+
+def test_hints_lead_to_a_model() -> None:
+    llama = {"config": {"model_type": "llama"}}
+    assert hint(llama) == 'add "architecture": "LlamaForCausalLM"'
+    sequence = {"config": {"architectures": ["LlamaForSequenceClassification"]}}
+    assert hint(sequence) == "the nearest are LlamaForCausalLM"
+    assert hint({"model_type": "gpt2"}) == ('put it into a manifest: {"config": {...}, "seed": 42}')
+    assert hint(b"[]") == (
+        'send a manifest such as {"architecture": "GPT2LMHeadModel", "size": "tiny", "seed": 42}'
+    )
+
+
+def test_a_misspelt_key_of_the_config_is_told() -> None:
+    def codes(**config: Any) -> list[tuple[str, str]]:
+        manifest = json.dumps({**TINY, "config": config}).encode()
+        warnings = plan_model(parse_manifest(manifest), max_bytes=2**44).warnings
+        return [(each.code, each.message) for each in warnings]
+
+    assert codes(n_layers=3) == [
+        ("config_key_unknown", "the config's n_layers is ignored: write n_layer if that is meant")
+    ]
+    assert codes(n_layer=3, attn_pdrop=0.1, something_else=1) == []
+    [(code, message)] = codes(torch_dtype="bfloat16")
+    assert code == "dtype_of_config"
+    assert 'add "dtype": "bfloat16"' in message
 
 
 def test_the_word_for_an_architecture_is_said() -> None:

@@ -135,7 +135,10 @@ class Modeller:
     async def _other(self, request: Request, model: StoredModel, name: str) -> Response:
         others = await self.aside.run(model.others)
         if name not in others:
-            raise HTTPException(404)
+            names = [*(each.name for each in model.plan.files), *others]
+            shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if names[4:] else "")
+            message = f"this model has no file {name[:80]}"
+            return respond(404, "not_found", Problem("", message, f"it has {shown}"))
         return revalidated_json(request, others[name])
 
     async def _model(self, request: Request) -> StoredModel | Response:
