@@ -75,7 +75,7 @@ class StoredModel:
     @property
     def memory(self) -> int:
         """About the bytes that the model takes, with its listing if it is kept."""
-        layouts = sum(32 * len(each.file.part_names) for each in self._layouts.values())
+        layouts = sum(40 * len(each.file.part_names) for each in self._layouts.values())
         others = sum(len(text) for text in (self._others or {}).values())
         return self.plan.memory + layouts + len(self._listing or b"") + others
 
