@@ -188,6 +188,7 @@ class FileBody:
     _computing: list[TensorBody] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
     _stopped: bool = False
+    _latest: tuple[int, TensorBody] | None = None
 
     def __post_init__(self) -> None:
         if self.stop_place < 0:
@@ -298,8 +299,7 @@ class FileBody:
     @contextmanager
     def _computed(self, part: int) -> Iterator[TensorBody]:
         """The body of a part, which `stop` ends while the block runs."""
-        kind, file = self._kind(part), self.layout.file
-        body = kind.body.at(b"", Address(kind.seed, int(file.streams[part])))
+        body = self._body_of(part)
         if not body.materialised:
             yield body
             return
@@ -312,6 +312,16 @@ class FileBody:
         finally:
             with self._lock:
                 self._computing.remove(body)
+
+    def _body_of(self, part: int) -> TensorBody:
+        """The body of a part. The latest is kept, since the next chunk is often of the same part."""
+        latest = self._latest
+        if latest is not None and latest[0] == part:
+            return latest[1]
+        kind = self._kind(part)
+        body = kind.body.at(b"", Address(kind.seed, int(self.layout.file.streams[part])))
+        self._latest = part, body
+        return body
 
     def _kind(self, part: int) -> Kind:
         return self.layout.kinds[int(self.layout.file.part_kinds[part])]
