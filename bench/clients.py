@@ -1,7 +1,13 @@
-"""The two clients: the sink reads long responses, and wrk sends many short requests."""
+"""The clients: the sink for long responses, wrk for many short requests, Python for the rest."""
 
+import json
 import re
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from http.client import HTTPConnection
 from itertools import count
+from typing import Any
 
 from bench.contest import MissingError
 from bench.processes import CLIENT_CORE, ROOT, WORK, Server, output_of
@@ -48,6 +54,43 @@ def request_cost(server: Server, target: str, *, new_names: bool = False) -> flo
     first = ["--", str(next(_FIRSTS))] if new_names else []
     url = f"http://127.0.0.1:{server.port}{target}"
     return 1 / requests_per_second(output_of(CLIENT_CORE, [*command, *more, url, *first]))
+
+
+def posted(server: Server, manifest: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a model's manifest. Raises MissingError if it is refused."""
+    with closing(_connection(server)) as connection:
+        body = json.dumps(manifest)
+        connection.request("POST", "/v1/models", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        content = answer.read()
+    if answer.status != 200:
+        raise MissingError(f"/v1/models: {answer.status}")
+    told: dict[str, Any] = json.loads(content)
+    return told
+
+
+def exchanged(
+    server: Server, method: str, asked: Sequence[tuple[str, dict[str, str]]]
+) -> list[float]:
+    """Seconds for each of some requests (target, headers), one after another on one connection.
+
+    The time ends with the last byte of the answer. Raises MissingError for a refusal.
+    """
+    seconds = []
+    with closing(_connection(server)) as connection:
+        for path, headers in asked:
+            begun = time.monotonic()
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            seconds.append(time.monotonic() - begun)
+            if answer.status != (206 if "Range" in headers else 200):
+                raise MissingError(f"{method} {path[:40]}: {answer.status}")
+    return seconds
+
+
+def _connection(server: Server) -> HTTPConnection:
+    return HTTPConnection("127.0.0.1", server.port, timeout=60)
 
 
 def requests_per_second(printed: str) -> float:

@@ -63,18 +63,18 @@ def memory() -> Iterator[Contest]:
 def _peak(streaming: bool) -> float:
     """The most memory, in MiB, that a new process occupies, during a stream or idle."""
     with servers.fanin(ALL_CORES) as fanin, ThreadPoolExecutor(1) as pool:
-        most = _resident(fanin)
+        most = resident(fanin)
         if not streaming:
             return most / MIB
         stream = pool.submit(fetch, fanin, target("he_normal", _LARGE), most=_READ)
         while not stream.done():
-            most = max(most, _resident(fanin))
+            most = max(most, resident(fanin))
             time.sleep(0.02)
         stream.result()
     return most / MIB
 
 
-def _resident(server: Server) -> int:
+def resident(server: Server) -> int:
     """Bytes of memory that the process occupies (`VmRSS` of proc(5))."""
     assert server.port
     found = re.search(r"VmRSS:\s+([0-9]+) kB", Path(f"/proc/{server.pid}/status").read_text())

@@ -108,6 +108,43 @@ _BULK = (
     Goal("stream-ceiling", _STREAM, "the sink reading from a piece of memory", None, guarded=True),
 )
 
+_ONE_TENSOR = "one tensor of as many elements"
+
+_MODELS = (
+    Goal("model-gpt2", "`gpt2` (124 M) as a file of `/v1/models`", _ONE_TENSOR, 0.8, guarded=True),
+    Goal(
+        "model-small",
+        "10,000 tensors of 64x64 as a file of `/v1/models`",
+        _ONE_TENSOR,
+        0.5,
+        guarded=True,
+    ),
+    Goal(
+        "model-post-first",
+        "POST of `deepseek_v3` (671b, 1.34 TB in bfloat16) to a new process",
+        "2 s",
+        1.0,
+        Sense.COSTS,
+    ),
+    Goal("model-post", "the same to a process that has answered one", "2 s", 1.0, Sense.COSTS),
+    Goal("model-head", "the slowest of 20 HEAD of its file", "100 ms", 1.0, Sense.COSTS),
+    Goal(
+        "model-ranges",
+        "the slowest of 200 random ranges of 1 MiB of its file",
+        "100 ms",
+        1.0,
+        Sense.COSTS,
+    ),
+    Goal(
+        "model-memory",
+        "resident memory after these 200 ranges",
+        "after the POST",
+        16,
+        Sense.ADDS,
+        unit=" MiB",
+    ),
+)
+
 _SMALL = (
     Goal("small-repeated", "GET 64x64, repeated URL (wrk, keep-alive)", _HELLO, 2.09, guarded=True),
     Goal("small-new", "GET 64x64, a new seed and name each time", _HELLO, 1.0, guarded=True),
@@ -155,5 +192,5 @@ _FOOTPRINT = (
 )
 
 GOALS: dict[str, Goal] = {
-    goal.key: goal for goal in (*_KERNELS, *_ORTHOGONAL, *_BULK, *_SMALL, *_FOOTPRINT)
+    goal.key: goal for goal in (*_KERNELS, *_ORTHOGONAL, *_BULK, *_MODELS, *_SMALL, *_FOOTPRINT)
 }

@@ -20,6 +20,8 @@ QUOTED = (
     "stream-nginx",
     "stream-uniform",
     "connections",
+    "model-gpt2",
+    "model-small",
     "small-repeated",
     "recommend",
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from bench import footprint, kernels, small, streams
+from bench import footprint, kernels, models, small, streams
 from bench.contest import Contest
 
 Section = Callable[[], Iterator[Contest]]
@@ -17,6 +17,9 @@ SECTIONS: dict[str, Section] = {
     "ceiling": streams.against_ceiling,
     "torch": streams.against_torch,
     "connections": streams.side_by_side,
+    "models": models.streamed,
+    "terabyte": models.terabyte,
+    "terabyte-memory": models.memory,
     "small": small.against_hello,
     "costliest": small.costliest,
     "slice": footprint.far_corner,

@@ -1,8 +1,8 @@
 """The bytes of a model's file, in chunks: its header, and its tensors one after another.
 
-A large tensor has chunks of its own. Small ones that follow each other share a chunk, and those of
-one kind are filled by one call of a kernel. So a file of 10,000 small tensors is made about as fast
-as one of a large tensor.
+A large tensor has chunks of its own. Small ones that follow it share its last chunk if they fit.
+Others that follow each other share a chunk too, and those of one kind are filled by one call of a
+kernel. So a file of 10,000 small tensors is made about as fast as one of a large tensor.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ SMALL_BYTES = CHUNK_BYTES // 4
 class _Chunk:
     """Bytes start ... stop - 1 of the file: of the header, or of the parts first ... last - 1.
 
-    `number` is that of the chunk within a large tensor, and None for small ones.
+    `number` is that of the chunk within a large tensor if it has no bytes of others, else None.
     """
 
     start: int
@@ -41,8 +41,9 @@ class _Chunk:
 class FileLayout:
     """How a file is divided into chunks. One layout serves all answers of the file.
 
-    Groups follow each other: the header, large tensors, and runs of small tensors. For each there
-    is the number of its first chunk.
+    Groups follow each other: the header, large tensors with the small ones after them, and other
+    runs of small tensors. For each there is the number of its first chunk. All small tensors of a
+    group are in its last chunk.
     """
 
     def __init__(self, kinds: tuple[Kind, ...], file: ModelFile) -> None:
@@ -60,6 +61,8 @@ class FileLayout:
             ([0, head_chunks], head_chunks + np.cumsum(np.maximum(counts, 1)))
         ).astype(np.int64)
         self.chunk_count = int(self._chunks[-1])
+        changes = np.flatnonzero(np.diff(of_parts)) + 1
+        self._kind_ends = np.append(changes, of_parts.size)
         self._materialised = np.concatenate(([0], np.cumsum(materialised[of_parts])))
         self._costs = np.concatenate(([0.0], np.cumsum(costs[of_parts])))
         large = [kind.body.chunk_bytes for kind in kinds]
@@ -71,15 +74,16 @@ class FileLayout:
         if group == 0:
             start = index * CHUNK_BYTES
             return _Chunk(start, min(len(self.file.head), start + CHUNK_BYTES), 0, 0, None)
-        first = int(self._firsts[group - 1])
-        last = self._end_of(group)
-        begin = int(self.file.starts[first])
+        first, last = int(self._firsts[group - 1]), self._end_of(group)
+        begin, end = int(self.file.starts[first]), int(self.file.starts[last])
         if not self._is_large(first):
-            return _Chunk(begin, int(self.file.starts[last]), first, last, None)
+            return _Chunk(begin, end, first, last, None)
         number = index - int(self._chunks[group])
         kind = self.kinds[int(self.file.part_kinds[first])]
-        start, stop = kind.body.bytes_of_chunk(number)
-        return _Chunk(begin + start, begin + stop, first, first + 1, number)
+        start, stop = (begin + place for place in kind.body.bytes_of_chunk(number))
+        if stop < begin + kind.size or stop == end:
+            return _Chunk(start, stop, first, first + 1, number)
+        return _Chunk(start, end, first, last, None)
 
     def index_of(self, place: int) -> int:
         """The number of the chunk with this byte of the file."""
@@ -87,17 +91,22 @@ class FileLayout:
             return place // CHUNK_BYTES
         part = int(np.searchsorted(self.file.starts, place, "right")) - 1
         group = int(np.searchsorted(self._firsts, part, "right"))
-        chunk = int(self._chunks[group])
         if not self._is_large(part):
-            return chunk
+            return int(self._chunks[group + 1]) - 1
         kind = self.kinds[int(self.file.part_kinds[part])]
-        return chunk + kind.body.chunk_of_byte(place - int(self.file.starts[part]))
+        return int(self._chunks[group]) + kind.body.chunk_of_byte(
+            place - int(self.file.starts[part])
+        )
 
     def parts(self, start: int, stop: int) -> tuple[int, int]:
         """The first of the parts that have bytes start ... stop - 1, and the one after the last."""
         starts = self.file.starts
         first = max(int(np.searchsorted(starts, start, "right")) - 1, 0)
         return first, max(int(np.searchsorted(starts, stop, "left")), first)
+
+    def end_of_kind(self, part: int) -> int:
+        """The first part after this one that is of another kind, or the number of all parts."""
+        return int(self._kind_ends[np.searchsorted(self._kind_ends, part, "right")])
 
     def materialised(self, start: int, stop: int) -> bool:
         """Whether a matrix is needed for these bytes."""
@@ -119,19 +128,18 @@ class FileLayout:
         return before + (after - before) * (place - begin) / max(end - begin, 1)
 
     def _groups(self) -> Iterator[int]:
-        """The first part of each group. A part without bytes begins none."""
-        sizes = np.diff(self.file.starts)
-        large = self._large_kinds[self.file.part_kinds]
-        filled, open_group = 0, False
-        for part, (size, is_large) in enumerate(zip(sizes.tolist(), large.tolist(), strict=True)):
-            if size == 0:
-                continue
-            if is_large:
+        """The first part of each group. A part without bytes begins none.
+
+        `filled` is the size of the last chunk so far. A small part joins it if it fits.
+        """
+        sizes = np.array([self._last_chunk_of(kind) for kind in self.kinds], np.int64)
+        of_parts = self.file.part_kinds
+        parts = zip(sizes[of_parts].tolist(), self._large_kinds[of_parts].tolist(), strict=True)
+        filled = CHUNK_BYTES
+        for part, (size, is_large) in enumerate(parts):
+            if size and (is_large or filled + size > CHUNK_BYTES):
                 yield part
-                open_group = False
-            elif not open_group or filled + size > CHUNK_BYTES:
-                yield part
-                filled, open_group = size, True
+                filled = size
             else:
                 filled += size
 
@@ -141,21 +149,30 @@ class FileLayout:
 
     @cached_property
     def _large_kinds(self) -> npt.NDArray[np.bool_]:
-        return np.array(
-            [kind.size > SMALL_BYTES or kind.body.materialised for kind in self.kinds], np.bool_
-        )
+        return np.array([_is_large(kind) for kind in self.kinds], np.bool_)
 
     def _is_large(self, part: int) -> bool:
         return bool(self._large_kinds[self.file.part_kinds[part]])
 
     @staticmethod
     def _chunks_of(kind: Kind) -> int:
-        large = kind.size > SMALL_BYTES or kind.body.materialised
-        return kind.body.chunk_count if large else 1
+        return kind.body.chunk_count if _is_large(kind) else 1
+
+    @staticmethod
+    def _last_chunk_of(kind: Kind) -> int:
+        """The bytes of the last chunk of a large tensor, or all bytes of a small one."""
+        if not _is_large(kind):
+            return kind.size
+        start, stop = kind.body.bytes_of_chunk(kind.body.chunk_count - 1)
+        return stop - start
 
     @staticmethod
     def _cost_of(kind: Kind) -> int:
         return kind.body.cost if kind.size else 0
+
+
+def _is_large(kind: Kind) -> bool:
+    return kind.size > 0 and (kind.size > SMALL_BYTES or kind.body.materialised)
 
 
 @dataclass
@@ -171,6 +188,7 @@ class FileBody:
     _computing: list[TensorBody] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
     _stopped: bool = False
+    _latest: tuple[int, TensorBody] | None = None
 
     def __post_init__(self) -> None:
         if self.stop_place < 0:
@@ -239,14 +257,8 @@ class FileBody:
 
     def _of_one_kind(self, part: int, last: int, stop: int) -> int:
         """The part after the whole parts from `part` on that have its kind."""
-        file, after = self.layout.file, part + 1
-        while (
-            after < last
-            and file.part_kinds[after] == file.part_kinds[part]
-            and file.starts[after + 1] <= stop
-        ):
-            after += 1
-        return after
+        whole = last - 1 if self.layout.file.starts[last] > stop else last
+        return min(whole, self.layout.end_of_kind(part))
 
     def _whole(self, part: int, after: int, out: Memory) -> None:
         """Whole tensors of one kind."""
@@ -273,6 +285,10 @@ class FileBody:
             return
         with self._computed(part) as body:
             cut = body.part(start, stop)
+            if cut.chunk_count == 1 and cut.chunk_bytes == out.size:
+                # No element is cut. So there is room for all that is computed.
+                cut.chunk(0, out)
+                return
             done = 0
             room = np.empty(cut.chunk_bytes, np.uint8)
             for index in range(cut.chunk_count):
@@ -283,8 +299,7 @@ class FileBody:
     @contextmanager
     def _computed(self, part: int) -> Iterator[TensorBody]:
         """The body of a part, which `stop` ends while the block runs."""
-        kind, file = self._kind(part), self.layout.file
-        body = kind.body.at(b"", Address(kind.seed, int(file.streams[part])))
+        body = self._body_of(part)
         if not body.materialised:
             yield body
             return
@@ -297,6 +312,16 @@ class FileBody:
         finally:
             with self._lock:
                 self._computing.remove(body)
+
+    def _body_of(self, part: int) -> TensorBody:
+        """The body of a part. The latest is kept, since the next chunk is often of the same part."""
+        latest = self._latest
+        if latest is not None and latest[0] == part:
+            return latest[1]
+        kind = self._kind(part)
+        body = kind.body.at(b"", Address(kind.seed, int(self.layout.file.streams[part])))
+        self._latest = part, body
+        return body
 
     def _kind(self, part: int) -> Kind:
         return self.layout.kinds[int(self.layout.file.part_kinds[part])]

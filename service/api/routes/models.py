@@ -98,7 +98,8 @@ class Modeller:
             return await self._other(request, model, name)
         keys, canonical = _keys(request.scope["query_string"])
         if keys is None:
-            layout = model.layout(file)
+            made = model.known_layout(file)
+            layout = made or await self.aside.run(partial(model.layout, file))
         else:
             layout = await self.aside.run(partial(model.selection, file, keys))
         return self._answer(request, model, layout, keys or (), canonical)
