@@ -14,8 +14,8 @@ MOST_BODY_BYTES = 64 * 1024
 """Many times the size of the longest possible spec."""
 
 MOST_LONG_BODIES = 64
-"""How many bodies of more than MOST_BODY_BYTES a process reads at once. Clients may send slowly, and
-each body takes up to 1 MiB."""
+"""How many bodies of more than MOST_BODY_BYTES a process reads at once. Clients may send slowly,
+and each body takes up to 1 MiB."""
 
 LONG_BODY_SECONDS = 5
 """Retry-After for a client that has to wait for one of these places. A body takes at most 20 s."""

@@ -48,8 +48,8 @@ READ_BYTES = 16 * 1024
 MOST_BODY_BYTES = 256 * 1024
 """The most bytes of a request body with its framing: chunk sizes, chunk extensions and trailers.
 
-No path but that of manifests reads more than 64 KiB (`service.api.requests`). In chunks of two bytes
-each they take 224 KiB.
+No path but that of manifests reads more than 64 KiB (`service.api.requests`). In chunks of two
+bytes each they take 224 KiB.
 """
 
 MOST_LONG_BODY_BYTES = MOST_MANIFEST_BYTES + MOST_BODY_BYTES
