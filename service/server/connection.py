@@ -30,6 +30,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.api.cors import CORS_HEADERS
 from service.api.problems import respond
 from service.errors import Problem
+from service.models.listing import PATH as MANIFEST_PATH
+from service.models.manifest import MOST_MANIFEST_BYTES
 from service.server.exchange import Exchange, answer_head
 from service.server.heads import (
     HEAD_TOO_LARGE,
@@ -46,9 +48,12 @@ READ_BYTES = 16 * 1024
 MOST_BODY_BYTES = 256 * 1024
 """The most bytes of a request body with its framing: chunk sizes, chunk extensions and trailers.
 
-The largest body that any path reads is 64 KiB (`service.api.requests`). In chunks of two bytes each
-it takes 224 KiB.
+No path but that of manifests reads more than 64 KiB (`service.api.requests`). In chunks of two
+bytes each they take 224 KiB.
 """
+
+MOST_LONG_BODY_BYTES = MOST_MANIFEST_BYTES + MOST_BODY_BYTES
+"""The same for a manifest (POST /v1/models), which may have 1 MiB."""
 
 MOST_TRAILER_BYTES = 4 * 1024
 """The most bytes of the last chunk's line and of the trailers, which no path reads."""
@@ -106,7 +111,7 @@ _TIMEOUT = Fault(
 _BODY_TOO_LARGE = Fault(
     413,
     "payload_too_large",
-    f"the body with its framing has more than {MOST_BODY_BYTES} bytes",
+    "the body with its framing is too large",
     "send a smaller body, with a Content-Length",
 )
 
@@ -169,6 +174,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._chunked = False
         self._line = b""
         self._body_left = self._body_bytes = self._trailer_bytes = self._lingered = 0
+        self._most_body = MOST_BODY_BYTES
         self._written = self._taken = self._goal = 0
         self._progress_at = self.since
         self._pressed_at, self._pressed_goal = -inf, 0
@@ -273,6 +279,8 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._body_left = int(fields.get(b"content-length", b"0"))
         self._body_bytes, self._line, self._trailer_bytes = 0, b"", 0
         self.cycle = self._exchange()
+        is_manifest = self.cycle.scope["path"] == MANIFEST_PATH
+        self._most_body = MOST_LONG_BODY_BYTES if is_manifest else MOST_BODY_BYTES
         self._enter(Phase.BODY, BODY_SECONDS)
         if self._request_read:
             self._end_request(rest)
@@ -342,7 +350,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
                 return
             start = stop
         self._body_bytes += start
-        if self._body_bytes > MOST_BODY_BYTES:
+        if self._body_bytes > self._most_body:
             self._refuse(_BODY_TOO_LARGE)
         elif self._trailer_bytes > MOST_TRAILER_BYTES:
             self._refuse(_TRAILERS_TOO_LARGE)

@@ -24,7 +24,7 @@ from service.api.model_operations import (
 from service.api.problems import respond
 from service.api.ranges import partial_content, requested_ranges
 from service.api.readiness import Readiness
-from service.api.requests import json_body, refuse_fields
+from service.api.requests import LongBodies, json_body, refuse_fields
 from service.api.responses import Document, json_response, not_modified, revalidated_json
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
@@ -57,6 +57,7 @@ class Modeller:
     pool: StreamPool
     readiness: Readiness
     aside: Aside = field(default_factory=Aside)
+    long_bodies: LongBodies = field(default_factory=LongBodies)
 
     def routes(self) -> list[PlainRoute]:
         """The routes of models and of recipes."""
@@ -73,7 +74,7 @@ class Modeller:
 
     async def post(self, request: Request) -> Response:
         """Check a manifest. The answer has the URL of its model."""
-        body = await json_body(request, MOST_MANIFEST_BYTES)
+        body = await json_body(request, MOST_MANIFEST_BYTES, self.long_bodies)
         text = await self.aside.run(partial(self._posted, body))
         return json_response(text, {"Cache-Control": "no-store"})
 
