@@ -1,9 +1,9 @@
 """The std of each tensor of a model against its depth, as curves: one for each pattern of names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from service.models.numbered_names import pattern_of
+from service.models.numbered_names import NumberedName, pattern_of
 from service.models.page_rows import PlacedTensor
 from service.models.planning import ModelPlan
 
@@ -30,7 +30,7 @@ class Curve:
 class DepthCurves:
     """The curves with the most points, and what was left out of them.
 
-    Names without numbers have the depth `before` or `after`, next to the depths of the others. Each
+    Tensors of no layer have the depth `before` or `after`, next to the depths of the layers. Each
     is None if no tensor has it. `constant` tensors have std 0, and `unknown` ones a std that is not
     known. `hidden` curves are left out, and `thinned` ones have fewer points than tensors.
     """
@@ -59,11 +59,11 @@ class DepthCurves:
 def depth_curves(plan: ModelPlan, placed: list[PlacedTensor]) -> DepthCurves:
     """The curves of a model. `placed` are all of its tensors, in their order."""
     stds = [kind.plan.facts.std for kind in plan.kinds]
-    found = [(each, stds[each.kind]) for each in placed]
-    drawn = [(each, std) for each, std in found if std]
-    ends = _ends([each for each, _ in drawn])
+    found = [(each.name, stds[each.kind]) for each in placed]
+    drawn = [(name, std) for name, std in found if std]
+    layers = _layers(name for name, _ in drawn)
     points = dict[str, set[Point]]()
-    for pattern, point in _points(drawn, ends):
+    for pattern, point in _points(drawn, layers):
         points.setdefault(pattern, set()).add(point)
     patterns: dict[tuple[Point, ...], list[str]] = {}
     for pattern, members in points.items():
@@ -71,7 +71,7 @@ def depth_curves(plan: ModelPlan, placed: list[PlacedTensor]) -> DepthCurves:
     ordered = sorted(patterns.items(), key=lambda item: -len(item[0]))
     shown = ordered[:MOST_CURVES]
     depths = {depth for every, _ in shown for depth, _ in every}
-    before, after = ends or (None, None)
+    before, after = (None, None) if layers is None else (layers.before, layers.after)
     return DepthCurves(
         curves=tuple(Curve(tuple(names), _thinned(every)) for every, names in shown),
         before=before if before in depths else None,
@@ -83,28 +83,52 @@ def depth_curves(plan: ModelPlan, placed: list[PlacedTensor]) -> DepthCurves:
     )
 
 
-def _ends(drawn: list[PlacedTensor]) -> tuple[int, int] | None:
-    """The depths before and after all numbers. None if no name has a number."""
-    depths = [each.name.depth for each in drawn if each.name.depth is not None]
-    return (min(depths) - 1, max(depths) + 1) if depths else None
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """The texts that a number of a layer follows, and the depths before and after all layers."""
+
+    prefixes: frozenset[str]
+    before: int
+    after: int
+
+    def depth(self, name: NumberedName) -> int | None:
+        """The number of the layer; None for a tensor of no layer."""
+        return name.depth if name.texts[0] in self.prefixes else None
+
+
+def _layers(names: Iterable[NumberedName]) -> _Layers | None:
+    """Numbers count layers if several follow the same text; or all, if none do so.
+
+    So 1 in `classifier.1.weight` is no layer of a model that has no other `classifier`. None if no
+    name has a number.
+    """
+    numbers: dict[str, set[int]] = {}
+    for name in names:
+        if name.depth is not None:
+            numbers.setdefault(name.texts[0], set()).add(name.depth)
+    if not numbers:
+        return None
+    several = {prefix: depths for prefix, depths in numbers.items() if len(depths) > 1} or numbers
+    every = set().union(*several.values())
+    return _Layers(frozenset(several), min(every) - 1, max(every) + 1)
 
 
 def _points(
-    drawn: list[tuple[PlacedTensor, float]], ends: tuple[int, int] | None
+    drawn: list[tuple[NumberedName, float]], layers: _Layers | None
 ) -> Iterator[tuple[str, Point]]:
     """The pattern and the point of each tensor."""
-    if ends is None:
+    if layers is None:
         for place, (_, std) in enumerate(drawn):
             yield ALL_TENSORS, (place, std)
         return
-    unnumbered = ends[0]
-    for each, std in drawn:
-        depth = each.name.depth
+    outside = layers.before
+    for name, std in drawn:
+        depth = layers.depth(name)
         if depth is None:
-            depth = unnumbered
+            depth = outside
         else:
-            unnumbered = ends[1]
-        yield pattern_of(each.name.texts), (depth, std)
+            outside = layers.after
+        yield pattern_of(name.texts), (depth, std)
 
 
 def _thinned(points: tuple[Point, ...]) -> tuple[Point, ...]:

@@ -116,10 +116,14 @@ def _axes(scales: _Scales, curves: DepthCurves) -> Iterator[Element]:
         y = scales.y(power)
         yield element("path", class_="grid", d=f"M{_LEFT} {_short(y)}H{_RIGHT}")
         yield _text(_LEFT - 6, y + 5, label, "end")
-    for depth, label in _depth_ticks(scales, curves):
-        yield _text(scales.x(depth), _BOTTOM + 20, label, "middle")
+    for depth in _depth_ticks(scales, curves):
+        yield _text(scales.x(depth), _BOTTOM + 20, str(depth), "middle")
+    # These words are a line lower, because they are wider than the distance of two depths.
+    for end, word in ((curves.before, "before"), (curves.after, "after")):
+        if end is not None:
+            yield _text(scales.x(end), _BOTTOM + 40, word, "middle")
     yield _text(_LEFT, _TOP - 12, "std", "middle")
-    yield _text((_LEFT + _RIGHT) / 2, _HEIGHT - 12, "depth", "middle")
+    yield _text((_LEFT + _RIGHT) / 2, _BOTTOM + 40, "depth", "middle")
 
 
 def _std_ticks(low: float, high: float) -> list[tuple[float, str]]:
@@ -143,17 +147,12 @@ def _label(digit: int, decade: int) -> str:
     )
 
 
-def _depth_ticks(scales: _Scales, curves: DepthCurves) -> Iterator[tuple[int, str]]:
-    """Whole numbers at even distances, and words for the ends where names have no number."""
+def _depth_ticks(scales: _Scales, curves: DepthCurves) -> range:
+    """Whole numbers at even distances, without the ends where names have no number."""
     first = scales.first if curves.before is None else scales.first + 1
     last = scales.last if curves.after is None else scales.last - 1
-    if curves.before is not None:
-        yield curves.before, "before"
-    if curves.after is not None:
-        yield curves.after, "after"
     step = _depth_step(max(last - first, 0))
-    for depth in range(-(-first // step) * step, last + 1, step):
-        yield depth, str(depth)
+    return range(-(-first // step) * step, last + 1, step)
 
 
 def _depth_step(length: int) -> int:

@@ -7,8 +7,8 @@ depth.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 MOST_NUMBERS = 4
 """The most numbers of a name. Further ones are part of its text."""
@@ -25,8 +25,7 @@ Box = tuple[Numbers, ...]
 """Ascending numbers for each place. It stands for every combination of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class NumberedName:
+class NumberedName(NamedTuple):
     """A name as its numbers and the texts around them. There is one text more than numbers."""
 
     texts: tuple[str, ...]

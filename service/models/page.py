@@ -4,7 +4,7 @@ The page needs no script and no other file. Its length is bounded: of a long lis
 entries, and it says where the whole list is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from service.models.depth_curves import MOST_POINTS, DepthCurves, depth_curves
@@ -17,7 +17,7 @@ from service.models.html import (
     significant,
     written_page,
 )
-from service.models.listing import model_url, other_files
+from service.models.listing import model_url
 from service.models.page_rows import Row, placed_tensors, rows
 from service.models.planning import INDEX, ModelPlan, ModelWarning
 
@@ -25,7 +25,7 @@ MOST_ROWS = 2_000
 MOST_ROW_BYTES = 1 << 20
 """The most bytes of names and URLs in the table. A row may have 2,000."""
 
-MOST_FILES = 20
+MOST_FILES = 10
 MOST_LISTED = 100
 """The most warnings, and the most names of any other list."""
 
@@ -60,16 +60,15 @@ svg text{font:14px system-ui,sans-serif;fill:currentColor}
 .legend li{display:grid;grid-template-columns:16px 1fr;gap:.5rem;align-items:start}
 .legend svg{margin-top:.25rem}
 .wide{overflow-x:auto;border:1px solid var(--edge)}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-caption{text-align:left;padding:.5rem;color:var(--quiet)}
-th,td{padding:.35rem .6rem;text-align:left;vertical-align:top;border-top:1px solid var(--edge);
+table{border-collapse:collapse;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
+th,td{padding:.35rem .5rem;text-align:left;vertical-align:top;border-top:1px solid var(--edge);
 white-space:nowrap}
 thead th{background:var(--panel)}
 tbody th{position:sticky;left:0;background:var(--ground);font-weight:400;white-space:normal;
-min-width:9rem;max-width:30rem}
+min-width:18rem;max-width:30rem}
 .number{text-align:right}
-.quiet{color:var(--quiet)}
-@media (max-width:40rem){body{padding:.75rem}tbody th{max-width:42vw}}
+@media (max-width:40rem){body{padding:.75rem}h1{font-size:1.25rem}
+tbody th{min-width:9rem;max-width:42vw}}
 """
 
 _HEADINGS = (
@@ -90,8 +89,8 @@ _HEADINGS = (
 """The heading of each column, and the class of its cells."""
 
 
-def page(plan: ModelPlan, token: str) -> bytes:
-    """The page in UTF-8."""
+def page(plan: ModelPlan, token: str, others: Collection[str]) -> bytes:
+    """The page in UTF-8. `others` are the names of the files that have no tensors."""
     placed = placed_tensors(plan)
     url = model_url(token)
     title = f"{_title(plan)}, seed {plan.seed}"
@@ -102,7 +101,7 @@ def page(plan: ModelPlan, token: str) -> bytes:
             element("h1", title),
             element("p", _sentence(plan, len(placed))),
             _facts(plan, len(placed)),
-            *_files(plan, token),
+            *_files(plan, token, others),
             *_notes(plan),
             *_plot(depth_curves(plan, placed)),
             *_tensors(rows(plan, placed), len(placed), url),
@@ -129,8 +128,8 @@ def _sentence(plan: ModelPlan, tensors: int) -> str:
     whose = "a list of tensors" if architecture is None else f"a new {shown_name(architecture)}"
     return (
         f"The initial weights of {whose}: {count_of(tensors, 'tensor')} with "
-        f"{count_of(plan.parameters, 'parameter')}. The address of this page has everything that "
-        "determines them, so the same address always gives the same bytes of an edition."
+        f"{count_of(plan.parameters, 'parameter')}. The address of this page contains the whole "
+        "manifest, so everyone who opens it gets the same bytes."
     )
 
 
@@ -166,7 +165,7 @@ def _size(number: int) -> str:
     return f"{number / 1000**power:.3g} {units[power]}"
 
 
-def _files(plan: ModelPlan, token: str) -> Iterator[Element]:
+def _files(plan: ModelPlan, token: str, others: Collection[str]) -> Iterator[Element]:
     """Links to the files, and lines for the shell."""
     url = model_url(token)
     yield element("h2", "Files")
@@ -174,12 +173,12 @@ def _files(plan: ModelPlan, token: str) -> Iterator[Element]:
         element("li", _link(f"{url}/{file.name}", file.name), f", {file.length:,} bytes")
         for file in plan.files[:MOST_FILES]
     )
-    others = (element("li", _link(f"{url}/{name}", name)) for name in sorted(other_files(plan)))
+    beside = (element("li", _link(f"{url}/{name}", name)) for name in sorted(others))
     whole = element("li", _link(url, "the listing of all tensors, as JSON"))
-    yield element("ul", *listed, *others, whole)
+    yield element("ul", *listed, *beside, whole)
     if len(plan.files) > MOST_FILES:
-        left = count_of(len(plan.files) - MOST_FILES, "file")
-        yield element("p", f"{left} more are in ", _link(f"{url}/{INDEX}", INDEX), ".")
+        left = len(plan.files) - MOST_FILES
+        yield element("p", f"{left:,} more are listed in ", _link(f"{url}/{INDEX}", INDEX), ".")
     yield element("p", "With curl; FANIN is the address of this server:")
     yield element("pre", f'curl --fail --remote-name "$FANIN{url}/{_globbed(plan)}"', tabindex="0")
     yield element("p", "Without a server, from a copy of Fanin:")
@@ -208,7 +207,9 @@ def _notes(plan: ModelPlan) -> Iterator[Element]:
     if plan.model.ignored:
         yield element("h2", "Ignored keys of the config")
         yield element("p", "They decide neither names nor shapes nor distributions.")
-        yield from _list([element("li", _code(name)) for name in plan.model.ignored])
+        names = [part for name in plan.model.ignored[:MOST_LISTED] for part in (", ", _code(name))]
+        yield element("p", *names[1:])
+        yield from _left_out(len(plan.model.ignored))
 
 
 def _warning(warning: ModelWarning) -> Element:
@@ -220,8 +221,12 @@ def _warning(warning: ModelWarning) -> Element:
 
 def _list(entries: Sequence[Element]) -> Iterator[Element]:
     yield element("ul", *entries[:MOST_LISTED])
-    if len(entries) > MOST_LISTED:
-        yield element("p", f"{len(entries) - MOST_LISTED:,} more are in the listing.")
+    yield from _left_out(len(entries))
+
+
+def _left_out(entries: int) -> Iterator[Element]:
+    if entries > MOST_LISTED:
+        yield element("p", f"{entries - MOST_LISTED:,} more are in the listing.")
 
 
 def _plot(curves: DepthCurves) -> Iterator[Element]:
@@ -239,7 +244,7 @@ def _about(curves: DepthCurves) -> Iterator[str]:
         "names. Names with equal points share a curve. The scale of the std is logarithmic."
     )
     if curves.before is not None or curves.after is not None:
-        yield "Names without a number are before or after the others."
+        yield "Tensors of no layer are before or after the layers."
     if curves.constant:
         yield f"{_are(curves.constant)} left out because the std is 0."
     if curves.unknown:
@@ -265,6 +270,11 @@ def _tensors(every: Iterable[Row], tensors: int, url: str) -> Iterator[Element]:
         shown += row.count
     left = tensors - shown
     yield element("h2", "Tensors", id="tensors")
+    yield element(
+        "p",
+        "Tensors with equal facts whose names differ in their numbers share a row: {0..11} stands "
+        "for the numbers 0 to 11.",
+    )
     if left:
         yield element(
             "p",
@@ -276,7 +286,6 @@ def _tensors(every: Iterable[Row], tensors: int, url: str) -> Iterator[Element]:
     headings = (_classed("th", kind, text, scope="col") for text, kind in _HEADINGS)
     table = element(
         "table",
-        element("caption", "{0..11} in a name stands for the numbers 0 to 11."),
         element("thead", element("tr", *headings)),
         element("tbody", *made),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
+from typing import NamedTuple
 
 from service.models.listing import facts_json
 from service.models.numbered_names import (
@@ -18,8 +19,7 @@ from service.models.planning import Kind, ModelFile, ModelPlan, Stored
 FactsJson = dict[str, str | float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedTensor:
+class PlacedTensor(NamedTuple):
     """A tensor, the file that it is in, and the parts of its name."""
 
     tensor: Stored
@@ -87,11 +87,10 @@ class _Group:
 
 
 def placed_tensors(plan: ModelPlan) -> list[PlacedTensor]:
-    """All tensors in the order of the files."""
+    """All tensors in the order of the checkpoint. A file begins with the widest dtype."""
+    stored = {tensor.name: (tensor, file) for file in plan.files for tensor in file.tensors}
     return [
-        PlacedTensor(tensor, file, NumberedName.of(tensor.name))
-        for file in plan.files
-        for tensor in file.tensors
+        PlacedTensor(*stored[each.name], NumberedName.of(each.name)) for each in plan.model.tensors
     ]
 
 

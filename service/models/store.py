@@ -71,7 +71,7 @@ class StoredModel:
     def page(self) -> bytes:
         """The listing as HTML. It has a few MiB at most."""
         if self._page is None:
-            self._page = page(self.plan, self.token)
+            self._page = page(self.plan, self.token, self.others())
         return self._page
 
     def others(self) -> dict[str, bytes]:
