@@ -55,10 +55,14 @@ def boxes(every: Iterable[Numbers]) -> tuple[Box, ...]:
 
     Few boxes are found, but not always the fewest.
     """
+    listed = list(every)
+    if listed == [()]:
+        return ((),)
+    if listed and len(listed[0]) == 1:
+        # The loop below would find the same, with a call for each number.
+        return ((tuple(sorted(number for (number,) in listed)),),)
     tails: dict[int, list[Numbers]] = {}
-    for numbers in every:
-        if not numbers:
-            return ((),)
+    for numbers in listed:
         tails.setdefault(numbers[0], []).append(numbers[1:])
     heads: dict[tuple[Box, ...], list[int]] = {}
     for head in sorted(tails):

@@ -20,16 +20,15 @@ FactsJson = dict[str, str | float | None]
 
 
 class PlacedTensor(NamedTuple):
-    """A tensor, the file that it is in, and the parts of its name."""
+    """A tensor, the file that it is in, the number of its kind, and the parts of its name.
+
+    The kind of a tensor that joins several is that of the first.
+    """
 
     tensor: Stored
     file: ModelFile
+    kind: int
     name: NumberedName
-
-    @property
-    def kind(self) -> int:
-        """The number of the kind of its first part."""
-        return int(self.file.part_kinds[self.tensor.first])
 
     @property
     def parts(self) -> int:
@@ -88,7 +87,10 @@ class _Group:
 
 def placed_tensors(plan: ModelPlan) -> list[PlacedTensor]:
     """All tensors in the order of the checkpoint. A file begins with the widest dtype."""
-    stored = {tensor.name: (tensor, file) for file in plan.files for tensor in file.tensors}
+    stored: dict[str, tuple[Stored, ModelFile, int]] = {}
+    for file in plan.files:
+        kinds = file.part_kinds.tolist()
+        stored |= {each.name: (each, file, kinds[each.first]) for each in file.tensors}
     return [
         PlacedTensor(*stored[each.name], NumberedName.of(each.name)) for each in plan.model.tensors
     ]
