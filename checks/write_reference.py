@@ -60,6 +60,8 @@ _NOT_RAISED = {
     "not_implemented": 501,
     "request_timeout": 408,
     "uri_too_long": 414,
+    "other_edition": 400,
+    "token_not_canonical": 400,
 }
 """Reasons of answers that no class of error leads to: the connection makes them, or any error."""
 

@@ -113,5 +113,9 @@ LONG = (
     "tests/test_serving.py",
     "tests/test_splitting.py",
     "tests/training/test_digits.py",
+    "tests/models/test_statistics.py",
+    "tests/models/test_body.py::test_small_tensors_share_chunks",
+    "tests/api/test_models.py::test_small_requests_are_answered_while_a_model_is_planned",
+    "tests/api/test_models.py::test_deepseek_is_planned_and_any_range_is_the_tensors_own_bytes",
 )
 """The beginnings of test ids: a file, or one test in it with all its parameters."""

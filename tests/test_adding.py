@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
@@ -134,6 +135,24 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci]
+
+
+def test_the_recipe_makes_a_model(tree: Path, tmp_path: Path) -> None:
+    """Its tiny size has the tensors that the page describes."""
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text('{"architecture": "MlpClassifier", "size": "tiny", "seed": 1}')
+    run(tree, "service", "model", str(manifest), "-o", str(tmp_path / "mlp"))
+    shapes = {
+        name: values.shape
+        for name, values in load_file(tmp_path / "mlp" / "model.safetensors").items()
+    }
+    assert shapes == {
+        "layers.0.weight": (64, 64),
+        "layers.0.bias": (64,),
+        "layers.1.weight": (64, 64),
+        "layers.1.bias": (64,),
+        "head.weight": (10, 64),
+    }
 
 
 def test_what_was_added_is_issued(tree: Path) -> None:

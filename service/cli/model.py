@@ -179,7 +179,7 @@ def _content(source: str) -> bytes:
     if len(content) > MOST_MANIFEST_BYTES:
         message = f"the manifest has more than {MOST_MANIFEST_BYTES} bytes"
         hint = "use ranges in names, and rules for fields that many tensors share"
-        raise UnreadableError("body_too_large", Problem("", message, hint))
+        raise UnreadableError("payload_too_large", Problem("", message, hint))
     return content
 
 

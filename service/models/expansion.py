@@ -239,7 +239,7 @@ def _read(part: Part) -> Fields:
 
 
 def _refuse_equal_names(tensors: tuple[FileTensor, ...]) -> None:
-    """Each name of a file occurs once, and each stream of random words has one name."""
+    """Each name of a file occurs once, and all names together are not too long."""
     seen = set[str]()
     size = 0
     for tensor in tensors:

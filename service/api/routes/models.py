@@ -159,10 +159,11 @@ class Modeller:
         try:
             return await self.aside.run(partial(self.store.model, token))
         except OtherTokenError as error:
-            reason = "other_edition" if error.edition else "token_not_canonical"
             problem = Problem("token", "the token is not the right one", "use `url` of this answer")
             members = {"url": model_url(error.token), "token": error.token}
-            return respond(400, reason, problem, members=members)
+            if error.edition:
+                return respond(400, "other_edition", problem, members=members)
+            return respond(400, "token_not_canonical", problem, members=members)
 
     def _posted(self, body: bytes) -> bytes:
         model = self.store.planned(seeded(parse_manifest(body)))
