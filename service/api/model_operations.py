@@ -53,6 +53,24 @@ def model_operations() -> dict[str, Operation]:
     return readable(get)
 
 
+def model_page_operations() -> dict[str, Operation]:
+    """GET and HEAD of a model as an HTML page."""
+    headers = ("ETag", "Cache-Control", "Content-Security-Policy")
+    answer = {
+        "description": "An HTML page without scripts",
+        "headers": {name: reference("headers", name) for name in headers},
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
+    get: Operation = {
+        "operationId": "get_model_page",
+        "summary": "A model as a page for people: its files, a plot of std against depth, a table",
+        "tags": ["models"],
+        "parameters": [_word("token"), *(reference("parameters", name) for name in CONDITIONS)],
+        "responses": {"200": answer} | responses_of({"422": "Impossible"} | CONDITIONAL | BUSY),
+    }
+    return readable(get)
+
+
 def model_file_operations() -> dict[str, Operation]:
     """GET and HEAD of a file of a model. Only a GET has ranges and digests."""
     keys = {

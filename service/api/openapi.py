@@ -142,7 +142,7 @@ _HEADERS: dict[str, str] = {
     f"(RFC 9530), if Want-Content-Digest asks for one and the content has at most "
     f"{MOST_DIGESTED_BYTES // 2**20} MiB.",
     "Content-Disposition": "A file name made from the name of the tensor.",
-    "Content-Security-Policy": "The picture's own styles are allowed, and nothing else.",
+    "Content-Security-Policy": "The styles in the answer are allowed, and nothing else.",
     "Link": "The canonical URL, with rel=canonical. A GET of it returns the same bytes.",
     **{fact.header: fact.description for fact in FACTS},
 }

@@ -11,6 +11,7 @@ from service.plan.certificate import Facts
 from service.wire.json_text import json_bytes
 
 PATH = "/v1/models"
+PAGE_PATH = "/models"
 
 CONFIG = "config.json"
 
@@ -26,7 +27,7 @@ def summary(plan: ModelPlan, token: str) -> dict[str, Any]:
     return {
         "token": token,
         "url": url,
-        "page": url.removeprefix("/v1"),
+        "page": f"{PAGE_PATH}/{token}",
         "seed": str(plan.seed),
         "architecture": plan.manifest.architecture,
         "edition": plan.manifest.edition,

@@ -8,6 +8,7 @@ from service.models.body import FileLayout
 from service.models.config import OtherEditionError
 from service.models.listing import ModelListing, other_files
 from service.models.manifest import Manifest, parse_manifest
+from service.models.page import page
 from service.models.planning import ModelFile, ModelPlan, plan_model
 from service.models.token import text_of, token_of
 
@@ -40,6 +41,7 @@ class StoredModel:
         default_factory=OrderedDict
     )
     _listing: bytes | None = None
+    _page: bytes | None = None
     _others: dict[str, bytes] | None = None
 
     def known_layout(self, file: ModelFile) -> FileLayout | None:
@@ -72,6 +74,12 @@ class StoredModel:
             self._listing = text
         return text
 
+    def page(self) -> bytes:
+        """The listing as HTML. It has a few MiB at most."""
+        if self._page is None:
+            self._page = page(self.plan, self.token, self.others())
+        return self._page
+
     def others(self) -> dict[str, bytes]:
         """The files beside those of tensors."""
         if self._others is None:
@@ -83,7 +91,8 @@ class StoredModel:
         """About the bytes that the model takes, with its listing if it is kept."""
         layouts = sum(40 * len(each.file.part_names) for each in self._layouts.values())
         others = sum(len(text) for text in (self._others or {}).values())
-        return self.plan.memory + layouts + len(self._listing or b"") + others
+        texts = len(self._listing or b"") + len(self._page or b"") + others
+        return self.plan.memory + layouts + texts
 
 
 class ModelStore:

@@ -16,11 +16,13 @@ from service.api.headers import DRAFT, HeaderLines
 from service.api.model_operations import (
     model_file_operations,
     model_operations,
+    model_page_operations,
     models_operations,
     recipe_operations,
     recipes_operations,
     schema_operations,
 )
+from service.api.pages import revalidated_page
 from service.api.problems import respond
 from service.api.ranges import partial_content, requested_ranges
 from service.api.readiness import Readiness
@@ -32,7 +34,7 @@ from service.errors import Problem
 from service.fields.errors import FieldError, refusal
 from service.fields.syntax import decode
 from service.models.body import FileBody, FileLayout
-from service.models.listing import PATH, model_url, summary
+from service.models.listing import PAGE_PATH, PATH, model_url, summary
 from service.models.manifest import MOST_MANIFEST_BYTES, Manifest, manifest_schema, parse_manifest
 from service.models.recipe import recipes
 from service.models.recipe_listing import recipe_record, recipe_records
@@ -67,6 +69,7 @@ class Modeller:
             PlainRoute(PATH, self.post, models_operations()),
             PlainRoute(f"{PATH}/{{token}}", self.listing, model_operations()),
             PlainRoute(f"{PATH}/{{token}}/{{file}}", self.file, model_file_operations()),
+            PlainRoute(f"{PAGE_PATH}/{{token}}", self.page, model_page_operations()),
             PlainRoute("/recipes", _fixed(known), recipes_operations()),
             PlainRoute("/recipes/{family}", recipe, recipe_operations()),
             PlainRoute("/manifest.schema.json", _fixed(schema), schema_operations()),
@@ -86,6 +89,15 @@ class Modeller:
             return model
         text = await self.aside.run(model.listing)
         return revalidated_json(request, text)
+
+    async def page(self, request: Request) -> Response:
+        """What a model has, as HTML."""
+        refuse_fields(request, _NO_FIELDS)
+        model = await self._model(request)
+        if isinstance(model, Response):
+            return model
+        text = await self.aside.run(model.page)
+        return revalidated_page(request, text)
 
     async def file(self, request: Request) -> ASGIApp:
         """A file of a model: its tensors, or the index, or the config."""
