@@ -110,11 +110,14 @@ class Modeller:
             refuse_fields(request, _NO_FIELDS)
             return await self._other(request, model, name)
         keys, canonical = _keys(request.scope["query_string"])
-        if keys is None:
-            made = model.known_layout(file)
-            layout = made or await self.aside.run(partial(model.layout, file))
-        else:
-            layout = await self.aside.run(partial(model.selection, file, keys))
+        layout = model.known_layout(file) if keys is None else None
+        if layout is None:
+            made = (
+                partial(model.layout, file)
+                if keys is None
+                else partial(model.selection, file, keys)
+            )
+            layout = await self.aside.run(made)
         return self._answer(request, model, layout, keys or (), canonical)
 
     def _answer(
