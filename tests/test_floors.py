@@ -100,6 +100,12 @@ MAY_NAME_PATHS = {
     "advice/alternatives.py": "the route that makes LSUV's steps",
     "advice/warnings.py": "the same",
     "calibration/measurement.py": "the URL of a tensor, which a request has",
+    "cli/model.py": "the route that answers the same as the command",
+    "cli/verifying.py": "a server of this machine",
+    "models/listing.py": "the URL of a model",
+    "models/page.py": "the link to a recipe",
+    "models/recipe_listing.py": "the URL of a recipe",
+    "models/token.py": "the route that makes tokens",
     "listings/scheme_schema.py": "the name of the JSON Schema dialect",
     "propagation/drawing.py": "the XML namespace of SVG",
 }

@@ -83,8 +83,8 @@ def nothing_named(manifest: Manifest) -> ImpossibleError:
             "architecture", "the config names none", f'add "architecture": "{meant[0]}"'
         )
     else:
-        hint = "list tensors, or give an architecture; /recipes lists all"
-        problem = Problem("tensors", "the manifest has no tensors", hint)
+        hint = "list tensors, or give an architecture"
+        problem = Problem("tensors", "the manifest has no tensors", hint, "recipes")
     return ImpossibleError("missing_field", problem)
 
 

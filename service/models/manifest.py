@@ -250,7 +250,7 @@ class Manifest(BaseModel):
 
     architecture: Annotated[str | None, BeforeValidator(read_text)] = Field(
         default=None,
-        description="A class of transformers, such as GPT2LMHeadModel; /recipes lists all. By "
+        description="A class of transformers, such as GPT2LMHeadModel. By "
         "default the first of the config's `architectures`.",
         examples=["GPT2LMHeadModel"],
     )

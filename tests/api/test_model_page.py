@@ -399,8 +399,9 @@ def test_of_many_files_the_first_are_listed(address: Address) -> None:
 
 
 def test_what_the_page_says_about_the_model(address: Address) -> None:
-    told = posted(address, GPT2)
-    root = page(address, GPT2)
+    manifest = GPT2 | {"config": {"resid_pdrop": 0.2, "use_cache": True}}
+    told = posted(address, manifest)
+    root = page(address, manifest)
     terms = [each.text() for each in root.all("dt")]
     facts = dict(zip(terms, (each.text() for each in root.all("dd")), strict=True))
     assert root.one("h1").text() == "GPT2LMHeadModel, seed 42"
@@ -411,7 +412,7 @@ def test_what_the_page_says_about_the_model(address: Address) -> None:
     assert facts["tensors"] == str(told["tensor_count"])
     assert facts["status"].startswith("draft")
     assert "lm_head.weight is transformer.wte.weight" in root.text()
-    assert told["ignored_config"]
+    assert told["ignored_config"] == ["resid_pdrop", "use_cache"]
     codes = {each.text() for each in root.all("code")}
     assert set(told["ignored_config"]) <= codes
 
