@@ -124,7 +124,9 @@ def _replacements() -> dict[str, str]:
 
 
 def config_values(choice: Choice) -> tuple[dict[str, Value], tuple[str, ...]]:
-    """The values of the recipe's names, and the keys of the config that are ignored.
+    """The values of the recipe's names, and the keys of the config that are unknown.
+
+    A key that decides nothing is known if a ready config of the family has it.
 
     Raises UnreadableError for a value of another type or outside its limits, and ImpossibleError
     for a value that the recipe does not support.
@@ -147,19 +149,17 @@ def config_values(choice: Choice) -> tuple[dict[str, Value], tuple[str, ...]]:
             values[name] = formula.value(values)
     except ExpressionError as error:
         raise no_shape(error) from None
-    read = (*recipe.config, _ARCHITECTURES, "model_type")
     counted = {key.count_of for key in recipe.config.values()}
-    return values, tuple(
-        sorted(name for name in config if name not in read and name not in counted)
-    )
+    usual = {key for each in recipe.sizes.values() for key in each}
+    known = {*recipe.config, *counted, *usual, _ARCHITECTURES, "model_type"}
+    return values, tuple(sorted(name for name in config if name not in known))
 
 
-def likely_misspelt(recipe: Recipe, ignored: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Ignored keys that no ready config of the family has, and the key that each may mean."""
-    usual = {key for config in recipe.sizes.values() for key in config}
-    for key in ignored:
+def likely_misspelt(recipe: Recipe, unknown: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Unknown keys that resemble a key of the recipe, and that key."""
+    for key in unknown:
         meant = get_close_matches(key[:80], recipe.config, n=1, cutoff=_ALIKE_KEYS)
-        if key not in usual and meant:
+        if meant:
             yield key, meant[0]
 
 

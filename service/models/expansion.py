@@ -1,7 +1,7 @@
 """From a manifest to the tensors of its model, each with its spec, before they are planned."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
@@ -97,7 +97,6 @@ def expanded(manifest: Manifest) -> Model:
             hint = "leave tensors out, and change them with rules"
             raise ImpossibleError("conflicting_fields", Problem("tensors", message, hint))
         values, ignored = config_values(choice)
-        ignored = tuple(name for name in ignored if name in (manifest.config or {}))
         count = Count(MOST_TENSORS, _too_many)
         expansion = Expansion(choice.recipe, manifest.names == "module", count)
         try:
@@ -112,6 +111,16 @@ def _too_many() -> ImpossibleError:
     message = f"the model has more than {MOST_TENSORS} tensors"
     problem = Problem("", message, "leave some of them out, or give smaller counts in the config")
     return ImpossibleError("too_many_tensors", problem)
+
+
+def match_work(names: Sequence[str], patterns: Iterable[str]) -> int:
+    """The work of comparing all names with all patterns, as MOST_MATCH_WORK counts it."""
+    return (sum(map(len, names)) + 16 * len(names)) * _wildcards(patterns)
+
+
+def _wildcards(patterns: Iterable[str]) -> int:
+    """The wildcards of all patterns, and one more for each."""
+    return sum(sum(map(pattern.count, "*?[")) + 1 for pattern in patterns)
 
 
 class _Rules:
@@ -131,9 +140,8 @@ class _Rules:
 
         `characters` is the length of all names together. Raises ImpossibleError.
         """
-        wildcards = sum(sum(map(rule.match.count, "*?[")) + 1 for rule in self._rules)
-        pairs = names * len(self._rules)
-        if pairs > MOST_MATCHES or (characters + 16 * names) * wildcards > MOST_MATCH_WORK:
+        work = (characters + 16 * names) * _wildcards(rule.match for rule in self._rules)
+        if names * len(self._rules) > MOST_MATCHES or work > MOST_MATCH_WORK:
             message = f"{names} names and {len(self._rules)} rules are too many to compare"
             hint = "use fewer rules, with fewer wildcards"
             raise ImpossibleError("too_many_tensors", Problem("rules", message, hint))
@@ -204,6 +212,7 @@ def _listed(manifest: Manifest, rules: _Rules) -> Iterator[FileTensor]:
     names = sum(each.count for each in ranges)
     if names > MOST_TENSORS:
         raise _too_many()
+    _refuse_long_names(sum(each.count * each.shortest for each in ranges))
     rules.refuse_many(names, sum(each.count * each.longest for each in ranges))
     for tensor, each in zip(manifest.tensors, ranges, strict=True):
         fields = given(tensor)
@@ -255,6 +264,10 @@ def _refuse_equal_names(tensors: tuple[FileTensor, ...]) -> None:
             raise ImpossibleError("duplicate_name", problem)
         seen.add(tensor.name)
         size += len(tensor.name.encode())
+    _refuse_long_names(size)
+
+
+def _refuse_long_names(size: int) -> None:
     if size > MOST_NAME_BYTES:
         message = f"all names have {size} bytes, more than {MOST_NAME_BYTES}"
         raise ImpossibleError("too_many_tensors", Problem("tensors", message, "shorten the names"))

@@ -356,13 +356,15 @@ _NESTED: dict[str, Callable[[object], object]] = {
 }
 
 
+_DEFAULTS = {name: field.default for name, field in ManifestTensor.model_fields.items()}
+
+
 def canonical_text(manifest: Manifest) -> bytes:
     """The canonical JSON of a manifest: its members in the order of the model, without defaults.
 
     A field of a tensor that has its default is left out unless there are rules: it may stand over
     the field of a rule.
     """
-    every = bool(manifest.rules)
     written: dict[str, Any] = {}
     for name in Manifest.model_fields:
         value = getattr(manifest, name)
@@ -370,10 +372,13 @@ def canonical_text(manifest: Manifest) -> bytes:
             continue
         written[name] = value
     if manifest.tensors:
-        written["tensors"] = [_fields_of(each, every=every) for each in manifest.tensors]
+        # A tensor without a dtype has that of the manifest.
+        defaults = _DEFAULTS | {"dtype": manifest.dtype}
+        given = None if manifest.rules else defaults
+        written["tensors"] = [_fields_of(each, given) for each in manifest.tensors]
     if manifest.rules:
         written["rules"] = [
-            {"match": rule.match, "fields": _fields_of(rule.fields, every=True, rule=True)}
+            {"match": rule.match, "fields": _fields_of(rule.fields, None, rule=True)}
             for rule in manifest.rules
         ]
     if manifest.config is not None:
@@ -383,16 +388,18 @@ def canonical_text(manifest: Manifest) -> bytes:
     return json.dumps(written, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _fields_of(tensor: ManifestTensor, *, every: bool, rule: bool = False) -> dict[str, Any]:
-    """The fields that were given, in the order of the table, as JSON."""
+def _fields_of(
+    tensor: ManifestTensor, defaults: Mapping[str, Any] | None, *, rule: bool = False
+) -> dict[str, Any]:
+    """The fields that were given, as JSON, in the order of the table. Defaults are left out."""
     order = FIELDS if rule else ("name", *(field for field in FIELDS if field != "name"))
-    given = (field for field in order if field in tensor.model_fields_set)
-    written = {}
-    for field in given:
-        value, default = getattr(tensor, field), ManifestTensor.model_fields[field].default
-        if rule and field in ("shape", "name"):
+    left_out = ("shape", "name") if rule else ()
+    written: dict[str, Any] = {}
+    for field in order:
+        if field not in tensor.model_fields_set or field in left_out:
             continue
-        if every or value != default:
+        value = getattr(tensor, field)
+        if defaults is None or value != defaults[field]:
             written[field] = _as_json(field, value)
     return written
 

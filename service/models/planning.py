@@ -14,9 +14,9 @@ from service.chunks import TensorBody
 from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec
-from service.models.config import Choice, likely_misspelt
-from service.models.expansion import Drawn, FileTensor, Model, expanded
-from service.models.manifest import Manifest, canonical_text
+from service.models.config import Choice, choice_of, likely_misspelt
+from service.models.expansion import Drawn, FileTensor, Model, expanded, match_work
+from service.models.manifest import Manifest, canonical_text, parse_manifest
 from service.models.recipe import INT64
 from service.models.tensor_names import equal_start
 from service.plan import Plan, PlanTemplate
@@ -32,6 +32,10 @@ EDITION = 1
 
 MOST_KINDS = 4096
 """The most kinds of tensors. Planning one takes half a millisecond."""
+
+MOST_KEYS_WORK = 10**8
+"""The most work of comparing names with the patterns of `keys`, as `match_work` counts it. It takes
+at most 0.4 s. Each request for ranges of another choice does it again."""
 
 MOST_MODEL_BYTES = 2**60
 
@@ -180,6 +184,11 @@ class ModelPlan:
         matches none.
         """
         names = [tensor.name for tensor in file.tensors]
+        patterns = [key for key in keys if any(map(key.count, "*?["))]
+        if match_work(names, patterns) > MOST_KEYS_WORK:
+            message = f"{len(names)} names and {len(patterns)} patterns are too many to compare"
+            hint = "use fewer patterns, with fewer wildcards, or write whole names"
+            raise ImpossibleError("too_many_tensors", Problem("keys", message, hint))
         chosen = set[str]()
         for key in keys:
             found = fnmatch_filter(names, key) if key not in names else [key]
@@ -215,12 +224,13 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
 
     Raises UnreadableError and ImpossibleError.
     """
-    model = expanded(manifest)
-    seed = manifest.seed or 0
-    canonical = _canonical(manifest, model)
-    kinds, numbers = _kinds(model, seed, max_bytes)
-    shards = list(_shards(model.tensors, kinds, numbers, manifest.max_shard_size))
-    writer = _Writer(kinds, numbers, {"format": "pt", **manifest.metadata})
+    text = canonical_text(_canonical(manifest))
+    # The files are those of the text, because other processes have nothing else.
+    canonical = parse_manifest(text)
+    model = expanded(canonical)
+    kinds, numbers = _kinds(model, canonical.seed or 0, max_bytes)
+    shards = list(_shards(model.tensors, kinds, numbers, canonical.max_shard_size))
+    writer = _Writer(kinds, numbers, {"format": "pt", **canonical.metadata})
     files = tuple(writer.files(shards))
     if sum(each.length for each in files) > MOST_MODEL_BYTES:
         message = "all tensors together have more than 2^60 bytes"
@@ -230,20 +240,20 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
     for part in parts:
         kinds[numbers[_key(part)]].refuse_long(part.name)
     parameters = sum(kinds[numbers[_key(part)]].elements for part in parts if not part.buffer)
-    warnings = tuple(_warnings(parts, kinds, numbers, model, manifest))
-    text = canonical_text(canonical)
+    warnings = tuple(_warnings(parts, kinds, numbers, model, canonical))
     return ModelPlan(canonical, text, model, kinds, files, warnings, parameters, writer)
 
 
-def _canonical(manifest: Manifest, model: Model) -> Manifest:
+def _canonical(manifest: Manifest) -> Manifest:
     """The manifest with its architecture, edition and whole config, and without a size."""
-    if model.choice is None:
+    choice = choice_of(manifest)
+    if choice is None:
         return manifest
     return manifest.model_copy(
         update={
-            "architecture": model.choice.architecture,
-            "edition": model.choice.recipe.edition,
-            "config": model.choice.config,
+            "architecture": choice.architecture,
+            "edition": choice.recipe.edition,
+            "config": choice.config,
             "size": None,
         }
     )

@@ -14,7 +14,7 @@ _HINT = "write h.{0..11}.weight for the numbers 0 to 11"
 
 
 class NameRange:
-    """A name whose braces were read. Its `count` names have at most `longest` characters."""
+    """A name whose braces were read. Its `count` names have `shortest` to `longest` characters."""
 
     def __init__(self, text: str) -> None:
         """Raises FieldError (`malformed_range`) for braces that are no range."""
@@ -24,6 +24,7 @@ class NameRange:
         self._literal = pieces[::2]
         self._ranges = [_range(piece) for piece in pieces[1::2]]
         self.count = prod(len(each) for each in self._ranges)
+        self.shortest = sum(map(len, self._literal)) + len(self._ranges)
         self.longest = sum(map(len, self._literal)) + sum(
             len(str(each[-1])) for each in self._ranges
         )

@@ -29,7 +29,7 @@ def header(dtype: Dtype, shape: tuple[int, ...], key: str) -> bytes:
         "shape": shape,
         "data_offsets": (0, prod(shape) * dtype.itemsize),
     }
-    return _written({RESERVED_KEY: {"format": "pt"}, key: tensor})
+    return _padded(_json({RESERVED_KEY: {"format": "pt"}, key: tensor}))
 
 
 class FileEntry(NamedTuple):
@@ -50,15 +50,16 @@ def file_header(entries: Sequence[FileEntry], metadata: Mapping[str, str]) -> by
 
     Raises ImpossibleError (`reserved_name`) for a key that the format reserves.
     """
-    described: dict[str, object] = {RESERVED_KEY: dict(metadata)}
+    # One call of `json.dumps` would hold the interpreter's lock for the whole header.
+    described = [f"{_json(RESERVED_KEY)}:{_json(dict(metadata))}"]
     for entry in entries:
         _refuse_reserved(entry.key)
-        described[entry.key] = {
-            "dtype": entry.code,
-            "shape": entry.shape,
-            "data_offsets": (entry.begin, entry.end),
-        }
-    return _written(described)
+        shape = ",".join(map(str, entry.shape))
+        described.append(
+            f'{_json(entry.key)}:{{"dtype":"{entry.code}","shape":[{shape}],'
+            f'"data_offsets":[{entry.begin},{entry.end}]}}'
+        )
+    return _padded("{" + ",".join(described) + "}")
 
 
 def _refuse_reserved(key: str) -> None:
@@ -73,8 +74,12 @@ def _refuse_reserved(key: str) -> None:
         )
 
 
-def _written(entries: Mapping[str, object]) -> bytes:
+def _json(value: object) -> str:
     # The official writer escapes only what JSON forbids and leaves the rest as UTF-8.
-    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _padded(header: str) -> bytes:
+    text = header.encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     return pack("<Q", len(text)) + text

@@ -399,7 +399,7 @@ def test_of_many_files_the_first_are_listed(address: Address) -> None:
 
 
 def test_what_the_page_says_about_the_model(address: Address) -> None:
-    manifest = GPT2 | {"config": {"resid_pdrop": 0.2, "use_cache": True}}
+    manifest = GPT2 | {"config": {"new_key": 0.2, "other_key": True}}
     told = posted(address, manifest)
     root = page(address, manifest)
     terms = [each.text() for each in root.all("dt")]
@@ -412,7 +412,7 @@ def test_what_the_page_says_about_the_model(address: Address) -> None:
     assert facts["tensors"] == str(told["tensor_count"])
     assert facts["status"].startswith("draft")
     assert "lm_head.weight is transformer.wte.weight" in root.text()
-    assert told["ignored_config"] == ["resid_pdrop", "use_cache"]
+    assert told["ignored_config"] == ["new_key", "other_key"]
     codes = {each.text() for each in root.all("code")}
     assert set(told["ignored_config"]) <= codes
 
