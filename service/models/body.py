@@ -314,7 +314,7 @@ class FileBody:
                 self._computing.remove(body)
 
     def _body_of(self, part: int) -> TensorBody:
-        """The body of a part. The latest is kept, since the next chunk is often of the same part."""
+        """The body of a part. The latest is kept, since the next chunk is often of the same one."""
         latest = self._latest
         if latest is not None and latest[0] == part:
             return latest[1]

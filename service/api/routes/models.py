@@ -98,10 +98,12 @@ class Modeller:
             return await self._other(request, model, name)
         keys, canonical = _keys(request.scope["query_string"])
         if keys is None:
-            made = model.known_layout(file)
-            layout = made or await self.aside.run(partial(model.layout, file))
+            known = model.known_layout(file)
+            make = partial(model.layout, file)
         else:
-            layout = await self.aside.run(partial(model.selection, file, keys))
+            known = None
+            make = partial(model.selection, file, keys)
+        layout = await self.aside.run(make) if known is None else known
         return self._answer(request, model, layout, keys or (), canonical)
 
     def _answer(
