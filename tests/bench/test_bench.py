@@ -3,6 +3,7 @@
 import ast
 import json
 import xml.etree.ElementTree as ElementTree
+from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bench import footprint, guard, hello, small
+from bench import footprint, guard, hello, models, small
 from bench.clients import requests_per_second
 from bench.contest import Contest, MissingError, Outcome, hold
 from bench.goals import GOALS, Sense
@@ -22,8 +23,12 @@ from bench.report import as_json, as_markdown, table
 from bench.sections import SECTIONS
 from bench.streams import target
 from bench.summary import Summary, line_of, summarized, verdict
-from service.chunks import TensorBody
+from service.chunks import Body, TensorBody
 from service.fields import parse_query
+from service.models.body import FileBody, FileLayout
+from service.models.listing import ModelListing
+from service.models.manifest import parse_manifest
+from service.models.planning import ModelPlan, plan_model
 from service.plan import seeded_plan
 from service.settings import Settings
 from tests.application import ask
@@ -55,6 +60,13 @@ PROMISED = {
     "stream-uniform-one-core": 1.0,
     "connections": 1.0,
     "fairness": 2.0,
+    "model-gpt2": 0.8,
+    "model-small": 0.5,
+    "model-post-first": 1.0,
+    "model-post": 1.0,
+    "model-head": 1.0,
+    "model-ranges": 1.0,
+    "model-memory": 16,
     "small-repeated": 2.09,
     "small-new": 1.0,
     "recommend": 0.5,
@@ -121,11 +133,53 @@ def test_the_range_and_the_slice_are_the_same_bytes() -> None:
     start, _, last = footprint._SAME_BYTES.removeprefix("bytes=").partition("-")
     file = target("he_normal", footprint._TERABYTE)
     whole, part = TensorBody(planned(file)), TensorBody(planned(file + footprint._HALF_ROW))
-    asked = whole.part(int(start), int(last) + 1)
-    memory = np.empty(asked.chunk_bytes, np.uint8)
-    ranged = b"".join(bytes(asked.chunk(i, memory)) for i in range(asked.chunk_count))
+    ranged = content(whole.part(int(start), int(last) + 1))
     assert len(ranged) == footprint.MIB
     assert ranged == b"".join(map(bytes, part.chunks()))
+
+
+def model_plan(manifest: dict[str, Any]) -> ModelPlan:
+    """The plan of a manifest of the benchmark."""
+    text = json.dumps(manifest).encode()
+    return plan_model(parse_manifest(text), max_bytes=Settings().max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "extents"),
+    [(models.GPT2, models.GPT2_EXTENTS), (models.SMALL, models.SMALL_EXTENTS)],
+)
+def test_a_streamed_model_has_as_many_elements_as_the_tensor(
+    manifest: dict[str, Any], extents: str
+) -> None:
+    """Only the header of its file is added."""
+    whole = TensorBody(planned(target("he_normal", extents)))
+    model = model_plan(manifest)
+    assert len(model.files) == 1
+    assert whole.length == model.bytes == 4 * model.parameters
+
+
+def test_the_ranges_of_the_terabyte_are_the_bytes_of_its_tensors() -> None:
+    """For a sample: each range is joined from the URLs of the tensors that have bytes of it."""
+    model = model_plan(models.TERABYTE)
+    [file] = model.files
+    assert model.parameters == 671_026_404_352
+    body = FileBody(FileLayout(model.kinds, file))
+    listed = list(ModelListing(model, "token").tensors())
+    first = [tensor["from"] for tensor in listed]
+    edges = [first[20_000] - 1000, *models.places(file.length)[:7]]  # One begins in two tensors.
+    for start in edges:
+        stop, own = start + footprint.MIB, b""
+        for tensor in listed[max(bisect_right(first, start) - 1, 0) : bisect_left(first, stop)]:
+            begin, end = max(start, tensor["from"]), min(stop, tensor["to"])
+            part = TensorBody(planned(tensor["url"]))
+            own += content(part.part(begin - tensor["from"], end - tensor["from"]))
+        assert content(body.part(start, stop)) == own
+
+
+def content(body: Body) -> bytes:
+    """The bytes of all chunks."""
+    memory = np.empty(body.chunk_bytes, np.uint8)
+    return b"".join(bytes(body.chunk(index, memory)) for index in range(body.chunk_count))
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,40 @@ def test_small_tensors_share_chunks() -> None:
     assert found.digest() == expected.digest()
 
 
+def test_small_tensors_share_the_last_chunk_of_a_large_one() -> None:
+    """A bias after each matrix adds no chunk. One that does not fit has a chunk of its own."""
+    tensors: list[dict[str, Any]] = [
+        {"name": "a", "shape": [1000, 1000], "scheme": "normal", "std": 0.02},
+        {"name": "a.bias", "shape": [1000], "scheme": "ones"},
+        {"name": "a.scale", "shape": [1000], "scheme": "mamba_dt_bias"},
+        {"name": "b", "shape": [1024, 1024], "scheme": "normal", "std": 0.02},
+        {"name": "b.bias", "shape": [1024], "scheme": "ones"},
+    ]
+    model = planned(tensors)
+    [body] = bodies(model)
+    head, last = len(model.files[0].head), 4_000_000 - 3 * 2**20
+    edges = [head, *(2**20,) * 3, last + 8000, *(2**20,) * 4, 4096]
+    memory = np.empty(body.chunk_bytes, np.uint8)
+    assert [len(body.chunk(index, memory)) for index in range(body.chunk_count)] == edges
+    whole = content(body)
+    for tensor in ModelListing(model, "token").tensors():
+        assert whole[tensor["from"] : tensor["to"]] == own_bytes(tensor["url"])
+
+
+def test_many_kinds_in_turn_take_no_longer_than_their_number() -> None:
+    """All 20,000 share a chunk. Each has another kind than the one before it."""
+    rules = [
+        {"match": "*[13579]", "fields": {"scheme": "ones"}},
+        {"match": "*", "fields": {"scheme": "zeros"}},
+    ]
+    tensors = [{"name": "t.{0..19999}", "shape": []}]
+    model = planned(tensors, rules=rules[1:]), planned(tensors, rules=rules)
+    [alike], [in_turn] = map(bodies, model)
+    assert (alike.layout.end_of_kind(0), in_turn.layout.end_of_kind(7)) == (20_000, 8)
+    expected = np.tile(np.array([0, 1], np.float32), 10_000).tobytes()
+    assert content(in_turn)[len(model[1].files[0].head) :] == expected
+
+
 def test_the_cost_of_a_range_is_its_share() -> None:
     [body] = bodies(MODEL)
     half = len(WHOLE) // 2

@@ -110,14 +110,13 @@ class Modeller:
             refuse_fields(request, _NO_FIELDS)
             return await self._other(request, model, name)
         keys, canonical = _keys(request.scope["query_string"])
-        layout = model.known_layout(file) if keys is None else None
-        if layout is None:
-            made = (
-                partial(model.layout, file)
-                if keys is None
-                else partial(model.selection, file, keys)
-            )
-            layout = await self.aside.run(made)
+        if keys is None:
+            known = model.known_layout(file)
+            make = partial(model.layout, file)
+        else:
+            known = None
+            make = partial(model.selection, file, keys)
+        layout = await self.aside.run(make) if known is None else known
         return self._answer(request, model, layout, keys or (), canonical)
 
     def _answer(
