@@ -127,9 +127,9 @@ class _Rules:
 
         `characters` is the length of all names together. Raises ImpossibleError.
         """
-        wildcards = sum(sum(map(rule.match.count, "*?[")) + 1 for rule in self._rules)
         pairs = names * len(self._rules)
-        if pairs > MOST_MATCHES or (characters + 16 * names) * wildcards > MOST_MATCH_WORK:
+        work = match_work(names, characters, [rule.match for rule in self._rules])
+        if pairs > MOST_MATCHES or work > MOST_MATCH_WORK:
             message = f"{names} names and {len(self._rules)} rules are too many to compare"
             hint = "use fewer rules, with fewer wildcards"
             raise ImpossibleError("too_many_tensors", Problem("rules", message, hint))
@@ -161,6 +161,12 @@ class _Rules:
                 self._used[place] = True
                 return place
         return None
+
+
+def match_work(names: int, characters: int, patterns: Iterable[str]) -> int:
+    """The work of comparing names, which have so many characters together, with all patterns."""
+    wildcards = sum(sum(map(pattern.count, "*?[")) + 1 for pattern in patterns)
+    return (characters + 16 * names) * wildcards
 
 
 Fields = dict[str, object]

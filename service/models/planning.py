@@ -1,8 +1,9 @@
 """The plan of a model: its kinds of tensors, and its files with the place of each tensor."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fnmatch import filter as fnmatch_filter
+from fnmatch import translate
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -15,7 +16,7 @@ from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec
 from service.initializers.nearest import nearest_words
-from service.models.expansion import Drawn, FileTensor, Model, expanded
+from service.models.expansion import MOST_MATCH_WORK, Drawn, FileTensor, Model, expanded, match_work
 from service.models.manifest import Manifest, canonical_text
 from service.models.recipe import INT64
 from service.plan import Plan, PlanTemplate
@@ -32,7 +33,16 @@ EDITION = 1
 MOST_KINDS = 4096
 """The most kinds of tensors. Planning one takes half a millisecond."""
 
+MOST_FILES = 4096
+"""The most files of tensors. The answer to a manifest has the URL of each, of up to 6 KiB."""
+
+MOST_METADATA_BYTES = 1 << 24
+"""The most bytes of metadata in all files together. Each file has all of it."""
+
 MOST_MODEL_BYTES = 2**60
+
+_MOST_NEAREST = 1000
+"""Of how many names a refusal shows the nearest."""
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -124,6 +134,11 @@ class ModelFile:
         """The bytes of the file."""
         return int(self.starts[-1])
 
+    @property
+    def memory(self) -> int:
+        """About the bytes of memory that the file takes. Names are in its head, and once more."""
+        return 1000 + 2 * len(self.head) + 400 * len(self.part_names)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelWarning:
@@ -170,32 +185,47 @@ class ModelPlan:
 
     def file(self, name: str) -> ModelFile | None:
         """The file of this name."""
-        return next((each for each in self.files if each.name == name), None)
+        return self._files.get(name)
+
+    @cached_property
+    def _files(self) -> dict[str, ModelFile]:
+        return {each.name: each for each in self.files}
 
     def selected(self, file: ModelFile, keys: Sequence[str]) -> ModelFile:
         """The file with those tensors alone whose names match one of the patterns.
 
-        The tensors keep their order. Raises ImpossibleError (`unknown_key`) for a pattern that
-        matches none.
+        The tensors keep their order. Raises ImpossibleError: `unknown_key` for a pattern that
+        matches none, `too_many_tensors` for patterns that take too long to compare.
         """
-        names = [tensor.name for tensor in file.tensors]
-        chosen = set[str]()
-        for key in keys:
-            found = fnmatch_filter(names, key) if key not in names else [key]
+        names = {tensor.name: None for tensor in file.tensors}
+        patterns = [key for key in keys if key not in names]
+        if match_work(len(names), sum(map(len, names)), patterns) > MOST_MATCH_WORK:
+            message = f"{len(patterns)} patterns and {len(names)} names are too many to compare"
+            hint = "ask for fewer patterns at once, with fewer wildcards"
+            raise ImpossibleError("too_many_tensors", Problem("keys", message, hint))
+        chosen = {key for key in keys if key in names}
+        for pattern in patterns:
+            # fnmatch.filter would keep up to 32,768 compiled patterns.
+            matches = re.compile(translate(pattern)).match
+            found = [name for name in names if matches(name)]
             if not found:
-                nearest = nearest_words(key[:80], names[:1000])
-                message = f"no tensor of {file.name} matches {key[:80]!r}"
-                hint = f"the nearest are {', '.join(nearest)}"
-                raise ImpossibleError("unknown_key", Problem("keys", message, hint))
+                raise _unknown_key(pattern, file)
             chosen.update(found)
         tensors = [each for each in self.model.tensors if each.name in chosen]
         return self._writer.file(file.name, tensors)
 
-    @property
+    @cached_property
     def memory(self) -> int:
-        """About the bytes of memory that the plan takes."""
-        heads = sum(len(each.head) for each in self.files)
-        return 2 * heads + sum(400 * len(each.part_names) for each in self.files) + len(self.text)
+        """About the bytes of memory that the plan takes. A kind takes up to 20 KB."""
+        files = sum(each.memory for each in self.files)
+        return files + 20_000 * len(self.kinds) + len(self.text)
+
+
+def _unknown_key(pattern: str, file: ModelFile) -> ImpossibleError:
+    some = (tensor.name[:80] for tensor in file.tensors[:_MOST_NEAREST])
+    message = f"no tensor of {file.name} matches {pattern[:80]!r}"
+    hint = f"the nearest are {', '.join(nearest_words(pattern[:80], some))}"
+    return ImpossibleError("unknown_key", Problem("keys", message, hint))
 
 
 def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
@@ -208,6 +238,7 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
     canonical = _canonical(manifest, model)
     kinds, numbers = _kinds(model, seed, max_bytes)
     shards = list(_shards(model.tensors, kinds, numbers, manifest.max_shard_size))
+    _refuse_much_metadata(manifest, len(shards))
     writer = _Writer(kinds, numbers, {"format": "pt", **manifest.metadata})
     files = tuple(writer.files(shards))
     if sum(each.length for each in files) > MOST_MODEL_BYTES:
@@ -285,15 +316,30 @@ def _shards(
     most: int | None,
 ) -> Iterator[list[FileTensor]]:
     """The tensors of each file. A file has at most `most` bytes of tensors, or one tensor."""
-    shard, filled = list[FileTensor](), 0
+    shard, filled, files = list[FileTensor](), 0, 1
     for tensor in tensors:
         size = sum(kinds[numbers[_key(part)]].size for part in tensor.parts)
         if most is not None and shard and filled + size > most:
+            files += 1
+            if files > MOST_FILES:
+                message = f"with so small files there are more than {MOST_FILES} of them"
+                hint = "give a larger max_shard_size, such as 5GB"
+                problem = Problem("max_shard_size", message, hint)
+                raise ImpossibleError("too_many_tensors", problem)
             yield shard
             shard, filled = [], 0
         shard.append(tensor)
         filled += size
     yield shard
+
+
+def _refuse_much_metadata(manifest: Manifest, files: int) -> None:
+    """Refuse more than MOST_METADATA_BYTES of metadata. Raises ImpossibleError."""
+    size = sum(len(name.encode()) + len(text.encode()) for name, text in manifest.metadata.items())
+    if size * files > MOST_METADATA_BYTES:
+        message = f"{files} files with {size} bytes of metadata each are too much"
+        hint = "leave some metadata out, or give a larger max_shard_size"
+        raise ImpossibleError("too_many_tensors", Problem("metadata", message, hint))
 
 
 @dataclass(frozen=True)
@@ -315,9 +361,8 @@ class _Writer:
         shard = sorted(shard, key=lambda tensor: -self._kind(tensor.parts[0]).itemsize)
         parts = [part for tensor in shard for part in tensor.parts]
         part_kinds = np.array([self.numbers[_key(part)] for part in parts], np.int32)
-        sizes = np.array([kind.size for kind in self.kinds], np.int64)
         starts = np.zeros(len(parts) + 1, np.int64)
-        np.cumsum(sizes[part_kinds], out=starts[1:])
+        np.cumsum(self._sizes[part_kinds], out=starts[1:])
         places: list[int] = starts.tolist()
         tensors, first = list[Stored](), 0
         for tensor in shard:
@@ -338,6 +383,10 @@ class _Writer:
             np.array([stream_of(part.name) for part in parts], np.uint64),
             starts + len(head),
         )
+
+    @cached_property
+    def _sizes(self) -> npt.NDArray[np.int64]:
+        return np.array([kind.size for kind in self.kinds], np.int64)
 
     def _stored(self, tensor: FileTensor, first: int, last: int, begin: int, end: int) -> Stored:
         kind, shape = self._kind(tensor.parts[0]), tensor.shape

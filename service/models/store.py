@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from threading import Lock
 
 from service.models.body import FileLayout
 from service.models.listing import ModelListing, other_files
@@ -9,8 +10,11 @@ from service.models.manifest import Manifest, parse_manifest
 from service.models.planning import ModelFile, ModelPlan, plan_model
 from service.models.token import text_of, token_of
 
-MOST_BYTES = 128 << 20
+MOST_BYTES = 192 << 20
 """The most memory of all models that are kept. One that takes more is not kept."""
+
+MOST_MODELS = 1024
+"""The most models that are kept, however small they are. Each new one looks at the size of all."""
 
 MOST_LISTING_BYTES = 32 << 20
 """A longer listing is made anew for each request."""
@@ -40,6 +44,12 @@ class StoredModel:
     _listing: bytes | None = None
     _others: dict[str, bytes] | None = None
 
+    def known_layout(self, file: ModelFile, keys: tuple[str, ...] | None) -> FileLayout | None:
+        """The layout of a file, or of some of its tensors, if it has been made."""
+        if keys is None:
+            return self._layouts.get(file.name)
+        return self._selections.get((file.name, keys))
+
     def layout(self, file: ModelFile) -> FileLayout:
         """How a file is divided into chunks."""
         known = self._layouts.get(file.name)
@@ -66,6 +76,11 @@ class StoredModel:
             self._listing = text
         return text
 
+    @property
+    def known_listing(self) -> bytes | None:
+        """The listing, if it is kept."""
+        return self._listing
+
     def others(self) -> dict[str, bytes]:
         """The files beside those of tensors."""
         if self._others is None:
@@ -74,22 +89,32 @@ class StoredModel:
 
     @property
     def memory(self) -> int:
-        """About the bytes that the model takes, with its listing if it is kept."""
-        layouts = sum(32 * len(each.file.part_names) for each in self._layouts.values())
+        """About the bytes that the plan takes, and all that was made from it and is kept."""
+        layouts = (*self._layouts.values(), *self._selections.values())
+        of_layouts = sum(1000 + 32 * len(each.file.part_names) for each in layouts)
+        selected = sum(each.file.memory for each in tuple(self._selections.values()))
         others = sum(len(text) for text in (self._others or {}).values())
-        return self.plan.memory + layouts + len(self._listing or b"") + others
+        return self.plan.memory + of_layouts + selected + len(self._listing or b"") + others
 
 
 class ModelStore:
-    """Plans models, and keeps those that were used last. Not safe for several threads at once."""
+    """Plans models, and keeps those that were used last.
+
+    One thread at a time may plan. Any thread may ask for what is known.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._models: OrderedDict[str, StoredModel] = OrderedDict()
+        self._lock = Lock()
 
     def known(self, token: str) -> StoredModel | None:
-        """The model of a token, if it is kept."""
-        return self._models.get(token)
+        """The model of a token, if it is kept. It counts as used."""
+        with self._lock:
+            known = self._models.get(token)
+            if known is not None:
+                self._models.move_to_end(token)
+            return known
 
     def planned(self, manifest: Manifest) -> StoredModel:
         """The model of a manifest with a seed. Raises UnreadableError and ImpossibleError."""
@@ -104,9 +129,8 @@ class ModelStore:
         Raises UnreadableError for a damaged token, OtherTokenError for one that is not canonical,
         and the errors of its manifest.
         """
-        known = self._models.get(token)
+        known = self.known(token)
         if known is not None:
-            self._models.move_to_end(token)
             return known
         text = text_of(token)
         manifest = parse_manifest(text)
@@ -123,12 +147,17 @@ class ModelStore:
 
     def trim(self) -> None:
         """Drop models that were used least recently until the rest take little memory."""
-        total = sum(model.memory for model in self._models.values())
-        while total > MOST_BYTES and self._models:
-            _, dropped = self._models.popitem(last=False)
-            total -= dropped.memory
+        with self._lock:
+            while len(self._models) > MOST_MODELS:
+                self._models.popitem(last=False)
+            sizes = {token: model.memory for token, model in self._models.items()}
+            total = sum(sizes.values())
+            while total > MOST_BYTES:
+                token, _ = self._models.popitem(last=False)
+                total -= sizes[token]
 
     def _keep(self, token: str, model: StoredModel) -> None:
-        self._models[token] = model
-        self._models.move_to_end(token)
+        with self._lock:
+            self._models[token] = model
+            self._models.move_to_end(token)
         self.trim()

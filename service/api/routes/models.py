@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 from service.api.aside import Aside
 from service.api.digests import wanted_algorithm
 from service.api.headers import DRAFT, HeaderLines
+from service.api.long_answers import SHORT_BYTES, LongAnswers
 from service.api.model_operations import (
     model_file_operations,
     model_operations,
@@ -32,7 +34,7 @@ from service.errors import Problem
 from service.fields.errors import FieldError, refusal
 from service.fields.syntax import decode
 from service.models.body import FileBody, FileLayout
-from service.models.listing import PATH, model_url, summary
+from service.models.listing import PATH, model_url, other_names, summary
 from service.models.manifest import MOST_MANIFEST_BYTES, Manifest, manifest_schema, parse_manifest
 from service.models.recipe import recipes
 from service.models.recipe_listing import recipe_record, recipe_records
@@ -43,6 +45,9 @@ from service.wire.json_text import json_bytes
 _NO_FIELDS = "leave it out: this path takes no fields"
 _MOST_KEYS = 64
 _SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Modeller:
     readiness: Readiness
     aside: Aside = field(default_factory=Aside)
     long_bodies: LongBodies = field(default_factory=LongBodies)
+    long_answers: LongAnswers = field(default_factory=LongAnswers)
 
     def routes(self) -> list[PlainRoute]:
         """The routes of models and of recipes."""
@@ -76,7 +82,7 @@ class Modeller:
         """Check a manifest. The answer has the URL of its model."""
         body = await json_body(request, MOST_MANIFEST_BYTES, self.long_bodies)
         text = await self.aside.run(partial(self._posted, body))
-        return json_response(text, {"Cache-Control": "no-store"})
+        return self.long_answers.sent(json_response(text, {"Cache-Control": "no-store"}))
 
     async def listing(self, request: Request) -> Response:
         """What a model has."""
@@ -84,8 +90,7 @@ class Modeller:
         model = await self._model(request)
         if isinstance(model, Response):
             return model
-        text = await self.aside.run(model.listing)
-        return revalidated_json(request, text)
+        return await self._json(request, model.known_listing, model.listing)
 
     async def file(self, request: Request) -> ASGIApp:
         """A file of a model: its tensors, or the index, or the config."""
@@ -98,10 +103,10 @@ class Modeller:
             refuse_fields(request, _NO_FIELDS)
             return await self._other(request, model, name)
         keys, canonical = _keys(request.scope["query_string"])
-        if keys is None:
-            layout = model.layout(file)
-        else:
-            layout = await self.aside.run(partial(model.selection, file, keys))
+        layout = model.known_layout(file, keys)
+        if layout is None:
+            make = model.layout if keys is None else partial(model.selection, keys=keys)
+            layout = await self.aside.run(partial(self._made, partial(make, file)))
         return self._answer(request, model, layout, keys or (), canonical)
 
     def _answer(
@@ -134,10 +139,18 @@ class Modeller:
         return TensorResponse(part, headers, self.pool, status=206, digest=digest)
 
     async def _other(self, request: Request, model: StoredModel, name: str) -> Response:
-        others = await self.aside.run(model.others)
-        if name not in others:
+        if name not in other_names(model.plan):
             raise HTTPException(404)
-        return revalidated_json(request, others[name])
+        return await self._json(request, None, lambda: model.others()[name])
+
+    async def _json(
+        self, request: Request, known: bytes | None, make: Callable[[], bytes]
+    ) -> Response:
+        """An answer of JSON. The tag of a long text takes milliseconds, so it is made aside."""
+        if known is not None and len(known) <= SHORT_BYTES:
+            return revalidated_json(request, known)
+        document = await self.aside.run(lambda: Document.of(self._made(make)))
+        return self.long_answers.sent(document.answer(request))
 
     async def _model(self, request: Request) -> StoredModel | Response:
         """The model of the path's token, or the refusal of a token that is not canonical."""
@@ -152,6 +165,12 @@ class Modeller:
             problem = Problem("token", "the token is not the right one", "use `url` of this answer")
             members = {"url": model_url(error.token), "token": error.token}
             return respond(400, reason, problem, members=members)
+
+    def _made(self, make: Callable[[], Made]) -> Made:
+        """What `make` returns. It may be kept with the model, so other models may have to go."""
+        made = make()
+        self.store.trim()
+        return made
 
     def _posted(self, body: bytes) -> bytes:
         model = self.store.planned(seeded(parse_manifest(body)))
