@@ -11,8 +11,8 @@ import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
 from contextlib import ExitStack
+from copy import deepcopy
 from hashlib import sha256
 from itertools import cycle
 from typing import Any
@@ -336,7 +336,7 @@ def test_a_file_for_each_of_many_tensors_is_refused(address: Address) -> None:
             "architecture": "MixtralForCausalLM",
             "size": "tiny",
             "names": names,
-            "config": {"num_hidden_layers": 2500, "num_local_experts": 16},
+            "config": {"num_hidden_layers": 2000, "num_local_experts": 16},
             "max_shard_size": 1,
         }
         told = refused(address, manifest)
