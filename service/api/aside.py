@@ -6,6 +6,7 @@ meanwhile.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -17,7 +18,10 @@ MOST_WAITING = 64
 """How many requests may wait for the thread, with the one that it works on."""
 
 LONG_SECONDS = 0.1
-"""The time of a costly request, for Retry-After. Most take less."""
+"""The time of a costly request, for Retry-After, before any has been measured."""
+
+_SHARE = 0.125
+"""The share of the latest request in the mean time of a request."""
 
 MOST_COMMAS = 12
 """The most commas of a request that is planned on the event loop.
@@ -35,19 +39,28 @@ class Aside:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "plans")
         self._waiting = 0
+        self._seconds = LONG_SECONDS
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Do the work in the thread. Raises its errors, and UnavailableError for a full queue."""
         if self._waiting >= MOST_WAITING:
             message = f"{self._waiting} requests wait for the thread that plans costly ones"
             hint = "try again after the seconds in Retry-After, or ask another replica"
-            seconds = retry_seconds(self._waiting * LONG_SECONDS)
+            seconds = retry_seconds(self._waiting * self._seconds)
             raise UnavailableError("too_busy", Problem("", message, hint), retry_after=seconds)
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, work)
         finally:
             self._waiting -= 1
+
+    def _timed(self, work: Callable[[], Result]) -> Result:
+        """Do the work, and measure how long it takes."""
+        begun = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self._seconds += _SHARE * (time.perf_counter() - begun - self._seconds)
 
     async def run_if_costly(self, raw: bytes, work: Callable[[], Result]) -> Result:
         """Do the work at once, or in the thread if the query or body `raw` has many commas."""

@@ -8,7 +8,6 @@ kernel. So a file of 10,000 small tensors is made about as fast as one of a larg
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from threading import Lock
 
 import numpy as np
@@ -38,6 +37,11 @@ class _Chunk:
     number: int | None
 
 
+def is_large(kind: Kind) -> bool:
+    """Whether a tensor of this kind has chunks of its own."""
+    return kind.size > 0 and (kind.size > SMALL_BYTES or kind.body.materialised)
+
+
 class FileLayout:
     """How a file is divided into chunks. One layout serves all answers of the file.
 
@@ -48,10 +52,17 @@ class FileLayout:
 
     def __init__(self, kinds: tuple[Kind, ...], file: ModelFile) -> None:
         self.kinds, self.file = kinds, file
-        chunks = np.array([self._chunks_of(kind) for kind in kinds], np.int64)
-        materialised = np.array([kind.body.materialised for kind in kinds], np.bool_)
-        costs = np.array([self._cost_of(kind) for kind in kinds], np.float64)
         of_parts = file.part_kinds
+        # A file of several, or one with some tensors alone, does not have all kinds.
+        used = np.unique(of_parts).tolist()
+        chunks = np.zeros(len(kinds), np.int64)
+        chunks[used] = [self._chunks_of(kinds[each]) for each in used]
+        materialised = np.zeros(len(kinds), np.bool_)
+        materialised[used] = [kinds[each].body.materialised for each in used]
+        costs = np.zeros(len(kinds), np.float64)
+        costs[used] = [self._cost_of(kinds[each]) for each in used]
+        self._large_kinds = np.zeros(len(kinds), np.bool_)
+        self._large_kinds[used] = [is_large(kinds[each]) for each in used]
         groups = list(self._groups())
         firsts = np.array(groups, np.int64)
         counts = chunks[of_parts[firsts]] if groups else np.zeros(0, np.int64)
@@ -65,7 +76,7 @@ class FileLayout:
         self._kind_ends = np.append(changes, of_parts.size)
         self._materialised = np.concatenate(([0], np.cumsum(materialised[of_parts])))
         self._costs = np.concatenate(([0.0], np.cumsum(costs[of_parts])))
-        large = [kind.body.chunk_bytes for kind in kinds]
+        large = [kinds[each].body.chunk_bytes for each in used]
         self.chunk_bytes = min(file.length, max([CHUNK_BYTES, *large]))
 
     def chunk(self, index: int) -> _Chunk:
@@ -147,21 +158,17 @@ class FileLayout:
         following = group < len(self._firsts)
         return int(self._firsts[group]) if following else len(self.file.part_names)
 
-    @cached_property
-    def _large_kinds(self) -> npt.NDArray[np.bool_]:
-        return np.array([_is_large(kind) for kind in self.kinds], np.bool_)
-
     def _is_large(self, part: int) -> bool:
         return bool(self._large_kinds[self.file.part_kinds[part]])
 
     @staticmethod
     def _chunks_of(kind: Kind) -> int:
-        return kind.body.chunk_count if _is_large(kind) else 1
+        return kind.body.chunk_count if is_large(kind) else 1
 
     @staticmethod
     def _last_chunk_of(kind: Kind) -> int:
         """The bytes of the last chunk of a large tensor, or all bytes of a small one."""
-        if not _is_large(kind):
+        if not is_large(kind):
             return kind.size
         start, stop = kind.body.bytes_of_chunk(kind.body.chunk_count - 1)
         return stop - start
@@ -169,10 +176,6 @@ class FileLayout:
     @staticmethod
     def _cost_of(kind: Kind) -> int:
         return kind.body.cost if kind.size else 0
-
-
-def _is_large(kind: Kind) -> bool:
-    return kind.size > 0 and (kind.size > SMALL_BYTES or kind.body.materialised)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """From a manifest to the tensors of its model, each with its spec, before they are planned."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
@@ -113,16 +113,6 @@ def _too_many() -> ImpossibleError:
     return ImpossibleError("too_many_tensors", problem)
 
 
-def match_work(names: Sequence[str], patterns: Iterable[str]) -> int:
-    """The work of comparing all names with all patterns, as MOST_MATCH_WORK counts it."""
-    return (sum(map(len, names)) + 16 * len(names)) * _wildcards(patterns)
-
-
-def _wildcards(patterns: Iterable[str]) -> int:
-    """The wildcards of all patterns, and one more for each."""
-    return sum(sum(map(pattern.count, "*?[")) + 1 for pattern in patterns)
-
-
 class _Rules:
     """The rules of a manifest, and the specs that result from them."""
 
@@ -140,8 +130,9 @@ class _Rules:
 
         `characters` is the length of all names together. Raises ImpossibleError.
         """
-        work = (characters + 16 * names) * _wildcards(rule.match for rule in self._rules)
-        if names * len(self._rules) > MOST_MATCHES or work > MOST_MATCH_WORK:
+        pairs = names * len(self._rules)
+        work = match_work(names, characters, [rule.match for rule in self._rules])
+        if pairs > MOST_MATCHES or work > MOST_MATCH_WORK:
             message = f"{names} names and {len(self._rules)} rules are too many to compare"
             hint = "use fewer rules, with fewer wildcards"
             raise ImpossibleError("too_many_tensors", Problem("rules", message, hint))
@@ -173,6 +164,12 @@ class _Rules:
                 self._used[place] = True
                 return place
         return None
+
+
+def match_work(names: int, characters: int, patterns: Iterable[str]) -> int:
+    """The work of comparing names, which have so many characters together, with all patterns."""
+    wildcards = sum(sum(map(pattern.count, "*?[")) + 1 for pattern in patterns)
+    return (characters + 16 * names) * wildcards
 
 
 Fields = dict[str, object]

@@ -36,7 +36,7 @@ def summary(plan: ModelPlan, token: str) -> dict[str, Any]:
             {"name": each.name, "url": f"{url}/{each.name}", "bytes": each.length}
             for each in plan.files
         ],
-        "others": [f"{url}/{name}" for name in other_files(plan)],
+        "others": [f"{url}/{name}" for name in other_names(plan)],
         "parameters": plan.parameters,
         "bytes": plan.bytes,
         "tensor_count": sum(len(each.tensors) for each in plan.files),
@@ -46,14 +46,16 @@ def summary(plan: ModelPlan, token: str) -> dict[str, Any]:
     }
 
 
+def other_names(plan: ModelPlan) -> tuple[str, ...]:
+    """The names of the files beside the tensors: the index of several files, and the config."""
+    index = (INDEX,) if len(plan.files) > 1 else ()
+    return index if plan.manifest.config is None else (*index, CONFIG)
+
+
 def other_files(plan: ModelPlan) -> dict[str, bytes]:
-    """The small files beside the tensors: the index of several files, and the config."""
-    made: dict[str, bytes] = {}
-    if len(plan.files) > 1:
-        made[INDEX] = index_json(plan)
-    if plan.manifest.config is not None:
-        made[CONFIG] = config_json(plan)
-    return made
+    """The files of `other_names`."""
+    made = {INDEX: index_json, CONFIG: config_json}
+    return {name: made[name](plan) for name in other_names(plan)}
 
 
 def index_json(plan: ModelPlan) -> bytes:

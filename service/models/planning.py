@@ -1,8 +1,9 @@
 """The plan of a model: its kinds of tensors, and its files with the place of each tensor."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fnmatch import filter as fnmatch_filter
+from fnmatch import translate
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -36,6 +37,12 @@ MOST_KINDS = 4096
 MOST_KEYS_WORK = 10**8
 """The most work of comparing names with the patterns of `keys`, as `match_work` counts it. It takes
 at most 0.4 s. Each request for ranges of another choice does it again."""
+
+MOST_FILES = 4096
+"""The most files of tensors. The answer to a manifest has the URL of each, of up to 6 KiB."""
+
+MOST_METADATA_BYTES = 1 << 24
+"""The most bytes of metadata in all files together. Each file has all of it."""
 
 MOST_MODEL_BYTES = 2**60
 
@@ -129,6 +136,11 @@ class ModelFile:
         """The bytes of the file."""
         return int(self.starts[-1])
 
+    @property
+    def memory(self) -> int:
+        """About the bytes of memory that the file takes. Names are in its head, and once more."""
+        return 1000 + 2 * len(self.head) + 400 * len(self.part_names)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelWarning:
@@ -175,25 +187,31 @@ class ModelPlan:
 
     def file(self, name: str) -> ModelFile | None:
         """The file of this name."""
-        return next((each for each in self.files if each.name == name), None)
+        return self._files.get(name)
+
+    @cached_property
+    def _files(self) -> dict[str, ModelFile]:
+        return {each.name: each for each in self.files}
 
     def selected(self, file: ModelFile, keys: Sequence[str]) -> ModelFile:
         """The file with those tensors alone whose names match one of the patterns.
 
-        The tensors keep their order. Raises ImpossibleError (`unknown_key`) for a pattern that
-        matches none.
+        The tensors keep their order. Raises ImpossibleError: `unknown_key` for a pattern that
+        matches none, `too_many_tensors` for patterns that take too long to compare.
         """
-        names = [tensor.name for tensor in file.tensors]
-        patterns = [key for key in keys if any(map(key.count, "*?["))]
-        if match_work(names, patterns) > MOST_KEYS_WORK:
-            message = f"{len(names)} names and {len(patterns)} patterns are too many to compare"
+        names = {tensor.name: None for tensor in file.tensors}
+        patterns = [key for key in keys if key not in names]
+        if match_work(len(names), sum(map(len, names)), patterns) > MOST_KEYS_WORK:
+            message = f"{len(patterns)} patterns and {len(names)} names are too many to compare"
             hint = "use fewer patterns, with fewer wildcards, or write whole names"
             raise ImpossibleError("too_many_tensors", Problem("keys", message, hint))
-        chosen = set[str]()
-        for key in keys:
-            found = fnmatch_filter(names, key) if key not in names else [key]
+        chosen = {key for key in keys if key in names}
+        for pattern in patterns:
+            # fnmatch.filter would keep up to 32,768 compiled patterns.
+            matches = re.compile(translate(pattern)).match
+            found = [name for name in names if matches(name)]
             if not found:
-                raise self._unknown_key(file, key)
+                raise self._unknown_key(file, pattern)
             chosen.update(found)
         tensors = [each for each in self.model.tensors if each.name in chosen]
         return self._writer.file(file.name, tensors)
@@ -207,11 +225,11 @@ class ModelPlan:
             hint = f"case counts; the nearest are {', '.join(each.name for each in alike)}"
         return ImpossibleError("unknown_key", Problem("keys", message, hint))
 
-    @property
+    @cached_property
     def memory(self) -> int:
-        """About the bytes of memory that the plan takes."""
-        heads = sum(len(each.head) for each in self.files)
-        return 2 * heads + sum(400 * len(each.part_names) for each in self.files) + len(self.text)
+        """About the bytes of memory that the plan takes. A kind takes up to 20 KB."""
+        files = sum(each.memory for each in self.files)
+        return files + 20_000 * len(self.kinds) + len(self.text)
 
 
 def _alikeness(name: str, other: str) -> int:
@@ -230,6 +248,7 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
     model = expanded(canonical)
     kinds, numbers = _kinds(model, canonical.seed or 0, max_bytes)
     shards = list(_shards(model.tensors, kinds, numbers, canonical.max_shard_size))
+    _refuse_much_metadata(canonical, len(shards))
     writer = _Writer(kinds, numbers, {"format": "pt", **canonical.metadata})
     files = tuple(writer.files(shards))
     if sum(each.length for each in files) > MOST_MODEL_BYTES:
@@ -307,15 +326,30 @@ def _shards(
     most: int | None,
 ) -> Iterator[list[FileTensor]]:
     """The tensors of each file. A file has at most `most` bytes of tensors, or one tensor."""
-    shard, filled = list[FileTensor](), 0
+    shard, filled, files = list[FileTensor](), 0, 1
     for tensor in tensors:
         size = sum(kinds[numbers[_key(part)]].size for part in tensor.parts)
         if most is not None and shard and filled + size > most:
+            files += 1
+            if files > MOST_FILES:
+                message = f"with so small files there are more than {MOST_FILES} of them"
+                hint = "give a larger max_shard_size, such as 5GB"
+                problem = Problem("max_shard_size", message, hint)
+                raise ImpossibleError("too_many_tensors", problem)
             yield shard
             shard, filled = [], 0
         shard.append(tensor)
         filled += size
     yield shard
+
+
+def _refuse_much_metadata(manifest: Manifest, files: int) -> None:
+    """Refuse more than MOST_METADATA_BYTES of metadata. Raises ImpossibleError."""
+    size = sum(len(name.encode()) + len(text.encode()) for name, text in manifest.metadata.items())
+    if size * files > MOST_METADATA_BYTES:
+        message = f"{files} files with {size} bytes of metadata each are too much"
+        hint = "leave some metadata out, or give a larger max_shard_size"
+        raise ImpossibleError("too_many_tensors", Problem("metadata", message, hint))
 
 
 @dataclass(frozen=True)
@@ -337,9 +371,8 @@ class _Writer:
         shard = sorted(shard, key=lambda tensor: -self._kind(tensor.parts[0]).itemsize)
         parts = [part for tensor in shard for part in tensor.parts]
         part_kinds = np.array([self.numbers[_key(part)] for part in parts], np.int32)
-        sizes = np.array([kind.size for kind in self.kinds], np.int64)
         starts = np.zeros(len(parts) + 1, np.int64)
-        np.cumsum(sizes[part_kinds], out=starts[1:])
+        np.cumsum(self._sizes[part_kinds], out=starts[1:])
         places: list[int] = starts.tolist()
         tensors, first = list[Stored](), 0
         for tensor in shard:
@@ -360,6 +393,10 @@ class _Writer:
             np.array([stream_of(part.name) for part in parts], np.uint64),
             starts + len(head),
         )
+
+    @cached_property
+    def _sizes(self) -> npt.NDArray[np.int64]:
+        return np.array([kind.size for kind in self.kinds], np.int64)
 
     def _stored(self, tensor: FileTensor, first: int, last: int, begin: int, end: int) -> Stored:
         kind, shape = self._kind(tensor.parts[0]), tensor.shape

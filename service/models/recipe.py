@@ -7,8 +7,9 @@ expression is read then.
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
+from itertools import product
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -160,9 +161,10 @@ class Block(_Record):
 
     @model_validator(mode="after")
     def _read_loops(self) -> Self:
-        self.loops()
+        self.loops  # noqa: B018  An expression that cannot be read is found when the file is read.
         return self
 
+    @cached_property
     def loops(self) -> dict[str, tuple[Expression, Expression]]:
         """The first value and the stop of each variable."""
         pairs = {name: text.partition("..") for name, text in self.each.items()}
@@ -316,12 +318,14 @@ class Expansion:
 
     def _turns(self, block: Block, names: Names) -> Iterator[Names]:
         """The names within the block, once for each value of its variables."""
-        turns: list[dict[str, Value]] = [dict(names)]
-        for name, (first, stop) in block.loops().items():
-            start, end = first.integer(names), stop.integer(names)
-            self.count.spend(max(0, end - start) * len(turns))
-            turns = [turn | {name: number} for turn in turns for number in range(start, end)]
-        for turn in turns:
+        ranges, total = list[range](), 1
+        for first, stop in block.loops.values():
+            numbers = range(first.integer(names), stop.integer(names))
+            total *= max(0, numbers.stop - numbers.start)
+            self.count.spend(total)
+            ranges.append(numbers)
+        for values in product(*ranges):
+            turn = {**names, **dict(zip(block.loops, values, strict=True))}
             for name, formula in block.let.items():
                 turn[name] = formula.value(turn)
             yield turn

@@ -12,8 +12,11 @@ from service.models.page import page
 from service.models.planning import ModelFile, ModelPlan, plan_model
 from service.models.token import text_of, token_of
 
-MOST_BYTES = 128 << 20
+MOST_BYTES = 192 << 20
 """The most memory of all models that are kept. One that takes more is not kept."""
+
+MOST_MODELS = 1024
+"""The most models that are kept, however small they are. Each new one looks at the size of all."""
 
 MOST_LISTING_BYTES = 32 << 20
 """A longer listing is made anew for each request."""
@@ -44,9 +47,11 @@ class StoredModel:
     _page: bytes | None = None
     _others: dict[str, bytes] | None = None
 
-    def known_layout(self, file: ModelFile) -> FileLayout | None:
-        """The layout of a file, if it was made before."""
-        return self._layouts.get(file.name)
+    def known_layout(self, file: ModelFile, keys: tuple[str, ...] | None) -> FileLayout | None:
+        """The layout of a file, or of some of its tensors, if it has been made."""
+        if keys is None:
+            return self._layouts.get(file.name)
+        return self._selections.get((file.name, keys))
 
     def layout(self, file: ModelFile) -> FileLayout:
         """How a file is divided into chunks. For 45,000 tensors it takes 10 ms to make."""
@@ -74,6 +79,11 @@ class StoredModel:
             self._listing = text
         return text
 
+    @property
+    def known_listing(self) -> bytes | None:
+        """The listing, if it is kept."""
+        return self._listing
+
     def page(self) -> bytes:
         """The listing as HTML. It has a few MiB at most."""
         if self._page is None:
@@ -88,17 +98,19 @@ class StoredModel:
 
     @property
     def memory(self) -> int:
-        """About the bytes that the model takes, with its listing if it is kept."""
-        layouts = sum(40 * len(each.file.part_names) for each in self._layouts.values())
+        """About the bytes that the plan takes, and all that was made from it and is kept."""
+        layouts = (*self._layouts.values(), *self._selections.values())
+        of_layouts = sum(1000 + 40 * len(each.file.part_names) for each in layouts)
+        selected = sum(each.file.memory for each in tuple(self._selections.values()))
         others = sum(len(text) for text in (self._others or {}).values())
         texts = len(self._listing or b"") + len(self._page or b"") + others
-        return self.plan.memory + layouts + texts
+        return self.plan.memory + of_layouts + selected + texts
 
 
 class ModelStore:
     """Plans models, and keeps those that were used last.
 
-    One thread at a time may plan. `known` may be called from another one.
+    One thread at a time may plan. Any thread may ask for what is known.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -107,12 +119,12 @@ class ModelStore:
         self._lock = Lock()
 
     def known(self, token: str) -> StoredModel | None:
-        """The model of a token, if it is kept. This counts as a use of it."""
+        """The model of a token, if it is kept. It counts as used."""
         with self._lock:
-            model = self._models.get(token)
-            if model is not None:
+            known = self._models.get(token)
+            if known is not None:
                 self._models.move_to_end(token)
-            return model
+            return known
 
     def planned(self, manifest: Manifest) -> StoredModel:
         """The model of a manifest with a seed. Raises UnreadableError and ImpossibleError."""
@@ -150,10 +162,13 @@ class ModelStore:
     def trim(self) -> None:
         """Drop models that were used least recently until the rest take little memory."""
         with self._lock:
-            total = sum(model.memory for model in self._models.values())
-            while total > MOST_BYTES and self._models:
-                _, dropped = self._models.popitem(last=False)
-                total -= dropped.memory
+            while len(self._models) > MOST_MODELS:
+                self._models.popitem(last=False)
+            sizes = {token: model.memory for token, model in self._models.items()}
+            total = sum(sizes.values())
+            while total > MOST_BYTES:
+                token, _ = self._models.popitem(last=False)
+                total -= sizes[token]
 
     def _keep(self, token: str, model: StoredModel) -> None:
         with self._lock:

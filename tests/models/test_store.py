@@ -1,34 +1,50 @@
-"""The models that a process keeps."""
-
-import json
+"""Which models are kept."""
 
 import pytest
 
-from service.models import store as module
-from service.models.manifest import Manifest, parse_manifest
+from service.models import store
+from service.models.manifest import parse_manifest
 from service.models.store import ModelStore
 
 
-def manifest(seed: int) -> Manifest:
-    tensors = [{"name": "w.{0..99}", "shape": [4], "scheme": "normal", "std": 0.02}]
-    return parse_manifest(json.dumps({"seed": seed, "tensors": tensors}).encode())
+def planned(models: ModelStore, seed: int) -> str:
+    text = b'{"tensors":[{"name":"w","shape":[4],"scheme":"ones"}],"seed":%d}' % seed
+    return models.planned(parse_manifest(text)).token
 
 
-def test_a_model_that_is_read_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is room for two. The one that was used least recently is dropped."""
-    store = ModelStore(2**40)
-    first = store.planned(manifest(1))
-    monkeypatch.setattr(module, "MOST_BYTES", 5 * first.memory // 2)
-    second = store.planned(manifest(2))
-    assert store.known(first.token) is first
-    third = store.planned(manifest(3))
-    kept = [store.known(each.token) is not None for each in (first, second, third)]
-    assert kept == [True, False, True]
+def test_the_model_that_was_used_least_recently_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is asked for counts as used."""
+    monkeypatch.setattr(store, "MOST_MODELS", 2)
+    models = ModelStore(2**20)
+    first, second = planned(models, 1), planned(models, 2)
+    assert models.known(first) is not None
+    third = planned(models, 3)
+    assert [models.known(token) is not None for token in (first, second, third)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_what_was_made_of_a_model_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layouts, selections and the listing are part of its memory."""
+    models = ModelStore(2**20)
+    model = models.model(planned(models, 1))
+    [file] = model.plan.files
+    before = [model.memory]
+    for make in (model.listing, lambda: model.layout(file), lambda: model.selection(file, ("w",))):
+        make()
+        before.append(model.memory)
+    assert before == sorted(set(before))
+    monkeypatch.setattr(store, "MOST_BYTES", model.memory - 1)
+    models.trim()
+    assert models.known(model.token) is None
 
 
 def test_a_layout_is_made_once() -> None:
-    model = ModelStore(2**40).planned(manifest(1))
+    models = ModelStore(2**40)
+    model = models.model(planned(models, 1))
     [file] = model.plan.files
-    assert model.known_layout(file) is None
+    assert model.known_layout(file, None) is None
     made = model.layout(file)
-    assert model.known_layout(file) is made is model.layout(file)
+    assert model.known_layout(file, None) is made is model.layout(file)

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 from service.api.aside import Aside
 from service.api.digests import wanted_algorithm
 from service.api.headers import DRAFT, HeaderLines
+from service.api.long_answers import SHORT_BYTES, LongAnswers
 from service.api.model_operations import (
     model_file_operations,
     model_operations,
@@ -34,7 +36,7 @@ from service.errors import Problem
 from service.fields.errors import FieldError, refusal
 from service.fields.syntax import decode
 from service.models.body import FileBody, FileLayout
-from service.models.listing import PAGE_PATH, PATH, model_url, summary
+from service.models.listing import PAGE_PATH, PATH, model_url, other_names, summary
 from service.models.manifest import MOST_MANIFEST_BYTES, Manifest, manifest_schema, parse_manifest
 from service.models.recipe import recipes
 from service.models.recipe_listing import recipe_record, recipe_records
@@ -45,6 +47,9 @@ from service.wire.json_text import json_bytes
 _NO_FIELDS = "leave it out: this path takes no fields"
 _MOST_KEYS = 64
 _SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Modeller:
     readiness: Readiness
     aside: Aside = field(default_factory=Aside)
     long_bodies: LongBodies = field(default_factory=LongBodies)
+    long_answers: LongAnswers = field(default_factory=LongAnswers)
 
     def routes(self) -> list[PlainRoute]:
         """The routes of models and of recipes."""
@@ -79,7 +85,7 @@ class Modeller:
         """Check a manifest. The answer has the URL of its model."""
         body = await json_body(request, MOST_MANIFEST_BYTES, self.long_bodies)
         text = await self.aside.run(partial(self._posted, body))
-        return json_response(text, {"Cache-Control": "no-store"})
+        return self.long_answers.sent(json_response(text, {"Cache-Control": "no-store"}))
 
     async def listing(self, request: Request) -> Response:
         """What a model has."""
@@ -87,8 +93,7 @@ class Modeller:
         model = await self._model(request)
         if isinstance(model, Response):
             return model
-        text = await self.aside.run(model.listing)
-        return revalidated_json(request, text)
+        return await self._json(request, model.known_listing, model.listing)
 
     async def page(self, request: Request) -> Response:
         """What a model has, as HTML."""
@@ -96,7 +101,7 @@ class Modeller:
         model = await self._model(request)
         if isinstance(model, Response):
             return model
-        text = await self.aside.run(model.page)
+        text = await self.aside.run(partial(self._made, model.page))
         return revalidated_page(request, text)
 
     async def file(self, request: Request) -> ASGIApp:
@@ -110,13 +115,10 @@ class Modeller:
             refuse_fields(request, _NO_FIELDS)
             return await self._other(request, model, name)
         keys, canonical = _keys(request.scope["query_string"])
-        if keys is None:
-            known = model.known_layout(file)
-            make = partial(model.layout, file)
-        else:
-            known = None
-            make = partial(model.selection, file, keys)
-        layout = await self.aside.run(make) if known is None else known
+        layout = model.known_layout(file, keys)
+        if layout is None:
+            make = model.layout if keys is None else partial(model.selection, keys=keys)
+            layout = await self.aside.run(partial(self._made, partial(make, file)))
         return self._answer(request, model, layout, keys or (), canonical)
 
     def _answer(
@@ -149,13 +151,22 @@ class Modeller:
         return TensorResponse(part, headers, self.pool, status=206, digest=digest)
 
     async def _other(self, request: Request, model: StoredModel, name: str) -> Response:
-        others = await self.aside.run(model.others)
-        if name not in others:
-            names = [*(each.name for each in model.plan.files), *others]
-            shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if names[4:] else "")
-            message = f"this model has no file {name[:80]}"
-            return respond(404, "not_found", Problem("", message, f"it has {shown}"))
-        return revalidated_json(request, others[name])
+        others = other_names(model.plan)
+        if name in others:
+            return await self._json(request, None, lambda: model.others()[name])
+        names = [*(each.name for each in model.plan.files), *others]
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if names[4:] else "")
+        message = f"this model has no file {name[:80]}"
+        return respond(404, "not_found", Problem("", message, f"it has {shown}"))
+
+    async def _json(
+        self, request: Request, known: bytes | None, make: Callable[[], bytes]
+    ) -> Response:
+        """An answer of JSON. The tag of a long text takes milliseconds, so it is made aside."""
+        if known is not None and len(known) <= SHORT_BYTES:
+            return revalidated_json(request, known)
+        document = await self.aside.run(lambda: Document.of(self._made(make)))
+        return self.long_answers.sent(document.answer(request))
 
     async def _model(self, request: Request) -> StoredModel | Response:
         """The model of the path's token, or the refusal of a token that is not canonical."""
@@ -171,6 +182,12 @@ class Modeller:
             if error.edition:
                 return respond(400, "other_edition", problem, members=members)
             return respond(400, "token_not_canonical", problem, members=members)
+
+    def _made(self, make: Callable[[], Made]) -> Made:
+        """What `make` returns. It may be kept with the model, so other models may have to go."""
+        made = make()
+        self.store.trim()
+        return made
 
     def _posted(self, body: bytes) -> bytes:
         model = self.store.planned(seeded(parse_manifest(body)))
