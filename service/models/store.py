@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from service.models.body import FileLayout
+from service.models.collector import Collector
 from service.models.config import OtherEditionError
 from service.models.listing import ModelListing, other_files
 from service.models.manifest import Manifest, parse_manifest
@@ -117,6 +118,7 @@ class ModelStore:
         self._max_bytes = max_bytes
         self._models: OrderedDict[str, StoredModel] = OrderedDict()
         self._lock = Lock()
+        self._collector = Collector()
 
     def known(self, token: str) -> StoredModel | None:
         """The model of a token, if it is kept. It counts as used."""
@@ -128,7 +130,7 @@ class ModelStore:
 
     def planned(self, manifest: Manifest) -> StoredModel:
         """The model of a manifest with a seed. Raises UnreadableError and ImpossibleError."""
-        plan = plan_model(manifest, max_bytes=self._max_bytes)
+        plan = self._plan(manifest)
         model = StoredModel(plan, token_of(plan.text))
         self._keep(model.token, model)
         return model
@@ -148,16 +150,20 @@ class ModelStore:
             # No token of ours lacks a seed. With this one, the text is not canonical.
             manifest = manifest.model_copy(update={"seed": 0})
         try:
-            plan = plan_model(manifest, max_bytes=self._max_bytes)
+            plan = self._plan(manifest)
         except OtherEditionError:
             present = manifest.model_copy(update={"edition": None})
-            plan = plan_model(present, max_bytes=self._max_bytes)
+            plan = self._plan(present)
             raise OtherTokenError(token_of(plan.text), edition=True) from None
         if plan.text != text:
             raise OtherTokenError(token_of(plan.text), edition=False)
         model = StoredModel(plan, token)
         self._keep(token, model)
         return model
+
+    def _plan(self, manifest: Manifest) -> ModelPlan:
+        with self._collector.paused():
+            return plan_model(manifest, max_bytes=self._max_bytes)
 
     def trim(self) -> None:
         """Drop models that were used least recently until the rest take little memory."""

@@ -1,5 +1,8 @@
 """Which models are kept."""
 
+import gc
+import weakref
+
 import pytest
 
 from service.models import store
@@ -48,3 +51,16 @@ def test_a_layout_is_made_once() -> None:
     assert model.known_layout(file, None) is None
     made = model.layout(file)
     assert model.known_layout(file, None) is made is model.layout(file)
+
+
+def test_a_plan_is_not_looked_at_by_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its objects are frozen, and freed all the same when the model goes."""
+    models = ModelStore(2**40)
+    text = b'{"tensors":[{"name":"w.{0..9999}","shape":[4],"scheme":"ones"}],"seed":1}'
+    before = gc.get_freeze_count()
+    model = weakref.ref(models.planned(parse_manifest(text)).plan)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > before + 20_000
+    monkeypatch.setattr(store, "MOST_BYTES", 0)
+    models.trim()
+    assert model() is None
