@@ -553,13 +553,32 @@ def test_what_is_no_regular_file_is_in_the_way(
     assert [path.name for path in out.iterdir()] == [blocked]
 
 
-def test_a_fifo_in_place_of_the_unfinished_file_is_one_line(
-    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+@pytest.mark.parametrize(
+    "name", [f"{SINGLE}.fanin-part", f"{SINGLE}.fanin-part.json", f".fanin/{SINGLE}.json"]
+)
+def test_a_fifo_in_place_of_a_file_beside_it_is_in_the_way(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str], name: str, resume: list[str]
 ) -> None:
+    """To open it would wait for ever."""
+    (out / name).parent.mkdir(parents=True)
+    os.mkfifo(out / name)
+    assert write(tmp_path, MIXED, *resume) == 2
+    assert capsys.readouterr().err == f"{out / name} is not a regular file\n"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_place_of_the_folder_of_records_is_in_the_way(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str], there: bool
+) -> None:
+    """Nothing is written to a folder elsewhere."""
     out.mkdir()
-    os.mkfifo(out / f"{SINGLE}.fanin-part")
-    assert write(tmp_path, MIXED) == 1
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    elsewhere = tmp_path / "elsewhere"
+    if there:
+        elsewhere.mkdir()
+    (out / ".fanin").symlink_to(elsewhere)
+    assert write(tmp_path, MIXED) == 2
+    assert capsys.readouterr().err == f"{out / '.fanin'} is not a folder\n"
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.cli.files import opened
-from service.cli.model_files import FolderWriter
+from service.cli.model_files import RECORDS, FolderWriter
 from service.cli.options import Once
 from service.cli.output import FAILED, REFUSED, complain, printed
 from service.cli.parser import LineParser, complain_of, usable_settings
-from service.cli.partial import BusyError, is_regular_or_absent
+from service.cli.partial import BusyError, irregular_file
 from service.cli.progress import on_terminal
 from service.cli.signals import ended_by_signals
 from service.cores import available_cores
@@ -284,9 +284,13 @@ def _refuse_folder(plan: ModelPlan, output: str, names: Sequence[str]) -> None:
         if os.path.lexists(folder):
             raise _RefusedError(f"{output} is not a folder")
         return
+    records = folder / RECORDS
+    if os.path.lexists(records) and (records.is_symlink() or not records.is_dir()):
+        raise _RefusedError(f"{records} is not a folder")
     for name in names:
-        if not is_regular_or_absent(folder / name):
-            raise _RefusedError(f"{folder / name} is not a regular file")
+        irregular = irregular_file(folder / name) or irregular_file(records / f"{name}.json")
+        if irregular is not None:
+            raise _RefusedError(f"{irregular} is not a regular file")
     ours = {*(each.name for each in plan.files), *other_files(plan)}
     for name in sorted(os.listdir(folder)):
         if _MODEL_FILE.fullmatch(name) and name not in ours:

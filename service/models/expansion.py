@@ -192,11 +192,11 @@ def over(upper: Fields, lower: Fields) -> Fields:
 def _drawn(name: str, fields: Fields) -> Drawn:
     counts = fields["dtype"] == INT64
     if counts:
-        if fields.get("scheme") != "zeros":
+        if fields.get("scheme", "zeros") != "zeros":
             message = f"{name[:80]} is int64, which is for zeros only"
             problem = Problem("dtype", message, "write scheme zeros, or another dtype")
             raise ImpossibleError("format_cannot_carry_dtype", problem)
-        fields = fields | {"dtype": "float64"}
+        fields = fields | {"dtype": "float64", "scheme": "zeros"}
     return Drawn(name, Spec.model_construct(**{**DEFAULTS, **fields}), counts)
 
 

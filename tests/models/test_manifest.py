@@ -288,6 +288,10 @@ def test_the_dtype_of_a_tensor_stays_beside_that_of_the_manifest(
         assert dtypes == {"w": own, "v": all_of_them}
 
 
+def test_int64_is_zeros() -> None:
+    assert specs({"tensors": [tensor("w", dtype="int64")]})["w"].scheme == "zeros"
+
+
 def test_a_seed_above_2_53_is_a_string() -> None:
     text = canonical_text(parse_manifest(b'{"seed":"18446744073709551615"}'))
     assert text == b'{"seed":"18446744073709551615"}'
