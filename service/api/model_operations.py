@@ -49,7 +49,7 @@ def model_operations() -> dict[str, Operation]:
     summary = "The tensors of a model: scheme, fans, std, place in the file, and own URL"
     get = json_operation("get_model", summary, [_word("token")], schema)
     get["tags"] = ["models"]
-    get["responses"] |= responses_of({"422": "Impossible"} | BUSY)
+    get["responses"] |= responses_of({"404": "NotFound", "422": "Impossible"} | BUSY)
     return readable(get)
 
 

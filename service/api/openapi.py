@@ -317,6 +317,16 @@ def _or_null(schema: Schema) -> Schema:
     return annotations | {"anyOf": [*values.get("anyOf", [values]), {"type": "null"}]}
 
 
+def _with_null(schema: Schema) -> Schema:
+    """The schema of an object whose members may be null, which means that they are absent."""
+    required = schema.get("required", [])
+    members = {
+        name: each if name in required else _or_null(each)
+        for name, each in schema["properties"].items()
+    }
+    return schema | {"properties": members}
+
+
 def _header_parameters() -> Schema:
     tags = {"type": "string", "pattern": f"^(?:{TAG_LIST})$"}
     return {
@@ -370,9 +380,14 @@ def _schemas() -> Schema:
     for name, (record, more) in _RECORDS.items():
         records |= _record(name, record, more)
     manifest = manifest_schema("#/components/schemas/{model}")
+    parts = manifest.pop("$defs")
+    rule = parts["Rule"]
+    rule["properties"]["fields"] = _with_null(rule["properties"]["fields"])
     return {
-        **manifest.pop("$defs"),
-        "Manifest": manifest,
+        **parts,
+        "Manifest": _with_null(manifest),
+        "ManifestTensor": _with_null(parts["ManifestTensor"]),
+        "Rule": _with_null(rule),
         "SpecWithFormat": with_format,
         "Question": question,
         "NetworkLayer": layer,

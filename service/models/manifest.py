@@ -160,7 +160,9 @@ def _read_rule(value: object) -> Rule:
         message = f"the pattern has more than {MOST_NAME_BYTES} characters, as no name has"
         raise FieldError("out_of_range", message, "use * for a part of the name")
     inline = [member for member in members if member[0] not in ("match", "fields")]
-    fields = [*_members_of(given.get("fields", {})), *inline]
+    # A null member counts as absent.
+    own = [] if given.get("fields") is None else _members_of(given["fields"])
+    fields = [*own, *inline]
     for name, _ in fields:
         if name in ("shape", "name"):
             hint = "leave it out: a rule is for tensors of any shape"
@@ -237,6 +239,8 @@ def _read_edition(value: object) -> int:
     return number
 
 
+_EDITIONS = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 2**31 - 1})
+_NOT_EMPTY = WithJsonSchema({"type": "string", "minLength": 1})
 _OBJECT = WithJsonSchema({"type": "object"})
 _SIZE_FORMS = WithJsonSchema(
     {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": _SIZE.pattern}]}
@@ -248,20 +252,18 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="Manifest")
 
-    architecture: Annotated[str | None, BeforeValidator(read_text)] = Field(
+    architecture: Annotated[str | None, BeforeValidator(read_text), _NOT_EMPTY] = Field(
         default=None,
         description="A class of transformers, such as GPT2LMHeadModel. By "
         "default the first of the config's `architectures`.",
         examples=["GPT2LMHeadModel"],
     )
-    edition: Annotated[
-        int | None, BeforeValidator(_read_edition), WithJsonSchema({"type": "integer"})
-    ] = Field(
+    edition: Annotated[int | None, BeforeValidator(_read_edition), _EDITIONS] = Field(
         default=None,
         description="The edition of the recipe. By default the present one; others are refused.",
         examples=[1],
     )
-    size: Annotated[str | None, BeforeValidator(read_text)] = Field(
+    size: Annotated[str | None, BeforeValidator(read_text), _NOT_EMPTY] = Field(
         default=None,
         description="A ready config of the architecture, such as tiny. `config` may change it.",
         examples=["tiny"],
@@ -307,6 +309,10 @@ class Manifest(BaseModel):
 def manifest_schema(references: str = "#/$defs/{model}") -> dict[str, Any]:
     """The JSON Schema of a manifest; `references` is the form of references to its parts."""
     schema = Manifest.model_json_schema(ref_template=references)
+    rule = schema["$defs"]["Rule"]
+    # The fields of a rule may also stand beside its pattern.
+    rule["required"] = ["match"]
+    rule["properties"] |= _fields_of_rules()["properties"]
     for record in (schema, *schema["$defs"].values(), _rule_fields(schema)):
         for member in record["properties"].values():
             # An absent member has no value, and null is not one of a member's values.
