@@ -191,7 +191,7 @@ def _actions(found: re.Match[str], request: Request, field: str) -> Iterator[Req
         left = re.match("(.+) out$|(.+) out ", rest) if verb == "leave" else None
         if left:
             changed = _left_out(left[1] or left[2], changed, field)
-        written = re.match(r"(\S+(?: or [a-z0-9_@]+)*)(?= for | to |$)", rest)
+        written = re.match(r"(\S+(?: or [a-z0-9_@.]+)*)(?= for | to |$)", rest)
         if verb == "write" and written and not _assigns(written[1]):
             values = written[1].split(" or ")
     if values:
