@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import socket
 import time
 import zlib
 from base64 import b64encode, urlsafe_b64encode
@@ -17,6 +18,7 @@ from safetensors.numpy import load
 
 from service.models.manifest import Manifest, canonical_text
 from service.models.recipe import recipes
+from service.models.store import ModelStore, StoredModel
 from service.models.token import token_of
 from tests.application import Answer, ask, problem, ready
 from tests.server import Address
@@ -380,6 +382,32 @@ def test_small_requests_are_answered_while_a_model_is_planned(address: Address) 
             slowest = max(slowest, time.perf_counter() - begun)
         assert planned.result()["tensor_count"] == 200_000
     assert slowest < 2.0
+
+
+def test_nothing_is_planned_for_clients_that_have_left(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan that has begun is finished. The others are not begun."""
+    planned, seeds = ModelStore.planned, list[int | None]()
+
+    def slowly(store: ModelStore, manifest: Manifest) -> StoredModel:
+        seeds.append(manifest.seed)
+        time.sleep(0.5)
+        return planned(store, manifest)
+
+    monkeypatch.setattr(ModelStore, "planned", slowly)
+    for seed in range(100, 108):
+        body = json.dumps(MANIFEST | {"seed": seed}).encode()
+        request = b"POST /v1/models HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        with socket.create_connection((address.host, address.port)) as client:
+            client.sendall(request + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            time.sleep(0.05)
+    begun = time.perf_counter()
+    posted(address, seed=200)
+    assert time.perf_counter() - begun < 2.5
+    assert seeds[0] == 100
+    assert seeds[-1] == 200
+    assert len(seeds) <= 4
 
 
 def test_recipes_are_listed(address: Address) -> None:

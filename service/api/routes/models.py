@@ -1,5 +1,6 @@
 """/v1/models: whole models. A token in the path has the manifest, and nothing is stored."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from service.api.readiness import Readiness
 from service.api.requests import LongBodies, json_body, refuse_fields
 from service.api.responses import Document, json_response, not_modified, revalidated_json
 from service.api.routing import PlainRoute
-from service.api.streaming import StreamPool, TensorResponse
+from service.api.streaming import StreamPool, TensorResponse, departed
 from service.errors import Problem
 from service.fields.errors import FieldError, refusal
 from service.fields.syntax import decode
@@ -84,7 +85,7 @@ class Modeller:
     async def post(self, request: Request) -> Response:
         """Check a manifest. The answer has the URL of its model."""
         body = await json_body(request, MOST_MANIFEST_BYTES, self.long_bodies)
-        text = await self.aside.run(partial(self._posted, body))
+        text = await self._aside(request, partial(self._posted, body))
         return self.long_answers.sent(json_response(text, {"Cache-Control": "no-store"}))
 
     async def listing(self, request: Request) -> Response:
@@ -101,7 +102,7 @@ class Modeller:
         model = await self._model(request)
         if isinstance(model, Response):
             return model
-        text = await self.aside.run(partial(self._made, model.page))
+        text = await self._aside(request, partial(self._made, model.page))
         return revalidated_page(request, text)
 
     async def file(self, request: Request) -> ASGIApp:
@@ -118,7 +119,7 @@ class Modeller:
         layout = model.known_layout(file, keys)
         if layout is None:
             make = model.layout if keys is None else partial(model.selection, keys=keys)
-            layout = await self.aside.run(partial(self._made, partial(make, file)))
+            layout = await self._aside(request, partial(self._made, partial(make, file)))
         return self._answer(request, model, layout, keys or (), canonical)
 
     def _answer(
@@ -165,7 +166,7 @@ class Modeller:
         """An answer of JSON. The tag of a long text takes milliseconds, so it is made aside."""
         if known is not None and len(known) <= SHORT_BYTES:
             return revalidated_json(request, known)
-        document = await self.aside.run(lambda: Document.of(self._made(make)))
+        document = await self._aside(request, lambda: Document.of(self._made(make)))
         return self.long_answers.sent(document.answer(request))
 
     async def _model(self, request: Request) -> StoredModel | Response:
@@ -175,13 +176,21 @@ class Modeller:
         if known is not None:
             return known
         try:
-            return await self.aside.run(partial(self.store.model, token))
+            return await self._aside(request, partial(self.store.model, token))
         except OtherTokenError as error:
             problem = Problem("token", "the token is not the right one", "use `url` of this answer")
             members = {"url": model_url(error.token), "token": error.token}
             if error.edition:
                 return respond(400, "other_edition", problem, members=members)
             return respond(400, "token_not_canonical", problem, members=members)
+
+    async def _aside(self, request: Request, work: Callable[[], Made]) -> Made:
+        """Do the work in the thread, unless the client has left before its turn.
+
+        Raises the errors of Aside.run, and HTTPException for a client that has left.
+        """
+        async with departed(request.receive) as departure:
+            return await self.aside.run(partial(_unless_left, departure, work))
 
     def _made(self, make: Callable[[], Made]) -> Made:
         """What `make` returns. It may be kept with the model, so other models may have to go."""
@@ -192,6 +201,12 @@ class Modeller:
     def _posted(self, body: bytes) -> bytes:
         model = self.store.planned(seeded(parse_manifest(body)))
         return json_bytes(summary(model.plan, model.token))
+
+
+def _unless_left(departure: "asyncio.Task[None]", work: Callable[[], Made]) -> Made:
+    if departure.done():
+        raise HTTPException(400, "the client left before it was answered")
+    return work()
 
 
 def seeded(manifest: Manifest) -> Manifest:
