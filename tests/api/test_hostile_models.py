@@ -99,6 +99,7 @@ def values_of(recipe: Recipe, name: str) -> list[Any]:
     return [*VALUES, *near, *lists, *(key.only or ())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(recipes()))
 def test_any_value_of_any_key_of_a_config(address: Address, family: str) -> None:
     """Every third value in the layout of modules."""
@@ -387,6 +388,7 @@ def test_strange_patterns_of_keys(address: Address, keys: str) -> None:
     checked(address, f"{told['files'][0]['url']}?keys={escaped}", "HEAD")
 
 
+@pytest.mark.slow
 def test_the_longest_listing_is_whole(address: Address) -> None:
     """It is sent in pieces."""
     told = json.loads(post(address, {"tensors": MANY, "seed": 1}).body)
@@ -397,6 +399,7 @@ def test_the_longest_listing_is_whole(address: Address) -> None:
     assert (unchanged.status, unchanged.body) == (304, b"")
 
 
+@pytest.mark.slow
 def test_others_are_answered_while_many_models_are_planned(address: Address) -> None:
     """Four models of 200,000 tensors. The event loop answers, also for a model that is kept."""
     told = json.loads(post(address, VALID[0]).body)
@@ -417,6 +420,7 @@ def test_others_are_answered_while_many_models_are_planned(address: Address) -> 
     assert slowest < 3
 
 
+@pytest.mark.slow
 def test_many_small_models_take_a_bounded_time(address: Address) -> None:
     """The store looks at those that it keeps. So a model takes no longer after 1,500 others."""
 

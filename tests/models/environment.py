@@ -5,10 +5,15 @@ An environment is some 200 MB and takes a minute to install; PyTorch alone is 97
 
 from pathlib import Path
 
+import pytest
+
 from tests.peers.environment import ROOT, python_with, torch_python
 
 RELEASES = ("5", "4")
 """Of transformers: the newest major release, and the last one before it."""
+
+TRIED = (pytest.param("5", marks=pytest.mark.ci), "4")
+"""The releases of slow tests. .ci/run tries the newest alone, and `make test-all` both."""
 
 
 def pins_of(release: str) -> Path:

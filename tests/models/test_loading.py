@@ -16,11 +16,11 @@ import numpy.typing as npt
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.models.environment import RELEASES, transformers_python
+from tests.models.environment import TRIED, transformers_python
 from tests.models.reading import complaints, digests, load_in_transformers
 from tests.peers.environment import ROOT, draw
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -66,7 +66,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Tensors], Tensors], str]] = {
 """By the name of the directory, the whole model, the damage, and the complaint about it."""
 
 
-@pytest.fixture(scope="module", params=RELEASES)
+@pytest.fixture(scope="module", params=TRIED)
 def release(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from tests.application import ask, ready
-from tests.models.environment import RELEASES
+from tests.models.environment import TRIED
 from tests.models.reading import complaints, digests, load_in_transformers, read_in_node
 from tests.peers.environment import ROOT
 from tests.server import Address
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 
 def _tiny_sizes() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -79,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=RELEASES)
+@pytest.fixture(scope="module", params=TRIED)
 def release(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -140,7 +140,7 @@ def test_transformers_does_not_have_the_rest(loaded: Loaded, folder: Path, name:
 
 
 @pytest.mark.parametrize("name", LOADED)
-@pytest.mark.parametrize("release", ["5"], indirect=True)
+@pytest.mark.parametrize("release", TRIED[:1], indirect=True)
 def test_module_names_are_those_of_transformers_5(loaded: Loaded, folder: Path, name: str) -> None:
     """With names=module, each tensor has the name and the bits of the module that was loaded."""
     module = loaded[folder / name / "single"]["module"]
@@ -150,6 +150,7 @@ def test_module_names_are_those_of_transformers_5(loaded: Loaded, folder: Path, 
     assert left <= set(written.values())
 
 
+@pytest.mark.ci
 @pytest.mark.needs("node")
 @pytest.mark.parametrize("files", FILES)
 @pytest.mark.parametrize("name", CONFIGS)
