@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -68,11 +70,22 @@ MATRICES: Manifest = {
 }
 """Two files of 12 matrices each. They take seconds, so that a kill finds them unfinished."""
 
+HALF_THE_DISK = shutil.disk_usage(tempfile.gettempdir()).free // 2
+"""A model that does not fit is refused."""
+
 ENDLESS: Manifest = {
     "seed": 1,
-    "tensors": [{"name": "w", "shape": [1000000, 1000000], "scheme": "zeros", "dtype": "float16"}],
+    "tensors": [
+        {
+            "name": "w",
+            "shape": [HALF_THE_DISK // 8],
+            "scheme": "truncated_normal",
+            "layer": "bias",
+            "dtype": "float64",
+        }
+    ],
 }
-"""2 TB, so the command runs until something stops it."""
+"""Tens of GB of values that take long to compute, so the command runs until something stops it."""
 
 SECONDS = 20
 

@@ -187,7 +187,8 @@ def test_a_buffering_front_takes_everything(edited: Edited) -> None:
     """Negative control."""
 
     def buffering(text: str) -> str:
-        return replaced(fixed_buffers(text), "proxy_buffering off;", "")
+        of_tensors = "}\n            proxy_buffering off;"
+        return replaced(fixed_buffers(text), of_tensors, "}")
 
     assert stalled(edited(buffering), fresh(200 * MIB), seconds=20.0)
 
