@@ -161,7 +161,8 @@ class Block(_Record):
 
     @model_validator(mode="after")
     def _read_loops(self) -> Self:
-        self.loops  # noqa: B018  An expression that cannot be read is found when the file is read.
+        # An expression that cannot be read is found when the file is read.
+        _ = self.loops
         return self
 
     @cached_property

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
 from service.errors import FaninError
+from service.models import planning
 from service.models.expansion import expanded
 from service.models.manifest import canonical_text, manifest_schema, parse_manifest
 from service.models.planning import plan_model
@@ -290,6 +291,25 @@ def test_the_dtype_of_a_tensor_stays_beside_that_of_the_manifest(
     for each in (plan, again):
         dtypes = {stored.name: stored.dtype for stored in each.files[0].tensors}
         assert dtypes == {"w": own, "v": all_of_them}
+
+
+def test_names_with_one_stream_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows such names: the numbers have 64 bits. So the numbers are made equal here."""
+    monkeypatch.setattr(planning, "stream_of", len)
+    two = {"tensors": [tensor("ab", scheme="zeros"), tensor("cd", scheme="zeros")]}
+    reason, _, message = refused(two)
+    assert reason == "stream_collision"
+    assert message == "ab and cd have one stream of random words"
+
+
+def test_a_fused_tensor_needs_one_dtype() -> None:
+    manifest = {
+        "architecture": "MixtralForCausalLM",
+        "size": "tiny",
+        "names": "module",
+        "rules": [{"match": "*.experts.1.w3.weight", "fields": {"dtype": "float16"}}],
+    }
+    assert refused(manifest)[0] == "cannot_join"
 
 
 def test_int64_is_zeros() -> None:
