@@ -61,12 +61,13 @@ def model_page_operations() -> dict[str, Operation]:
         "headers": {name: reference("headers", name) for name in headers},
         "content": {"text/html": {"schema": {"type": "string"}}},
     }
+    refusals = {"404": "NotFound", "422": "Impossible"} | CONDITIONAL | BUSY
     get: Operation = {
         "operationId": "get_model_page",
         "summary": "A model as a page for people: its files, a plot of std against depth, a table",
         "tags": ["models"],
         "parameters": [_word("token"), *(reference("parameters", name) for name in CONDITIONS)],
-        "responses": {"200": answer} | responses_of({"422": "Impossible"} | CONDITIONAL | BUSY),
+        "responses": {"200": answer} | responses_of(refusals),
     }
     return readable(get)
 

@@ -224,6 +224,13 @@ def test_what_each_path_can_refuse_is_documented(document: Any, status: str) -> 
     assert ("Allow" in response.get("headers", {})) == (status == "405")
 
 
+def test_a_path_with_a_variable_part_can_be_unknown(document: Any) -> None:
+    """404: the variable part may be no word of the table, or have characters no token has."""
+    for path, item in document["paths"].items():
+        for op in item.values():
+            assert ("404" in op["responses"]) == ("{" in path), path
+
+
 def test_head_is_documented_where_get_is(document: Any) -> None:
     """The same parameters, and no body. HEAD ignores ranges, and has no digest of a content."""
     names = ("Range", "If-Range", "Want-Content-Digest")
