@@ -102,6 +102,7 @@ MAY_NAME_PATHS = {
     "calibration/measurement.py": "the URL of a tensor, which a request has",
     "cli/model.py": "the route that answers the same as the command",
     "cli/verifying.py": "a server of this machine",
+    "hub/repositories.py": "where families are listed, and the route that makes tokens",
     "models/listing.py": "the URL of a model",
     "models/page.py": "the link to a recipe",
     "models/recipe_listing.py": "the URL of a recipe",

@@ -68,9 +68,13 @@ class ConfigKey(_Record):
 
 
 class Architecture(_Record):
-    """A class of transformers: its model_type, and names for the expressions of the family."""
+    """A class of transformers: its model_type, and names for the expressions of the family.
+
+    `base_size` is the size that a repo id of the Hub routes means if it names none.
+    """
 
     model_type: str
+    base_size: str
     let: dict[str, Formula] = Field(default_factory=dict)
 
 
@@ -210,6 +214,13 @@ class Recipe(_Record):
             if entry.law not in self.laws:
                 raise ValueError(f"there is no law {entry.law!r}")
             self.fields_of(entry)
+        return self
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        for name, each in self.architectures.items():
+            if self.sizes[each.base_size]["architectures"] != [name]:
+                raise ValueError(f"{each.base_size!r} is no size of {name}")
         return self
 
     def fields_of(self, entry: TensorEntry) -> Fields:
