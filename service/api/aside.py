@@ -17,6 +17,9 @@ from service.errors import Problem, UnavailableError
 MOST_WAITING = 64
 """How many requests may wait for the thread, with the one that it works on."""
 
+MOST_PATIENT = 1024
+"""The same for requests that say how long they wait."""
+
 LONG_SECONDS = 0.1
 """The time of a costly request, for Retry-After, before any has been measured."""
 
@@ -41,18 +44,31 @@ class Aside:
         self._waiting = 0
         self._seconds = LONG_SECONDS
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Do the work in the thread. Raises its errors, and UnavailableError for a full queue."""
-        if self._waiting >= MOST_WAITING:
-            message = f"{self._waiting} requests wait for the thread that plans costly ones"
-            hint = "try again after the seconds in Retry-After, or ask another replica"
-            seconds = retry_seconds(self._waiting * self._seconds)
-            raise UnavailableError("too_busy", Problem("", message, hint), retry_after=seconds)
+    async def run(self, work: Callable[[], Result], wait: float | None = None) -> Result:
+        """Do the work in the thread.
+
+        With `wait`, the work is begun within so many seconds or not at all. Raises the errors of
+        the work, and UnavailableError (`too_busy`) if too many wait or if the time is over.
+        """
+        if self._waiting >= (MOST_WAITING if wait is None else MOST_PATIENT):
+            raise self._too_busy()
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, work)
+            made = self._thread.submit(self._timed, work)
+            done = asyncio.wrap_future(made)
+            if wait is not None:
+                await asyncio.wait([done], timeout=wait)
+                if not done.done() and made.cancel():
+                    raise self._too_busy()
+            return await done
         finally:
             self._waiting -= 1
+
+    def _too_busy(self) -> UnavailableError:
+        message = f"{self._waiting} requests wait for the thread that plans costly ones"
+        hint = "try again after the seconds in Retry-After, or ask another replica"
+        seconds = retry_seconds(self._waiting * self._seconds)
+        return UnavailableError("too_busy", Problem("", message, hint), retry_after=seconds)
 
     def _timed(self, work: Callable[[], Result]) -> Result:
         """Do the work, and measure how long it takes."""

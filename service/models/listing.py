@@ -69,7 +69,12 @@ def index_json(plan: ModelPlan) -> bytes:
 
 
 def config_json(plan: ModelPlan) -> bytes:
-    """The config as loaders need it: with the architecture, its model_type and the dtype.
+    """The config as loaders need it."""
+    return json_bytes(dict(sorted(served_config(plan).items())))
+
+
+def served_config(plan: ModelPlan) -> dict[str, Any]:
+    """The config with the architecture, its model_type and the dtype.
 
     transformers 4 reads `torch_dtype`, and 5 reads `dtype`.
     """
@@ -80,7 +85,7 @@ def config_json(plan: ModelPlan) -> bytes:
         config["architectures"] = [choice.architecture]
         config["model_type"] = architecture.model_type
         config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
-    return json_bytes(dict(sorted(config.items())))
+    return config
 
 
 class ModelListing:
