@@ -69,12 +69,7 @@ def index_json(plan: ModelPlan) -> bytes:
 
 
 def config_json(plan: ModelPlan) -> bytes:
-    """The config as loaders need it."""
-    return json_bytes(dict(sorted(served_config(plan).items())))
-
-
-def served_config(plan: ModelPlan) -> dict[str, Any]:
-    """The config with the architecture, its model_type and the dtype.
+    """The config as loaders need it: with the architecture, its model_type and the dtype.
 
     transformers 4 reads `torch_dtype`, and 5 reads `dtype`.
     """
@@ -85,7 +80,7 @@ def served_config(plan: ModelPlan) -> dict[str, Any]:
         config["architectures"] = [choice.architecture]
         config["model_type"] = architecture.model_type
         config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
-    return config
+    return json_bytes(dict(sorted(config.items())))
 
 
 class ModelListing:
