@@ -9,9 +9,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
+from starlette.exceptions import HTTPException
+from starlette.types import Receive
+
 from service.api.admission import retry_seconds
+from service.api.streaming import departed
 from service.errors import Problem, UnavailableError
 
 MOST_WAITING = 64
@@ -64,6 +69,16 @@ class Aside:
         finally:
             self._waiting -= 1
 
+    async def run_for(
+        self, receive: Receive, work: Callable[[], Result], wait: float | None = None
+    ) -> Result:
+        """As `run`, unless the client of this `receive` has left before its turn.
+
+        Raises HTTPException for a client that has left.
+        """
+        async with departed(receive) as departure:
+            return await self.run(partial(_unless_left, departure, work), wait)
+
     def _too_busy(self) -> UnavailableError:
         message = f"{self._waiting} requests wait for the thread that plans costly ones"
         hint = "try again after the seconds in Retry-After, or ask another replica"
@@ -85,6 +100,12 @@ class Aside:
     def close(self) -> None:
         """End the thread after what it is doing."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _unless_left(departure: "asyncio.Task[None]", work: Callable[[], Result]) -> Result:
+    if departure.done():
+        raise HTTPException(400, "the client left before it was answered")
+    return work()
 
 
 def is_costly(raw: bytes) -> bool:
