@@ -17,6 +17,7 @@ from service.errors import FaninError
 from service.hub.errors import HubCode, HubError
 from service.hub.repositories import Repository
 from service.hub.revisions import Resolved
+from service.hub.tokenizer import tokenizer_files
 from service.models.body import FileBody, FileLayout
 from service.models.listing import CONFIG, other_files
 from service.models.manifest import Manifest
@@ -95,8 +96,10 @@ class Snapshot:
         return self._info
 
     def _record(self) -> dict[str, Any]:
-        manifest, repo_id = self.plan.manifest, self.repository.id
-        config = self._config
+        repo_id = self.repository.id
+        texts = {name: file.content for name, file in self.files.items()}
+        config = _config_in(texts)
+        counts = self._parameters()
         kind = [config["model_type"]] if isinstance(config.get("model_type"), str) else []
         return {
             "_id": self.commit[-24:],
@@ -117,11 +120,18 @@ class Snapshot:
             "siblings": [
                 {"rfilename": file.name, "size": file.size} for file in self.files.values()
             ],
-            "safetensors": {
-                "parameters": {manifest.dtype: self.plan.parameters},
-                "total": self.plan.parameters,
-            },
+            "safetensors": {"parameters": counts, "total": sum(counts.values())},
         }
+
+    def _parameters(self) -> dict[str, int]:
+        """The elements of all tensors, by the codes of their dtypes in safetensors."""
+        counts: dict[str, int] = {}
+        for file in self.plan.files:
+            for number, tensors in enumerate(np.bincount(file.part_kinds).tolist()):
+                kind = self.plan.kinds[number]
+                if tensors:
+                    counts[kind.code] = counts.get(kind.code, 0) + tensors * kind.elements
+        return counts
 
     @property
     def known_tree(self) -> bytes | None:
@@ -158,16 +168,9 @@ class Snapshot:
         entries = 1000 * len(self.files) + 2 * len(self.repository.text)
         return self.plan.memory + layouts + entries + sum(map(len, (*texts, *made)))
 
-    @property
-    def _config(self) -> dict[str, Any]:
-        """The served config; an empty one if the manifest has none."""
-        file = self.files.get(CONFIG)
-        text = b"{}" if file is None or not isinstance(file.content, bytes) else file.content
-        config: dict[str, Any] = json.loads(text)
-        return config
-
     def _texts(self) -> dict[str, bytes]:
-        return other_files(self.plan)
+        texts = other_files(self.plan)
+        return texts | tokenizer_files(_config_in(texts))
 
     def _file(self, name: str, content: bytes | ModelFile) -> HubFile:
         if isinstance(content, bytes):
@@ -230,6 +233,13 @@ def _manifest(repository: Repository, resolved: Resolved) -> Manifest:
             "max_shard_size": manifest.max_shard_size or SHARD_BYTES,
         }
     )
+
+
+def _config_in(texts: Mapping[str, object]) -> dict[str, Any]:
+    """The config among the texts of a snapshot; an empty one if it is not there."""
+    text = texts.get(CONFIG)
+    config: dict[str, Any] = json.loads(text) if isinstance(text, bytes) else {}
+    return config
 
 
 def _blob_hash(content: bytes) -> str:

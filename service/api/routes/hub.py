@@ -139,8 +139,7 @@ class Hub:
         asked = _asked(request)
         named = self.commits.get(asked)
         if named is None:
-            place = await self._aside(request, partial(_place, asked))
-            named = self._name(asked, place)
+            named = self._name(asked, await self._place(request, asked))
         main = {"name": MAIN, "ref": f"refs/heads/{MAIN}", "targetCommit": named.commit}
         text = json_bytes({"branches": [main], "tags": [], "converts": []})
         return _json(request, text, named)
@@ -213,9 +212,15 @@ class Hub:
             known = self.store.kept(_key(asked, named.commit), Snapshot)
             if known is not None:
                 return known, named
-        place = await self._aside(request, partial(_place, asked))
+        place = await self._place(request, asked)
         named = self._name(asked, place)
         return await self._aside(request, partial(self._planned, asked, place)), named
+
+    async def _place(self, request: Request, asked: Asked) -> Place:
+        """The place that a path names. Only the manifest of a token takes long to read."""
+        if asked.root.token is None:
+            return _place(asked)
+        return await self._aside(request, partial(_place, asked))
 
     def _name(self, asked: Asked, place: Place) -> Named:
         named = Named(place.resolved.commit, place.resolved.is_main)
