@@ -1,11 +1,12 @@
 """What a model has, as JSON: its files, and the facts about each tensor."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
+from service.models.config import Choice, config_values
 from service.models.planning import INDEX, Kind, ModelPlan
 from service.plan.certificate import Facts
 from service.wire.json_text import json_bytes
@@ -69,18 +70,64 @@ def index_json(plan: ModelPlan) -> bytes:
 
 
 def config_json(plan: ModelPlan) -> bytes:
-    """The config as loaders need it: with the architecture, its model_type and the dtype.
+    """config.json."""
+    return json_bytes(dict(sorted(served_config(plan).items())))
 
-    transformers 4 reads `torch_dtype`, and 5 reads `dtype`.
+
+def served_config(plan: ModelPlan) -> dict[str, Any]:
+    """The config as transformers 4 and 5, candle and MLX need it.
+
+    It has the architecture, its model_type, the dtype under the names of transformers 4 and 5, and
+    every key that the recipe reads, since loaders have different defaults. The config of a list of
+    tensors is as it was given.
     """
     config: dict[str, Any] = dict(plan.manifest.config or {})
     choice = plan.model.choice
-    if choice is not None:
-        architecture = choice.recipe.architectures[choice.architecture]
-        config["architectures"] = [choice.architecture]
-        config["model_type"] = architecture.model_type
-        config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
-    return json_bytes(dict(sorted(config.items())))
+    if choice is None:
+        return config
+    architecture = choice.recipe.architectures[choice.architecture]
+    config["architectures"] = [choice.architecture]
+    config["model_type"] = architecture.model_type
+    config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
+    config = _left_out(choice) | config
+    return _older_names(config) | config
+
+
+def _left_out(choice: Choice) -> dict[str, Any]:
+    """The keys that the recipe reads and that the config does not have, with their values.
+
+    A default below the least value of its key is none: each class has another one.
+    """
+    values, _ = config_values(choice)
+    found: dict[str, Any] = {}
+    for name, key in choice.recipe.config.items():
+        value = values[name]
+        if name in choice.config or key.count_of in choice.config:
+            continue
+        if isinstance(value, int | float) and key.least is not None and value < key.least:
+            continue
+        found[name] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def _older_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the config under the names that only older loaders read.
+
+    transformers 5 writes the base of rotary positions into `rope_parameters`. transformers 4,
+    candle and MLX read `rope_theta`, and `rope_scaling` for everything else in it. MLX reads the
+    positions of GPT-2 from `n_ctx`.
+    """
+    older: dict[str, Any] = {}
+    rope = config.get("rope_parameters")
+    if isinstance(rope, dict) and isinstance(rope.get("rope_theta"), int | float):
+        older["rope_theta"] = rope["rope_theta"]
+        if rope.get("rope_type", "default") != "default":
+            older["rope_scaling"] = {
+                name: each for name, each in rope.items() if name != "rope_theta"
+            }
+    if config["model_type"] == "gpt2":
+        older["n_ctx"] = config["n_positions"]
+    return older
 
 
 class ModelListing:
