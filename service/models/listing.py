@@ -6,7 +6,6 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-from service.models.config import Choice, config_values
 from service.models.planning import INDEX, Kind, ModelPlan
 from service.plan.certificate import Facts
 from service.wire.json_text import json_bytes
@@ -77,37 +76,18 @@ def config_json(plan: ModelPlan) -> bytes:
 def served_config(plan: ModelPlan) -> dict[str, Any]:
     """The config as transformers 4 and 5, candle and MLX need it.
 
-    It has the architecture, its model_type, the dtype under the names of transformers 4 and 5, and
-    every key that the recipe reads, since loaders have different defaults. The config of a list of
-    tensors is as it was given.
+    It has the architecture, its model_type, and the dtype: transformers 4 reads `torch_dtype`, and
+    5 reads `dtype`. Keys that the manifest leaves out stay out: the defaults are those of the
+    loader. The config of a list of tensors is as it was given.
     """
     config: dict[str, Any] = dict(plan.manifest.config or {})
     choice = plan.model.choice
     if choice is None:
         return config
-    architecture = choice.recipe.architectures[choice.architecture]
     config["architectures"] = [choice.architecture]
-    config["model_type"] = architecture.model_type
+    config["model_type"] = choice.recipe.architectures[choice.architecture].model_type
     config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
-    config = _left_out(choice) | config
     return _older_names(config) | config
-
-
-def _left_out(choice: Choice) -> dict[str, Any]:
-    """The keys that the recipe reads and that the config does not have, with their values.
-
-    A default below the least value of its key is none: each class has another one.
-    """
-    values, _ = config_values(choice)
-    found: dict[str, Any] = {}
-    for name, key in choice.recipe.config.items():
-        value = values[name]
-        if name in choice.config or key.count_of in choice.config:
-            continue
-        if isinstance(value, int | float) and key.least is not None and value < key.least:
-            continue
-        found[name] = list(value) if isinstance(value, tuple) else value
-    return found
 
 
 def _older_names(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +105,7 @@ def _older_names(config: Mapping[str, Any]) -> dict[str, Any]:
             older["rope_scaling"] = {
                 name: each for name, each in rope.items() if name != "rope_theta"
             }
-    if config["model_type"] == "gpt2":
+    if config["model_type"] == "gpt2" and "n_positions" in config:
         older["n_ctx"] = config["n_positions"]
     return older
 

@@ -1,4 +1,4 @@
-"""config.json as loaders need it: whole, and with the names that older loaders read."""
+"""config.json as loaders need it, with the names that older loaders read."""
 
 import json
 from typing import Any
@@ -32,33 +32,11 @@ def test_every_key_of_a_size_is_kept(name: str) -> None:
     assert found["dtype"] == found["torch_dtype"] == "bfloat16"
 
 
-def test_what_a_config_leaves_out_is_written_out() -> None:
-    """As the tensors were planned: by the defaults of transformers 5, and by other keys."""
-    found = served({"architectures": ["GPT2LMHeadModel"], "n_embd": 64})
-    assert (found["n_inner"], found["vocab_size"], found["n_ctx"]) == (256, 50257, 1024)
-    assert (found["model_type"], found["tie_word_embeddings"]) == ("gpt2", True)
-
-
-def test_what_each_class_has_of_its_own_is_left_to_it() -> None:
-    """The recipe of Llama has 0 for them, which is no size."""
-    found = served({"architectures": ["Qwen3ForCausalLM"], "hidden_size": 64})
-    assert not found.keys() & {"vocab_size", "head_dim", "num_key_value_heads"}
-    assert found["num_hidden_layers"] == 32
-
-
-def test_null_stays_null() -> None:
-    """n_inner of GPT-2 is null in configs of the Hub, and q_lora_rank of DeepSeek may be."""
-    tiny = SIZES["deepseek_v3/tiny"]
-    assert served(tiny | {"q_lora_rank": None})["q_lora_rank"] is None
-    assert served(SIZES["gpt2/tiny"] | {"n_inner": None})["n_inner"] is None
-
-
-def test_labels_are_not_counted_twice() -> None:
-    """transformers counts id2label itself."""
-    config = {name: each for name, each in SIZES["vit/tiny"].items() if name != "num_labels"}
-    found = served(config | {"id2label": {"0": "cat", "1": "dog", "2": "cow"}})
-    assert "num_labels" not in found
-    assert served(config)["num_labels"] == 2
+def test_nothing_is_added_that_decides_a_tensor() -> None:
+    """A key that is absent or null has the meaning that transformers gives it."""
+    config = {"architectures": ["GPT2LMHeadModel"], "n_layer": 2, "n_inner": None}
+    dtypes = {"dtype": "float32", "torch_dtype": "float32"}
+    assert served(config) == config | dtypes | {"model_type": "gpt2"}
 
 
 def test_rotary_positions_have_their_base_at_the_top() -> None:
