@@ -16,7 +16,7 @@ from tests.server import Address
 
 JSON = {"Content-Type": "application/json"}
 TINY = "fanin/gpt2-tiny"
-FILES = ["config.json", "model.safetensors", "tokenizer.json"]
+FILES = ["README.md", "config.json", "model.safetensors", "tokenizer.json"]
 SEED_42 = f"/{TINY}/resolve/seed-42"
 MODEL = f"/api/models/{TINY}"
 
@@ -387,7 +387,7 @@ def test_only_hub_paths_have_an_endpoint_before_them(address: Address, token: st
     """Other paths behind it are no paths. The files of a model are where they were."""
     for root in ("/hub/seed-9", f"/v1/models/{token}", "/hub", "/v1/models"):
         for path in ("/livez", "/schemes/normal", "/v1/weights.npy", "/hub", "/openapi.json/x/y"):
-            assert ask(address, root + path).status == 404
+            assert ask(address, root + path).status in (400, 404)
     assert ask(address, f"/hub/seed-1/hub/seed-2{MODEL}").status == 404
     assert ask(address, f"/v1/models/{token}/config.json").status == 200
     assert ask(address, f"/v1/models/{token}").status == 200
@@ -408,7 +408,7 @@ def test_a_foreign_repository(address: Address) -> None:
             f"/{repo_id}/resolve/main/config.json",
             f"/{repo_id}/raw/main/config.json",
         ):
-            assert "fanin/gpt2-tiny" in refused_twice(address, target, "RepoNotFound")
+            assert "only fanin/..." in refused_twice(address, target, "RepoNotFound")
     answer = ask(address, "/api/models/gpt2/paths-info/main", "POST", JSON, b'{"paths": []}')
     refused(answer, "RepoNotFound")
 
@@ -473,7 +473,8 @@ def test_hostile_words_everywhere(address: Address, text: str) -> None:
                 known += 1
                 refused(answer, answer.headers["x-error-code"])
             else:
-                assert "//" in path or not safe.strip("/"), (path, answer.headers)
+                # A slash in the place of a word, or no word at all, makes another path.
+                assert "/" in safe or not safe, (path, answer.headers)
     assert known
 
 

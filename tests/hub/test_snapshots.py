@@ -49,7 +49,8 @@ def content(made: Snapshot, name: str) -> bytes:
 
 def test_the_files_are_in_alphabetical_order_and_have_their_sizes() -> None:
     made = snapshot()
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(made.files)
+    expected = {"README.md", "config.json", "model.safetensors", "tokenizer.json"}
+    assert expected <= set(made.files)
     assert list(made.files) == sorted(made.files)
     for name, file in made.files.items():
         assert file.name == name
