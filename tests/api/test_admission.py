@@ -124,12 +124,12 @@ def test_a_process_that_stands_still_does_not_stop_the_others() -> None:
     """It has not looked for places for STALE_SECONDS, so others are let in before its request."""
     here, _, table = two(streams=1)
     for cell in (Cell.WAITING + Queue.STREAM, Cell.POLLED):
-        table.put(1, cell, time.monotonic_ns() - int(WAIT_SECONDS * 1e9))
+        table.put(1, cell, time.monotonic_ns())
 
     async def work() -> None:
         with pytest.raises(UnavailableError):
             await here.enter(ONE, Queue.STREAM)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1.5 * WAIT_SECONDS)
         assert await here.enter(ONE, Queue.STREAM)
 
     run(work)
