@@ -44,6 +44,7 @@ vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors
 	$(VENV_PYTHON) -m checks.write_frozen
 	$(VENV_PYTHON) -m checks.write_drafts
+	$(VENV_PYTHON) -m checks.write_snapshots
 
 # NAME=gelu prints the numbers of one activation; without NAME all of them are checked.
 moments: install

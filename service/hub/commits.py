@@ -7,9 +7,9 @@
           11-19   the check digest
 
 The check digest is the first 9 bytes of the SHA-256 of everything else that the files depend on:
-the bytes 0 to 10, the repo id, the manifest, the edition of the files of models, and all drafts of
-the service. So a commit belongs to one repository, and while there are drafts, a change of any
-draft's bytes changes every commit.
+the bytes 0 to 10, the repo id, the manifest, the editions of the files of models and of the texts
+beside them, and all drafts of the service. So a commit belongs to one repository, and while there
+are drafts, a change of any draft's bytes changes every commit.
 """
 
 import re
@@ -21,6 +21,10 @@ from service.models.planning import EDITION
 from service.plan.drafts import DRAFTS
 
 VERSION = 0xFA
+
+TEXTS_EDITION = 1
+"""The edition of config.json, of the tokenizer and of the model card. A change of their bytes
+raises it, and so every commit changes."""
 
 NUMBERS = {
     "float32": 0,
@@ -37,8 +41,10 @@ _DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 _DIGEST_BYTES = 9
-IDENTITY = "\n".join(("fanin hub 1", f"models {EDITION}", *sorted(map(str, DRAFTS)))).encode()
-"""What every digest covers: the form of the digest, the edition of the files, and all drafts."""
+IDENTITY = "\n".join(
+    ("fanin hub 1", f"models {EDITION}", f"texts {TEXTS_EDITION}", *sorted(map(str, DRAFTS)))
+).encode()
+"""What every digest covers: the form of the digest, the editions of all files, and all drafts."""
 
 
 def is_commit(text: str) -> bool:
