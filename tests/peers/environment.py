@@ -52,14 +52,22 @@ def python_with(name: str, pins: Path, shared: Path | None = None) -> Path:
 
 def tfjs_folder() -> Path:
     """build/peers-tfjs, in which Node finds TensorFlow.js. It may skip or fail as above."""
-    home = ROOT / "build" / "peers-tfjs"
+    return folder_with("peers-tfjs", PACKAGES)
+
+
+def folder_with(name: str, packages: Path) -> Path:
+    """The folder build/NAME, in which Node finds what a package.json asks for.
+
+    If a package cannot be installed, the test is skipped on a desk and fails under CI=true.
+    """
+    home = ROOT / "build" / name
     mark = home / "installed.json"
-    if not _is(mark, PACKAGES):
+    if not _is(mark, packages):
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        shutil.copy(PACKAGES, home)
+        shutil.copy(packages, home)
         _run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"], home)
-        shutil.copy(PACKAGES, mark)
+        shutil.copy(packages, mark)
     return home
 
 
