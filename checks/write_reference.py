@@ -61,6 +61,9 @@ _NOT_RAISED = {
     "request_timeout": 408,
     "uri_too_long": 414,
     "other_edition": 400,
+    "repo_not_found": 404,
+    "revision_not_found": 404,
+    "entry_not_found": 404,
     "token_not_canonical": 400,
 }
 """Reasons of answers that no class of error leads to: the connection makes them, or any error."""

@@ -242,24 +242,30 @@ class BodyPart:
 
 
 class TextBody:
-    """Bytes that are there already: those between the parts of a multipart body."""
+    """Bytes that are there already: a text, or what is between the parts of a multipart body."""
 
-    chunk_count = 1
     materialised = False
     cost = 0
 
-    def __init__(self, text: bytes) -> None:
-        self._text = np.frombuffer(text, np.uint8)
-        self.length = self.chunk_bytes = len(text)
+    def __init__(self, text: bytes | memoryview) -> None:
+        self._text = memoryview(text)
+        self.length = len(text)
+        self.chunk_bytes = min(self.length, CHUNK_BYTES)
+        self.chunk_count = -(-self.length // CHUNK_BYTES)
+
+    def part(self, start: int, stop: int) -> "TextBody":
+        """The bytes start ... stop - 1."""
+        return TextBody(self._text[start:stop])
 
     def in_larger_chunks(self) -> "TextBody":
         """The body itself."""
         return self
 
     def chunk(self, index: int, memory: Memory) -> memoryview:
-        """Copy the text to `memory`."""
-        memory[: self.length] = self._text
-        return memory.data[: self.length]
+        """Copy a part of the text to `memory`."""
+        part = self._text[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
+        memory[: len(part)] = np.frombuffer(part, np.uint8)
+        return memory.data[: len(part)]
 
     def stop(self) -> None:
         """Nothing takes long."""

@@ -28,13 +28,14 @@ MATRIX_BYTES = 512 * 2**20
 matrix of 8,192 x 8,192 takes 256 MiB in float32, and 512 MiB in float64."""
 
 WAIT_SECONDS = 1.0
-"""How long a request waits for a place before it is refused."""
+"""How long a request waits for a place before it is refused, unless its caller says otherwise."""
 
 POLL_SECONDS = 0.02
 """How often a process with waiting requests looks for places that other processes have freed."""
 
 STALE_SECONDS = 2.0
-"""A request of another process that waits for longer is passed over: that process stands still."""
+"""A process that has not looked for places for so long stands still. Its requests are passed
+over."""
 
 LEAST_RETRY_SECONDS = 2
 MOST_RETRY_SECONDS = 120
@@ -132,14 +133,19 @@ class Admission:
         self._polling = False
 
     async def enter(
-        self, load: Load, queue: Queue, departure: "asyncio.Future[None] | None" = None
+        self,
+        load: Load,
+        queue: Queue,
+        departure: "asyncio.Future[None] | None" = None,
+        wait: float | None = None,
     ) -> bool:
         """Take a share of the limits, which `leave` gives back. False if the client left first.
 
-        A request that is alone always fits. One that does not fit waits for at most WAIT_SECONDS,
-        and ends waiting when `departure` is done. Raises UnavailableError (`too_busy`) after
-        WAIT_SECONDS. If this raises or the task is cancelled, no share is taken.
+        A request that is alone always fits. One that does not fit waits for at most `wait` seconds,
+        by default WAIT_SECONDS, and ends waiting when `departure` is done. Raises UnavailableError
+        (`too_busy`) after that time. If this raises or the task is cancelled, no share is taken.
         """
+        seconds = WAIT_SECONDS if wait is None else wait
         if not self._queues[queue] and self._take(load, queue, time.monotonic_ns()):
             return True
         waiter = _Waiter(load)
@@ -149,7 +155,7 @@ class Admission:
         entered = False
         try:
             awaited = [waiter.turn] if departure is None else [waiter.turn, departure]
-            await asyncio.wait(awaited, timeout=WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             entered = waiter.turn.done()
         finally:
             if waiter.turn.done() and not entered:
@@ -199,11 +205,16 @@ class Admission:
     def _is_overtaking(self, queue: Queue, since: int) -> bool:
         stale = time.monotonic_ns() - int(STALE_SECONDS * 1e9)
         firsts = self._row.table.column(Cell.WAITING + queue)
-        del firsts[self._row.index]
-        return any(stale < first < since for first in firsts)
+        polled = self._row.table.column(Cell.POLLED)
+        del firsts[self._row.index], polled[self._row.index]
+        return any(
+            0 < first < since and stale < moment
+            for first, moment in zip(firsts, polled, strict=True)
+        )
 
     def _note_first(self, queue: Queue) -> None:
         waiters = self._queues[queue]
+        self._row.put(Cell.POLLED, time.monotonic_ns())
         self._row.put(Cell.WAITING + queue, waiters[0].since if waiters else 0)
 
     def _poll_later(self) -> None:
@@ -213,6 +224,7 @@ class Admission:
 
     def _poll(self) -> None:
         self._polling = False
+        self._row.put(Cell.POLLED, time.monotonic_ns())
         self._serve()
         if any(self._queues.values()):
             self._poll_later()

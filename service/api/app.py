@@ -13,12 +13,14 @@ from service.api import problems
 from service.api.admission import Admission, Limits
 from service.api.aside import Aside
 from service.api.cors import CorsSend, options_response
+from service.api.hub_root import without_root
 from service.api.openapi import OpenapiDocument, openapi, openapi_route
 from service.api.readiness import Readiness
 from service.api.routes import docs, health, listings
 from service.api.routes.advice import Adviser
 from service.api.routes.calibration import Calibrator
 from service.api.routes.digests import Digester
+from service.api.routes.hub import Hub
 from service.api.routes.models import Modeller
 from service.api.routes.propagation import Propagator
 from service.api.routes.weights import Issuer
@@ -55,7 +57,7 @@ class Application(FastAPI):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        scope, cors_send = routed(scope), CorsSend(send)
+        scope, cors_send = without_root(routed(scope)), CorsSend(send)
         route = self._table.get((scope["method"], scope["path"]))
         if scope["method"] == "OPTIONS" and scope["path"] == "*":
             # The server as a whole is asked for its methods (RFC 9110, section 9.3.7).
@@ -102,7 +104,8 @@ def create_app(
     admission = Admission(Limits.of(settings), row)
     pool = StreamPool(settings.stream_threads, admission)
     aside = Aside()
-    modeller = Modeller(ModelStore(settings.max_bytes), pool, readiness)
+    store = ModelStore(settings.max_bytes)
+    modeller = Modeller(store, pool, readiness)
     propagator = Propagator(settings.max_bytes, readiness, admission)
 
     @asynccontextmanager
@@ -122,6 +125,7 @@ def create_app(
         *propagator.routes(),
         *Calibrator(settings.max_bytes, aside).routes(),
         *modeller.routes(),
+        *Hub(store, pool, readiness, modeller.aside).routes(),
         *listings.routes(),
         *health.routes(),
         *docs.routes(),

@@ -9,13 +9,21 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
+from starlette.exceptions import HTTPException
+from starlette.types import Receive
+
 from service.api.admission import retry_seconds
+from service.api.streaming import departed
 from service.errors import Problem, UnavailableError
 
 MOST_WAITING = 64
 """How many requests may wait for the thread, with the one that it works on."""
+
+MOST_PATIENT = 1024
+"""The same for requests that say how long they wait."""
 
 LONG_SECONDS = 0.1
 """The time of a costly request, for Retry-After, before any has been measured."""
@@ -41,18 +49,41 @@ class Aside:
         self._waiting = 0
         self._seconds = LONG_SECONDS
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Do the work in the thread. Raises its errors, and UnavailableError for a full queue."""
-        if self._waiting >= MOST_WAITING:
-            message = f"{self._waiting} requests wait for the thread that plans costly ones"
-            hint = "try again after the seconds in Retry-After, or ask another replica"
-            seconds = retry_seconds(self._waiting * self._seconds)
-            raise UnavailableError("too_busy", Problem("", message, hint), retry_after=seconds)
+    async def run(self, work: Callable[[], Result], wait: float | None = None) -> Result:
+        """Do the work in the thread.
+
+        With `wait`, the work is begun within so many seconds or not at all. Raises the errors of
+        the work, and UnavailableError (`too_busy`) if too many wait or if the time is over.
+        """
+        if self._waiting >= (MOST_WAITING if wait is None else MOST_PATIENT):
+            raise self._too_busy()
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, work)
+            made = self._thread.submit(self._timed, work)
+            done = asyncio.wrap_future(made)
+            if wait is not None:
+                await asyncio.wait([done], timeout=wait)
+                if not done.done() and made.cancel():
+                    raise self._too_busy()
+            return await done
         finally:
             self._waiting -= 1
+
+    async def run_for(
+        self, receive: Receive, work: Callable[[], Result], wait: float | None = None
+    ) -> Result:
+        """As `run`, unless the client of this `receive` has left before its turn.
+
+        Raises HTTPException for a client that has left.
+        """
+        async with departed(receive) as departure:
+            return await self.run(partial(_unless_left, departure, work), wait)
+
+    def _too_busy(self) -> UnavailableError:
+        message = f"{self._waiting} requests wait for the thread that plans costly ones"
+        hint = "try again after the seconds in Retry-After, or ask another replica"
+        seconds = retry_seconds(self._waiting * self._seconds)
+        return UnavailableError("too_busy", Problem("", message, hint), retry_after=seconds)
 
     def _timed(self, work: Callable[[], Result]) -> Result:
         """Do the work, and measure how long it takes."""
@@ -69,6 +100,12 @@ class Aside:
     def close(self) -> None:
         """End the thread after what it is doing."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _unless_left(departure: "asyncio.Task[None]", work: Callable[[], Result]) -> Result:
+    if departure.done():
+        raise HTTPException(400, "the client left before it was answered")
+    return work()
 
 
 def is_costly(raw: bytes) -> bool:

@@ -44,14 +44,19 @@ class CorsSend:
         return self._send(message)
 
 
-def options_response(request: Request, methods: Iterable[str]) -> Response:
-    """The answer to OPTIONS on a path with these methods, for preflight requests and others."""
+def options_response(
+    request: Request, methods: Iterable[str], more_headers: Iterable[str] = ()
+) -> Response:
+    """The answer to OPTIONS on a path with these methods, for preflight requests and others.
+
+    `more_headers` are headers of requests that this path allows beside those of every path.
+    """
     allowed = ", ".join(sorted(methods))
     headers = {"Allow": allowed}
     if "access-control-request-method" in request.headers:
         headers |= {
             "Access-Control-Allow-Methods": allowed,
-            "Access-Control-Allow-Headers": ", ".join(_REQUEST_HEADERS),
+            "Access-Control-Allow-Headers": ", ".join((*more_headers, *_REQUEST_HEADERS)),
             "Access-Control-Max-Age": str(_MAX_AGE_SECONDS),
         }
     return Response(status_code=204, headers=headers)

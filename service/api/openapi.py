@@ -144,6 +144,10 @@ _HEADERS: dict[str, str] = {
     "Content-Disposition": "A file name made from the name of the tensor.",
     "Content-Security-Policy": "The styles in the answer are allowed, and nothing else.",
     "Link": "The canonical URL, with rel=canonical. A GET of it returns the same bytes.",
+    "X-Repo-Commit": "The commit of the revision: 40 lower-case hex digits.",
+    "X-Linked-Etag": "The same as ETag.",
+    "X-Linked-Size": "The bytes of the whole file.",
+    "X-HF-Warning": "A topic, a semicolon, and a text that huggingface_hub prints once a topic.",
     **{fact.header: fact.description for fact in FACTS},
 }
 
@@ -163,6 +167,9 @@ _PROBLEMS: dict[str, str] = {
     "Unreadable": "The request cannot be read: an unknown, duplicate, empty or malformed field.",
     "Impossible": "The request is well-formed, but no tensor fits it.",
     "NotFound": "There is nothing at this path.",
+    "HubNotFound": "There is no such repository, revision or file.",
+    "TryLater": "The server has too much to do, or is not ready yet. Clients of huggingface_hub "
+    "before release 1 get 503 instead, since they do not repeat a request after 429.",
     "MethodNotAllowed": "The path does not allow the method.",
     "TooSlow": "The request did not arrive in time.",
     "PreconditionFailed": "If-Match does not list the current tag.",
@@ -350,6 +357,10 @@ def _responses() -> Schema:
     problems["MethodNotAllowed"]["headers"] = {"Allow": _header("The methods of the path.")}
     problems["Unsatisfiable"]["headers"] = {"Content-Range": reference("headers", "Content-Range")}
     problems["Unavailable"]["headers"] = {"Retry-After": _header("Seconds to wait.")}
+    message = {"X-Error-Message": _header("The message in printable ASCII, for answers to HEAD.")}
+    code = _header("RepoNotFound, RevisionNotFound or EntryNotFound.")
+    problems["HubNotFound"]["headers"] = {"X-Error-Code": code} | message
+    problems["TryLater"]["headers"] = {"Retry-After": _header("Seconds to wait.")} | message
     tags = {name: reference("headers", name) for name in ("ETag", "Cache-Control")}
     return problems | {
         "NotModified": {"description": "The client has the current body.", "headers": tags}

@@ -80,6 +80,11 @@ REASONS: dict[str, Reason] = {
         "The range contains no number",
         "low must be less than high.",
     ),
+    "entry_not_found": Reason(
+        "The repository has no such file",
+        "A Hub client asked for a file that is not there. Many clients ask for files that a model "
+        "need not have, and go on without them.",
+    ),
     "format_cannot_carry_dtype": Reason(
         "The format does not support the dtype",
         "A .npy file supports NumPy's own types only. Use safetensors or raw for bfloat16 and "
@@ -288,6 +293,11 @@ REASONS: dict[str, Reason] = {
         "and at least one that begins before the end. Content-Range gives the number of bytes. "
         "Separate ranges are at most 16.",
     ),
+    "repo_not_found": Reason(
+        "There is no such repository",
+        "A Hub client asked for a repo id that names no model here, or whose model cannot be "
+        "issued. /hub lists the families, their sizes and the keys that may follow.",
+    ),
     "request_timeout": Reason(
         "The request did not arrive in time",
         "A head may take 10 seconds and a body 20. Send the request again on a new connection.",
@@ -295,6 +305,11 @@ REASONS: dict[str, Reason] = {
     "reserved_name": Reason(
         "The format reserves the name",
         "safetensors uses the key __metadata__ itself. The formats npy and raw accept the name.",
+    ),
+    "revision_not_found": Reason(
+        "The repository has no such revision",
+        "A revision is main, a seed such as seed-42, a seed and a dtype such as seed-42-bfloat16, "
+        "or the commit of one of them.",
     ),
     "scheme_axes": Reason(
         "The scheme does not fit these axes",

@@ -1,6 +1,6 @@
 """Reading requests: JSON bodies, and the rejection of query fields where a path takes none."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
 from starlette.exceptions import HTTPException
@@ -70,14 +70,25 @@ async def json_body(
     media type other than JSON or for a content coding; UnavailableError if no place is free.
     """
     refuse_fields(request, "put it into the body")
+    _, body = await typed_body(request, ("application/json",), most, places)
+    return body
+
+
+async def typed_body(
+    request: Request,
+    media_types: Collection[str],
+    most: int = MOST_BODY_BYTES,
+    places: LongBodies | None = None,
+) -> tuple[str, bytes]:
+    """The media type of a request, which is one of these, and its body, as in `json_body`."""
     if int(request.headers.get("content-length", "0")) > most:
         raise _too_large(most)
     if _content_codings(request) - {"identity"}:
         # A 415 for a content coding names those that would do (RFC 9110, section 12.5.3).
         headers = {"Accept-Encoding": "identity"}
         raise HTTPException(415, "the body has a Content-Encoding; send it without one", headers)
-    _require_json(request)
-    return await _read(request, most, places or LongBodies())
+    media_type = _media_type(request, media_types)
+    return media_type, await _read(request, most, places or LongBodies())
 
 
 def _content_codings(request: Request) -> set[str]:
@@ -86,13 +97,14 @@ def _content_codings(request: Request) -> set[str]:
     return {coding.strip().lower() for coding in lines.split(",")} - {""}
 
 
-def _require_json(request: Request) -> None:
-    """Check that the only Content-Type is application/json. Raises HTTPException 415."""
+def _media_type(request: Request, known: Collection[str]) -> str:
+    """The only Content-Type, if it is one of these. Raises HTTPException 415."""
     lines = request.headers.getlist("content-type")
     media_types = [line.partition(";")[0].strip().lower() for line in lines]
-    if media_types != ["application/json"]:
+    if len(media_types) != 1 or media_types[0] not in known:
         given = " and ".join(each or "empty" for each in media_types) or "missing"
-        raise HTTPException(415, f"the Content-Type is {given}; it must be application/json")
+        raise HTTPException(415, f"the Content-Type is {given}; it must be {' or '.join(known)}")
+    return media_types[0]
 
 
 async def _read(request: Request, most: int, places: LongBodies) -> bytes:

@@ -167,6 +167,8 @@ class TensorResponse:
     `digest` is the algorithm of a Content-Digest. With one, a body of at most MOST_DIGESTED_BYTES
     is computed and hashed as a whole before the head is sent. It holds its place, like a stream,
     until it is sent. A longer body, and the answer to HEAD, has no digest.
+
+    `wait` is how many seconds the answer waits for its place, by default WAIT_SECONDS.
     """
 
     body: Body
@@ -174,6 +176,7 @@ class TensorResponse:
     pool: StreamPool
     status: int = 200
     digest: str | None = None
+    wait: float | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
@@ -202,7 +205,7 @@ class TensorResponse:
         load = Load(cost=self.body.cost)
         async with (
             departed(receive) as departure,
-            _admitted(self.pool, Queue.SMALL, load, departure) as admitted,
+            _admitted(self.pool, Queue.SMALL, load, departure, self.wait) as admitted,
         ):
             if not admitted:
                 return None
@@ -221,7 +224,7 @@ class TensorResponse:
     async def _stream(self, receive: Receive, send: Send) -> None:
         async with (
             departed(receive) as departure,
-            _admitted(self.pool, *_share(self.body), departure) as admitted,
+            _admitted(self.pool, *_share(self.body), departure, self.wait) as admitted,
         ):
             if not admitted:
                 return
@@ -236,7 +239,7 @@ class TensorResponse:
         share = _share(self.body, held=self.body.length)
         async with (
             departed(receive) as departure,
-            _admitted(self.pool, *share, departure) as admitted,
+            _admitted(self.pool, *share, departure, self.wait) as admitted,
         ):
             if not admitted:
                 return
@@ -310,10 +313,14 @@ async def _read(
 
 @asynccontextmanager
 async def _admitted(
-    pool: StreamPool, queue: Queue, load: Load, departure: "asyncio.Task[None]"
+    pool: StreamPool,
+    queue: Queue,
+    load: Load,
+    departure: "asyncio.Task[None]",
+    wait: float | None = None,
 ) -> AsyncIterator[bool]:
     """Hold a share while the block runs. False if the client left before there was one."""
-    admitted = await pool.admission.enter(load, queue, departure)
+    admitted = await pool.admission.enter(load, queue, departure, wait)
     try:
         yield admitted
     finally:

@@ -60,7 +60,10 @@ class Cell(IntEnum):
     MATRIX_COST = 8
     """The work of the materialised answers, in blocks."""
     SIMULATIONS = 9
-    WAITING = 10
+    POLLED = 10
+    """When the process last looked for places for its requests that wait, in nanoseconds of the
+    monotonic clock."""
+    WAITING = 11
     """The first of several cells, one for each queue: since when its first request waits, in
     nanoseconds of the monotonic clock; 0 for nobody."""
 

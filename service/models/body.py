@@ -79,6 +79,11 @@ class FileLayout:
         large = [kinds[each].body.chunk_bytes for each in used]
         self.chunk_bytes = min(file.length, max([CHUNK_BYTES, *large]))
 
+    @property
+    def memory(self) -> int:
+        """About the bytes of memory that the layout takes, without those of the file."""
+        return 1000 + 40 * len(self.file.part_names)
+
     def chunk(self, index: int) -> _Chunk:
         """The chunk of this number, from 0."""
         group = int(np.searchsorted(self._chunks, index, "right")) - 1

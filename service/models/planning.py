@@ -242,7 +242,7 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
 
     Raises UnreadableError and ImpossibleError.
     """
-    text = canonical_text(_canonical(manifest))
+    text = canonical_text(canonical_manifest(manifest))
     # The files are those of the text, because other processes have nothing else.
     canonical = parse_manifest(text)
     model = expanded(canonical)
@@ -263,8 +263,11 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
     return ModelPlan(canonical, text, model, kinds, files, warnings, parameters, writer)
 
 
-def _canonical(manifest: Manifest) -> Manifest:
-    """The manifest with its architecture, edition and whole config, and without a size."""
+def canonical_manifest(manifest: Manifest) -> Manifest:
+    """The manifest with its architecture, edition and whole config, and without a size.
+
+    Raises the errors of `choice_of`.
+    """
     choice = choice_of(manifest)
     if choice is None:
         return manifest

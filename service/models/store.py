@@ -3,14 +3,15 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Protocol, TypeVar
 
 from service.models.body import FileLayout
 from service.models.collector import Collector
 from service.models.config import OtherEditionError
 from service.models.listing import ModelListing, other_files
-from service.models.manifest import Manifest, parse_manifest
+from service.models.manifest import Manifest, canonical_text, parse_manifest
 from service.models.page import page
-from service.models.planning import ModelFile, ModelPlan, plan_model
+from service.models.planning import ModelFile, ModelPlan, canonical_manifest, plan_model
 from service.models.token import text_of, token_of
 
 MOST_BYTES = 192 << 20
@@ -101,38 +102,55 @@ class StoredModel:
     def memory(self) -> int:
         """About the bytes that the plan takes, and all that was made from it and is kept."""
         layouts = (*self._layouts.values(), *self._selections.values())
-        of_layouts = sum(1000 + 40 * len(each.file.part_names) for each in layouts)
+        of_layouts = sum(each.memory for each in layouts)
         selected = sum(each.file.memory for each in tuple(self._selections.values()))
         others = sum(len(text) for text in (self._others or {}).values())
         texts = len(self._listing or b"") + len(self._page or b"") + others
         return self.plan.memory + of_layouts + selected + texts
 
 
+class Kept(Protocol):
+    """A planned model in a form that a store keeps."""
+
+    @property
+    def memory(self) -> int:
+        """About the bytes that it takes."""
+
+
+Form = TypeVar("Form", bound=Kept)
+
+
 class ModelStore:
     """Plans models, and keeps those that were used last.
 
-    One thread at a time may plan. Any thread may ask for what is known.
+    The key of a StoredModel is its token. Other forms have keys that cannot be tokens. One thread
+    at a time may plan. Any thread may ask for what is known.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._models: OrderedDict[str, StoredModel] = OrderedDict()
+        self._models: OrderedDict[str, Kept] = OrderedDict()
         self._lock = Lock()
         self._collector = Collector()
 
     def known(self, token: str) -> StoredModel | None:
         """The model of a token, if it is kept. It counts as used."""
+        return self.kept(token, StoredModel)
+
+    def kept(self, key: str, form: type[Form]) -> Form | None:
+        """What is kept under a key, if it has this form. It counts as used."""
         with self._lock:
-            known = self._models.get(token)
-            if known is not None:
-                self._models.move_to_end(token)
+            known = self._models.get(key)
+            if not isinstance(known, form):
+                return None
+            self._models.move_to_end(key)
             return known
 
     def planned(self, manifest: Manifest) -> StoredModel:
         """The model of a manifest with a seed. Raises UnreadableError and ImpossibleError."""
-        plan = self._plan(manifest)
+        plan = self.plan(manifest)
         model = StoredModel(plan, token_of(plan.text))
-        self._keep(model.token, model)
+        self.keep(model.token, model)
         return model
 
     def model(self, token: str) -> StoredModel:
@@ -144,24 +162,23 @@ class ModelStore:
         known = self.known(token)
         if known is not None:
             return known
-        text = text_of(token)
-        manifest = parse_manifest(text)
-        if manifest.seed is None:
-            # No token of ours lacks a seed. With this one, the text is not canonical.
-            manifest = manifest.model_copy(update={"seed": 0})
+        text, manifest = _read(token)
         try:
-            plan = self._plan(manifest)
+            plan = self.plan(manifest)
         except OtherEditionError:
-            present = manifest.model_copy(update={"edition": None})
-            plan = self._plan(present)
+            plan = self.plan(_of_present_edition(manifest))
             raise OtherTokenError(token_of(plan.text), edition=True) from None
         if plan.text != text:
             raise OtherTokenError(token_of(plan.text), edition=False)
         model = StoredModel(plan, token)
-        self._keep(token, model)
+        self.keep(token, model)
         return model
 
-    def _plan(self, manifest: Manifest) -> ModelPlan:
+    def plan(self, manifest: Manifest) -> ModelPlan:
+        """The plan of a manifest with a seed, which is not kept.
+
+        Raises UnreadableError and ImpossibleError.
+        """
         with self._collector.paused():
             return plan_model(manifest, max_bytes=self._max_bytes)
 
@@ -176,8 +193,40 @@ class ModelStore:
                 token, _ = self._models.popitem(last=False)
                 total -= sizes[token]
 
-    def _keep(self, token: str, model: StoredModel) -> None:
+    def keep(self, key: str, model: Kept) -> None:
+        """Keep a model under a key. Models that were used least recently may be dropped."""
         with self._lock:
-            self._models[token] = model
-            self._models.move_to_end(token)
+            self._models[key] = model
+            self._models.move_to_end(key)
         self.trim()
+
+
+def manifest_of_token(token: str) -> Manifest:
+    """The manifest of a token, without planning its model.
+
+    Raises UnreadableError for a damaged token, OtherTokenError for one that is not canonical, and
+    the errors of `choice_of`.
+    """
+    text, manifest = _read(token)
+    try:
+        canonical = canonical_text(canonical_manifest(manifest))
+    except OtherEditionError:
+        present = canonical_manifest(_of_present_edition(manifest))
+        raise OtherTokenError(token_of(canonical_text(present)), edition=True) from None
+    if canonical != text:
+        raise OtherTokenError(token_of(canonical), edition=False)
+    return manifest
+
+
+def _read(token: str) -> tuple[bytes, Manifest]:
+    """The text of a token, and its manifest with a seed."""
+    text = text_of(token)
+    manifest = parse_manifest(text)
+    if manifest.seed is None:
+        # No token of ours lacks a seed. With this one, the text is not canonical.
+        manifest = manifest.model_copy(update={"seed": 0})
+    return text, manifest
+
+
+def _of_present_edition(manifest: Manifest) -> Manifest:
+    return manifest.model_copy(update={"edition": None})

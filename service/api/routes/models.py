@@ -1,6 +1,5 @@
 """/v1/models: whole models. A token in the path has the manifest, and nothing is stored."""
 
-import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ from service.api.readiness import Readiness
 from service.api.requests import LongBodies, json_body, refuse_fields
 from service.api.responses import Document, json_response, not_modified, revalidated_json
 from service.api.routing import PlainRoute
-from service.api.streaming import StreamPool, TensorResponse, departed
+from service.api.streaming import StreamPool, TensorResponse
 from service.errors import Problem
 from service.fields.errors import FieldError, refusal
 from service.fields.syntax import decode
@@ -187,10 +186,9 @@ class Modeller:
     async def _aside(self, request: Request, work: Callable[[], Made]) -> Made:
         """Do the work in the thread, unless the client has left before its turn.
 
-        Raises the errors of Aside.run, and HTTPException for a client that has left.
+        Raises the errors of Aside.run_for.
         """
-        async with departed(request.receive) as departure:
-            return await self.aside.run(partial(_unless_left, departure, work))
+        return await self.aside.run_for(request.receive, work)
 
     def _made(self, make: Callable[[], Made]) -> Made:
         """What `make` returns. It may be kept with the model, so other models may have to go."""
@@ -201,12 +199,6 @@ class Modeller:
     def _posted(self, body: bytes) -> bytes:
         model = self.store.planned(seeded(parse_manifest(body)))
         return json_bytes(summary(model.plan, model.token))
-
-
-def _unless_left(departure: "asyncio.Task[None]", work: Callable[[], Made]) -> Made:
-    if departure.done():
-        raise HTTPException(400, "the client left before it was answered")
-    return work()
 
 
 def seeded(manifest: Manifest) -> Manifest:

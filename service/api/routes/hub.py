@@ -1,0 +1,363 @@
+"""The Hub endpoint: what clients of the Hugging Face Hub ask for, answered with fresh weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, TypeVar
+from urllib.parse import parse_qs
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from service.api.answers import RecentlyUsed
+from service.api.aside import Aside
+from service.api.digests import wanted_algorithm
+from service.api.headers import DRAFT, HeaderLines
+from service.api.hub_operations import (
+    families_operations,
+    folder_operations,
+    info_operations,
+    paths_info_operations,
+    refs_operations,
+    resolve_operations,
+    tree_operations,
+)
+from service.api.hub_root import Root, root_of
+from service.api.hub_route import HubRoute, not_found
+from service.api.ranges import partial_content, requested_ranges
+from service.api.readiness import Readiness
+from service.api.requests import refuse_fields, typed_body
+from service.api.responses import Document, json_response, not_modified, revalidated_json
+from service.api.routing import PlainRoute
+from service.api.streaming import StreamPool, TensorResponse
+from service.chunks import TextBody, WholeBody
+from service.errors import FaninError
+from service.fields.parsing import json_members
+from service.hub.errors import HubError
+from service.hub.repositories import Repository, families, repository_of, repository_under
+from service.hub.revisions import MAIN, Resolved, Revision, revision_of
+from service.hub.snapshots import HubFile, Snapshot, planned
+from service.models.body import FileBody
+from service.models.manifest import Manifest
+from service.models.store import ModelStore, OtherTokenError, manifest_of_token
+from service.wire.json_text import json_bytes
+
+WAIT_SECONDS = 8.0
+"""How long a request waits for its place. huggingface_hub gives up after 10 s."""
+
+MOST_COMMITS = 512
+"""How many revisions have their commits kept. An endpoint with a token has up to 6 KiB in it."""
+
+_FORM = "application/x-www-form-urlencoded"
+_MOST_PATHS = 10_000
+_MOST_MARKS = 64 * 1024
+
+Made = TypeVar("Made")
+
+
+class Asked(NamedTuple):
+    """What a path names: an endpoint, a repository, and a revision as it is written."""
+
+    root: Root
+    repo_id: str
+    revision: str
+
+
+class Place(NamedTuple):
+    """What an `Asked` means: a repository at a commit."""
+
+    repository: Repository
+    resolved: Resolved
+
+
+class Named(NamedTuple):
+    """The commit of an `Asked`, and whether it was asked for as `main`."""
+
+    commit: str
+    is_main: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The handlers of the Hub endpoint and what they need.
+
+    `aside` is the thread that plans models, and the only one that may change `store`. A snapshot
+    that is kept is answered on the event loop.
+    """
+
+    store: ModelStore
+    pool: StreamPool
+    readiness: Readiness
+    aside: Aside
+    commits: RecentlyUsed[Asked, Named] = field(default_factory=partial(RecentlyUsed, MOST_COMMITS))
+
+    def routes(self) -> list[PlainRoute]:
+        """The routes of Hub clients, and the list of families."""
+        model, files = "/api/models/{namespace}/{name}", "/{namespace}/{name}"
+        return [
+            PlainRoute("/hub", _families(), families_operations()),
+            HubRoute(f"{model}/refs", self.refs, refs_operations()),
+            HubRoute(f"{model}/revision/{{revision}}", self.info, info_operations("revision")),
+            HubRoute(f"{model}/tree/{{revision}}", self.tree, tree_operations()),
+            HubRoute(f"{model}/tree/{{revision}}/{{folder}}", self.folder, folder_operations()),
+            HubRoute(f"{model}/paths-info/{{revision}}", self.paths_info, paths_info_operations()),
+            HubRoute(model, self.info, info_operations()),
+            *(
+                HubRoute(f"{files}/{verb}/{{revision}}/{{file}}", self.file, operations)
+                for verb in ("resolve", "raw")
+                for operations in [resolve_operations(verb)]
+            ),
+        ]
+
+    async def info(self, request: Request) -> Response:
+        """What a Hub says about a model."""
+        snapshot, named = await self._snapshot(request)
+        text = snapshot.known_info
+        if text is None:
+            text = await self._aside(request, snapshot.info)
+        return _json(request, text, named, snapshot)
+
+    async def tree(self, request: Request) -> Response:
+        """All files, on one page."""
+        snapshot, named = await self._snapshot(request)
+        text = snapshot.known_tree
+        if text is None:
+            # Small tensors are computed for it.
+            self.readiness.require()
+            text = await self._aside(request, snapshot.tree)
+        return _json(request, text, named, snapshot)
+
+    async def folder(self, request: Request) -> Response:
+        """A folder of a repository. There is none."""
+        _, named = await self._snapshot(request)
+        return _no_entry(f"no folder {request.path_params['folder']}", named)
+
+    async def refs(self, request: Request) -> Response:
+        """The branches: `main` alone."""
+        asked = _asked(request)
+        named = self.commits.get(asked)
+        if named is None:
+            named = self._name(asked, await self._place(request, asked))
+        main = {"name": MAIN, "ref": f"refs/heads/{MAIN}", "targetCommit": named.commit}
+        text = json_bytes({"branches": [main], "tags": [], "converts": []})
+        return _json(request, text, named)
+
+    async def paths_info(self, request: Request) -> Response:
+        """The entries of some files. Names that are not there are left out."""
+        media_type, body = await typed_body(request, (_FORM, "application/json"))
+        paths = _form_paths(body) if media_type == _FORM else _json_paths(body)
+        snapshot, named = await self._snapshot(request)
+        if snapshot.known_tree is None:
+            self.readiness.require()
+            await self._aside(request, snapshot.tree)
+        entries = snapshot.entries
+        found = [entries[path] for path in dict.fromkeys(paths) if path in entries]
+        headers = {"Cache-Control": "no-store", "X-Repo-Commit": named.commit}
+        return _warned(json_response(json_bytes(found), headers), named, snapshot)
+
+    async def file(self, request: Request) -> ASGIApp:
+        """A file of a repository: a text, or tensors."""
+        snapshot, named = await self._snapshot(request)
+        name = request.path_params["file"]
+        file = snapshot.files.get(name)
+        if file is None:
+            return _no_entry(f"no file {name}", named)
+        body: WholeBody
+        if isinstance(file.content, bytes):
+            body = TextBody(file.content)
+        else:
+            layout = snapshot.known_layout(file.content)
+            if layout is None:
+                layout = await self._aside(request, partial(snapshot.layout, file.content))
+            body = FileBody(layout)
+        return self._answer(request, snapshot, named, file, body)
+
+    def _answer(
+        self, request: Request, snapshot: Snapshot, named: Named, file: HubFile, body: WholeBody
+    ) -> ASGIApp:
+        own = f"{root_of(request.scope).prefix}/{snapshot.repository.id}/resolve/{snapshot.commit}"
+        is_canonical = (
+            request.scope["raw_path"] == f"{own}/{file.name}".encode()
+            and not request.scope["query_string"]
+        )
+        caching = {
+            "ETag": file.tag,
+            "Cache-Control": DRAFT if is_canonical else "no-cache",
+            "X-Repo-Commit": snapshot.commit,
+            "X-Linked-Etag": file.tag,
+            "X-Linked-Size": str(file.size),
+        }
+        unchanged = not_modified(request, file.tag, caching)
+        if unchanged is not None:
+            return _warned(unchanged, named, snapshot)
+        ranges = requested_ranges(request, file.tag, file.size)
+        digest = None
+        if request.method != "HEAD":
+            if not isinstance(file.content, bytes):
+                self.readiness.require()
+            digest = wanted_algorithm(request)
+        headers = _headers(snapshot, file, caching) + _warnings(named, snapshot)
+        if ranges is None:
+            return TensorResponse(body, headers, self.pool, digest=digest, wait=WAIT_SECONDS)
+        part, headers = partial_content(body, ranges, headers, file.tag)
+        return TensorResponse(part, headers, self.pool, 206, digest, WAIT_SECONDS)
+
+    async def _snapshot(self, request: Request) -> tuple[Snapshot, Named]:
+        """The snapshot that the path names. Raises HubError and the errors of Aside.run_for."""
+        asked = _asked(request)
+        named = self.commits.get(asked)
+        if named is not None:
+            known = self.store.kept(_key(asked, named.commit), Snapshot)
+            if known is not None:
+                return known, named
+        place = await self._place(request, asked)
+        named = self._name(asked, place)
+        return await self._aside(request, partial(self._planned, asked, place)), named
+
+    async def _place(self, request: Request, asked: Asked) -> Place:
+        """The place that a path names. Only the manifest of a token takes long to read."""
+        if asked.root.token is None:
+            return _place(asked)
+        return await self._aside(request, partial(_place, asked))
+
+    def _name(self, asked: Asked, place: Place) -> Named:
+        named = Named(place.resolved.commit, place.resolved.is_main)
+        self.commits.put(asked, named)
+        return named
+
+    def _planned(self, asked: Asked, place: Place) -> Snapshot:
+        key = _key(asked, place.resolved.commit)
+        known = self.store.kept(key, Snapshot)
+        if known is None:
+            known = planned(*place, self.store)
+            self.store.keep(key, known)
+        return known
+
+    async def _aside(self, request: Request, work: Callable[[], Made]) -> Made:
+        """What the work makes in the thread. It may be kept with a snapshot, so others may go."""
+
+        def made() -> Made:
+            done = work()
+            self.store.trim()
+            return done
+
+        return await self.aside.run_for(request.receive, made, WAIT_SECONDS)
+
+
+def _asked(request: Request) -> Asked:
+    parameters = request.path_params
+    return Asked(root_of(request.scope), parameters["repo"], parameters.get("revision", MAIN))
+
+
+def _key(asked: Asked, commit: str) -> str:
+    """The key of a snapshot in the store. No token has a line break."""
+    return f"{asked.root.token or ''}\n{asked.repo_id}\n{commit}"
+
+
+def _place(asked: Asked) -> Place:
+    """What a path means. Raises HubError."""
+    root, repo_id, revision = asked
+    if root.token is not None:
+        manifest = _manifest(root.token)
+        repository = repository_under(repo_id, manifest)
+        main = Revision(manifest.seed or 0)
+    else:
+        repository, main = repository_of(repo_id), Revision(0)
+    if root.revision is not None:
+        resolved = revision_of(root.revision, repository, main)
+        main = Revision(resolved.seed, resolved.dtype)
+    return Place(repository, revision_of(revision, repository, main))
+
+
+def _manifest(token: str) -> Manifest:
+    """The manifest of the token in the endpoint. Raises HubError."""
+    try:
+        return manifest_of_token(token)
+    except OtherTokenError as error:
+        why = "of another edition of its recipe" if error.edition else "not in its canonical form"
+    except FaninError as error:
+        why = f"no token of a manifest ({error.problems[0].message})"
+    message = f"the endpoint's token is {why}: POST the manifest to /v1/models and use `url`"
+    raise HubError("RepoNotFound", message)
+
+
+def _no_entry(what: str, named: Named) -> Response:
+    """The answer to a file that is not there. huggingface_hub remembers it for the commit."""
+    message = f"this repository has {what}"
+    return not_found(HubError("EntryNotFound", message), {"X-Repo-Commit": named.commit})
+
+
+def _json(
+    request: Request, text: bytes, named: Named, snapshot: Snapshot | None = None
+) -> Response:
+    answer = revalidated_json(request, text, {"X-Repo-Commit": named.commit})
+    return _warned(answer, named, snapshot)
+
+
+def _warned(answer: Response, named: Named, snapshot: Snapshot | None) -> Response:
+    answer.raw_headers += _warnings(named, snapshot)
+    return answer
+
+
+def _warnings(named: Named, snapshot: Snapshot | None) -> HeaderLines:
+    """What huggingface_hub prints, once for each topic: the text before the semicolon."""
+    lines = list[str]()
+    if snapshot is not None:
+        repo_id, seed = snapshot.repository.id, snapshot.resolved.seed
+        if named.is_main:
+            lines.append(
+                f"fanin-main; main of {repo_id} is seed {seed}. For other weights ask for another "
+                'revision, such as revision="seed-42".'
+            )
+        lines.append(
+            "fanin-draft; These weights were never trained. They are a draft: a later release of "
+            "Fanin may change their bytes, and then the commit and all ETags change too."
+        )
+    return [(b"x-hf-warning", line.encode("ascii")) for line in lines]
+
+
+_TYPES = {".json": "application/json", ".md": "text/markdown; charset=utf-8"}
+
+
+def _headers(snapshot: Snapshot, file: HubFile, caching: dict[str, str]) -> HeaderLines:
+    suffix = file.name[file.name.rindex(".") :]
+    headers = {
+        "content-type": _TYPES.get(suffix, "application/octet-stream"),
+        "content-disposition": f'attachment; filename="{file.name}"',
+        "x-content-type-options": "nosniff",
+        "weights-seed": str(snapshot.resolved.seed),
+        "weights-status": "draft",
+        "accept-ranges": "bytes",
+        **caching,
+    }
+    return [(field.lower().encode(), value.encode()) for field, value in headers.items()]
+
+
+def _form_paths(body: bytes) -> list[str]:
+    """The paths of a form, as huggingface_hub sends them."""
+    try:
+        fields = parse_qs(body.decode("ascii"), max_num_fields=_MOST_PATHS)
+    except ValueError:
+        raise HTTPException(400, "the body is not a form of at most 10,000 fields") from None
+    return fields.get("paths", [])
+
+
+def _json_paths(body: bytes) -> list[str]:
+    """The paths of a JSON object, as the JavaScript client sends them."""
+    members = dict(json_members(body, most_marks=_MOST_MARKS))
+    paths = members.get("paths")
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise HTTPException(400, 'the body is not like {"paths": ["config.json"]}')
+    return paths
+
+
+def _families() -> Callable[[Request], object]:
+    known = Document.of(json_bytes({"families": families()}))
+
+    async def answer(request: Request) -> Response:
+        refuse_fields(request, "leave it out: this path takes no fields")
+        return known.answer(request)
+
+    return answer

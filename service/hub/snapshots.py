@@ -1,0 +1,247 @@
+"""Snapshots: the files of a repository at a commit, with their tags and oids.
+
+A snapshot has the config, the index of several files of tensors, the tokenizer and the model card
+as texts, and the tensors as they are planned.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha1, sha256
+from typing import Any
+
+import numpy as np
+
+from service.errors import FaninError
+from service.hub.errors import HubCode, HubError
+from service.hub.repositories import Repository
+from service.hub.revisions import Resolved
+from service.hub.tokenizer import tokenizer_files
+from service.models.body import FileBody, FileLayout
+from service.models.listing import CONFIG, other_files
+from service.models.manifest import Manifest
+from service.models.planning import ModelFile, ModelPlan
+from service.models.store import ModelStore
+from service.plan.tag import entity_tag
+from service.wire.json_text import json_bytes
+
+SHARD_BYTES = 5 * 10**9
+"""The most bytes of tensors in a file, unless the manifest says another number."""
+
+MOST_FILE_BYTES = 50 * 10**9
+"""The largest file. huggingface_hub downloads no longer one over plain HTTP. A file above
+SHARD_BYTES has one tensor, unless the manifest asks for larger files."""
+
+MOST_HASHED_BYTES = 16 << 20
+"""Tensors of a snapshot of at most so many bytes have oids that are hashes of their bytes."""
+
+MOST_HASHED_COST = 1 << 25
+"""The most work for these bytes, in blocks: a thread does it in about 0.3 s."""
+
+COMMIT_DATE = "1970-01-01T00:00:00.000Z"
+"""The date of every commit. A commit is computed from its seed, and nobody made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a snapshot. `tag` is its entity tag, with quotes.
+
+    It is either a text or a file of tensors.
+    """
+
+    name: str
+    size: int
+    tag: str
+    content: bytes | ModelFile
+
+
+class Snapshot:
+    """A repository at a commit. One thread at a time may ask for what is not known yet."""
+
+    def __init__(self, repository: Repository, resolved: Resolved, plan: ModelPlan) -> None:
+        self.repository, self.resolved, self.plan = repository, resolved, plan
+        self._layouts: dict[str, FileLayout] = {}
+        self._info: bytes | None = None
+        self._tree: bytes | None = None
+        contents: dict[str, bytes | ModelFile] = {**self._texts()}
+        contents |= {file.name: file for file in plan.files}
+        self.files = {name: self._file(name, contents[name]) for name in sorted(contents)}
+
+    @property
+    def commit(self) -> str:
+        """The commit: 40 lower-case hex digits."""
+        return self.resolved.commit
+
+    def known_layout(self, file: ModelFile) -> FileLayout | None:
+        """The layout of a file of tensors, if it has been made."""
+        return self._layouts.get(file.name)
+
+    def layout(self, file: ModelFile) -> FileLayout:
+        """How a file of tensors is divided into chunks."""
+        known = self._layouts.get(file.name)
+        if known is None:
+            known = self._layouts[file.name] = FileLayout(self.plan.kinds, file)
+        return known
+
+    @property
+    def known_info(self) -> bytes | None:
+        """The answer of `info`, if it has been made."""
+        return self._info
+
+    def info(self) -> bytes:
+        """What a Hub says about a model at a revision, as JSON."""
+        if self._info is None:
+            self._info = json_bytes(self._record())
+        return self._info
+
+    def _record(self) -> dict[str, Any]:
+        repo_id = self.repository.id
+        texts = {name: file.content for name, file in self.files.items()}
+        config = _config_in(texts)
+        counts = self._parameters()
+        kind = [config["model_type"]] if isinstance(config.get("model_type"), str) else []
+        return {
+            "_id": self.commit[-24:],
+            "id": repo_id,
+            "modelId": repo_id,
+            "author": repo_id.partition("/")[0],
+            "sha": self.commit,
+            "private": False,
+            "gated": False,
+            "disabled": False,
+            "downloads": 0,
+            "likes": 0,
+            "library_name": "transformers",
+            "tags": ["transformers", "safetensors", *kind],
+            "config": {
+                name: config[name] for name in ("architectures", "model_type") if name in config
+            },
+            "siblings": [
+                {"rfilename": file.name, "size": file.size} for file in self.files.values()
+            ],
+            "safetensors": {"parameters": counts, "total": sum(counts.values())},
+        }
+
+    def _parameters(self) -> dict[str, int]:
+        """The elements of all tensors, by the codes of their dtypes in safetensors."""
+        counts: dict[str, int] = {}
+        for file in self.plan.files:
+            for number, tensors in enumerate(np.bincount(file.part_kinds).tolist()):
+                kind = self.plan.kinds[number]
+                if tensors:
+                    counts[kind.code] = counts.get(kind.code, 0) + tensors * kind.elements
+        return counts
+
+    @property
+    def known_tree(self) -> bytes | None:
+        """The answer of `tree`, if it has been made."""
+        return self._tree
+
+    def tree(self) -> bytes:
+        """The entries of all files, as JSON."""
+        if self._tree is None:
+            self._tree = json_bytes(list(self.entries.values()))
+        return self._tree
+
+    @cached_property
+    def entries(self) -> Mapping[str, dict[str, Any]]:
+        """What the tree says about each file, by its name. Small tensors are computed for it."""
+        commit = {"id": self.commit, "title": "Computed from the seed", "date": COMMIT_DATE}
+        return {
+            file.name: {
+                "type": "file",
+                "path": file.name,
+                "size": file.size,
+                "oid": self._oid(file),
+                "lastCommit": commit,
+            }
+            for file in self.files.values()
+        }
+
+    @property
+    def memory(self) -> int:
+        """About the bytes that the plan takes, and all that was made from it and is kept."""
+        texts = [each.content for each in self.files.values() if isinstance(each.content, bytes)]
+        made = [self._info or b"", self._tree or b""]
+        layouts = sum(each.memory for each in tuple(self._layouts.values()))
+        entries = 1000 * len(self.files) + 2 * len(self.repository.text)
+        return self.plan.memory + layouts + entries + sum(map(len, (*texts, *made)))
+
+    def _texts(self) -> dict[str, bytes]:
+        texts = other_files(self.plan)
+        return texts | tokenizer_files(_config_in(texts))
+
+    def _file(self, name: str, content: bytes | ModelFile) -> HubFile:
+        if isinstance(content, bytes):
+            digest = sha256(content).hexdigest()
+            tag = entity_tag("\n".join((self.commit, name, digest)).encode())
+            return HubFile(name, len(content), tag, content)
+        return HubFile(name, content.length, self.plan.tag(name, self.commit), content)
+
+    def _oid(self, file: HubFile) -> str:
+        """The hash of a file as git computes it; for long files of tensors 40 hex of the tag."""
+        if isinstance(file.content, bytes):
+            return _blob_hash(file.content)
+        if not self._hashed:
+            return sha256(file.tag.encode()).hexdigest()[:40]
+        body = FileBody(FileLayout(self.plan.kinds, file.content))
+        memory = np.empty(body.chunk_bytes, np.uint8)
+        chunks = [bytes(body.chunk(index, memory)) for index in range(body.chunk_count)]
+        return _blob_hash(b"".join(chunks))
+
+    @cached_property
+    def _hashed(self) -> bool:
+        """Whether the tensors are so few that hashing all of them takes little time."""
+        if sum(file.length for file in self.plan.files) > MOST_HASHED_BYTES:
+            return False
+        bodies = [FileBody(FileLayout(self.plan.kinds, file)) for file in self.plan.files]
+        cost = sum(body.cost for body in bodies)
+        return cost <= MOST_HASHED_COST and not any(body.materialised for body in bodies)
+
+
+def planned(repository: Repository, resolved: Resolved, store: ModelStore) -> Snapshot:
+    """The snapshot of a repository at a revision, which is not kept.
+
+    Raises HubError for a model that cannot be issued: RevisionNotFound if it is because of the
+    revision's dtype, else RepoNotFound.
+    """
+    code: HubCode = "RepoNotFound"
+    if resolved.dtype != repository.manifest.dtype:
+        code = "RevisionNotFound"
+    try:
+        plan = store.plan(_manifest(repository, resolved))
+    except FaninError as error:
+        raise HubError(code, str(error)) from None
+    largest = max(plan.files, key=lambda file: file.length)
+    if largest.length > MOST_FILE_BYTES:
+        raise HubError(
+            code,
+            f"{largest.name} has {largest.length} bytes, and Hub clients download at most "
+            f"{MOST_FILE_BYTES}: choose smaller tensors, or POST the manifest to /v1/models",
+        )
+    return Snapshot(repository, resolved, plan)
+
+
+def _manifest(repository: Repository, resolved: Resolved) -> Manifest:
+    """The manifest of a repository at a revision, in files of at most SHARD_BYTES by default."""
+    manifest = repository.manifest
+    return manifest.model_copy(
+        update={
+            "seed": resolved.seed,
+            "dtype": resolved.dtype,
+            "max_shard_size": manifest.max_shard_size or SHARD_BYTES,
+        }
+    )
+
+
+def _config_in(texts: Mapping[str, object]) -> dict[str, Any]:
+    """The config among the texts of a snapshot; an empty one if it is not there."""
+    text = texts.get(CONFIG)
+    config: dict[str, Any] = json.loads(text) if isinstance(text, bytes) else {}
+    return config
+
+
+def _blob_hash(content: bytes) -> str:
+    """The name that git gives to a file with this content."""
+    return sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
