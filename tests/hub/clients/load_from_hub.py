@@ -8,8 +8,8 @@ transformers, the repo id, and the revision or null for none. ANSWER.json has fo
 with what tests/models/load_in_transformers.py tells of each model, or its `error`, and:
 
 - `config`: of the loaded model.
-- `round_trips`: of a model with a vocabulary, what AutoTokenizer gives back for those of `TEXTS` that
-  are not the same again (`differing`), and whether the model has all tokens (`largest_token_fits`).
+- `round_trips`: of a model with a vocabulary, what AutoTokenizer gives back for those of `TEXTS`
+  that it changes (`differing`), and whether the model has all tokens (`largest_token_fits`).
 
 Each run is a process of its own, as HF_ENDPOINT and HF_HUB_OFFLINE are read once by an import.
 """

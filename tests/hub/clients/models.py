@@ -17,7 +17,7 @@ RECIPES = ROOT / "service" / "models" / "recipes"
 SEED = 14
 
 SHARD = "50KB"
-"""The most bytes of a file of a sharded model. The tiny sizes then have 3 files or more."""
+"""The most bytes of a file of a sharded model. The tiny sizes then have 2 files or more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 It runs in an environment of tests/models/environment.py. QUESTION.json has `repo_id`, the
 `revisions` to start from, and `own`: for each model that transformers initializes itself, a `seed`
 and what differs from the config of the repository. ANSWER.json has `hub` and `own`: for each start
-the loss of every step (`losses`) and the SHA-256 of the weights before and after (`begins`, `ends`).
+the `losses` of all steps, and the SHA-256 of the weights before (`begins`) and after (`ends`).
 
 Every run has the same recipe and the same batches, and draws the same dropout.
 """
