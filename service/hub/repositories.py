@@ -1,53 +1,80 @@
 """Repo ids: fanin/FAMILY[-SIZE][.KEY-VALUE]... names an architecture and its whole config.
 
-fanin/gpt2-tiny                                     a size of the recipe
-fanin/gpt2.n_layer-2.n_embd-64.vocab_size-512       the base size with other numbers
+    fanin/gpt2-tiny                                     a size of the recipe
+    fanin/gpt2.n_layer-2.n_embd-64.vocab_size-512       the base size with other numbers
+
+The keys have one order: that of the recipe's config, then that of the size. Keys that are not given
+follow those that are, where the recipe says so in `fitted`.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from service.errors import FaninError
 from service.hub.errors import HubError
-from service.models.config import choice_of, config_values
-from service.models.manifest import Manifest, canonical_text
+from service.initializers.nearest import nearest_words
+from service.models.config import Choice, checked, choice_of, config_values, refuse_unmet
+from service.models.expressions import ExpressionError, Value
+from service.models.manifest import MOST_TENSORS, Manifest, canonical_text
 from service.models.recipe import Recipe, recipes
+from service.models.tensor_names import equal_start
 
 NAMESPACE = "fanin"
 
 MOST_NAME = 96
 """The most characters of a name after the namespace, as huggingface_hub has it."""
 
+MOST_OTHER = 2**31 - 1
+"""The largest integer of a key that decides no tensor, such as the number of positions of Llama."""
+
+ACTIVATIONS = (
+    *("gelu", "gelu_fast", "gelu_new", "gelu_pytorch_tanh", "leaky_relu", "linear", "mish"),
+    *("quick_gelu", "relu", "relu2", "relu6", "sigmoid", "silu", "swish", "tanh"),
+)
+"""Activations that transformers 4 and 5 both know by these names."""
+
+_EXAMPLE = f"{NAMESPACE}/gpt2-tiny"
+_FIXED = ("architectures", "model_type")
+_ACTIVATION_KEYS = ("hidden_act", "activation_function")
+
 _NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
-_INTEGER = re.compile("0|[1-9][0-9]*")
+_INTEGER = re.compile("[0-9]+")
 _WORD = re.compile("[a-z][a-z0-9_]*")
 
+_MOST_SHOWN = 40
+"""The most characters of a word of the request that messages repeat."""
 
-@dataclass(frozen=True)
-class Repository:
-    """A repo id and the model that it names."""
+_ALIKE = 3
+"""A foreign name that begins with so many characters of one of ours is likely of its family."""
 
-    id: str
-    manifest: Manifest
-
-    @cached_property
-    def edition(self) -> int:
-        """The edition of the recipe; 0 for a model without a recipe."""
-        choice = choice_of(self.manifest)
-        return 0 if choice is None else choice.recipe.edition
-
-    @cached_property
-    def text(self) -> bytes:
-        """The canonical text of the manifest."""
-        return canonical_text(self.manifest)
+_TOKEN = "a float, a list, a negative number or null needs a token: POST the manifest to /v1/models"
 
 
 @dataclass(frozen=True, slots=True)
-class _Base:
-    """What a repo id begins with: an architecture with a size of its recipe."""
+class Repository:
+    """A repo id and the model that it names.
 
+    `edition` is that of the recipe, and 0 for a model without a recipe. `text` is the canonical
+    text of the manifest.
+    """
+
+    id: str
+    manifest: Manifest
+    edition: int
+    text: bytes
+
+
+Override = int | bool | str
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What a repo id begins with: an architecture and one of its sizes."""
+
+    name: str
     recipe: Recipe
     architecture: str
     size: str
@@ -56,113 +83,216 @@ class _Base:
     def config(self) -> dict[str, Any]:
         return self.recipe.sizes[self.size]
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys that may follow, in their order."""
-        named = (*self.recipe.config, *self.config)
-        return tuple(dict.fromkeys(key for key in named if key not in _FIXED))
+    @cached_property
+    def kinds(self) -> dict[str, type]:
+        """The keys that a repo id may have, in their order, and the type of each."""
+        every = {
+            **{
+                name: int if key.default is None else type(key.default)
+                for name, key in self.recipe.config.items()
+            },
+            **{
+                name: type(value)
+                for name, value in self.config.items()
+                if name not in (*self.recipe.config, *_FIXED)
+            },
+        }
+        return {name: kind for name, kind in every.items() if kind in (int, bool, str)}
 
-
-_FIXED = ("architectures", "model_type")
+    def words(self, key: str) -> tuple[str, ...] | None:
+        """The words of a key that decides no tensor; None if the recipe limits the key itself."""
+        if key in self.recipe.config:
+            return None
+        return ACTIVATIONS if key in _ACTIVATION_KEYS else (self.config[key],)
 
 
 def repository_of(repo_id: str) -> Repository:
-    """The repository of a repo id. Raises HubError (RepoNotFound)."""
-    name = _own_name(repo_id)
-    first, *overrides = name.split(".")
-    base = _bases().get(first)
-    if base is None:
-        raise _not_found(f"there is no family {first}; GET /hub lists them")
-    config = dict(base.config)
-    for each in overrides:
-        key, _, value = each.partition("-")
-        if key not in base.keys:
-            raise _not_found(f"{first} has no key {key}")
-        config[key] = _value(value)
-    edition = base.recipe.edition
-    manifest = Manifest(architecture=base.architecture, edition=edition, config=config)
-    choice = choice_of(manifest)
-    assert choice is not None
-    try:
-        config_values(choice)
-    except FaninError as error:
-        raise _not_found(str(error)) from None
-    return Repository(repo_id, manifest)
+    """The repository of a repo id. Raises HubError (RepoNotFound), with the nearest right id."""
+    given = _name_of(repo_id)
+    wrong, base, overrides = _read(given)
+    manifest = _manifest(base, overrides)
+    right = f"{NAMESPACE}/{_written(base, overrides)}"
+    if wrong or right != repo_id:
+        short = len(right) <= len(NAMESPACE) + 1 + MOST_NAME
+        way = f"write {right}" if short else "see /hub"
+        _refuse(f"{wrong or 'ids are lower case, with the keys in one order'}: {way}")
+    return Repository(repo_id, manifest, base.recipe.edition, canonical_text(manifest))
 
 
 def repository_under(repo_id: str, manifest: Manifest) -> Repository:
     """The repository of any name in the namespace, with the manifest of a model's own endpoint.
 
-    Raises HubError (RepoNotFound) for another namespace, and for a name that clients refuse.
+    Raises HubError (RepoNotFound) for another namespace and for a name that clients refuse, and
+    what `choice_of` raises for the manifest.
     """
-    _own_name(repo_id)
-    return Repository(repo_id, manifest)
+    name = _name_of(repo_id)
+    if f"{NAMESPACE}/{name}" != repo_id:
+        _refuse(f"the namespace is lower case: write {NAMESPACE}/{name}")
+    choice = choice_of(manifest)
+    edition = 0 if choice is None else choice.recipe.edition
+    return Repository(repo_id, manifest, edition, canonical_text(manifest))
 
 
 def families() -> list[dict[str, Any]]:
-    """The families in their order: what repo ids may name."""
-    found = list[dict[str, Any]]()
-    for recipe in recipes().values():
-        for architecture, each in recipe.architectures.items():
-            sizes = {
-                f"{NAMESPACE}/{name}": base.size
-                for name, base in _bases().items()
-                if base.architecture == architecture and name != each.model_type
-            }
-            base = _bases()[each.model_type]
-            found.append(
-                {
-                    "family": each.model_type,
-                    "architecture": architecture,
-                    "title": recipe.title,
-                    "repo_id": f"{NAMESPACE}/{each.model_type}",
-                    "base_size": each.base_size,
-                    "sizes": [
-                        {"size": size, "repo_id": repo_id} for repo_id, size in sizes.items()
-                    ],
-                    "keys": list(base.keys),
-                }
-            )
-    return found
+    """What repo ids may name: a record for each family, with its sizes and keys in their order."""
+    return [
+        {
+            "family": each.model_type,
+            "architecture": architecture,
+            "title": recipe.title,
+            "repo_id": f"{NAMESPACE}/{each.model_type}",
+            "base_size": each.base_size,
+            "sizes": [
+                {"size": base.size, "repo_id": f"{NAMESPACE}/{base.name}"}
+                for base in _bases().values()
+                if base.architecture == architecture and base.name != each.model_type
+            ],
+            "keys": list(_bases()[each.model_type].kinds),
+        }
+        for recipe in recipes().values()
+        for architecture, each in recipe.architectures.items()
+    ]
 
 
 @cache
 def _bases() -> dict[str, _Base]:
     """Every FAMILY and FAMILY-SIZE."""
-    bases: dict[str, _Base] = {}
-    for recipe in recipes().values():
-        for architecture, each in recipe.architectures.items():
-            kind = each.model_type
-            bases[kind] = _Base(recipe, architecture, each.base_size)
-            for size, config in recipe.sizes.items():
-                if config["architectures"] == [architecture]:
-                    name = f"{kind}-{size.removeprefix(f'{kind}-')}"
-                    bases[name] = _Base(recipe, architecture, size)
-    return bases
+    bases = [
+        base
+        for recipe in recipes().values()
+        for architecture in recipe.architectures
+        for base in _bases_of(recipe, architecture)
+    ]
+    return {base.name: base for base in bases}
 
 
-def _own_name(repo_id: str) -> str:
-    """The name of a repo id in the namespace."""
-    namespace, slash, name = repo_id.partition("/")
-    if not slash or namespace != NAMESPACE:
-        raise _not_found(
-            f"only {NAMESPACE}/... is here; try {NAMESPACE}/gpt2-tiny; "
+def _bases_of(recipe: Recipe, architecture: str) -> Iterable[_Base]:
+    about = recipe.architectures[architecture]
+    family = about.model_type
+    yield _Base(family, recipe, architecture, about.base_size)
+    for size, config in recipe.sizes.items():
+        if config["architectures"] == [architecture]:
+            name = f"{family}-{size.removeprefix(f'{family}-')}"
+            yield _Base(name, recipe, architecture, size)
+
+
+def _name_of(repo_id: str) -> str:
+    """The name after the namespace. It is one that clients accept."""
+    namespace, _, name = repo_id.rpartition("/")
+    if namespace.lower() != NAMESPACE:
+        nearest = _nearest(name, _bases())
+        likely = equal_start(nearest, name.lower()) >= _ALIKE
+        example = f"{NAMESPACE}/{nearest}" if likely else _EXAMPLE
+        _refuse(
+            f"only {NAMESPACE}/... is here; try {example}; "
             "fresh weights never take a real model's name"
         )
-    if len(name) > MOST_NAME or not _NAME.fullmatch(name):
-        raise _not_found(f"a name has at most {MOST_NAME} of A-Z a-z 0-9 _ with single . and -")
+    if len(name) > MOST_NAME:
+        message = f"the name has {len(name)} characters, more than {MOST_NAME}"
+        _refuse(f"{message}: POST the manifest to /v1/models and use its token")
+    if not _NAME.fullmatch(name) or name.endswith(".git"):
+        _refuse(f"a name is FAMILY-SIZE.KEY-VALUE, as in {_EXAMPLE}.n_layer-2; {_TOKEN}")
     return name
 
 
-def _value(text: str) -> int | bool | str:
-    if text in ("true", "false"):
+def _read(name: str) -> tuple[str, _Base, dict[str, Override]]:
+    """The size and the keys that a name gives or means, and what is wrong with it, if anything.
+
+    Case, order, and zeros before a number are left to the caller.
+    """
+    first, *parts = name.lower().split(".")
+    wrong = ""
+    base = _bases().get(first)
+    if base is None:
+        base = _bases()[_nearest(first, _bases())]
+        wrong = f"there is no family or size {first[:_MOST_SHOWN]}"
+    overrides: dict[str, Override] = {}
+    for part in parts:
+        key, dash, value = part.partition("-")
+        if not dash:
+            _refuse(f"{part[:_MOST_SHOWN]} is no KEY-VALUE; {_TOKEN}")
+        if key not in base.kinds:
+            if key in base.recipe.config or key in base.config:
+                _refuse(f"{key} takes no integer and no word; {_TOKEN}")
+            wrong = wrong or f"{base.name} has no key {key[:_MOST_SHOWN]}"
+            key = _nearest(key, base.kinds)
+        elif key in overrides:
+            wrong = wrong or f"{key} is given twice"
+        overrides[key] = _value(base, key, value)
+    return wrong, base, overrides
+
+
+def _value(base: _Base, key: str, text: str) -> Override:
+    kind = base.kinds[key]
+    if kind is bool:
+        if text not in ("true", "false"):
+            _refuse(f"{key} takes true or false")
         return text == "true"
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _WORD.fullmatch(text):
+    if kind is str:
+        words = base.words(key)
+        if not _WORD.fullmatch(text) or (words is not None and text not in words):
+            shown = f"; it takes {', '.join(words)}" if words is not None else f"; {_TOKEN}"
+            _refuse(f"{key} is not {text[:_MOST_SHOWN]}{shown}")
         return text
-    raise _not_found("integers and words only: other values need POST /v1/models")
+    if not _INTEGER.fullmatch(text):
+        _refuse(f"{key} takes an integer; {_TOKEN}")
+    number = int(text)
+    if key not in base.recipe.config and number > MOST_OTHER:
+        _refuse(f"{key}: {text} is above {MOST_OTHER}; write at most {MOST_OTHER}")
+    return number
 
 
-def _not_found(message: str) -> HubError:
-    return HubError("RepoNotFound", message)
+def _written(base: _Base, overrides: dict[str, Override]) -> str:
+    """The name in its one spelling."""
+    texts = {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in overrides.items()
+    }
+    return "".join((base.name, *(f".{key}-{texts[key]}" for key in base.kinds if key in texts)))
+
+
+def _manifest(base: _Base, overrides: dict[str, Override]) -> Manifest:
+    """The manifest of a size with other values, without a seed and a dtype.
+
+    Raises HubError (RepoNotFound) for values of which there is no model.
+    """
+    recipe = base.recipe
+    try:
+        for key, value in overrides.items():
+            if key in recipe.config:
+                checked(key, recipe.config[key], value)
+        config = _fitted(base, overrides)
+        values, _ = config_values(Choice(recipe, base.architecture, config))
+        refuse_unmet(recipe.requires, values)
+        if recipe.most_tensors(values) > MOST_TENSORS:
+            _refuse(f"the model has more than {MOST_TENSORS} tensors: give smaller numbers")
+    except FaninError as error:
+        problem = error.problems[0]
+        place = problem.field.removeprefix("config.")
+        placed = f"{place}: " if place != problem.field else ""
+        _refuse(f"{placed}{problem.message}; {problem.hint}")
+    except ExpressionError as error:
+        _refuse(str(error))
+    return Manifest(architecture=base.architecture, edition=recipe.edition, config=config)
+
+
+def _fitted(base: _Base, overrides: dict[str, Override]) -> dict[str, Any]:
+    """The whole config: the size, the values that are given, and the keys that follow them."""
+    config = base.config | overrides
+    names: dict[str, Value] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in config.items()
+        if isinstance(value, int | float | str | list)
+    }
+    for key, formula in base.recipe.architectures[base.architecture].fitted.items():
+        if key not in overrides:
+            config[key] = names[key] = formula.integer(names)
+    return config
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    return nearest_words(word[:_MOST_SHOWN], known, 1)[0]
+
+
+def _refuse(message: str) -> NoReturn:
+    raise HubError("RepoNotFound", message)

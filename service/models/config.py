@@ -15,7 +15,7 @@ from service.fields.errors import shown
 from service.initializers.unknown_words import squash, unknown_word
 from service.models.expressions import ExpressionError, Value
 from service.models.manifest import Manifest
-from service.models.recipe import ConfigKey, Recipe, recipe_of, recipes
+from service.models.recipe import ConfigKey, Recipe, Requirement, recipe_of, recipes
 from service.models.tensor_names import equal_start
 
 _ARCHITECTURES = "architectures"
@@ -129,7 +129,8 @@ def config_values(choice: Choice) -> tuple[dict[str, Value], tuple[str, ...]]:
     A key that decides nothing is known if a ready config of the family has it.
 
     Raises UnreadableError for a value of another type or outside its limits, and ImpossibleError
-    for a value that the recipe does not support.
+    for a value that the recipe does not support, and for values of which transformers makes no
+    model.
     """
     recipe, config = choice.recipe, choice.config
     values: dict[str, Value] = {}
@@ -142,17 +143,30 @@ def config_values(choice: Choice) -> tuple[dict[str, Value], tuple[str, ...]]:
         elif given is None:
             values[name] = _default(name, key, values)
         else:
-            values[name] = _checked(name, key, given)
+            values[name] = checked(name, key, given)
     architecture = recipe.architectures[choice.architecture]
     try:
         for name, formula in architecture.let.items():
             values[name] = formula.value(values)
     except ExpressionError as error:
         raise no_shape(error) from None
+    refuse_unmet((each for each in recipe.requires if not each.only_repo_ids), values)
     counted = {key.count_of for key in recipe.config.values()}
     usual = {key for each in recipe.sizes.values() for key in each}
     known = {*recipe.config, *counted, *usual, _ARCHITECTURES, "model_type"}
     return values, tuple(sorted(name for name in config if name not in known))
+
+
+def refuse_unmet(requires: Iterable[Requirement], values: Mapping[str, Value]) -> None:
+    """Raises ImpossibleError (`bad_config`) if a requirement is not met."""
+    for each in requires:
+        try:
+            met = each.that.value(values)
+        except ExpressionError as error:
+            raise no_shape(error) from None
+        if not met:
+            hint = "transformers makes no model of these numbers: change one of them"
+            raise ImpossibleError("bad_config", Problem("config", each.message, hint))
 
 
 def likely_misspelt(recipe: Recipe, unknown: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -183,8 +197,11 @@ def _default(name: str, key: ConfigKey, values: Mapping[str, Value]) -> Value:
     return key.default
 
 
-def _checked(name: str, key: ConfigKey, value: object) -> Value:
-    """The value, of the type that the key has, within its limits."""
+def checked(name: str, key: ConfigKey, value: object) -> Value:
+    """The value of a key, of the type that the key has, within its limits.
+
+    Raises UnreadableError for another value, and ImpossibleError for one that is not supported.
+    """
     kind = type(key.default) if key.default is not None else int
     read = _of_type(kind, value)
     numbers = read if isinstance(read, tuple) else (read,)

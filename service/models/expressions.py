@@ -3,6 +3,7 @@
     3 * n_embd                  integers, names, + - * // %
     kv_heads == heads           comparisons give 1 or 0; `and`, `or`, `not` too
     max(1, width // 4)          min and max
+    divisor(width, heads)       the largest divisor of the first that is at most the second
     hidden_sizes[stage - 1]     a member of a list, counted from 0; len(hidden_sizes)
     multiplier == 0.25          a fraction is only compared, for example with a value of the config
 
@@ -14,6 +15,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from math import isqrt
 
 Value = int | float | str | tuple[int, ...]
 """An integer, a list of integers, or a number or a word that is only passed on or compared."""
@@ -21,6 +23,11 @@ Value = int | float | str | tuple[int, ...]
 Names = Mapping[str, Value]
 
 MOST_INTEGER = 2**63 - 1
+
+MOST_DIVIDED = 10**8
+"""The largest number whose divisors are looked for. It takes 10,000 trials, about 1 ms."""
+
+_FUNCTIONS = frozenset({"min", "max", "len", "divisor"})
 
 _Evaluate = Callable[[Names], Value]
 
@@ -64,7 +71,7 @@ class Expression:
     def names(self) -> frozenset[str]:
         """The names that the value depends on."""
         nodes = (node for node in ast.walk(self._tree) if isinstance(node, ast.Name))
-        return frozenset(node.id for node in nodes) - {"min", "max", "len"}
+        return frozenset(node.id for node in nodes) - _FUNCTIONS
 
     def value(self, names: Names) -> Value:
         """The value for these names.
@@ -117,6 +124,9 @@ def _compiled(node: ast.expr, text: str) -> _Evaluate:
             parts = [_integers(each, text) for each in node.args]
             pick = min if name == "min" else max
             return lambda names: pick(part(names) for part in parts)
+        case ast.Call(func=ast.Name(id="divisor"), args=[divided, most], keywords=[]):
+            whole, limit = _integers(divided, text), _integers(most, text)
+            return lambda names: _divisor(whole(names), limit(names), text)
         case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)], keywords=[]):
             return lambda names: len(_list(names[name], text))
         case ast.Subscript(value=ast.Name(id=name), slice=index):
@@ -149,6 +159,18 @@ def _comparison(sign: ast.cmpop, left: ast.expr, right: ast.expr, text: str) -> 
         raise ExpressionError(f"{text!r} compares in a way that is not part of the language")
     first, second = _integers(left, text), _integers(right, text)
     return lambda names: int(compare(first(names), second(names)))
+
+
+def _divisor(whole: int, most: int, text: str) -> int:
+    """The largest divisor of `whole` that is at most `most`."""
+    if not 0 < whole <= MOST_DIVIDED or most < 1:
+        raise ExpressionError(f"{text!r} looks for a divisor of {whole} that is at most {most}")
+    root = isqrt(whole)
+    # Of two factors one is at most the root. The larger factor is found by its cofactor.
+    for cofactor in range(-(-whole // most), root + 1):
+        if whole % cofactor == 0:
+            return whole // cofactor
+    return next(each for each in range(min(most, root), 0, -1) if whole % each == 0)
 
 
 def _integers(node: ast.expr, text: str) -> Callable[[Names], int]:

@@ -1,7 +1,7 @@
 """What a model has, as JSON: its files, and the facts about each tensor."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -69,18 +69,45 @@ def index_json(plan: ModelPlan) -> bytes:
 
 
 def config_json(plan: ModelPlan) -> bytes:
-    """The config as loaders need it: with the architecture, its model_type and the dtype.
+    """config.json."""
+    return json_bytes(dict(sorted(served_config(plan).items())))
 
-    transformers 4 reads `torch_dtype`, and 5 reads `dtype`.
+
+def served_config(plan: ModelPlan) -> dict[str, Any]:
+    """The config as transformers 4 and 5, candle and MLX need it.
+
+    It has the architecture, its model_type, and the dtype: transformers 4 reads `torch_dtype`, and
+    5 reads `dtype`. Keys that the manifest leaves out stay out: the defaults are those of the
+    loader. The config of a list of tensors is as it was given.
     """
     config: dict[str, Any] = dict(plan.manifest.config or {})
     choice = plan.model.choice
-    if choice is not None:
-        architecture = choice.recipe.architectures[choice.architecture]
-        config["architectures"] = [choice.architecture]
-        config["model_type"] = architecture.model_type
-        config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
-    return json_bytes(dict(sorted(config.items())))
+    if choice is None:
+        return config
+    config["architectures"] = [choice.architecture]
+    config["model_type"] = choice.recipe.architectures[choice.architecture].model_type
+    config["dtype"] = config["torch_dtype"] = plan.manifest.dtype
+    return _older_names(config) | config
+
+
+def _older_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the config under the names that only older loaders read.
+
+    transformers 5 writes the base of rotary positions into `rope_parameters`. transformers 4,
+    candle and MLX read `rope_theta`, and `rope_scaling` for everything else in it. MLX reads the
+    positions of GPT-2 from `n_ctx`.
+    """
+    older: dict[str, Any] = {}
+    rope = config.get("rope_parameters")
+    if isinstance(rope, dict) and isinstance(rope.get("rope_theta"), int | float):
+        older["rope_theta"] = rope["rope_theta"]
+        if rope.get("rope_type", "default") != "default":
+            older["rope_scaling"] = {
+                name: each for name, each in rope.items() if name != "rope_theta"
+            }
+    if config["model_type"] == "gpt2" and "n_positions" in config:
+        older["n_ctx"] = config["n_positions"]
+    return older
 
 
 class ModelListing:

@@ -5,11 +5,12 @@ expression is read then.
 """
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import product
+from math import prod
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -70,12 +71,27 @@ class ConfigKey(_Record):
 class Architecture(_Record):
     """A class of transformers: its model_type, and names for the expressions of the family.
 
-    `base_size` is the size that a repo id of the Hub routes means if it names none.
+    Two members are for repo ids of the Hub routes alone. `base_size` is the size of an id that
+    names none. `fitted` has keys of the config that follow from others if the id does not give
+    them; its expressions see the config, and what was fitted before.
     """
 
     model_type: str
     base_size: str
     let: dict[str, Formula] = Field(default_factory=dict)
+    fitted: dict[str, Formula] = Field(default_factory=dict)
+
+
+class Requirement(_Record):
+    """A condition without which transformers cannot make a model of the config.
+
+    `that` sees the config and the names of the architecture. If `only_repo_ids`, manifests need
+    not meet it: without it the model loads in one release of transformers only, or it cannot run.
+    """
+
+    that: Formula
+    message: str
+    only_repo_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +194,23 @@ class Block(_Record):
             for name, (first, dots, stop) in pairs.items()
         }
 
+    def ranges(self, names: Names) -> list[range]:
+        """The values of each variable. Raises ExpressionError."""
+        return [
+            range(first.integer(names), stop.integer(names)) for first, stop in self.loops.values()
+        ]
+
+    def turns(self, names: Names) -> Iterator[Names]:
+        """The names within the block, once for each value of its variables."""
+        return (self.turn(names, values) for values in product(*self.ranges(names)))
+
+    def turn(self, names: Names, values: Iterable[int]) -> Names:
+        """The names within the block for these values of its variables. Raises ExpressionError."""
+        turn = {**names, **dict(zip(self.loops, values, strict=True))}
+        for name, formula in self.let.items():
+            turn[name] = formula.value(turn)
+        return turn
+
 
 class Tied(_Record):
     """A name that shares the memory of a stored tensor, so it is not in the file."""
@@ -190,16 +223,18 @@ class Tied(_Record):
 class Recipe(_Record):
     """The recipe of an architecture family.
 
-    `edition` counts the changes of the bytes. `sizes` are whole configs by name. `not_stored` are
+    `edition` counts the changes of the bytes, up to 255. The keys of `config` are in the order that
+    repo ids of the Hub routes have. `sizes` are whole configs by name. `not_stored` are
     buffers that checkpoints do not have, and `differences` what is not drawn as the source draws
     it; both with the reason.
     """
 
     family: str
     title: str
-    edition: int
+    edition: Annotated[int, Field(ge=1, le=255)]
     source: str
     config: dict[str, ConfigKey]
+    requires: tuple[Requirement, ...] = ()
     architectures: dict[str, Architecture]
     laws: dict[str, Law]
     contents: tuple[Block | TensorEntry, ...]
@@ -226,6 +261,41 @@ class Recipe(_Record):
     def fields_of(self, entry: TensorEntry) -> Fields:
         """The fields of an entry over those of its law."""
         return _fields(self.laws[entry.law].given() | entry.given())
+
+    def most_tensors(self, names: Names) -> int:
+        """At least as many tensors as the recipe makes for these names. None is made.
+
+        Tensors and blocks are counted even if their `when` leaves them out. Raises ExpressionError.
+        """
+        return _most_tensors(self.contents, names)
+
+
+def _most_tensors(contents: tuple[Block | TensorEntry, ...], names: Names) -> int:
+    blocks = [each for each in contents if isinstance(each, Block)]
+    return len(contents) - len(blocks) + sum(_most_of_block(each, names) for each in blocks)
+
+
+def _most_of_block(block: Block, names: Names) -> int:
+    own = {*block.loops, *block.let}
+    if any(own & inner for inner in _loop_names(block.contents)):
+        return sum(_most_tensors(block.contents, turn) for turn in block.turns(names))
+    ranges = block.ranges(names)
+    count = prod(max(0, each.stop - each.start) for each in ranges)
+    if count == 0:
+        return 0
+    # All turns have equally many, so the first one is enough.
+    return count * _most_tensors(block.contents, block.turn(names, (each[0] for each in ranges)))
+
+
+def _loop_names(contents: tuple[Block | TensorEntry, ...]) -> Iterator[frozenset[str]]:
+    """The names that the numbers of turns of blocks and of their blocks depend on."""
+    for each in contents:
+        if isinstance(each, Block):
+            for first, stop in each.loops.values():
+                yield first.names | stop.names
+            for formula in each.let.values():
+                yield formula.names
+            yield from _loop_names(each.contents)
 
 
 def _entries(contents: tuple[Block | TensorEntry, ...]) -> Iterator[TensorEntry]:
@@ -323,24 +393,15 @@ class Expansion:
                 yield from self._block(each, names, prefix, module)
 
     def _block(self, block: Block, names: Names, prefix: str, module: str) -> Iterator[Declared]:
-        for turn in self._turns(block, names):
+        total = 1
+        for each in block.ranges(names):
+            # The length of a range may be above the largest that len() gives.
+            total *= max(0, each.stop - each.start)
+            self.count.spend(total)
+        for turn in block.turns(names):
             ahead = prefix + _written(block.prefix, turn)
             own = block.prefix if block.module_prefix is None else block.module_prefix
             yield from self._contents(block.contents, turn, ahead, module + _written(own, turn))
-
-    def _turns(self, block: Block, names: Names) -> Iterator[Names]:
-        """The names within the block, once for each value of its variables."""
-        ranges, total = list[range](), 1
-        for first, stop in block.loops.values():
-            numbers = range(first.integer(names), stop.integer(names))
-            total *= max(0, numbers.stop - numbers.start)
-            self.count.spend(total)
-            ranges.append(numbers)
-        for values in product(*ranges):
-            turn = {**names, **dict(zip(block.loops, values, strict=True))}
-            for name, formula in block.let.items():
-                turn[name] = formula.value(turn)
-            yield turn
 
     def _joined(self, block: Block, join: Join, names: Names, prefix: str, module: str) -> Declared:
         tensors = list(self._block(block, names, prefix, module))

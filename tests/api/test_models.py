@@ -238,7 +238,7 @@ def test_the_config_is_served_for_loaders(address: Address) -> None:
     )
     config = json.loads(ask(address, f"{told['url']}/config.json").body)
     dtypes = {"dtype": "bfloat16", "torch_dtype": "bfloat16"}
-    assert config == recipes()["gpt2"].sizes["tiny"] | dtypes
+    assert config == recipes()["gpt2"].sizes["tiny"] | dtypes | {"n_ctx": 128}
     assert config["torch_dtype"] == config["dtype"] == "bfloat16"
     assert config["architectures"] == ["GPT2LMHeadModel"]
     assert config["model_type"] == "gpt2"

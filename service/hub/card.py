@@ -1,0 +1,95 @@
+"""The model card, README.md: what the weights are, and how the same ones are had again."""
+
+from service.hub.repositories import Repository
+from service.hub.revisions import Resolved
+from service.models.config import Choice
+from service.models.planning import ModelPlan
+
+CARD = "README.md"
+
+LICENSE = "cc0-1.0"
+"""Nobody claims a right in numbers that a random generator has made. Fanin's own licence is that
+of the program."""
+
+_LOADED_ELSEWHERE = ("dit",)
+"""The model_types that transformers has no class for."""
+
+
+def card(repository: Repository, resolved: Resolved, plan: ModelPlan) -> bytes:
+    """README.md of a repository at a revision.
+
+    Its YAML front matter is valid on the Hub. `plan` has the seed and the dtype of `resolved`.
+    """
+    choice = plan.model.choice
+    blocks = (
+        _front_matter(choice),
+        f"# {repository.id}",
+        "These weights were **never trained**. They are random numbers, as a model has them before "
+        "its first training step. Its outputs mean nothing.",
+        _facts(resolved, plan, choice),
+        _loading(repository, resolved, choice),
+        "The repo id and the commit give the same bytes on any machine. They are still drafts: a "
+        "later release of Fanin may draw them in another way. It then has another commit, and "
+        "refuses this one.",
+        "The weights are released under CC0 1.0. Nobody claims a right in random numbers.",
+    )
+    return ("\n\n".join(blocks) + "\n").encode()
+
+
+def _front_matter(choice: Choice | None) -> str:
+    tags = ["fanin", "random-weights", "untrained"]
+    lines = ["---", f"license: {LICENSE}"]
+    if _in_transformers(choice):
+        lines.append("library_name: transformers")
+    if choice is not None:
+        tags.append(_kind(choice))
+    return "\n".join([*lines, "tags:", *(f"- {tag}" for tag in tags), "---"])
+
+
+def _facts(resolved: Resolved, plan: ModelPlan, choice: Choice | None) -> str:
+    """A table of what decides the bytes, and of the size of the model."""
+    rows = [
+        ("seed", str(resolved.seed)),
+        ("dtype", resolved.dtype),
+        ("commit", f"`{resolved.commit}`"),
+        ("status", "draft"),
+        ("parameters", f"{plan.parameters:,}"),
+        ("bytes of tensors", f"{plan.bytes:,}"),
+    ]
+    if choice is not None:
+        recipe = choice.recipe
+        rows = [
+            ("architecture", choice.architecture),
+            ("recipe", f"{recipe.title}, edition {recipe.edition}"),
+            ("drawn as in", recipe.source),
+            *rows,
+        ]
+    lines = ("| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows))
+    return "\n".join(lines)
+
+
+def _loading(repository: Repository, resolved: Resolved, choice: Choice | None) -> str:
+    """Lines of Python that fetch these very bytes."""
+    name, package, called = "folder", "huggingface_hub", "snapshot_download"
+    if choice is not None and _in_transformers(choice):
+        name, package = "model", "transformers"
+        called = f"{choice.architecture}.from_pretrained"
+    return "\n".join(
+        (
+            "Set `HF_ENDPOINT` to the address of the server that this file is from. Then:",
+            "",
+            "```python",
+            f"from {package} import {called.partition('.')[0]}",
+            "",
+            f'{name} = {called}("{repository.id}", revision="{resolved.commit}")',
+            "```",
+        )
+    )
+
+
+def _in_transformers(choice: Choice | None) -> bool:
+    return choice is not None and _kind(choice) not in _LOADED_ELSEWHERE
+
+
+def _kind(choice: Choice) -> str:
+    return choice.recipe.architectures[choice.architecture].model_type
