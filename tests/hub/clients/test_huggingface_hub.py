@@ -179,12 +179,12 @@ def test_ranges_are_those_of_the_file(answers: dict[str, Any], model: Path) -> N
 @pytest.mark.parametrize(
     ("what", "kind", "words"),
     [
-        ("foreign repo", "RepositoryNotFoundError", "fanin/gpt2-tiny"),
-        ("foreign snapshot", "RepositoryNotFoundError", "fanin/gpt2-tiny"),
-        ("foreign info", "RepositoryNotFoundError", "fanin/gpt2-tiny"),
+        ("foreign repo", "RepositoryNotFoundError", "try fanin/gpt2"),
+        ("foreign snapshot", "RepositoryNotFoundError", "try fanin/gpt2"),
+        ("foreign info", "RepositoryNotFoundError", "try fanin/gpt2"),
         ("absent revision", "RevisionNotFoundError", "seed-42"),
         ("absent revision's info", "RevisionNotFoundError", "seed-42"),
-        ("absent file", "EntryNotFoundError", FILE),
+        ("absent file", "EntryNotFoundError", f"no file {ABSENT}"),
     ],
 )
 def test_an_error_is_the_right_one_with_a_way_out(

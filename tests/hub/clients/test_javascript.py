@@ -86,8 +86,9 @@ def test_what_is_there_exists_and_nothing_else(answers: dict[str, Any]) -> None:
 
 
 def test_a_refusal_has_words(answers: dict[str, Any]) -> None:
+    """In the data of the error: the client makes a message of nothing but application/json."""
     assert answers["refusal"]["status"] == 404
-    assert "fanin/gpt2-tiny" in answers["refusal"]["message"]
+    assert "try fanin/gpt2" in answers["refusal"]["said"]
 
 
 def test_the_tensors_are_read_from_the_head_of_the_file(

@@ -50,7 +50,7 @@ async function refusal() {
   try {
     await hub.modelInfo({ hubUrl, name: foreign });
   } catch (error) {
-    return { status: error.statusCode, message: error.message };
+    return { status: error.statusCode, said: error.data.message };
   }
   return {};
 }
