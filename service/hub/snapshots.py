@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from service.errors import FaninError
+from service.hub.card import CARD, card
 from service.hub.errors import HubCode, HubError
 from service.hub.repositories import Repository
 from service.hub.revisions import Resolved
@@ -170,7 +171,8 @@ class Snapshot:
 
     def _texts(self) -> dict[str, bytes]:
         texts = other_files(self.plan)
-        return texts | tokenizer_files(_config_in(texts))
+        texts |= tokenizer_files(_config_in(texts))
+        return texts | {CARD: card(self.repository, self.resolved, self.plan)}
 
     def _file(self, name: str, content: bytes | ModelFile) -> HubFile:
         if isinstance(content, bytes):

@@ -1,0 +1,223 @@
+"""The files of a repository at a commit: names, sizes, tags, oids, and what is refused."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.hub.errors import HubError
+from service.hub.repositories import repository_of, repository_under
+from service.hub.revisions import Revision, revision_of
+from service.hub.snapshots import MOST_FILE_BYTES, SHARD_BYTES, Snapshot, planned
+from service.models.body import FileBody
+from service.models.manifest import Manifest, parse_manifest
+from service.models.planning import ModelFile
+from service.models.store import ModelStore
+
+STORE = ModelStore(2**60)
+TINY = "fanin/gpt2-tiny"
+
+
+def snapshot(repo_id: str = TINY, revision: str = "seed-1") -> Snapshot:
+    repository = repository_of(repo_id)
+    return planned(repository, revision_of(revision, repository, Revision(0)), STORE)
+
+
+def of_manifest(manifest: dict[str, Any], revision: str = "main", repo_id: str = TINY) -> Snapshot:
+    """The snapshot at the endpoint of a manifest's own token."""
+    read: Manifest = parse_manifest(json.dumps(manifest).encode())
+    repository = repository_under(repo_id, read)
+    resolved = revision_of(revision, repository, Revision(read.seed or 0))
+    return planned(repository, resolved, STORE)
+
+
+def content(made: Snapshot, name: str) -> bytes:
+    """The bytes of a file."""
+    file = made.files[name]
+    if isinstance(file.content, bytes):
+        return file.content
+    body = FileBody(made.layout(file.content))
+    memory = np.empty(body.chunk_bytes, np.uint8)
+    return b"".join(bytes(body.chunk(index, memory)) for index in range(body.chunk_count))
+
+
+def test_the_files_are_in_alphabetical_order_and_have_their_sizes() -> None:
+    made = snapshot()
+    expected = {"README.md", "config.json", "model.safetensors", "tokenizer.json"}
+    assert expected <= set(made.files)
+    assert list(made.files) == sorted(made.files)
+    for name, file in made.files.items():
+        assert file.name == name
+        assert file.size == len(content(made, name))
+
+
+def test_a_vision_model_has_no_tokenizer() -> None:
+    assert not [name for name in snapshot("fanin/vit-tiny").files if "token" in name]
+
+
+def test_a_model_above_5_gb_has_several_files_and_an_index() -> None:
+    """GPT-2 XL has 6.2 GB in float32. No file has more than 5 GB of tensors."""
+    made = snapshot("fanin/gpt2-xl")
+    tensors = [file for file in made.files.values() if isinstance(file.content, ModelFile)]
+    assert "model.safetensors" not in made.files
+    assert len(tensors) == 2
+    index = json.loads(content(made, "model.safetensors.index.json"))
+    assert set(index["weight_map"].values()) == {file.name for file in tensors}
+    for file in tensors:
+        assert isinstance(file.content, ModelFile)
+        assert file.size - len(file.content.head) <= SHARD_BYTES
+
+
+def test_a_manifest_may_choose_another_size_of_files() -> None:
+    manifest = {"architecture": "GPT2LMHeadModel", "size": "tiny", "max_shard_size": "50KB"}
+    names = [name for name in of_manifest(manifest).files if name.endswith(".safetensors")]
+    assert len(names) > 2
+
+
+def test_without_a_config_there_is_no_config_json() -> None:
+    listed = {"seed": 1, "tensors": [{"name": "w", "shape": [4], "scheme": "zeros"}]}
+    names = set(of_manifest(listed).files)
+    assert "model.safetensors" in names
+    assert not {"config.json", "tokenizer.json"} & names
+
+
+@pytest.mark.needs("git")
+def test_oids_are_those_of_git(tmp_path: Path) -> None:
+    """`git hash-object` computes the same. huggingface_hub checks a cache with them."""
+    made = snapshot()
+    for name, entry in made.entries.items():
+        path = tmp_path / name
+        path.write_bytes(content(made, name))
+        command = ["git", "hash-object", "--no-filters", str(path)]
+        printed = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+        assert entry["oid"] == printed.strip()
+
+
+def test_tensors_above_16_mib_have_an_oid_from_their_tag() -> None:
+    """BERT base has 440 MB. Its texts still have true oids."""
+    first, second = snapshot("fanin/bert", "seed-1"), snapshot("fanin/bert", "seed-2")
+    oids = [each.entries["model.safetensors"]["oid"] for each in (first, second)]
+    assert all(re.fullmatch("[0-9a-f]{40}", oid) for oid in oids)
+    assert oids[0] != oids[1]
+    assert oids[0] == snapshot("fanin/bert", "seed-1").entries["model.safetensors"]["oid"]
+    assert first.entries["config.json"]["oid"] == second.entries["config.json"]["oid"]
+
+
+def test_matrices_are_not_computed_for_an_oid() -> None:
+    """An orthogonal tensor may take seconds."""
+    tensor = {"name": "w", "shape": [256, 256], "scheme": "orthogonal"}
+    made = of_manifest({"seed": 1, "tensors": [tensor]})
+    computed = snapshot().entries["model.safetensors"]["oid"]
+    oid = made.entries["model.safetensors"]["oid"]
+    assert re.fullmatch("[0-9a-f]{40}", oid)
+    assert oid != computed
+
+
+def test_the_tags_fit_into_the_caches_of_all_clients() -> None:
+    """Strong; [0-9a-z]; no 40 or 64 hex, which some clients take for a hash of the content."""
+    for file in snapshot().files.values():
+        assert re.fullmatch('"[0-9a-z]{32}"', file.tag)
+
+
+def test_no_two_files_of_a_snapshot_share_a_tag() -> None:
+    files = snapshot("fanin/gpt2-xl").files.values()
+    assert len({file.tag for file in files}) == len(files)
+
+
+MANIFESTS = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 3),
+        "dtype": st.sampled_from(["float32", "bfloat16"]),
+        "tensors": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "name": st.sampled_from(["a", "b"]),
+                    "shape": st.lists(st.integers(1, 3), min_size=1, max_size=2),
+                    "scheme": st.sampled_from(["ones", "zeros"]),
+                }
+            ),
+            min_size=1,
+            max_size=2,
+            unique_by=lambda tensor: str(tensor["name"]),
+        ),
+    },
+    optional={"max_shard_size": st.sampled_from(["5GB", "1GB"]), "metadata": st.just({"a": "b"})},
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(one=MANIFESTS, other=MANIFESTS, revision=st.sampled_from(["main", "seed-7"]))
+def test_two_manifests_under_one_repo_id_share_no_commit_and_no_tag(
+    one: dict[str, Any], other: dict[str, Any], revision: str
+) -> None:
+    """A client's cache has files by repo id and tag alone. Equal manifests share all (control)."""
+    first, second = of_manifest(one, revision), of_manifest(other, revision)
+    tags, others = ({file.tag for file in each.files.values()} for each in (first, second))
+    if first.repository.text == second.repository.text:
+        assert first.commit == second.commit
+        assert tags == others
+    else:
+        assert first.commit != second.commit
+        assert not tags & others
+
+
+def test_a_file_above_50_gb_is_refused_with_words() -> None:
+    """10^8 rows of 200 values in float32 are 80 GB. With 100 values they are 40 GB."""
+    with pytest.raises(HubError, match="80000000") as refused:
+        snapshot("fanin/gpt2.n_embd-200.vocab_size-100000000")
+    assert refused.value.code == "RepoNotFound"
+    assert str(MOST_FILE_BYTES) in refused.value.message
+    fits = snapshot("fanin/gpt2.n_embd-100.vocab_size-100000000")
+    assert max(file.size for file in fits.files.values()) > 40 * 10**9
+
+
+def test_a_large_file_that_a_manifest_asks_for_is_refused() -> None:
+    tensors = [{"name": f"w.{each}", "shape": [10**9, 4], "scheme": "zeros"} for each in range(4)]
+    with pytest.raises(HubError, match="64000000"):
+        of_manifest({"seed": 1, "tensors": tensors, "max_shard_size": "1TB"})
+    assert len(of_manifest({"seed": 1, "tensors": tensors}).files) == 5
+
+
+def test_a_dtype_that_fits_no_tensor_is_an_unknown_revision() -> None:
+    """The repository itself is there. 10^-6 rounds to 0 in float8_e5m2."""
+    tensor = {"name": "w", "shape": [4], "scheme": "normal", "std": 1e-6}
+    manifest = {"seed": 1, "tensors": [tensor]}
+    assert of_manifest(manifest).files
+    with pytest.raises(HubError, match="every value would be 0") as refused:
+        of_manifest(manifest, "seed-1-float8_e5m2")
+    assert refused.value.code == "RevisionNotFound"
+
+
+def test_what_is_said_of_a_model() -> None:
+    """`safetensors` counts the elements by dtype: tensors of their own dtype as well."""
+    tensors = [
+        {"name": "w", "shape": [4, 5], "scheme": "normal"},
+        {"name": "b", "shape": [7], "scheme": "zeros", "dtype": "float32"},
+    ]
+    made = of_manifest({"seed": 1, "tensors": tensors, "dtype": "bfloat16"})
+    told = json.loads(made.info())
+    assert told["id"] == told["modelId"] == TINY
+    assert told["sha"] == made.commit
+    assert told["private"] is False
+    assert told["safetensors"] == {"parameters": {"F32": 7, "BF16": 20}, "total": 27}
+    sizes = {each["rfilename"]: each["size"] for each in told["siblings"]}
+    assert sizes == {name: file.size for name, file in made.files.items()}
+
+
+def test_memory_grows_with_what_is_made() -> None:
+    """The store drops models by it."""
+    made = snapshot("fanin/gpt2-tiny", "seed-77")
+    before = made.memory
+    assert before > made.plan.memory
+    file = made.files["model.safetensors"].content
+    assert isinstance(file, ModelFile)
+    made.layout(file)
+    made.info()
+    made.tree()
+    assert made.memory > before
