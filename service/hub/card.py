@@ -25,7 +25,7 @@ def card(repository: Repository, resolved: Resolved, plan: ModelPlan) -> bytes:
         _front_matter(choice),
         f"# {repository.id}",
         "These weights were **never trained**. They are random numbers, as a model has them before "
-        "its first training step. Its outputs mean nothing.",
+        "its first training step. The outputs of the model mean nothing.",
         _facts(resolved, plan, choice),
         _loading(repository, resolved, choice),
         "The repo id and the commit give the same bytes on any machine. They are still drafts: a "
@@ -61,7 +61,7 @@ def _facts(resolved: Resolved, plan: ModelPlan, choice: Choice | None) -> str:
         rows = [
             ("architecture", choice.architecture),
             ("recipe", f"{recipe.title}, edition {recipe.edition}"),
-            ("drawn as in", recipe.source),
+            ("drawn as in", f"`{recipe.source}`"),
             *rows,
         ]
     lines = ("| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows))

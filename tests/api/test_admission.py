@@ -124,15 +124,45 @@ def test_a_process_that_stands_still_does_not_stop_the_others() -> None:
     """It has not looked for places for STALE_SECONDS, so others are let in before its request."""
     here, _, table = two(streams=1)
     for cell in (Cell.WAITING + Queue.STREAM, Cell.POLLED):
-        table.put(1, cell, time.monotonic_ns() - int(WAIT_SECONDS * 1e9))
+        table.put(1, cell, time.monotonic_ns())
 
     async def work() -> None:
         with pytest.raises(UnavailableError):
             await here.enter(ONE, Queue.STREAM)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1.5 * WAIT_SECONDS)
         assert await here.enter(ONE, Queue.STREAM)
 
     run(work)
+
+
+def test_a_process_that_moves_keeps_its_turn() -> None:
+    """However long its request waits: the process looks for places all the time."""
+    here, there, _ = two(streams=1)
+
+    async def work() -> None:
+        assert await here.enter(ONE, Queue.STREAM)
+        patient = asyncio.create_task(there.enter(ONE, Queue.STREAM, wait=20 * WAIT_SECONDS))
+        await asyncio.sleep(3 * WAIT_SECONDS)
+        newcomer = asyncio.create_task(here.enter(ONE, Queue.STREAM, wait=20 * WAIT_SECONDS))
+        await asyncio.sleep(0)
+        here.leave(ONE)
+        assert await patient
+        assert not newcomer.done()
+        there.leave(ONE)
+        assert await newcomer
+
+    run(work)
+
+
+def test_a_request_may_say_how_long_it_waits() -> None:
+    here, _, _ = two(streams=1)
+
+    async def work() -> None:
+        assert await here.enter(ONE, Queue.STREAM)
+        with pytest.raises(UnavailableError):
+            await here.enter(ONE, Queue.STREAM, wait=3 * WAIT_SECONDS)
+
+    assert run(work) == pytest.approx(3 * WAIT_SECONDS, abs=0.15)
 
 
 def test_a_queue_does_not_wait_for_another_one() -> None:

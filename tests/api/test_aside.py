@@ -8,7 +8,7 @@ from threading import Event, get_ident
 
 import pytest
 
-from service.api.aside import MOST_COMMAS, MOST_WAITING, Aside, is_costly
+from service.api.aside import MOST_COMMAS, MOST_PATIENT, MOST_WAITING, Aside, is_costly
 from service.api.problems import problem_response
 from service.errors import UnavailableError
 from tests.application import ask, post, serving
@@ -122,3 +122,44 @@ def test_a_costly_refusal_is_the_usual_one(address: Address) -> None:
     assert ask(address, f"/v1/weights.json?{COSTLY.replace('2080', '2081')}").status == 422
     body = b'{"shape":[9,8],"parts":[' + PARTS.encode() + b'],"format":"json"}'
     assert post(address, body).status == 422
+
+
+def test_who_says_how_long_waits_no_longer(aside: Aside) -> None:
+    """The work is not begun then. Work that has been begun is finished, and its result is given."""
+    begun = list[str]()
+    go = Event()
+
+    def work(name: str) -> str:
+        begun.append(name)
+        go.wait(5)
+        return name
+
+    async def crowd() -> None:
+        first = asyncio.create_task(aside.run(lambda: work("first"), 0.1))
+        await asyncio.sleep(0.05)
+        with pytest.raises(UnavailableError) as refused:
+            await aside.run(lambda: work("second"), 0.1)
+        assert refused.value.reason == "too_busy"
+        assert not first.done()
+        go.set()
+        assert await first == "first"
+        assert await aside.run(lambda: work("third"), 0.1) == "third"
+
+    asyncio.run(crowd())
+    assert begun == ["first", "third"]
+
+
+def test_more_of_those_may_wait(aside: Aside) -> None:
+    """Up to MOST_PATIENT. A request that does not say how long is refused meanwhile, as before."""
+    go = Event()
+
+    async def crowd() -> None:
+        waiting = [asyncio.create_task(aside.run(go.wait, 9.0)) for _ in range(MOST_PATIENT)]
+        await asyncio.sleep(0)
+        for wait in (None, 9.0):
+            with pytest.raises(UnavailableError):
+                await aside.run(go.wait, wait)
+        go.set()
+        assert all(await asyncio.gather(*waiting))
+
+    asyncio.run(crowd())

@@ -398,7 +398,7 @@ def test_only_hub_paths_have_an_endpoint_before_them(address: Address, token: st
 
 def test_a_foreign_repository(address: Address) -> None:
     """With words that help, on each path."""
-    for repo_id in ("gpt2", "openai-community/gpt2", "google/vit-base", "Fanin/gpt2-tiny"):
+    for repo_id in ("gpt2", "openai-community/gpt2", "google/vit-base", "fanin2/gpt2-tiny"):
         for target in (
             f"/api/models/{repo_id}",
             f"/api/models/{repo_id}/revision/main",

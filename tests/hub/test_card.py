@@ -60,7 +60,7 @@ def test_it_says_what_decides_the_bytes(repo_id: str) -> None:
     assert facts == {
         "architecture": plan.manifest.architecture,
         "recipe": f"{recipe.title}, edition {recipe.edition}",
-        "drawn as in": recipe.source,
+        "drawn as in": f"`{recipe.source}`",
         "seed": "18446744073709551615",
         "dtype": "bfloat16",
         "commit": f"`{resolved.commit}`",

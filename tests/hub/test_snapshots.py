@@ -181,7 +181,8 @@ def test_a_large_file_that_a_manifest_asks_for_is_refused() -> None:
     tensors = [{"name": f"w.{each}", "shape": [10**9, 4], "scheme": "zeros"} for each in range(4)]
     with pytest.raises(HubError, match="64000000"):
         of_manifest({"seed": 1, "tensors": tensors, "max_shard_size": "1TB"})
-    assert len(of_manifest({"seed": 1, "tensors": tensors}).files) == 5
+    names = [name for name in of_manifest({"seed": 1, "tensors": tensors}).files if "-of-" in name]
+    assert len(names) == 4
 
 
 def test_a_dtype_that_fits_no_tensor_is_an_unknown_revision() -> None:
