@@ -31,9 +31,9 @@ TEXTS = (
     "Grüße, こんにちは世界, Привет, 🙂👩‍🔬, e\u0301, \u202eabc",
     "".join(map(chr, range(1, 0x250))),
     "".join(map(chr, range(0x1F5FF, 0x1F680))),
-    "0123456789 <pad> </s> [CLS] [MASK] <0x41> <|endoftext|",
+    "0123456789 <pad </s [CLS [MASK <0x41> <|endoftext|",
 )
-"""UTF-8 of one to four bytes, white space, and what looks like a special token and is none."""
+"""UTF-8 of one to four bytes, white space, and what is nearly a special token."""
 
 AT_A_TIME = 2
 """Runs at the same time."""
@@ -77,7 +77,10 @@ def _loaded(
     about["config"] = json.loads(model.config.to_json_string(use_diff=False))
     about["round_trips"] = None
     if "vocab_size" in about["config"]:
-        tokenizer = loading.transformers.AutoTokenizer.from_pretrained(repo_id, **chosen)
+        try:
+            tokenizer = loading.transformers.AutoTokenizer.from_pretrained(repo_id, **chosen)
+        except (*loading.FAILURES, ImportError) as error:
+            return {"error": f"AutoTokenizer: {type(error).__name__}: {error}"}
         about["round_trips"] = _round_trips(tokenizer, about["config"]["vocab_size"])
     key = f"{type(model).__name__} {repo_id}"
     if key not in fresh:

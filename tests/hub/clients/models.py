@@ -16,7 +16,7 @@ RECIPES = ROOT / "service" / "models" / "recipes"
 
 SEED = 14
 
-SHARD = "50KB"
+SHARD = "20KB"
 """The most bytes of a file of a sharded model. The tiny sizes then have 2 files or more."""
 
 

@@ -37,13 +37,24 @@ REVISIONS = {"float32": f"seed-{SEED}", "bfloat16": f"seed-{SEED}-bfloat16"}
 
 OTHER_SEED = f"seed-{SEED + 1}"
 
-OVERRIDES: dict[str, tuple[str, dict[str, Any]]] = {
-    "fanin/gpt2.n_layer-2.n_embd-64.vocab_size-512": (
-        "AutoModelForCausalLM",
-        {"n_layer": 2, "n_embd": 64, "vocab_size": 512},
+OVERRIDES = {
+    "fanin/gpt2.n_layer-2.n_embd-64.vocab_size-512": "AutoModelForCausalLM",
+    "fanin/gpt2-tiny.n_inner-40.n_head-8": "AutoModelForCausalLM",
+    "fanin/bert.num_hidden_layers-2.hidden_size-80.vocab_size-300": "AutoModelForMaskedLM",
+    "fanin/bert-tiny.tie_word_embeddings-false": "AutoModelForMaskedLM",
+    "fanin/llama.num_hidden_layers-1.hidden_size-72.vocab_size-300": "AutoModelForCausalLM",
+    "fanin/llama-tiny.num_key_value_heads-4.vocab_size-260": "AutoModelForCausalLM",
+    "fanin/mistral-tiny.hidden_size-48": "AutoModelForCausalLM",
+    "fanin/qwen2-tiny.num_hidden_layers-1": "AutoModelForCausalLM",
+    "fanin/qwen3-tiny.hidden_size-48": "AutoModelForCausalLM",
+    "fanin/vit.num_hidden_layers-2.hidden_size-64.image_size-32.patch_size-8": (
+        "AutoModelForImageClassification"
     ),
+    "fanin/resnet-tiny.embedding_size-12.layer_type-bottleneck": "AutoModelForImageClassification",
+    "fanin/t5.num_layers-1.num_decoder_layers-2.d_model-48.vocab_size-300": "AutoModelForSeq2SeqLM",
+    "fanin/mamba.num_hidden_layers-1.hidden_size-64.vocab_size-300": "AutoModelForCausalLM",
 }
-"""Repo ids with numbers of their own, the class, and what the config must have."""
+"""Repo ids with values of their own, and the class."""
 
 NOWHERE = "http://127.0.0.1:9"
 """Nothing listens there."""
@@ -59,7 +70,7 @@ def release(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory, release: str) -> Path:
-    """A folder with a cache for each endpoint: `single`, and `sharded-FAMILY`."""
+    """A folder with a cache for each endpoint: `single`, `overrides` and `sharded-FAMILY`."""
     return tmp_path_factory.mktemp(f"homes-{release}")
 
 
@@ -88,8 +99,8 @@ def _runs(hub: Address) -> Iterator[tuple[str, str, list[list[Any]]]]:
         for family in FAMILIES.values()
         for revision in (*REVISIONS.values(), OTHER_SEED)
     ]
-    models += [[auto, repo_id, None] for repo_id, (auto, _) in OVERRIDES.items()]
     yield "single", hub.url, models
+    yield "overrides", hub.url, [[auto, repo_id, None] for repo_id, auto in OVERRIDES.items()]
     for family in FAMILIES.values():
         endpoint = endpoint_of(hub, family.manifest(**FILES["sharded"]))
         revisions = (None, REVISIONS["bfloat16"])
@@ -155,11 +166,12 @@ def test_two_seeds_differ(loaded: Loaded, name: str) -> None:
 
 
 @pytest.mark.parametrize("repo_id", OVERRIDES)
-def test_numbers_in_a_repo_id_are_those_of_the_model(loaded: Loaded, repo_id: str) -> None:
-    about = loaded["single", repo_id, None]
-    _, wanted = OVERRIDES[repo_id]
+def test_values_in_a_repo_id_are_those_of_the_model(loaded: Loaded, repo_id: str) -> None:
+    """The other values follow them where they must, so that the model is loaded like a new one."""
+    about = loaded["overrides", repo_id, None]
     assert "error" not in about, about["error"]
-    assert {key: about["config"][key] for key in wanted} == wanted
+    wanted = dict(part.split("-", 1) for part in repo_id.split(".")[1:])
+    assert {key: str(about["config"][key]).lower() for key in wanted} == wanted
     assert complaints(about, about["config"]) == []
 
 
