@@ -37,7 +37,7 @@ _DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 _DIGEST_BYTES = 9
-_IDENTITY = "\n".join(("fanin hub 1", f"models {EDITION}", *sorted(map(str, DRAFTS)))).encode()
+IDENTITY = "\n".join(("fanin hub 1", f"models {EDITION}", *sorted(map(str, DRAFTS)))).encode()
 """What every digest covers: the form of the digest, the edition of the files, and all drafts."""
 
 
@@ -75,7 +75,7 @@ def read_commit(repository: Repository, text: str) -> tuple[str, int]:
 
 
 def _digest(head: bytes, repository: Repository) -> bytes:
-    lines = (_IDENTITY, head.hex().encode(), repository.id.encode(), repository.text)
+    lines = (IDENTITY, head.hex().encode(), repository.id.encode(), repository.text)
     return sha256(b"\n".join(lines)).digest()[:_DIGEST_BYTES]
 
 

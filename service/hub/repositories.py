@@ -86,18 +86,21 @@ class _Base:
     @cached_property
     def kinds(self) -> dict[str, type]:
         """The keys that a repo id may have, in their order, and the type of each."""
-        every = {
-            **{
-                name: int if key.default is None else type(key.default)
-                for name, key in self.recipe.config.items()
-            },
-            **{
-                name: type(value)
-                for name, value in self.config.items()
-                if name not in (*self.recipe.config, *_FIXED)
-            },
+        return {key: kind for key, kind in self._types.items() if kind in (int, bool, str)}
+
+    @cached_property
+    def others(self) -> frozenset[str]:
+        """The keys whose values are floats, lists or objects."""
+        return frozenset(self._types) - frozenset(self.kinds)
+
+    @cached_property
+    def _types(self) -> dict[str, type]:
+        own = {
+            name: int if key.default is None else type(key.default)
+            for name, key in self.recipe.config.items()
         }
-        return {name: kind for name, kind in every.items() if kind in (int, bool, str)}
+        more = {name: type(value) for name, value in self.config.items() if name not in _FIXED}
+        return own | {name: kind for name, kind in more.items() if name not in own}
 
     def words(self, key: str) -> tuple[str, ...] | None:
         """The words of a key that decides no tensor; None if the recipe limits the key itself."""
@@ -108,15 +111,20 @@ class _Base:
 
 def repository_of(repo_id: str) -> Repository:
     """The repository of a repo id. Raises HubError (RepoNotFound), with the nearest right id."""
-    given = _name_of(repo_id)
-    wrong, base, overrides = _read(given)
-    manifest = _manifest(base, overrides)
-    right = f"{NAMESPACE}/{_written(base, overrides)}"
-    if wrong or right != repo_id:
-        short = len(right) <= len(NAMESPACE) + 1 + MOST_NAME
-        way = f"write {right}" if short else "see /hub"
-        _refuse(f"{wrong or 'ids are lower case, with the keys in one order'}: {way}")
-    return Repository(repo_id, manifest, base.recipe.edition, canonical_text(manifest))
+    read = _read(_name_of(repo_id))
+    try:
+        overrides = {key: _value(read.base, key, text) for key, text in read.texts.items()}
+        manifest = _manifest(read.base, overrides)
+    except HubError:
+        if not read.wrong:
+            raise
+        # The values were not meant for the nearest word, so what is wrong with them says little.
+        _refuse(f"{read.wrong}; /hub lists families, sizes and keys")
+    name = _written(read.base, overrides)
+    if read.wrong or f"{NAMESPACE}/{name}" != repo_id:
+        wrong = read.wrong or "ids are lower case, with the keys in one order"
+        _refuse(f"{wrong}: write {NAMESPACE}/{name}" if len(name) <= MOST_NAME else wrong)
+    return Repository(repo_id, manifest, read.base.recipe.edition, canonical_text(manifest))
 
 
 def repository_under(repo_id: str, manifest: Manifest) -> Repository:
@@ -195,31 +203,40 @@ def _name_of(repo_id: str) -> str:
     return name
 
 
-def _read(name: str) -> tuple[str, _Base, dict[str, Override]]:
-    """The size and the keys that a name gives or means, and what is wrong with it, if anything.
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a name says or means: the texts of its keys, and what is wrong with its words, if any.
 
-    Case, order, and zeros before a number are left to the caller.
+    Unknown words are replaced by the nearest ones.
     """
+
+    base: _Base
+    texts: dict[str, str]
+    wrong: str
+
+
+def _read(name: str) -> _Read:
+    """The parts of a name, in lower case."""
     first, *parts = name.lower().split(".")
     wrong = ""
     base = _bases().get(first)
     if base is None:
         base = _bases()[_nearest(first, _bases())]
         wrong = f"there is no family or size {first[:_MOST_SHOWN]}"
-    overrides: dict[str, Override] = {}
+    texts: dict[str, str] = {}
     for part in parts:
-        key, dash, value = part.partition("-")
+        key, dash, text = part.partition("-")
         if not dash:
             _refuse(f"{part[:_MOST_SHOWN]} is no KEY-VALUE; {_TOKEN}")
+        if key in base.others:
+            _refuse(f"{key} takes no integer and no word; {_TOKEN}")
         if key not in base.kinds:
-            if key in base.recipe.config or key in base.config:
-                _refuse(f"{key} takes no integer and no word; {_TOKEN}")
             wrong = wrong or f"{base.name} has no key {key[:_MOST_SHOWN]}"
             key = _nearest(key, base.kinds)
-        elif key in overrides:
+        elif key in texts:
             wrong = wrong or f"{key} is given twice"
-        overrides[key] = _value(base, key, value)
-    return wrong, base, overrides
+        texts[key] = text
+    return _Read(base, texts, wrong)
 
 
 def _value(base: _Base, key: str, text: str) -> Override:

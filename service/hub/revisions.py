@@ -7,12 +7,25 @@ from service.dtypes import DTYPES
 from service.hub.commits import commit_of, is_commit, read_commit
 from service.hub.errors import HubError
 from service.hub.repositories import Repository
+from service.initializers.nearest import nearest_words
 
 MAIN = "main"
 
 MOST_SEED = 2**64 - 1
 
 _SEEDED = re.compile("seed-(0|[1-9][0-9]{0,19})(?:-([a-z0-9_]+))?")
+
+_ALIKE = re.compile("(?:seed)?[-_=]?([0-9]{1,40})(?:[-_]([a-z0-9_]+))?")
+"""Other spellings of a seed and a dtype, in lower case."""
+
+_SHORT = re.compile("[0-9a-f]{7,39}")
+_MAINS = ("main", "master", "head")
+
+_MOST_READ = 64
+"""The most characters of a revision that are read for a guess."""
+
+_MOST_SHOWN = 40
+"""The most characters of a word of the request that messages repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +60,40 @@ def revision_of(text: str, repository: Repository, main: Revision) -> Resolved:
 
 
 def read_revision(text: str) -> Revision:
-    """The revision of `seed-42` or `seed-42-bfloat16`. Raises HubError (RevisionNotFound)."""
+    """The revision of `seed-42` or `seed-42-bfloat16`.
+
+    Raises HubError (RevisionNotFound), with the right spelling if it can be guessed.
+    """
     found = _SEEDED.fullmatch(text)
     if found is None:
-        raise _not_found(f"there is no revision {text[:64]}; use main, seed-42 or seed-42-bfloat16")
+        raise _not_found(f"there is no revision {text[:_MOST_SHOWN]}: {_meant(text)}")
     seed, dtype = int(found[1]), found[2]
     if seed > MOST_SEED:
-        raise _not_found(f"seed {seed} is above 2^64 - 1; use a smaller one")
+        raise _not_found(f"seed {seed} is above {MOST_SEED}, the largest")
     if dtype is not None and dtype not in DTYPES:
-        raise _not_found(f"{dtype[:64]} is no dtype; use one of {', '.join(DTYPES)}")
+        raise _not_found(f"{dtype[:_MOST_SHOWN]} is no dtype: write seed-{seed}-{_dtype(dtype)}")
     return Revision(seed, dtype)
+
+
+def _meant(text: str) -> str:
+    """What to write instead of a revision that is none."""
+    lower = text[:_MOST_READ].lower()
+    if lower.removeprefix("refs/").removeprefix("heads/") in _MAINS:
+        return "write main"
+    if is_commit(lower):
+        return f"a commit is lower case: write {lower}"
+    found = _ALIKE.fullmatch(lower)
+    if found is not None and int(found[1]) <= MOST_SEED:
+        dtype = "" if found[2] is None else f"-{_dtype(found[2])}"
+        return f"write seed-{int(found[1])}{dtype}"
+    if _SHORT.fullmatch(lower):
+        return "a commit has 40 hex digits, and its beginning is not enough"
+    return "write main, seed-42 or seed-42-bfloat16"
+
+
+def _dtype(word: str) -> str:
+    """The dtype that is nearest to a word."""
+    return nearest_words(word[:_MOST_SHOWN], DTYPES, 1)[0]
 
 
 def _resolved(repository: Repository, revision: Revision, *, is_main: bool) -> Resolved:

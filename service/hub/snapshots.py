@@ -187,7 +187,7 @@ class Snapshot:
             return _blob_hash(file.content)
         if not self._hashed:
             return sha256(file.tag.encode()).hexdigest()[:40]
-        body = FileBody(FileLayout(self.plan.kinds, file.content))
+        body = FileBody(self.layout(file.content))
         memory = np.empty(body.chunk_bytes, np.uint8)
         chunks = [bytes(body.chunk(index, memory)) for index in range(body.chunk_count)]
         return _blob_hash(b"".join(chunks))
@@ -197,7 +197,7 @@ class Snapshot:
         """Whether the tensors are so few that hashing all of them takes little time."""
         if sum(file.length for file in self.plan.files) > MOST_HASHED_BYTES:
             return False
-        bodies = [FileBody(FileLayout(self.plan.kinds, file)) for file in self.plan.files]
+        bodies = [FileBody(self.layout(file)) for file in self.plan.files]
         cost = sum(body.cost for body in bodies)
         return cost <= MOST_HASHED_COST and not any(body.materialised for body in bodies)
 
@@ -220,7 +220,7 @@ def planned(repository: Repository, resolved: Resolved, store: ModelStore) -> Sn
         raise HubError(
             code,
             f"{largest.name} has {largest.length} bytes, and Hub clients download at most "
-            f"{MOST_FILE_BYTES}: choose smaller tensors, or POST the manifest to /v1/models",
+            f"{MOST_FILE_BYTES}: choose smaller tensors, or download it without a Hub client",
         )
     return Snapshot(repository, resolved, plan)
 

@@ -72,7 +72,7 @@ def test_a_revision_by_name_is_not_stored(fleet: Fleet) -> None:
 
 def test_without_the_pattern_nothing_is_stored(edited: Callable[[Edit], Fleet]) -> None:
     """Negative control."""
-    fleet = edited(replaced("/resolve/[0-9a-f]{40}/", "/none/"))
+    fleet = edited(lambda text: replaced(text, "/resolve/[0-9a-f]{40}/", "/none/"))
     target = by_commit(fleet)
     for _ in range(2):
         assert cache_status(ranged(fleet.address, target, "5-999")) is None

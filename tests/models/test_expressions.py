@@ -41,6 +41,10 @@ NAMES: dict[str, Value] = {
         ("std", 0.02),
         ("std == 0.02", 1),
         ("9223372036854775807", 2**63 - 1),
+        ("divisor(n, 5)", 4),
+        ("divisor(64, n)", 8),
+        ("divisor(n, 100)", 12),
+        ("divisor(97, 96)", 1),
     ],
 )
 def test_values(text: str, value: Value) -> None:
@@ -59,6 +63,8 @@ def test_values(text: str, value: Value) -> None:
         "min(n)",
         "max(sizes)",
         "min(n, 5, key=n)",
+        "divisor(n)",
+        "divisor(n, 5, 7)",
         "[n]",
         "(n, n)",
         "lambda: n",
@@ -101,6 +107,11 @@ def test_other_texts_are_refused(text: str) -> None:
         "sizes + 1",
         "4611686018427387904 * 2",
         "0 - 9223372036854775807 - 1",
+        "divisor(0, 3)",
+        "divisor(0 - 4, 3)",
+        "divisor(n, 0)",
+        "divisor(std, 3)",
+        "divisor(100000001, 3)",
     ],
 )
 def test_values_that_do_not_exist(text: str) -> None:
@@ -110,6 +121,13 @@ def test_values_that_do_not_exist(text: str) -> None:
 
 def test_the_names_that_a_value_depends_on() -> None:
     assert Expression("max(n, sizes[m]) + len(kind)").names == {"n", "sizes", "m", "kind"}
+    assert Expression("divisor(n, m)").names == {"n", "m"}
+
+
+@given(st.integers(1, 5000), st.integers(1, 6000))
+def test_a_divisor_is_the_largest_that_is_small_enough(whole: int, most: int) -> None:
+    expected = max(each for each in range(1, min(whole, most) + 1) if whole % each == 0)
+    assert Expression("divisor(whole, most)").value({"whole": whole, "most": most}) == expected
 
 
 @given(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 9))
