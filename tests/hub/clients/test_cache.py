@@ -59,6 +59,7 @@ def kill_in_the_middle(command: list[str], environment: dict[str, str], home: Pa
     return left.stat().st_size
 
 
+@pytest.mark.needs("curl")
 def test_a_killed_download_is_completed(hub: Address, hf: str, tmp_path: Path) -> None:
     """The file has the length and the SHA-256 of what the server sends to another client."""
     home, environment = tmp_path / "home", variables(tmp_path / "home", hub.url)
