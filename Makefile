@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests bench bench-check bench-front load front-large chaos
+.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests hub bench bench-check bench-front load front-large chaos
 
 install: $(VENV)/tests-installed
 
@@ -76,6 +76,11 @@ peers-more: install
 # installs into build/ the first time.
 manifests: install
 	$(VENV_PYTHON) -m pytest tests/kubernetes $(ARGS)
+
+# Clients of the Hub in Python, Rust and JavaScript against a server of its own. It installs them into
+# build/ the first time.
+hub: install
+	$(VENV_PYTHON) -m pytest tests/hub $(ARGS)
 
 # Minutes, and worth nothing while the machine does something else. It runs until it is done.
 bench: $(VENV)/service-installed

@@ -30,7 +30,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 torch: Any = importlib.import_module("torch")
@@ -48,9 +48,6 @@ IMAGES, SEED = 32, 20261128
 
 UNTYPED = {"dtype": None, "torch_dtype": None}
 """In place of what a config says of the dtype of a file, which new models do not depend on."""
-
-FAILURES = (OSError, ValueError, RuntimeError, AttributeError, safetensors.SafetensorError)
-"""What from_pretrained raises about a directory."""
 
 FAILURES = (OSError, ValueError, RuntimeError, AttributeError, safetensors.SafetensorError)
 """What from_pretrained raises about a directory."""
@@ -76,6 +73,18 @@ def _loaded(directory: Path, fresh: dict[str, Any]) -> dict[str, Any]:
         )
     except FAILURES as error:
         return {"error": f"{type(error).__name__}: {error}"}
+    key = json.dumps({**json.loads((directory / "config.json").read_text()), **UNTYPED})
+    about = described(model, info)
+    if key not in fresh:
+        fresh[key] = fresh_of(model)
+    return {**about, **fresh[key]}
+
+
+def described(model: Any, info: dict[str, Any]) -> dict[str, Any]:
+    """The members of an answer that tell of a loaded model itself.
+
+    `info` is what from_pretrained(output_loading_info=True) tells. The model is float32 afterwards.
+    """
     about: dict[str, Any] = {
         "class": type(model).__name__,
         "missing": sorted(info["missing_keys"]),
@@ -86,14 +95,11 @@ def _loaded(directory: Path, fresh: dict[str, Any]) -> dict[str, Any]:
         "saved": _saved(model),
     }
     about["loss"], about["logits_variance"] = _measured(model)
-    key = json.dumps({**json.loads((directory / "config.json").read_text()), **UNTYPED})
-    if key not in fresh:
-        fresh[key] = _fresh(model)
-    return {**about, **fresh[key]}
+    return about
 
 
-def _fresh(model: Any) -> dict[str, Any]:
-    """What new models of the class and config of `model` are like."""
+def fresh_of(model: Any) -> dict[str, Any]:
+    """The members of an answer that tell of new models of the class and config of `model`."""
     count = FRESH_IMAGES if _sees(model) else FRESH_TEXTS
     measured = [_measured(_new(model, seed)) for seed in range(count)]
     losses, variances = zip(*measured, strict=True)
