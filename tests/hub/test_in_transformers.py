@@ -27,7 +27,7 @@ IDS = (
     *("fanin/mistral-tiny.hidden_size-100", "fanin/mistral-tiny.num_key_value_heads-1"),
     *("fanin/qwen2-tiny.hidden_size-100", "fanin/qwen2-tiny.use_sliding_window-true"),
     *("fanin/qwen3-tiny.hidden_size-7", "fanin/qwen3-tiny.num_attention_heads-6"),
-    *("fanin/mixtral-tiny.num_local_experts-1", "fanin/mixtral-tiny.hidden_size-10"),
+    *("fanin/mixtral-tiny.num_local_experts-1", "fanin/mixtral-tiny.hidden_size-24"),
     *("fanin/deepseek_v3-tiny.n_routed_experts-7", "fanin/deepseek_v3-tiny.q_lora_rank-1"),
     *("fanin/deepseek_v3-tiny.num_attention_heads-3", "fanin/deepseek_v3-tiny.qk_rope_head_dim-2"),
     *("fanin/mamba-tiny.hidden_size-17.expand-3", "fanin/mamba-tiny.conv_kernel-1.use_bias-true"),
