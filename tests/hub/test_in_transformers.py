@@ -35,7 +35,7 @@ IDS = (
     *("fanin/t5-tiny.num_heads-3.d_kv-5", "fanin/t5-tiny.tie_word_embeddings-false"),
     *("fanin/whisper-tiny.d_model-6", "fanin/whisper-tiny.encoder_layers-0.num_mel_bins-1"),
     *("fanin/vit-tiny.hidden_size-35", "fanin/vit-tiny.image_size-9.patch_size-9"),
-    *("fanin/vit-tiny.hidden_act-quick_gelu.qkv_bias-false", "fanin/resnet-tiny.embedding_size-5"),
+    *("fanin/vit-tiny.qkv_bias-false.hidden_act-quick_gelu", "fanin/resnet-tiny.embedding_size-5"),
     *("fanin/resnet-tiny.layer_type-bottleneck", "fanin/convnext-tiny.num_labels-3"),
     *("fanin/convnext-tiny.patch_size-2.num_channels-1", "fanin/mobilenet_v1-tiny.min_depth-3"),
     *("fanin/mobilenet_v2-tiny.depth_divisible_by-3", "fanin/mobilenet_v2-tiny.num_channels-1"),
