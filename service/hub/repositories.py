@@ -37,7 +37,8 @@ ACTIVATIONS = (
 """Activations that transformers 4 and 5 both know by these names."""
 
 _EXAMPLE = f"{NAMESPACE}/gpt2-tiny"
-_FIXED = ("architectures", "model_type")
+_FIXED = ("architectures", "model_type", "is_encoder_decoder")
+_TOKEN_ID = "_token_id"
 _ACTIVATION_KEYS = ("hidden_act", "activation_function")
 
 _NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
@@ -254,8 +255,10 @@ def _value(base: _Base, key: str, text: str) -> Override:
     if not _INTEGER.fullmatch(text):
         _refuse(f"{key} takes an integer; {_TOKEN}")
     number = int(text)
-    if key not in base.recipe.config and number > MOST_OTHER:
-        _refuse(f"{key}: {text} is above {MOST_OTHER}; write at most {MOST_OTHER}")
+    if key not in base.recipe.config:
+        least = 0 if key.endswith(_TOKEN_ID) or base.config[key] == 0 else 1
+        if not least <= number <= MOST_OTHER:
+            _refuse(f"{key}: {text} is not between {least} and {MOST_OTHER}")
     return number
 
 
@@ -281,6 +284,9 @@ def _manifest(base: _Base, overrides: dict[str, Override]) -> Manifest:
         config = _fitted(base, overrides)
         values, _ = config_values(Choice(recipe, base.architecture, config))
         refuse_unmet(recipe.requires, values)
+        for key, value in overrides.items():
+            if key.endswith(_TOKEN_ID) and value >= config["vocab_size"]:
+                _refuse(f"{key} must be below vocab_size, which is {config['vocab_size']}")
         if recipe.most_tensors(values) > MOST_TENSORS:
             _refuse(f"the model has more than {MOST_TENSORS} tensors: give smaller numbers")
     except FaninError as error:
