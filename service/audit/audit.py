@@ -125,7 +125,8 @@ def audit_tensor(
     readings = readings_of(tensor.name, tensor.shape, layout)
     found = Audited(tensor, readings.role, summary, digest, Verdict.UNDECIDED, "")
     decided = _of_values(found) or _of_laws(found, readings, fan_in)
-    return _with_fans(decided, readings)
+    laws = tuple(law.led_by(readings.framework) for law in decided.laws)
+    return _with_fans(replace(decided, laws=laws), readings)
 
 
 def statistics(tensor: Stored, advance: Advance) -> tuple[Summary, str]:
@@ -232,7 +233,9 @@ def _of_found(found: Audited, laws: list[Candidate]) -> Audited:
             "was not corrected"
         )
         return _decided(told, Verdict.UNCORRECTED, reason)
-    return _decided(told, Verdict.CONSISTENT, f"{laws[0].distribution} of {laws[0].names[0]}")
+    law = laws[0]
+    reason = f"{law.distribution.replace('_', ' ')} with std {law.std:.6g}"
+    return _decided(told, Verdict.CONSISTENT, reason)
 
 
 def _of_wrong_layout(found: Audited, others: list[Candidate]) -> Audited:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, isclose, pi, prod, sqrt
+from statistics import NormalDist
 
 from service.audit.readings import Reading
 from service.errors import FaninError
@@ -41,6 +42,11 @@ USUAL_FAMILIES = ("", "torch", "keras", "flax", "jax")
 match by accident."""
 
 
+_FAMILIES_OF = {"flax": ("flax", "jax"), "keras": ("keras", "flax", "jax")}
+"""The prefixes of a framework's names. Flax passes JAX's initializers on, and a kernel may be of
+Keras or of Flax."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A distribution with its mean, std, kurtosis and bounds, and the names that mean it.
@@ -60,6 +66,38 @@ class Candidate:
     law: Law
     reading: Reading | None
     target: float | None = None
+
+    def led_by(self, framework: str | None) -> "Candidate":
+        """The same with the names in the order in which a reader expects them.
+
+        First are those of the framework, and of them those of a layer. Then come Fanin's plain
+        ones, those of well-known frameworks, and the others.
+        """
+
+        def place(name: str) -> int:
+            scheme = SCHEMES[name.partition("&")[0]]
+            family = name.partition(".")[0] if scheme.preset is not None else ""
+            if framework is not None and family in _FAMILIES_OF.get(framework, (framework,)):
+                return 0 if scheme.preset is not None and scheme.preset.layer else 1
+            if not family:
+                return 2 if _is_usual(scheme) or scheme.name in CLASSES else 4
+            return 3 if family in USUAL_FAMILIES else 5
+
+        return replace(self, names=tuple(sorted(self.names, key=place)))
+
+    def share_between(self, start: float, stop: float) -> float:
+        """The probability of a value from start to stop, for a picture."""
+        if self.low is not None and self.high is not None:
+            start, stop = max(start, self.low), min(stop, self.high)
+            if start >= stop:
+                return 0.0
+            if self.distribution == "uniform":
+                return (stop - start) / (self.high - self.low)
+        normal = NormalDist(self.mean, self.law.parent_std or self.std)
+        share = normal.cdf(stop) - normal.cdf(start)
+        if self.low is None or self.high is None:
+            return share
+        return share / (normal.cdf(self.high) - normal.cdf(self.low))
 
     def is_same(self, other: "Candidate") -> bool:
         """Whether both have the same distribution."""
@@ -155,6 +193,8 @@ def _requests(reading: Reading, usual: bool) -> list[tuple[Scheme, Fields]]:
         found.append((scheme, {}))
         if scheme.name in _CUT and not of_layer_alone:
             found.append((scheme, {"distribution": "truncated_normal"}))
+        if scheme.name == "torch.kaiming_uniform" and not of_layer_alone:
+            found.append((scheme, {"negative_slope": sqrt(5)}))
         # ResNets and what followed them have He's law with fan_out in their convolutions.
         if scheme.name in _FAN_OUT and reading.layer.startswith("conv"):
             found.append((scheme, {"mode": "fan_out"}))
@@ -195,7 +235,7 @@ def _candidate(
     law = laws[0].law
     if len(laws) > 1 or law.std is None or law.mean is None or not law.std > 0:
         return None
-    name = "&".join((scheme.name, *(f"{field}={value}" for field, value in fields.items())))
+    name = "&".join((scheme.name, *(f"{field}={_text(value)}" for field, value in fields.items())))
     return _of_law(law, name, scheme, reading)
 
 
@@ -224,6 +264,10 @@ def _of_law(law: Law, name: str, scheme: Scheme, reading: Reading) -> Candidate 
     return Candidate(
         distribution, law.mean, law.std, kurtosis, low, high, (name,), law, reading, target
     )
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _is_uncorrected(scheme: Scheme, name: str) -> bool:

@@ -43,15 +43,15 @@ class Reading:
 class Readings:
     """The meanings of a tensor's axes.
 
-    `told` says whether a name or an option tells the framework. Then `right` are its own letters,
-    and `wrong` those of others, which a mistaken initializer may have used. If nothing tells the
-    framework, all are `right`.
+    If a name or an option tells the `framework`, `right` are its own letters, and `wrong` those of
+    others, which a mistaken initializer may have used. Letters may also be told without a
+    framework. If nothing is told, all are `right`.
     """
 
     role: Role
     right: tuple[Reading, ...]
     wrong: tuple[Reading, ...] = ()
-    told: bool = False
+    framework: str | None = None
 
 
 _SEPARATORS = re.compile(r"[./:|]")
@@ -80,17 +80,17 @@ def readings_of(name: str, shape: tuple[int, ...], layout: str | None = None) ->
     """
     leaf = _SEPARATORS.split(name)[-1].lower()
     if sum(extent > 1 for extent in shape) < 2 or _BIAS.fullmatch(leaf):
-        return Readings(_role_of_vector(leaf), ())
+        return Readings(_role_of_vector(leaf), (), (), _framework(leaf))
     if layout is not None and layout not in FRAMEWORKS and len(layout) == len(shape):
         layer = layer_of_letters(layout)
         given = () if layer is None else (Reading(layer, layout),)
-        return Readings(Role.WEIGHT, given, _exchanged(given, shape), told=True)
+        return Readings(Role.WEIGHT, given, _exchanged(given, shape))
     framework = layout if layout in FRAMEWORKS else _framework(leaf)
     if framework is None:
         return Readings(Role.WEIGHT, _of_frameworks(_TRIED, name, leaf, shape, told=False))
     own = ("keras", "flax") if framework == "keras" and layout is None else (framework,)
     right = _of_frameworks(own, name, leaf, shape, told=True)
-    return Readings(Role.WEIGHT, right, _exchanged(right, shape), told=True)
+    return Readings(Role.WEIGHT, right, _exchanged(right, shape), framework)
 
 
 def _role_of_vector(leaf: str) -> Role:
