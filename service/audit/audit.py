@@ -1,7 +1,9 @@
 """The audit of a tensor and of a checkpoint: statistics, consistent laws and a verdict for each."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import isfinite, prod, sqrt
@@ -101,30 +103,40 @@ def audit(
     `layout` is the name of a framework, or letters (`service.audit.readings`).
     """
     shapes = {tensor.name: tensor.shape for tensor in tensors}
-    return _with_duplicates(list(_each(tensors, layout, shapes, advance)))
-
-
-def _each(
-    tensors: Sequence[Stored],
-    layout: str | None,
-    shapes: dict[str, tuple[int, ...]],
-    advance: Advance,
-) -> Iterator[Audited]:
+    depths = _depths(shapes)
+    audited = []
     for tensor in tensors:
-        yield audit_tensor(tensor, layout, _fan_in_of_bias(tensor.name, shapes), advance)
+        around = Around(_fan_in_of_bias(tensor.name, shapes), depths.get(_texts(tensor.name)))
+        audited.append(audit_tensor(tensor, layout, around, advance))
+    return _with_duplicates(audited)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the other tensors of a checkpoint tell about one.
+
+    `fan_in` is that of the weight that a bias belongs to. `depth` is the number of tensors whose
+    names differ from this one's in numbers alone, such as h.0.fc.weight to h.11.fc.weight.
+    """
+
+    fan_in: int | None = None
+    depth: int | None = None
+
+
+ALONE = Around()
 
 
 def audit_tensor(
     tensor: Stored,
     layout: str | None = None,
-    fan_in: int | None = None,
+    around: Around = ALONE,
     advance: Advance = lambda count: None,
 ) -> Audited:
-    """Audit one tensor. `fan_in` is that of the weight that a bias belongs to."""
+    """Audit one tensor. Raises AuditError for unreadable values."""
     summary, digest = statistics(tensor, advance)
     readings = readings_of(tensor.name, tensor.shape, layout)
     found = Audited(tensor, readings.role, summary, digest, Verdict.UNDECIDED, "")
-    decided = _of_values(found) or _of_laws(found, readings, fan_in)
+    decided = _of_values(found) or _of_laws(found, readings, around)
     laws = tuple(law.led_by(readings.framework) for law in decided.laws)
     return _with_fans(replace(decided, laws=laws), readings)
 
@@ -174,7 +186,7 @@ def _of_constant(found: Audited, value: float) -> Audited:
     return _decided(found, Verdict.CONSTANT, f"all elements are {value:.6g}, and it is a weight")
 
 
-def _of_laws(found: Audited, readings: Readings, fan_in: int | None) -> Audited:
+def _of_laws(found: Audited, readings: Readings, around: Around) -> Audited:
     """The verdict by the laws that the statistics are consistent with."""
     levels = two_levels(found.summary)
     if levels is not None:
@@ -184,7 +196,7 @@ def _of_laws(found: Audited, readings: Readings, fan_in: int | None) -> Audited:
         return _decided(found, Verdict.EXPECTED_CONSTANT, f"{share}, the others are 0{meant}")
     if found.summary.finite < FEWEST:
         return _decided(found, Verdict.UNDECIDED, f"fewer than {FEWEST} elements decide nothing")
-    laws = _consistent(found, _candidates(found, readings, fan_in))
+    laws = _consistent(found, _candidates(found, readings, around))
     likely = [law for law in laws if is_near(law, found.summary, found.tensor.dtype)]
     if likely and not _is_rare(likely):
         return _of_found(found, laws)
@@ -198,13 +210,13 @@ def _of_laws(found: Audited, readings: Readings, fan_in: int | None) -> Audited:
     return _without_law(found)
 
 
-def _candidates(found: Audited, readings: Readings, fan_in: int | None) -> list[Candidate]:
+def _candidates(found: Audited, readings: Readings, around: Around) -> tuple[Candidate, ...]:
     if found.role is Role.WEIGHT and readings.right:
-        return candidates_of(found.tensor.shape, readings.right)
-    return bias_candidates(found.tensor.shape, fan_in)
+        return candidates_of(found.tensor.shape, readings.right, around.depth)
+    return bias_candidates(found.tensor.shape, around.fan_in)
 
 
-def _consistent(found: Audited, candidates: list[Candidate]) -> list[Candidate]:
+def _consistent(found: Audited, candidates: tuple[Candidate, ...]) -> list[Candidate]:
     """The candidates that the tensor is consistent with; an orthogonal one rules out the others."""
     laws = [each for each in candidates if is_consistent(each, found.summary, found.tensor.dtype)]
     orthogonal = [each for each in laws if each.distribution == "orthogonal"]
@@ -306,6 +318,20 @@ _MAY_BE_EQUAL = (
 def _is_vector(shape: tuple[int, ...]) -> bool:
     """Whether at most one axis is longer than 1."""
     return sum(extent > 1 for extent in shape) < 2
+
+
+def _texts(name: str) -> tuple[str, ...]:
+    """The parts of a name between its numbers."""
+    return tuple(_NUMBER.split(name))
+
+
+_NUMBER = re.compile(r"(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9])")
+
+
+def _depths(shapes: dict[str, tuple[int, ...]]) -> dict[tuple[str, ...], int]:
+    """How many names have the same texts and one number, where there are several."""
+    counts = Counter(_texts(name) for name in shapes)
+    return {texts: count for texts, count in counts.items() if count > 1 and len(texts) == 2}
 
 
 def _fan_in_of_bias(name: str, shapes: dict[str, tuple[int, ...]]) -> int | None:

@@ -118,24 +118,31 @@ def _is_close(mine: float | None, its: float | None, std: float) -> bool:
     return isclose(mine, its, rel_tol=SAME, abs_tol=SAME * std)
 
 
+@lru_cache(maxsize=4096)
 def candidates_of(
-    shape: tuple[int, ...], readings: tuple[Reading, ...], *, usual: bool = False
-) -> list[Candidate]:
+    shape: tuple[int, ...],
+    readings: tuple[Reading, ...],
+    depth: int | None = None,
+    *,
+    usual: bool = False,
+) -> tuple[Candidate, ...]:
     """The different laws of all schemes that need no further fields, for these meanings.
 
-    `usual` leaves out the schemes of rare frameworks and of special layers.
+    `depth` is the number of blocks of the network, for GPT-2's projections into the residual
+    stream. `usual` leaves out the schemes of rare frameworks and of special layers.
     """
-    return _distinct(each for reading in readings for each in _laws(shape, reading, usual))
+    laws = (_laws(shape, reading, depth, usual) for reading in readings)
+    return _distinct(each for of_reading in laws for each in of_reading)
 
 
-def bias_candidates(shape: tuple[int, ...], fan_in: int | None) -> list[Candidate]:
+def bias_candidates(shape: tuple[int, ...], fan_in: int | None) -> tuple[Candidate, ...]:
     """The laws of vectors: those of biases, and N(0, 0.02^2).
 
     The law of PyTorch's biases needs the fan_in of their weight. With it, the others are only those
     of biases.
     """
     size, reading = prod(shape), Reading("bias", "O")
-    found = list(_laws((size,), reading, usual=fan_in is not None))
+    found = list(_laws((size,), reading, None, fan_in is not None))
     if fan_in:
         name = "torch.linear.bias"
         bias = _candidate(SCHEMES[name], {"fan_in": fan_in}, (size,), reading)
@@ -149,7 +156,7 @@ def fitted(scheme: str, std: float) -> Candidate | None:
     return _candidate(SCHEMES[scheme], fields, (1, 1), Reading("dense", "OI"))
 
 
-def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
+def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """The candidates, where those with the same distribution are one."""
     found: list[Candidate] = []
     for candidate in candidates:
@@ -158,7 +165,7 @@ def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
             found.append(candidate)
         else:
             found[place_of] = _joined(found[place_of], candidate)
-    return found
+    return tuple(found)
 
 
 def _joined(one: Candidate, other: Candidate) -> Candidate:
@@ -169,19 +176,24 @@ def _joined(one: Candidate, other: Candidate) -> Candidate:
 
 
 @lru_cache(maxsize=4096)
-def _laws(shape: tuple[int, ...], reading: Reading, usual: bool) -> tuple[Candidate, ...]:
+def _laws(
+    shape: tuple[int, ...], reading: Reading, depth: int | None, usual: bool
+) -> tuple[Candidate, ...]:
     candidates = (
-        _candidate(scheme, fields, shape, reading) for scheme, fields in _requests(reading, usual)
+        _candidate(scheme, fields, shape, reading)
+        for scheme, fields in _requests(reading, depth, usual)
     )
     return tuple(each for each in candidates if each is not None)
 
 
-def _requests(reading: Reading, usual: bool) -> list[tuple[Scheme, Fields]]:
+def _requests(reading: Reading, depth: int | None, usual: bool) -> list[tuple[Scheme, Fields]]:
     """The schemes to try, with the fields that differ from their defaults."""
     of_layer_alone = reading.layer in ("embedding", "recurrent", "bias")
     found: list[tuple[Scheme, Fields]] = []
     if not usual and reading.layer not in ("embedding", "recurrent"):
         found += [(SCHEMES[name], fields) for name, fields in USUAL_REQUESTS]
+        if depth is not None and reading.layer == "dense":
+            found.append((SCHEMES["gpt2_residual"], {"depth": depth}))
     for scheme in SCHEMES.values():
         layer = None if scheme.preset is None else scheme.preset.layer
         if scheme.distribution not in CLASSES or scheme.sub_kernel is not None:

@@ -20,7 +20,7 @@ from service.initializers.truncation import between
 from service.plan.extremes import refuse_out_of_range
 from service.plan.rounded import is_known, rounded
 from service.stream.cells import spacing
-from service.stream.precision import PRECISIONS, nearest
+from service.stream.precision import PRECISIONS
 
 FEWEST = 30
 """Fewer values decide nothing: the standard errors are those of many values."""
@@ -46,6 +46,10 @@ FARTHEST = 1e-9
 
 FLOAT32_SLACK = 1e-6
 """The relative error of a bound that a framework computes in float32."""
+
+FAR = 3.0
+"""The factor of the std beyond which no rounding to a dtype makes a tensor consistent. It saves the
+computation of the rounded distribution."""
 
 ORTHOGONAL_SLACK = 1e-4
 """The relative error of the std of an orthogonal matrix. It is fixed by the shape."""
@@ -84,6 +88,8 @@ def is_consistent(candidate: Candidate, summary: Summary, dtype: str) -> bool:
         return False
     if candidate.distribution == "orthogonal":
         return _is_close(summary.rms or 0.0, candidate.std, ORTHOGONAL_SLACK + half_unit(dtype))
+    if not candidate.std / FAR < summary.std < candidate.std * FAR:
+        return False
     expected = expected_of(candidate, dtype)
     n = summary.finite
     spread = STANDARD_ERRORS * expected.std / sqrt(n)
@@ -180,26 +186,38 @@ def _rounded_kurtosis(candidate: Candidate, dtype: str) -> float:
 
     The change is that of evenly spaced quantiles, whose own kurtosis is a little too small.
     """
-    quantiles = _quantiles(candidate)
+    values = _quantiles(candidate)
     precision = PRECISIONS[dtype]
-    values = np.array([nearest(value, precision) for value in quantiles])
-    return candidate.kurtosis + _kurtosis(values) - _kurtosis(np.array(quantiles))
+    _, exponents = np.frexp(values)
+    units = np.maximum(exponents - 1, precision.least_exponent) - precision.significand + 1
+    in_dtype = np.ldexp(np.rint(np.ldexp(values, -units)), units)
+    return candidate.kurtosis + _kurtosis(in_dtype) - _kurtosis(values)
 
 
-def _quantiles(candidate: Candidate) -> list[float]:
-    shares = [(i + 0.5) / QUANTILES for i in range(QUANTILES)]
+def _quantiles(candidate: Candidate) -> npt.NDArray[np.float64]:
     if candidate.distribution == "uniform":
         assert candidate.low is not None
         assert candidate.high is not None
-        return [candidate.low + share * (candidate.high - candidate.low) for share in shares]
+        return candidate.low + _shares() * (candidate.high - candidate.low)
     if candidate.distribution == "truncated_normal":
         parent = candidate.law.parent_std or candidate.std
-        c = _bound(candidate)
-        constants = between(-c, c)
-        shares = [constants.below + share * constants.mass for share in shares]
-    else:
-        parent = candidate.std
-    return [candidate.mean + parent * _NORMAL.inv_cdf(share) for share in shares]
+        return candidate.mean + parent * _normal_quantiles(_bound(candidate))
+    return candidate.mean + candidate.std * _normal_quantiles(None)
+
+
+def _shares() -> npt.NDArray[np.float64]:
+    """Evenly spaced probabilities."""
+    return (np.arange(QUANTILES) + 0.5) / QUANTILES
+
+
+@lru_cache(maxsize=16)
+def _normal_quantiles(bound: float | None) -> npt.NDArray[np.float64]:
+    """The quantiles of a standard normal, which is cut at +-bound if there is one."""
+    shares = _shares()
+    if bound is not None:
+        constants = between(-bound, bound)
+        shares = constants.below + shares * constants.mass
+    return np.array([_NORMAL.inv_cdf(share) for share in shares.tolist()])
 
 
 def _kurtosis(values: npt.NDArray[np.float64]) -> float:
