@@ -2,10 +2,11 @@
 
 This script runs in the framework's own environment, so it imports neither Fanin nor a test:
 
-    python tests/audit/fresh_models.py torch FOLDER
+    python tests/audit/fresh_models.py FOLDER torch
+    python tests/audit/fresh_models.py FOLDER keras flax
 
-It writes a .npz file for each model, and truth.json with the scheme of each tensor by model and
-name. Seeds are fixed.
+It writes a .npz file for each model, and FRAMEWORK-truth.json with the scheme of each tensor by
+model and name. Constants have none. Seeds are fixed.
 """
 
 import json
@@ -389,16 +390,35 @@ def _by_beginning(state: dict[str, Any], schemes: dict[str, str]) -> dict[str, s
     return truth
 
 
-MODELS = {"torch": _torch_models, "keras": _keras_models, "flax": _flax_models}
+def _torch_pitfalls() -> Iterator[tuple[str, Model]]:
+    """PyTorch's own encoder copies its first layer, so its layers begin equal."""
+    torch: Any = import_module("torch")
+    nn = torch.nn
+    torch.manual_seed(9)
+    layer = nn.TransformerEncoderLayer(64, 4, 128)
+    module = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+    yield (
+        "torch-copied",
+        ({n: each.detach().numpy() for n, each in module.state_dict().items()}, {}),
+    )
 
 
-def main(framework: str, folder: str) -> None:
+MODELS = {
+    "torch-pitfalls": _torch_pitfalls,
+    "torch": _torch_models,
+    "keras": _keras_models,
+    "flax": _flax_models,
+}
+
+
+def main(folder: str, *frameworks: str) -> None:
     """Write the models and the truth."""
-    truth = {}
-    for name, (state, schemes) in MODELS[framework]():
-        np.savez(Path(folder, f"{name}.npz"), **state)
-        truth[name] = schemes
-    Path(folder, f"{framework}-truth.json").write_text(json.dumps(truth, indent=1))
+    for framework in frameworks:
+        truth = {}
+        for name, (state, schemes) in MODELS[framework]():
+            np.savez(Path(folder, f"{name}.npz"), **state)
+            truth[name] = schemes
+        Path(folder, f"{framework}-truth.json").write_text(json.dumps(truth, indent=1))
 
 
 if __name__ == "__main__":
