@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from math import prod
 from pathlib import Path, PurePath
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -79,6 +80,9 @@ def _member(path: Path, member: zipfile.ZipInfo, stream: IO[bytes]) -> Stored:
     return Stored(member.filename.removesuffix(".npy"), shape, _name(dtype), str(path), raw)
 
 
+_INVALID = (ValueError, TypeError, SyntaxError, TokenError, EOFError, MemoryError, RecursionError)
+"""What NumPy raises for a header that it cannot parse."""
+
 MOST_REORDERED_BYTES = 2**28
 """The most bytes of a zipped array in Fortran order. It cannot be read row by row."""
 
@@ -90,7 +94,7 @@ def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dt
         if version not in _HEADERS:
             raise AuditError(f"{where} has the version {version[0]}.{version[1]} of the format")
         shape, fortran, dtype = _HEADERS[version](stream, max_header_size=MOST_HEADER_BYTES)
-    except (ValueError, TypeError, EOFError, MemoryError, RecursionError):
+    except _INVALID:
         raise AuditError(f"{where} has no valid .npy header") from None
     if dtype.hasobject:
         raise AuditError(f"{where} has Python objects, which are not loaded from files")

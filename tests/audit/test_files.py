@@ -136,7 +136,8 @@ def entry(shape: Any = (2,), dtype: Any = "F32", offsets: Any = (0, 8)) -> dict[
         (b"", "no header"),
         (b"1234567", "no header"),
         (header({}, 2**40), "more than there can be"),
-        (header({}, 3) + b"", "not JSON"),
+        (header({}, 3), "more than there can be"),
+        (header(b"{"), "not JSON"),
         (header(b"[1]"), "not a JSON object"),
         (header(b"[" * 100_000), "not JSON"),
         (header(b'{"a": {}, "a": {}}'), "'a' occurs twice"),
@@ -255,9 +256,8 @@ def test_hostile_npz(tmp_path: Path) -> None:
     member = npy_bytes(drawn((300, 200)))
 
     def refused(fault: str) -> None:
-        with pytest.raises(AuditError, match=fault), opened_checkpoint(path) as tensors:
-            for tensor in tensors:
-                list(tensor.raw())
+        with pytest.raises(AuditError, match=fault):
+            read(path)
 
     zipped(path, [("a.npy", member), ("a.npy", member)])
     refused("'a.npy' occurs twice")
@@ -272,7 +272,7 @@ def test_hostile_npz(tmp_path: Path) -> None:
     damaged = bytearray(whole)
     damaged[len(whole) // 2] ^= 0xFF
     path.write_bytes(damaged)
-    refused("")
+    refused("w.npz")
 
 
 @pytest.mark.parametrize(
