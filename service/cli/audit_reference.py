@@ -14,7 +14,6 @@ from service.models.planning import INDEX, SINGLE
 
 _RETRIES = 8
 _MOST_INDEX_BYTES = 2**26
-_SCHEMES = ("http:", "https:")
 
 
 class RemoteSource:
@@ -40,7 +39,7 @@ def opened_reference(where: str) -> Iterator[list[Stored]]:
     or file is below it.
     """
     with ExitStack() as stack:
-        if where.startswith(_SCHEMES):
+        if "://" in where:
             yield _of_url(where, stack)
         else:
             yield stack.enter_context(opened_checkpoint(Path(where)))
