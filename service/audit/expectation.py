@@ -9,7 +9,7 @@ The results are equal on all machines, as those of `service.plan.rounded`.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from service.audit.marginals import Pieces, binned, pieces_of
 from service.audit.parts import Part, parts_of
 from service.audit.tally import Edges
 from service.plan.extremes import outermost_values
-from service.plan.rounded import RAREST, total_of
+from service.plan.rounded import FINE, RAREST, total_of
 from service.plan.tensor import Tensor
 from service.stream.cells import spacing
 from service.stream.precision import PRECISIONS
@@ -84,16 +84,19 @@ class Expectation:
 class _Function:
     """A function of an element of a part.
 
-    `mean` and `variance` are those over its distribution, `covariance` is that with the square of
-    an orthogonal entry before rounding, `at_zero` is its value at 0, and `farthest` the most that
-    it differs from its mean.
+    `mean` and `variance` are those over its distribution, `at_zero` is its value at 0, and
+    `farthest` the most that it differs from its mean.
+
+    For an orthogonal matrix the function is `slope` times the square of the entry before rounding,
+    and a rest of variance `rest` that is uncorrelated with it. Without a slope the rest is all.
     """
 
     mean: float
     variance: float
-    covariance: float
     at_zero: float
     farthest: float
+    slope: float = 0.0
+    rest: float | None = None
 
 
 def expectation_of(tensor: Tensor) -> Expectation:
@@ -145,13 +148,15 @@ def edges_between(low: float, high: float, dtype: str) -> Edges:
     width = max(width, unit)
     first, last = math.floor(low / width), math.ceil(high / width)
     last = max(last, first + 1)
-    return Edges(first * width, last * width, last - first)
+    # Values far below a width would be moved to an edge by the subtraction, so they share one bin.
+    bins = 1 if width == LEAST_WIDTH else last - first
+    return Edges(first * width, last * width, bins)
 
 
 def cuts_of(edges: Edges) -> Float64:
     """All edges in rising order, shape (bins + 1,)."""
     width = (edges.high - edges.low) / edges.bins
-    cuts: Float64 = edges.low + np.arange(edges.bins + 1) * width
+    cuts: Float64 = edges.low + np.arange(edges.bins + 1, dtype=np.float64) * np.float64(width)
     return cuts
 
 
@@ -179,50 +184,64 @@ def _moments(parts: Sequence[Part], elements: int) -> tuple[float, float]:
     return mean, unit * math.sqrt(math.fsum(squares))
 
 
-def _central(
-    part: Part, pieces: Pieces, mean: float, scale: float
-) -> tuple[_Function, _Function]:
+def _central(part: Part, pieces: Pieces, mean: float, scale: float) -> tuple[_Function, _Function]:
     """(x - mean) / scale, and its square."""
     marginal = part.marginal
     m, s = (marginal.mean - mean) / scale, marginal.std / scale
     away = pieces.values / scale - mean / scale
     square = away * away
     second = total_of(pieces.masses * square)
-    variance = total_of(pieces.masses * (square - second) * (square - second))
     far = max(abs(marginal.lowest - mean), abs(marginal.highest - mean), abs(mean)) / scale
-    covariance, far_square = 0.0, far * far
-    if pieces.squares is not None:
-        covariance = total_of(square * pieces.squares) - second / marginal.dimension
-        far_square = _farthest_rest(part, square - second, pieces, covariance)
     at_zero = mean / scale
-    return (
-        _Function(m, s * s, 0.0, -at_zero, far),
-        _Function(s * s + m * m, variance, covariance, at_zero * at_zero, far_square),
+    of_square = _Function(
+        mean=s * s + m * m,
+        variance=total_of(pieces.masses * (square - second) * (square - second)),
+        at_zero=at_zero * at_zero,
+        farthest=far * far,
     )
+    if pieces.squares is not None:
+        of_square = _of_orthogonal_square(part, of_square, square - second, pieces, scale)
+    return _Function(m, s * s, -at_zero, far), of_square
 
 
-def _farthest_rest(part: Part, square: Float64, pieces: Pieces, covariance: float) -> float:
-    """The most that the terms of a sum of squares of orthogonal entries differ from their mean.
+def _of_orthogonal_square(
+    part: Part, function: _Function, square: Float64, pieces: Pieces, scale: float
+) -> _Function:
+    """The square of an orthogonal entry, as a multiple of its exact square and a rest by rounding.
 
-    The terms are what the rounding adds to a multiple of the exact squares. The sum of the exact
-    squares, if it is not constant, is like that of squares of normal values. Those have the tail of
-    a gamma distribution, for which Bernstein's inequality holds with 6 times the variance.
+    `square` is the function without its mean. In a fine dtype the rest is the variance of the exact
+    square within a cell: with c + t, t uniform in (-h, h), it is 4 c^2 h^2 / 3 + 4 h^4 / 45. In a
+    coarse one it is what the variance has more than the multiple.
+
+    The terms of the rest are small. The sum of the exact squares, if it is not constant, is like
+    that of squares of normal values. Those have the tail of a gamma distribution, for which
+    Bernstein's inequality holds with 6 times the variance.
     """
-    dimension = part.marginal.dimension
-    of_square = haar.variance_of_square(dimension)
-    assert pieces.squares is not None
-    if of_square == 0:
-        return float(np.abs(square).max())
-    slope, likely = covariance / of_square, pieces.masses > NEGLIGIBLE
-    exact = pieces.squares[likely] / pieces.masses[likely] - 1.0 / dimension
-    rest = float(np.abs(square[likely] - slope * exact).max())
-    return max(rest, 6.0 * abs(slope) / dimension if part.squares else 0.0)
+    marginal, squares, halves = part.marginal, pieces.squares, pieces.halves
+    assert squares is not None, "the caller looks"
+    assert halves is not None, "they stand beside the squares"
+    exact_variance = haar.variance_of_square(marginal.dimension)
+    covariance = total_of(square * squares)
+    slope = covariance / exact_variance if exact_variance else 0.0
+    unit = spacing(marginal.std, PRECISIONS[marginal.dtype])
+    if exact_variance and unit * FINE <= marginal.std:
+        c, h = pieces.values / scale, halves / scale
+        within = c * c * (h * h) * (4.0 / 3.0) + h * h * (h * h) * (4.0 / 45.0)
+        rest = total_of(pieces.masses * within)
+    else:
+        rest = max(function.variance - slope * covariance, 0.0)
+    likely = pieces.masses > NEGLIGIBLE
+    exact = squares[likely] / pieces.masses[likely] - 1.0 / marginal.dimension
+    farthest = float(np.abs(square[likely] - slope * exact).max())
+    if part.squares:
+        farthest = max(farthest, 6.0 * abs(slope) / marginal.dimension)
+    return replace(function, slope=slope, rest=rest, farthest=farthest)
 
 
 def _zero(part: Part) -> _Function:
     zeros = part.marginal.zeros
     possible = part.marginal.lowest < 0 < part.marginal.highest or zeros > 0
-    return _indicator(zeros, 0.0, 1.0, possible=possible)
+    return _indicator(zeros, 1.0, possible=possible)
 
 
 def _indicators(part: Part, edges: Edges) -> Iterator[_Function]:
@@ -235,16 +254,22 @@ def _indicators(part: Part, edges: Edges) -> Iterator[_Function]:
     dimension = part.marginal.dimension
     single = part.marginal.lowest == part.marginal.highest
     for place, mass in enumerate(masses.tolist()):
-        covariance = 0.0 if squares is None else float(squares[place]) - mass / dimension
-        yield _indicator(mass, covariance, float(place == home), possible=not single)
+        function = _indicator(mass, float(place == home), possible=not single)
+        exact_variance = haar.variance_of_square(dimension) if dimension else 0.0
+        if squares is not None and exact_variance:
+            covariance = float(squares[place]) - mass / dimension
+            slope = covariance / exact_variance
+            rest = max(function.variance - slope * covariance, 0.0)
+            function = replace(function, slope=slope, rest=rest)
+        yield function
 
 
-def _indicator(mass: float, covariance: float, at_zero: float, *, possible: bool) -> _Function:
+def _indicator(mass: float, at_zero: float, *, possible: bool) -> _Function:
     """Whether an element is in a set. Probabilities below 2^-32 are not known to be 0."""
     variance = mass * (1.0 - mass)
     if possible:
         variance = max(variance, RAREST)
-    return _Function(mass, variance, covariance, at_zero, 1.0)
+    return _Function(mass, variance, at_zero, 1.0)
 
 
 def _sum(parts: Sequence[Part], functions: Sequence[_Function]) -> Expected:
@@ -282,14 +307,9 @@ def _variance(part: Part, function: _Function) -> float:
     whose sum has the variance of the Haar measure, and a rest, which is counted as independent.
     The rest is uncorrelated in the limit of large matrices.
     """
+    if part.squares is not None and function.rest is not None:
+        exact = function.slope * function.slope * part.squares
+        return exact + part.copies.squares * function.rest
     between = function.mean - function.at_zero
-    random = part.kept * function.variance
     chosen = part.kept * (1.0 - part.kept) * part.spread * between * between
-    if part.squares is None:
-        return part.copies.squares * (random + chosen)
-    square = haar.variance_of_square(part.marginal.dimension) if part.marginal.dimension else 0.0
-    if square == 0:
-        return part.copies.squares * random
-    slope = function.covariance / square
-    rest = max(function.variance - slope * function.covariance, 0.0)
-    return slope * slope * part.squares + part.copies.squares * rest
+    return part.copies.squares * (part.kept * function.variance + chosen)

@@ -53,7 +53,11 @@ def squares_below(x: Float64, dimension: int) -> Float64:
         return below(x, 1)
     if dimension > MOST_TERMS_FOR:
         z = inside * sqrt(float(dimension))
-        truncated: Float64 = (distribution(z).lower - z * _density(z)) / dimension
+        square = z * z
+        # The Hermite polynomials He5 + 9 He3 + 12 He1, from z^2 He4 = He6 + 9 He4 + 12 He2.
+        hermite = z * (square * (square - 1.0))
+        corrected = hermite * (0.25 / (dimension + 2.0)) - z
+        truncated: Float64 = (distribution(z).lower + _density(z) * corrected) / dimension
         return truncated
     narrower = _power_of_cosine(inside, dimension) * ((dimension - 1.0) / dimension)
     return _power_of_cosine(inside, dimension - 2) - narrower

@@ -26,7 +26,14 @@ from service.plan.rounded import (
     total_of,
 )
 from service.stream.cells import cells, ordinal, spacing
-from service.stream.draws import Constant, Mapped, Normal, Orthogonal, SymmetricUniform, UniformBetween
+from service.stream.draws import (
+    Constant,
+    Mapped,
+    Normal,
+    Orthogonal,
+    SymmetricUniform,
+    UniformBetween,
+)
 from service.stream.precision import PRECISIONS, at_least, at_most
 
 Float64 = npt.NDArray[np.float64]
@@ -75,11 +82,15 @@ class Marginal:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A few thousand values with their probabilities and, for an orthogonal matrix, `squares`."""
+    """Values with their probabilities and, for an orthogonal matrix, `squares`.
+
+    `halves` are half the widths of the cells around the values, for such a matrix too.
+    """
 
     values: Float64
     masses: Float64
-    squares: Float64 | None
+    squares: Float64 | None = None
+    halves: Float64 | None = None
 
 
 def marginal_of(law: Law, dtype: str) -> Marginal:
@@ -99,7 +110,8 @@ def constant(value: float, dtype: str) -> Marginal:
     """The distribution of a single value."""
 
     def masses(numbers: Float64, ways: Float64) -> Float64:
-        return (numbers == value).astype(np.float64)
+        found: Float64 = (numbers == value).astype(np.float64)
+        return found
 
     zeros = float(value == 0)
     return Marginal(dtype, value, 0.0, zeros, value, value, value, value, masses)
@@ -134,7 +146,8 @@ def _of_function(draw: Mapped, law: Law, dtype: str) -> Marginal:
         start, stop = inner.low, inner.high
 
     def values(shares: Float64) -> Float64:
-        return draw.function(start + shares * (stop - start), *draw.numbers)
+        found: Float64 = draw.function(start + shares * (stop - start), *draw.numbers)
+        return found
 
     first, last = values(np.array([0.0, 1.0])).tolist()
     rises = first <= last
@@ -218,8 +231,11 @@ def pieces_of(marginal: Marginal) -> Pieces:
     """All numbers of the dtype with their probabilities, or PIECES intervals with their middles."""
     lowest, highest = marginal.lowest, marginal.highest
     if lowest == highest:
-        return Pieces(np.array([lowest]), np.ones(1), None)
-    if _count(lowest, highest, marginal.dtype) <= MOST_LISTED:
+        return Pieces(np.array([lowest]), np.ones(1))
+    # The sum of the squares of whole orthogonal matrices varies by rounding alone, so all numbers
+    # of a 16-bit dtype count.
+    most = MOST_LISTED if marginal.squares is None else MOST_NUMBERS
+    if _count(lowest, highest, marginal.dtype) <= most:
         values, ways = cells(lowest, highest, marginal.dtype)
         numbers = values
     else:
@@ -228,8 +244,11 @@ def pieces_of(marginal: Marginal) -> Pieces:
         values = np.concatenate([[marginal.low], values, [marginal.high]])
         numbers = np.concatenate([numbers, numbers[-1:]])
         ways = np.zeros(len(numbers) - 1)
-    squares = None if marginal.squares is None else marginal.squares(numbers, ways)
-    return Pieces(values, marginal.masses(numbers, ways), squares)
+    masses = marginal.masses(numbers, ways)
+    if marginal.squares is None:
+        return Pieces(values, masses)
+    halves = np.concatenate([ways[:1], (ways[1:] + ways[:-1]) * 0.5, ways[-1:]])
+    return Pieces(values, masses, marginal.squares(numbers, ways), halves)
 
 
 def _between(low: float, high: float, pieces: int) -> Float64:

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
+from math import prod
 
 import numpy as np
 
@@ -28,10 +29,11 @@ MOST_ELEMENTS = 2**26
 class SpecAudit:
     """The answer, as JSON has it.
 
-    `url` is the canonical URL of the values in format raw, `etag` their entity tag, `elements` their
-    number and `sha256` the digest of their bytes. `deterministic`: no random word is used, so the
-    values must be equal to their definition, and `expected_sha256` is the digest of that; else it is
-    None. `verdict` is `inconsistent` if any entry is not consistent; `inconsistencies` names them.
+    `url` is the canonical URL of the values in format raw, `etag` their entity tag, `elements`
+    their number and `sha256` the digest of their bytes. `deterministic`: no random word is used, so
+    the values must be equal to their definition. `expected_sha256` is the digest of that, and None
+    for other tensors. `verdict` is `inconsistent` if an entry is not consistent, and
+    `inconsistencies` names all such entries.
     """
 
     url: str
@@ -58,29 +60,20 @@ def refuse_many_elements(spec: Spec) -> None:
     for one outside the tensor.
     """
     intervals = resolve_slice(spec.slice, spec.shape)
-    extents = [stop - start for start, stop in intervals]
-    size = 1
-    for extent in extents:
-        size *= extent
-    if size <= MOST_ELEMENTS:
+    elements = prod(stop - start for start, stop in intervals)
+    if elements <= MOST_ELEMENTS:
         return
     smaller: list[Interval] = []
+    size = elements
     for start, stop in intervals:
-        # Each axis keeps what the limit leaves, beginning with the first one.
+        # Each axis keeps what the limit leaves for it, beginning with the first one.
         size //= stop - start
         kept = min(stop - start, max(1, MOST_ELEMENTS // size))
         size *= kept
         smaller.append((start, start + kept))
-    message = f"an audit of {_product(extents)} elements takes too long; the limit is {MOST_ELEMENTS}"
+    message = f"{elements} elements are too many for an audit; the limit is {MOST_ELEMENTS}"
     hint = f"write slice={write_value('slice', tuple(smaller))}"
     raise ImpossibleError("too_large", Problem("slice", message, hint))
-
-
-def _product(extents: list[int]) -> int:
-    product = 1
-    for extent in extents:
-        product *= extent
-    return product
 
 
 class SpecAuditor:

@@ -95,9 +95,7 @@ def _blocks(tensor: Tensor, selection: Selection) -> Iterator[tuple[int, Law]]:
         first = stop
 
 
-def _parts_of_law(
-    law: Law, dtype: str, selection: Selection, elements: int
-) -> Iterator[Part]:
+def _parts_of_law(law: Law, dtype: str, selection: Selection, elements: int) -> Iterator[Part]:
     draw = law.draw
     copies = Copies.single(elements)
     outputs = None
@@ -142,9 +140,7 @@ def _repeated_outputs(draw: Repeated, selection: Selection) -> Copies:
     )
 
 
-def _sparse(
-    draw: Sparse, law: Law, dtype: str, selection: Selection, copies: Copies
-) -> Part:
+def _sparse(draw: Sparse, law: Law, dtype: str, selection: Selection, copies: Copies) -> Part:
     """The values of a sparse draw. Its zeros are spread evenly over the places of a unit."""
     inner = draw.draw
     mean, std = getattr(inner, "mean", law.mean), getattr(inner, "std", law.std)

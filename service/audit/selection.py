@@ -1,4 +1,4 @@
-"""Which elements of a tensor an answer has: the intervals of its axes, counted in element numbers."""
+"""Which elements of a tensor an answer has: intervals of its axes, in element numbers."""
 
 from dataclasses import dataclass
 from math import prod

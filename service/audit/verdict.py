@@ -9,9 +9,9 @@ from service.audit.tally import Histogram, Summary
 from service.plan.rounded import significant, significant_mean
 
 RESOLUTION = 1e-6
-"""A mean may differ by this share of the std, and a std by this share of itself, beside the standard
-errors. The expectation has six significant digits (`service.plan.rounded`), and the rounding errors
-of an orthogonal matrix are far smaller."""
+"""A mean may differ by this share of the std, and a std by this share of itself, beside the
+standard errors. The expectation has six significant digits (`service.plan.rounded`). The rounding
+errors of an orthogonal matrix are far smaller."""
 
 Verdict = Literal["consistent", "inconsistent"]
 
@@ -73,18 +73,18 @@ def compared(found: Summary, expected: Expectation) -> tuple[Statistics, tuple[B
         mean=_of_mean(mean, deviation, expected, RESOLUTION * n * unit),
         std=_of_std(std, square, expected, 2 * RESOLUTION * n * unit * unit),
         zeros=_share(found.zeros, expected.zeros, n),
-        min=_bound(found.min, expected.lowest, found.min is not None
-                   and found.min >= expected.lowest),
-        max=_bound(found.max, expected.highest, found.max is not None
-                   and found.max <= expected.highest),
+        min=_bound(
+            found.min, expected.lowest, found.min is not None and found.min >= expected.lowest
+        ),
+        max=_bound(
+            found.max, expected.highest, found.max is not None and found.max <= expected.highest
+        ),
     )
     assert found.histogram is not None, "the tally has edges"
     return statistics, _bins(found.histogram, expected)
 
 
-def exactly(
-    found: Summary, defined: Summary
-) -> tuple[Statistics, tuple[Bin, ...]]:
+def exactly(found: Summary, defined: Summary) -> tuple[Statistics, tuple[Bin, ...]]:
     """The statistics of values without random words beside those of their definition."""
     statistics = Statistics(
         mean=_equal(found.mean, defined.mean),
@@ -103,9 +103,7 @@ def exactly(
     return statistics, tuple(bins)
 
 
-def _of_mean(
-    mean: float, deviation: float, expected: Expectation, resolution: float
-) -> Comparison:
+def _of_mean(mean: float, deviation: float, expected: Expectation, resolution: float) -> Comparison:
     z, consistent = _judged(deviation, expected.deviation, resolution)
     error = expected.deviation.standard_error / expected.elements * expected.scale
     wanted = significant_mean(expected.mean, expected.std)
