@@ -5,6 +5,7 @@ bytes of an answer.
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 import numpy as np
 
@@ -32,9 +33,8 @@ def _values(tensor: Tensor, elements: Elements) -> Float64:
     if len(tensor.blocks) == 1:
         return _of_draw(tensor.law.draw, elements)
     inner = elements_of_an_output(tensor.placement.letters or "", tensor.spec.shape)
-    heights = [block.outputs for block in tensor.blocks]
-    edges = np.array(heights).cumsum()
-    block = np.searchsorted(edges, elements // inner % int(edges[-1]), side="right")
+    edges = list(accumulate(block.outputs for block in tensor.blocks))
+    block = np.searchsorted(np.array(edges), elements // inner % edges[-1], side="right")
     values = np.empty(elements.shape, np.float64)
     for number in np.unique(block).tolist():
         chosen = block == number

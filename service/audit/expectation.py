@@ -17,6 +17,7 @@ import numpy.typing as npt
 from service.audit import haar
 from service.audit.marginals import Pieces, binned, pieces_of
 from service.audit.parts import Part, parts_of
+from service.audit.selection import Selection
 from service.audit.tally import Edges
 from service.plan.extremes import outermost_values
 from service.plan.rounded import FINE, RAREST, total_of
@@ -102,7 +103,7 @@ class _Function:
 def expectation_of(tensor: Tensor) -> Expectation:
     """The expectation of a tensor that uses random words."""
     parts = parts_of(tensor)
-    elements = sum(part.copies.total for part in parts)
+    elements = Selection.of(tensor).size
     mean, std = _moments(parts, elements)
     lowest = min(part.lowest for part in parts)
     highest = max(part.highest for part in parts)
@@ -160,6 +161,10 @@ def cuts_of(edges: Edges) -> Float64:
     return cuts
 
 
+def _square(value: float) -> float:
+    return value * value
+
+
 def _power_below(value: float) -> float:
     """The largest power of two that is not above `value`, which is positive."""
     return math.ldexp(1.0, math.frexp(value)[1] - 1)
@@ -172,13 +177,13 @@ def _moments(parts: Sequence[Part], elements: int) -> tuple[float, float]:
     each = [(part.marginal.mean, part.marginal.std) for part in parts]
     mean = math.fsum(share * m for share, (m, _) in zip(shares, each, strict=True))
     largest = max(max(s, abs(m - mean)) for m, s in each)
-    if sum(zeros):
+    if any(zeros):
         largest = max(largest, abs(mean))
     if largest == 0:
         return mean, 0.0
     unit = _power_below(largest)
     squares = [
-        share * ((s / unit) ** 2 + ((m - mean) / unit) ** 2) + zero * (mean / unit) ** 2
+        share * (_square(s / unit) + _square((m - mean) / unit)) + zero * _square(mean / unit)
         for share, zero, (m, s) in zip(shares, zeros, each, strict=True)
     ]
     return mean, unit * math.sqrt(math.fsum(squares))

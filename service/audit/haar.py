@@ -27,7 +27,7 @@ fourth cumulant, -6 / (N + 2). That leaves an error of about 1 / N^2 of a probab
 4e-6."""
 
 _HALVINGS = 4
-_SERIES = tuple((-1.0) ** k / (2 * k + 1) for k in range(12))
+_SERIES = tuple((1.0, -1.0)[k % 2] / (2 * k + 1) for k in range(12))
 """The series of arctan t / t in t^2. After the halvings t is below 0.05."""
 
 
@@ -80,7 +80,7 @@ def variance_of_sum(total: int, squares: int, columns: int, dimension: int) -> f
     if dimension == 1:
         return 0.0
     # All terms have the factor 2 / (N^2 (N - 1) (N + 2)), and the rest is a whole number.
-    own, line, other = (dimension - 1) ** 2, -(dimension - 1), 1
+    own, line, other = (dimension - 1) * (dimension - 1), -(dimension - 1), 1
     same_row = squares * columns * (own + (columns - 1) * line)
     other_rows = (total * total - squares) * columns * (line + (columns - 1) * other)
     assert c > 0
@@ -115,7 +115,7 @@ def _arcsine(x: Float64) -> Float64:
     square, series = tangent * tangent, np.full_like(x, _SERIES[-1])
     for coefficient in _SERIES[-2::-1]:
         series = series * square + coefficient
-    angle: Float64 = tangent * series * 2.0 ** (_HALVINGS + 1)
+    angle: Float64 = tangent * series * (2 << _HALVINGS)
     return angle
 
 

@@ -6,7 +6,7 @@ reals that round to them lie between edges of their cells (`service.stream.cells
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import nextafter
+from math import inf, nextafter, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -170,7 +170,7 @@ def _of_function(draw: Mapped, law: Law, dtype: str) -> Marginal:
 def _of_matrix(draw: Orthogonal, dtype: str) -> Marginal:
     dimension = max(draw.rows, draw.columns)
     gain = draw.gain
-    std = gain * np.sqrt(1.0 / dimension).item()
+    std = gain * sqrt(1.0 / dimension)
     lowest, highest = outermost_values(draw, dtype)
     if lowest == highest:
         return constant(lowest, dtype)
@@ -193,7 +193,8 @@ def _of_matrix(draw: Orthogonal, dtype: str) -> Marginal:
 def _differences(cumulative: Float64, whole: float) -> Float64:
     """The parts between ascending edges, from the parts below them."""
     ends = np.concatenate([np.zeros(1), cumulative, np.array([whole])])
-    return np.maximum(ends[1:] - ends[:-1], 0.0)
+    found: Float64 = np.maximum(ends[1:] - ends[:-1], 0.0)
+    return found
 
 
 def _enumerated(
@@ -266,7 +267,7 @@ def binned(marginal: Marginal, cuts: Float64) -> tuple[Float64, Float64 | None]:
     """
     precision = PRECISIONS[marginal.dtype]
     firsts = [at_least(cut, precision) + 0.0 for cut in cuts.tolist()]
-    firsts[-1] = at_least(nextafter(float(cuts[-1]), np.inf), precision) + 0.0
+    firsts[-1] = at_least(nextafter(float(cuts[-1]), inf), precision) + 0.0
     inner = [place for place, n in enumerate(firsts) if marginal.lowest < n <= marginal.highest]
     masses = np.zeros(len(firsts) + 1)
     squares = None if marginal.squares is None else np.zeros(len(firsts) + 1)
@@ -288,6 +289,6 @@ def binned(marginal: Marginal, cuts: Float64) -> tuple[Float64, Float64 | None]:
 
 def _edge(number: float, dtype: str) -> tuple[float, float]:
     """The number before this one, and the distance from it to the edge between the two."""
-    before = at_most(nextafter(number, -np.inf), PRECISIONS[dtype]) + 0.0
+    before = at_most(nextafter(number, -inf), PRECISIONS[dtype]) + 0.0
     numbers, ways = cells(before, number, dtype)
     return float(numbers[0]), float(ways[0])

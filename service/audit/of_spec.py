@@ -9,7 +9,7 @@ import numpy as np
 
 from service.audit.definition import defined_bytes
 from service.audit.expectation import Expectation, edges_of_all, expectation_of
-from service.audit.tally import Tally
+from service.audit.tally import Edges, Tally
 from service.audit.values import decoded
 from service.audit.verdict import Bin, Statistics, Verdict, compared, exactly
 from service.chunks import TensorBody
@@ -74,6 +74,12 @@ def refuse_many_elements(spec: Spec) -> None:
     message = f"{elements} elements are too many for an audit; the limit is {MOST_ELEMENTS}"
     hint = f"write slice={write_value('slice', tuple(smaller))}"
     raise ImpossibleError("too_large", Problem("slice", message, hint))
+
+
+def compile_loops() -> None:
+    """Compile the loops that count values, which takes seconds the first time on a machine."""
+    for dtype in (np.float32, np.float64):
+        Tally(Edges(0.0, 1.0, 1)).update(np.zeros(1, dtype))
 
 
 class SpecAuditor:

@@ -67,7 +67,8 @@ def compared(found: Summary, expected: Expectation) -> tuple[Statistics, tuple[B
     n = expected.elements
     mean, std = found.mean or 0.0, found.std or 0.0
     deviation = n * ((mean - expected.mean) / expected.scale)
-    square = n * (std / expected.scale) ** 2 + deviation * (deviation / n)
+    share = std / expected.scale
+    square = n * (share * share) + deviation * (deviation / n)
     unit = expected.std / expected.scale
     statistics = Statistics(
         mean=_of_mean(mean, deviation, expected, RESOLUTION * n * unit),
