@@ -317,7 +317,8 @@ def test_variances_of_sums_of_squares() -> None:
 @settings(max_examples=60, deadline=None)
 def test_elements_between_two_numbers(axes: list[tuple[int, Any]], data: Any) -> None:
     """Counted one by one."""
-    stride, chosen = 1, []
+    stride = 1
+    chosen: list[Axis] = []
     for extent, source in reversed(axes):
         start = source.draw(st.integers(0, extent))
         stop = source.draw(st.integers(start, extent))
