@@ -111,7 +111,7 @@ SPECIAL = [
 ]
 """Tensors whose elements depend on each other, slices of them, and coarse or skewed values."""
 
-SEEDS = 60
+SEEDS = 40
 
 
 @cache
@@ -132,15 +132,15 @@ def scores(query: str) -> dict[str, list[float]]:
 def test_standard_errors_are_neither_too_small_nor_too_large(query: str) -> None:
     """The mean of z^2 is 1 if the standard error is right.
 
-    Over 60 seeds it has a standard deviation of sqrt(2 / 60) = 0.18 for a normal z, so 0.25 to 1.9
+    Over 40 seeds it has a standard deviation of sqrt(2 / 40) = 0.22 for a normal z, so 0.2 to 2.1
     is 4 to 5 of them. The bins of one tensor are many but dependent, and their mean of z^2 has a
     smaller one. Where blocks share words (chrono_bias) the mean is exactly symmetric, and its
     standard error is an upper bound.
     """
     found = scores(query)
     for name, (least, most) in {
-        "mean": (0.25, 1.9),
-        "std": (0.25, 1.9),
+        "mean": (0.2, 2.1),
+        "std": (0.2, 2.1),
         "bins": (0.8, 1.2),
     }.items():
         square = float(np.mean(np.square(found[name]))) if found[name] else 1.0
@@ -232,12 +232,14 @@ def whole(scheme: Scheme) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_the_expectation_is_that_of_the_certificate() -> None:
     """Mean, std, zeros and the outermost values, for each scheme whose certificate knows them.
 
-    The certificate counts the entries of an orthogonal matrix as normal, so those are left out.
+    Presets of layers have the laws of other schemes. The certificate counts the entries of an orthogonal matrix as normal, so those are left out.
     """
     compared = 0
     for scheme in SCHEMES.values():
+        if scheme.preset is not None and not scheme.name.endswith(("sparse", "normal", "uniform")):
+            continue
         for query, facts in whole(scheme):
-            if "orthogonal" in scheme.name or "recurrent_kernel" in scheme.name:
+            if "orthogonal" in scheme.name:
                 continue
             found = expectation_of(planned(query).tensor)
             compared += 1
@@ -246,7 +248,7 @@ def test_the_expectation_is_that_of_the_certificate() -> None:
             zeros = found.zeros.sum / found.elements
             assert zeros == pytest.approx(facts["zeros"], rel=1e-5, abs=2.0**-31), query
             assert (found.lowest, found.highest) == (facts["lowest"], facts["highest"]), query
-    assert compared > 300
+    assert compared > 200
 
 
 @pytest.mark.parametrize("query", ["shape=9&scheme=normal&seed=1", *SPECIAL[:1], *SPECIAL[11:20]])
