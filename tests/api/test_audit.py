@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,7 +16,9 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from service.api.routes.audit import MOST_AUDITS
-from service.audit.of_spec import MOST_ELEMENTS
+from service.audit.expectation import RARELY
+from service.audit.of_spec import MOST_ELEMENTS, SpecAudit
+from service.audit.verdict import RESOLUTION, Bin, Comparison, Statistics
 from service.chunks import TensorBody
 from tests.api.patterns import settled
 from tests.application import Answer, ask, problem, ready
@@ -339,3 +343,21 @@ def test_it_takes_the_place_of_a_stream() -> None:
             refused = ask(address, f"{PATH}?{QUERY}")
             assert (refused.status, problem(refused)["reason"]) == (503, "too_busy")
         assert until(lambda: ask(address, f"{PATH}?{QUERY}").status == 200, seconds=10)
+
+
+def test_the_page_has_every_member_and_limit() -> None:
+    """docs/audits.md, beside the code."""
+    page = (Path(__file__).parents[2] / "docs" / "audits.md").read_text(encoding="utf-8")
+    members = [
+        *SpecAudit.__dataclass_fields__,
+        *Comparison.__dataclass_fields__,
+        *Statistics.__dataclass_fields__,
+        *Bin.__dataclass_fields__,
+    ]
+    assert [name for name in members if f"`{name}`" not in page] == []
+    assert MOST_ELEMENTS == 2**26
+    assert "at most 2^26 elements" in page
+    assert MOST_AUDITS == 4
+    assert "four audits at a time" in page
+    assert RESOLUTION == 1e-6
+    assert round(math.sqrt(2 * RARELY), 1) == 6.6

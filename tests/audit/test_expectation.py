@@ -5,9 +5,11 @@ Seeds are fixed. A statistic of a correct tensor is beyond its limit with a prob
 """
 
 import hashlib
+import math
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -133,8 +135,8 @@ def test_standard_errors_are_neither_too_small_nor_too_large(query: str) -> None
     """The mean of z^2 is 1 if the standard error is right.
 
     Over 40 seeds it has a standard deviation of sqrt(2 / 40) = 0.22 for a normal z, so 0.2 to 2.1
-    is 4 to 5 of them. The bins of one tensor are many but dependent, and their mean of z^2 has a
-    smaller one. Where blocks share words (chrono_bias) the mean is exactly symmetric, and its
+    is 4 to 5 of them. For n values of z from bins it is sqrt(2 / n), of which 5 are allowed, but at
+    least 0.2, since they depend on each other. Where blocks share words (chrono_bias) the mean is exactly symmetric, and its
     standard error is an upper bound.
     """
     found = scores(query)
@@ -232,7 +234,8 @@ def whole(scheme: Scheme) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_the_expectation_is_that_of_the_certificate() -> None:
     """Mean, std, zeros and the outermost values, for each scheme whose certificate knows them.
 
-    Presets of layers have the laws of other schemes. The certificate counts the entries of an orthogonal matrix as normal, so those are left out.
+    Presets of layers have the laws of other schemes, and are left out. So are orthogonal matrices:
+    the certificate counts their entries as normal.
     """
     compared = 0
     for scheme in SCHEMES.values():
@@ -420,3 +423,19 @@ def test_the_answers_are_equal_on_other_processors() -> None:
         timeout=300,
     )
     assert made.stdout.strip() == answers_digest()
+
+
+def test_an_audit_takes_constant_memory() -> None:
+    """Of 16 Mi random values and of as many of an index function: beside a chunk, a few MiB.
+
+    A chunk is 1 MiB of bytes, which for 8-bit floats are 4 MiB as float32.
+    """
+    for scheme in ("normal&seed=1", "identity"):
+        auditor = SpecAuditor(planned(f"shape=4096,4096&scheme={scheme}&dtype=float8_e4m3fn"))
+        tracemalloc.start()
+        for chunk in auditor.body.chunks():
+            auditor.take(chunk)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert auditor.answer().verdict == "consistent"
+        assert peak < 24 * 2**20
