@@ -99,6 +99,7 @@ MAY_NAME_PATHS = {
     "plan/canonical.py": "the canonical URL",
     "advice/alternatives.py": "the route that makes LSUV's steps",
     "advice/warnings.py": "the same",
+    "audit/picture.py": "the XML namespace of SVG",
     "calibration/measurement.py": "the URL of a tensor, which a request has",
     "cli/model.py": "the route that answers the same as the command",
     "cli/verifying.py": "a server of this machine",

@@ -16,6 +16,7 @@ from service.api.operations import PROBLEM_TYPE, completed, document_operations,
 from service.api.reasons import REASONS, Reason
 from service.api.responses import TAG_LIST, Document
 from service.api.routing import PlainRoute
+from service.audit.of_spec import SpecAudit
 from service.calibration import Calibration, Measurement
 from service.dtypes import DTYPES, Dtype
 from service.fields import Spec
@@ -108,6 +109,7 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Recommendation": (Recommendation, {}),
     "Propagation": (Propagation, {}),
     "Calibration": (Calibration, {}),
+    "SpecAudit": (SpecAudit, {}),
     "BlockDigests": (
         BlockDigests,
         {

@@ -122,6 +122,24 @@ def digests_operations() -> dict[str, Operation]:
     return readable(get)
 
 
+def audit_operations() -> dict[str, Operation]:
+    """GET and HEAD of the audit of a tensor."""
+    summary = "What the values of a tensor are, what they should be, and a verdict"
+    fields = [reference("parameters", field) for field in FIELDS]
+    get = json_operation("get_audit", summary, fields, reference("schemas", "SpecAudit"))
+    get["tags"] = ["weights"]
+    get["responses"] |= responses_of(_REFUSALS | BUSY)
+    return readable(get)
+
+
+def audit_picture_operations() -> dict[str, Operation]:
+    """GET and HEAD of the histogram of a tensor."""
+    summary = "The histogram of a tensor's values beside the expected one, as a picture"
+    get = audit_operations()["get"] | {"operationId": "get_audit_svg", "summary": summary}
+    get["responses"] = get["responses"] | {"200": _picture()}
+    return readable(get)
+
+
 def recommend_operations() -> dict[str, Operation]:
     """GET, HEAD and POST of a question."""
     summary, schema = "How to initialize a layer's weights", reference("schemas", "Question")
@@ -178,14 +196,17 @@ def picture_operations() -> dict[str, Operation]:
     """GET and HEAD of the picture of a stack of equal layers."""
     summary = "The same answer as a picture"
     get = propagate_operations()["get"] | {"operationId": "get_propagate_svg", "summary": summary}
+    get["responses"] = get["responses"] | {"200": _picture()}
+    return readable(get)
+
+
+def _picture() -> dict[str, Any]:
     names = ("ETag", "Cache-Control", "Content-Security-Policy")
-    answer = {
+    return {
         "description": "An SVG picture",
         "headers": {name: reference("headers", name) for name in names},
         "content": {"image/svg+xml": {"schema": {"type": "string"}}},
     }
-    get["responses"] = get["responses"] | {"200": answer}
-    return readable(get)
 
 
 def _parameter_name(field: str) -> str:

@@ -327,7 +327,7 @@ def test_numbers_too_small_to_count_are_left_out(
 ) -> None:
     """The sum over all 33,201 numbers of bfloat16 within reach, or more, has the same digits."""
     facts = told(f"{query}&dtype=bfloat16")
-    monkeypatch.setattr("service.plan.rounded._least_that_counts", lambda draw, std: 0.0)
+    monkeypatch.setattr("service.plan.rounded.least_that_counts", lambda draw, std: 0.0)
     assert rounded.__wrapped__(law_of(query), "bfloat16") == facts
 
 
