@@ -70,8 +70,9 @@ class Audited:
     """What is known of a tensor.
 
     `laws` are the laws that the values are consistent with: one if the verdict is CONSISTENT,
-    several if it is UNDECIDED. `reason` says in words what the verdict means here. `reading` is the
-    meaning of the axes by which `fans` and `gains` are counted; all are None if there are none.
+    several if it is UNDECIDED. `explanation` says in words what the verdict means here. `reading`
+    is the meaning of the axes by which `fans` and `gains` are counted; all are None if there are
+    none.
     """
 
     tensor: Stored
@@ -79,7 +80,7 @@ class Audited:
     summary: Summary
     sha256: str
     verdict: Verdict
-    reason: str
+    explanation: str
     laws: tuple[Candidate, ...] = ()
     reading: Reading | None = None
     fans: Fans | None = None
@@ -163,8 +164,10 @@ def _of_values(found: Audited) -> Audited | None:
     if not summary.count:
         return _decided(found, Verdict.EMPTY, "it has no element")
     if summary.nan or summary.inf:
-        reason = f"{summary.nan} NaN and {summary.inf} infinities among {summary.count} elements"
-        return _decided(found, Verdict.NOT_FINITE, reason)
+        explanation = (
+            f"{summary.nan} NaN and {summary.inf} infinities among {summary.count} elements"
+        )
+        return _decided(found, Verdict.NOT_FINITE, explanation)
     if not tensor.is_float:
         return _decided(found, Verdict.NOT_FLOAT, f"{tensor.dtype} has no initial law")
     if summary.min == summary.max:
@@ -236,39 +239,39 @@ def _is_rare(laws: list[Candidate]) -> bool:
 def _of_found(found: Audited, laws: list[Candidate]) -> Audited:
     told = replace(found, laws=tuple(laws))
     if len(laws) > 1:
-        reason = f"{len(laws)} laws are near each other; more elements would decide"
-        return _decided(told, Verdict.UNDECIDED, reason)
+        explanation = f"{len(laws)} laws are near each other; more elements would decide"
+        return _decided(told, Verdict.UNDECIDED, explanation)
     target = laws[0].target
     if target is not None:
-        reason = (
+        explanation = (
             f"std is {laws[0].std / target:.3g} of {target:.6g}, which was meant: the truncation "
             "was not corrected"
         )
-        return _decided(told, Verdict.UNCORRECTED, reason)
+        return _decided(told, Verdict.UNCORRECTED, explanation)
     law = laws[0]
-    reason = f"{law.distribution.replace('_', ' ')} with std {law.std:.6g}"
-    return _decided(told, Verdict.CONSISTENT, reason)
+    explanation = f"{law.distribution.replace('_', ' ')} with std {law.std:.6g}"
+    return _decided(told, Verdict.CONSISTENT, explanation)
 
 
 def _of_wrong_layout(found: Audited, others: list[Candidate]) -> Audited:
     reading = others[0].reading
     letters = "" if reading is None else reading.letters
-    reason = f"std is that of {others[0].names[0]} with the fans of {letters}"
+    explanation = f"std is that of {others[0].names[0]} with the fans of {letters}"
     if len(letters) == 2:
-        reason += ", or with mode=fan_out"
-    return _decided(replace(found, laws=tuple(others)), Verdict.WRONG_LAYOUT, reason)
+        explanation += ", or with mode=fan_out"
+    return _decided(replace(found, laws=tuple(others)), Verdict.WRONG_LAYOUT, explanation)
 
 
 def _without_law(found: Audited) -> Audited:
     clean = is_clean(found.summary, found.tensor.dtype)
     if clean is None:
         return _decided(found, Verdict.TRAINED, "the values have none of the usual distributions")
-    reason = f"{clean} with std {found.summary.std:.6g}, which no scheme means here"
-    return _decided(found, Verdict.NO_KNOWN_LAW, reason)
+    explanation = f"{clean} with std {found.summary.std:.6g}, which no scheme means here"
+    return _decided(found, Verdict.NO_KNOWN_LAW, explanation)
 
 
-def _decided(found: Audited, verdict: Verdict, reason: str) -> Audited:
-    return replace(found, verdict=verdict, reason=reason)
+def _decided(found: Audited, verdict: Verdict, explanation: str) -> Audited:
+    return replace(found, verdict=verdict, explanation=explanation)
 
 
 def _with_fans(found: Audited, readings: Readings) -> Audited:
@@ -300,8 +303,8 @@ def _with_duplicates(audited: list[Audited]) -> list[Audited]:
         if len(equal) > 1:
             for number in equal:
                 other = audited[equal[0] if number != equal[0] else equal[1]].tensor.name
-                reason = f"equal to {other}, element by element"
-                audited[number] = _decided(audited[number], Verdict.DUPLICATED, reason)
+                explanation = f"equal to {other}, element by element"
+                audited[number] = _decided(audited[number], Verdict.DUPLICATED, explanation)
     return audited
 
 

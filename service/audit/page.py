@@ -129,7 +129,7 @@ def _cells(audited: Audited) -> Iterator[Element]:
         "td",
         element("span", audited.verdict.value, class_=kind),
         element("br"),
-        element("span", shown_name(audited.reason), class_="quiet"),
+        element("span", shown_name(audited.explanation), class_="quiet"),
     )
     yield element("td", "; ".join(named(law, MOST_NAMES) for law in audited.laws))
 

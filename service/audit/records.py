@@ -32,7 +32,7 @@ def tensor_record(audited: Audited) -> dict[str, Any]:
         "dtype": tensor.dtype,
         "verdict": audited.verdict.value,
         "fault": audited.is_fault,
-        "reason": audited.reason,
+        "explanation": audited.explanation,
         "laws": [law_record(law) for law in audited.laws],
         "layer": None if audited.reading is None else audited.reading.layer,
         "layout": None if audited.reading is None else audited.reading.letters,

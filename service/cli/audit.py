@@ -117,7 +117,7 @@ def _audited(
 
 
 _NUMBERS = ("std", "/He", "/Glorot", "/LeCun")
-_COLUMNS = ("tensor", "shape", "fans", *_NUMBERS, "verdict", "law or reason")
+_COLUMNS = ("tensor", "shape", "fans", *_NUMBERS, "verdict", "law or explanation")
 """A column such as /He is the std divided by He's."""
 
 _WIDEST_NAME = 48
@@ -154,7 +154,7 @@ def _row(audited: Audited) -> tuple[str, ...]:
         "-" if fans is None else f"{fans.fan_in:g},{fans.fan_out:g}",
         *(("-" if number is None else f"{number:.4g}") for number in (summary.std, *ratios)),
         audited.verdict.value,
-        "; ".join(_laws(audited)) if audited.laws and not audited.is_fault else audited.reason,
+        "; ".join(_laws(audited)) if audited.laws and not audited.is_fault else audited.explanation,
     )
 
 

@@ -161,18 +161,29 @@ def rounded(law: Law, dtype: str) -> Rounded:
 
 
 def _rounded_sparse(draw: Sparse, law: Law, dtype: str) -> Rounded:
-    """The statistics of a share of zeros and the other values, which have mean 0.
+    """The statistics of a share of zeros and the other values.
 
-    With a share s of zeros, std = sqrt(1 - s) times the std of the others.
+    With a share s of zeros, and mean m and std d of the others: mean = (1 - s) m, and
+    std = sqrt((1 - s) (d^2 + s m^2)).
     """
     share = draw.zeros / draw.length
-    others_std = draw.draw.std if isinstance(draw.draw, Normal) else law.std
-    others = rounded(Law(draw.draw, "normal", 0.0, others_std), dtype)
-    zeros = share + (1.0 - share) * others.zeros
+    kept = 1.0 - share
+    normal = draw.draw if isinstance(draw.draw, Normal) else Normal(0.0, law.std or 0.0)
+    others = rounded(Law(draw.draw, "normal", normal.mean, normal.std), dtype)
+    # With mean 0 no square is taken, which a tiny or huge std would not survive.
+    std = sqrt(kept) * others.std
+    if others.mean:
+        std = sqrt(kept * (others.std * others.std + share * (others.mean * others.mean)))
+    mean = kept * others.mean
+    distinct = others.distinct
+    if distinct is not None and share and not others.zeros:
+        distinct += 1
     return replace(
         others,
-        std=significant(sqrt(1.0 - share) * others.std),
-        zeros=significant(zeros),
+        mean=significant_mean(mean, std),
+        std=significant(std),
+        zeros=significant(share + kept * others.zeros),
+        distinct=distinct,
         lowest=min(others.lowest, 0.0),
         highest=max(others.highest, 0.0),
     )

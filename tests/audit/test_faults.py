@@ -127,13 +127,13 @@ def test_fan_out_of_a_convolution_is_no_fault(tmp_path: Path) -> None:
     assert verdicts(tensors, tmp_path) == {}
 
 
-def test_the_reason_of_a_wrong_layout_names_the_law() -> None:
+def test_the_explanation_of_a_wrong_layout_names_the_law() -> None:
     """The scheme and the letters whose fans give the std."""
     tensors = healthy()
     _count_fans_as_keras(tensors)
     (found,) = audit([stored("conv1.weight", tensors["conv1.weight"])])
-    assert "he_normal" in found.reason
-    assert "HWIO" in found.reason
+    assert "he_normal" in found.explanation
+    assert "HWIO" in found.explanation
 
 
 @pytest.mark.parametrize("place", [0, 777, 64 * 16 * 25 - 1])

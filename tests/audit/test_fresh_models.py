@@ -70,7 +70,13 @@ def check(models: list[Model]) -> Counter[str]:
     for model in models:
         assert set(model.truth) <= {each.tensor.name for each in model.audited}
         for each in model.audited:
-            where = (model.name, each.tensor.name, each.tensor.shape, each.verdict, each.reason)
+            where = (
+                model.name,
+                each.tensor.name,
+                each.tensor.shape,
+                each.verdict,
+                each.explanation,
+            )
             assert not each.is_fault, where
             scheme = model.truth.get(each.tensor.name)
             if scheme is None:

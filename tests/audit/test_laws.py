@@ -131,7 +131,7 @@ def test_the_true_law_is_found(record_property: Callable[[str, object], None]) -
         result = outcome(found, law.name)
         counts[result] += math.prod(shape) >= 10**4
         if result == "wrong" or (result == "right" and found.verdict is not law.verdict):
-            wrong.append((law.name, shape, dtype, found.verdict.value, found.reason))
+            wrong.append((law.name, shape, dtype, found.verdict.value, found.explanation))
     for result, count in counts.items():
         record_property(result, count)
     assert wrong == []
