@@ -23,6 +23,7 @@ ALONE = (
     "tests/api/test_block_digests.py::test_digests_do_not_hold_the_loop",
     "tests/api/test_holding.py",
     "tests/api/test_propagate.py::test_the_same_simulation_is_made_once",
+    "tests/front/test_orthogonal.py",
     "tests/initializers/test_index_kernels.py::test_no_small_answer_is_much_slower_than_a_plain_one",
     "tests/stream/test_cost.py::test_an_awkward_chunk_takes_about_as_long_as_it_costs",
     # Processes that are killed, stopped or replaced while they serve, and loads of many clients.
