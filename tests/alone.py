@@ -1,7 +1,7 @@
 """The tests that need the machine to themselves, because of what they measure.
 
 tests/__main__.py runs them in its second round, one at a time. A test is put here if it compares
-two times, allows less than ten times what it takes alone, or fails when another test keeps both
+two times, allows less than three times what it takes alone, or fails when another test keeps both
 cores busy for a second. A limit of seconds on what takes milliseconds needs no entry.
 tests/test_house.py fails if an entry names no test.
 """
@@ -19,6 +19,10 @@ ALONE = (
     "tests/api/test_models.py::test_small_requests_are_answered_while_a_model_is_planned",
     "tests/api/test_propagate.py::test_the_loop_answers_while_it_simulates",
     "tests/test_serving.py::test_answers_on_a_kept_connection_do_not_wait",
+    # Limits of two to three times what is usual.
+    "tests/api/test_model_page.py::test_200_000_tensors_are_bounded_in_time_and_size",
+    "tests/api/test_model_page.py::test_long_names_are_bounded",
+    "tests/api/test_models.py::test_nothing_is_planned_for_clients_that_have_left",
     # Ratios of two times.
     "tests/api/test_block_digests.py::test_digests_do_not_hold_the_loop",
     "tests/api/test_holding.py",

@@ -1,5 +1,7 @@
 """Settings of pytest and Hypothesis for the whole suite; no fixtures."""
 
+from pathlib import Path
+
 import hypothesis
 import pytest
 
@@ -19,6 +21,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["together", "alone"],
         help="run the tests of tests/alone.py alone, or the others together",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The second round reads only the files of its tests, unless the command line names files."""
+    if config.getoption("round") != "alone" or config.args_source is config.ArgsSource.ARGS:
+        return None
+    files = {config.rootpath / beginning.partition("::")[0] for beginning in ALONE}
+    # None leaves the decision to pytest.
+    return None if collection_path.is_dir() or collection_path in files else True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

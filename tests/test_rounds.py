@@ -6,15 +6,20 @@ import sys
 import pytest
 
 from tests.__main__ import overall
+from tests.alone import ALONE
 from tests.process import ROOT
 
 PASSED, FAILED, STOPPED, NONE = 0, 1, 2, 5
 """Statuses of pytest. The last one says that no test was chosen."""
 
 
+FILE = "tests/stream/test_cost.py"
+"""Some of its tests are in tests/alone.py."""
+
+
 def collected(*options: str) -> list[str]:
-    """The ids of the tests of a file of which some are in tests/alone.py."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/stream/test_cost.py"]
+    """The ids of the tests that pytest chooses."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
     done = subprocess.run(
         [*command, *options], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -23,12 +28,19 @@ def collected(*options: str) -> list[str]:
 
 def test_each_test_is_in_one_round() -> None:
     """Without a round all of them run."""
-    together, alone = collected("--round=together"), collected("--round=alone")
+    together, alone = collected("--round=together", FILE), collected("--round=alone", FILE)
     assert together
     assert {test.partition("[")[0] for test in alone} == {
         "tests/stream/test_cost.py::test_an_awkward_chunk_takes_about_as_long_as_it_costs"
     }
-    assert sorted(together + alone) == sorted(collected())
+    assert sorted(together + alone) == sorted(collected(FILE))
+
+
+def test_the_second_round_has_all_of_its_tests() -> None:
+    """It reads only the files that tests/alone.py names, and finds tests for every entry."""
+    tests = collected("--round=alone")
+    assert all(test.startswith(ALONE) for test in tests)
+    assert all(any(test.startswith(entry) for test in tests) for entry in ALONE)
 
 
 @pytest.mark.parametrize(
