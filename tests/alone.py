@@ -12,6 +12,8 @@ ALONE = (
     "tests/api/test_streaming.py",
     "tests/front/test_keys.py::test_the_lock_does_not_hold_what_is_not_stored",
     "tests/front/test_keys.py::test_the_lock_outlasts_matrices",
+    "tests/test_cli_fetch.py::test_parts_are_requested_at_the_same_time",
+    "tests/test_cli_fetch.py::test_slow_parts_that_make_progress_are_not_repeated",
     "tests/test_handing_over.py",
     "tests/test_server_accepting.py",
     # How long others wait while the server is busy.
