@@ -9,14 +9,15 @@ install: $(VENV)/tests-installed
 run: $(VENV)/service-installed
 	$(VENV_PYTHON) -m service serve $(ARGS)
 
+# quick, test and test-all run two tests at a time. ARGS="-n 0 --pdb" runs them in one process.
 quick: install
-	$(VENV_PYTHON) -m pytest -q -m "not slow and not long" $(ARGS)
+	$(VENV_PYTHON) -m tests -q -m "not slow and not long" $(ARGS)
 
 test: check
-	$(VENV_PYTHON) -m pytest -m "not slow" $(ARGS)
+	$(VENV_PYTHON) -m tests -m "not slow" $(ARGS)
 
 test-all: check
-	$(VENV_PYTHON) -m pytest $(ARGS)
+	$(VENV_PYTHON) -m tests $(ARGS)
 
 check: install
 	$(VENV)/bin/ruff check .

@@ -116,6 +116,7 @@ LONG = (
     "tests/test_hints.py::test_no_hint_leads_back_to_its_own_refusal",
     "tests/test_install.py",
     "tests/test_readme.py",
+    "tests/test_rounds.py",
     "tests/test_schemes_page.py::test_a_picture_is_of_what_its_scheme_gives_today",
     "tests/test_schemes_page.py::test_the_pixels_show_the_values",
     "tests/test_serving.py",
