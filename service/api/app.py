@@ -15,7 +15,7 @@ from service.api.aside import Aside
 from service.api.cors import CorsSend, options_response
 from service.api.openapi import OpenapiDocument, openapi, openapi_route
 from service.api.readiness import Readiness
-from service.api.routes import docs, health, listings
+from service.api.routes import docs, health, listings, page
 from service.api.routes.advice import Adviser
 from service.api.routes.calibration import Calibrator
 from service.api.routes.digests import Digester
@@ -124,6 +124,7 @@ def create_app(
         *modeller.routes(),
         *listings.routes(),
         *health.routes(),
+        *page.routes(),
         *docs.routes(),
         openapi_route(),
     ]
