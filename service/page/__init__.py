@@ -1,4 +1,4 @@
-"""The web page for people: its HTML, styles and scripts, and the third-party files that it needs."""
+"""The web page for people: its HTML, styles and scripts, and the third-party files it needs."""
 
 from service.page.documents import explorer, front
 from service.page.files import PageFile, edition, own_files, vendored_files

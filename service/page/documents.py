@@ -1,4 +1,4 @@
-"""The HTML of the page and of the explorer, with the names of the tables in its lists of choices."""
+"""The HTML of the page and of the explorer. Its lists of choices have the names of the tables."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -28,6 +28,9 @@ _NAMES_OF_FRAMEWORKS = {
     "onnx": "ONNX",
 }
 
+_DEFAULT_DTYPE = "float32"
+"""The dtype that the page shows if none is given."""
+
 
 @cache
 def front() -> PageFile:
@@ -37,10 +40,10 @@ def front() -> PageFile:
         frameworks=_options({name: _NAMES_OF_FRAMEWORKS.get(name, name) for name in FRAMEWORKS}),
         layers=_options({name: name for name in LAYERS}),
         activations=_options({name: name for name in ACTIVATIONS}),
-        dtypes=_options({name: name for name in DTYPES}),
+        dtypes=_options({name: name for name in DTYPES if name != _DEFAULT_DTYPE}),
         normalizations=_options({name: name for name in NORMALIZATIONS}),
         roles=_options({name: name for name in ROLES}),
-        schemes=_options({name: "" for name in SCHEMES}),
+        schemes=_options(dict.fromkeys(SCHEMES, "")),
         tensor_fields=_words(FIELDS),
         advice_fields=_words(name for name in Question.model_fields if name not in FIELDS),
         stack_fields=_words(Stack.model_fields),

@@ -42,7 +42,7 @@ def python_with(name: str, pins: Path, shared: Path | None = None) -> Path:
     if not _is(mark, pins):
         venv.create(home, clear=True, with_pip=True)
         if shared is not None:
-            (_site(python) / "shared.pth").write_text(f"{_site(shared)}\n")
+            (site_of(python) / "shared.pth").write_text(f"{site_of(shared)}\n")
         # Compiling every module takes longer than the download. Python compiles what it imports.
         install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
         _run([*install, "-r", str(pins)], ROOT)
@@ -52,14 +52,22 @@ def python_with(name: str, pins: Path, shared: Path | None = None) -> Path:
 
 def tfjs_folder() -> Path:
     """build/peers-tfjs, in which Node finds TensorFlow.js. It may skip or fail as above."""
-    home = ROOT / "build" / "peers-tfjs"
+    return folder_with("peers-tfjs", PACKAGES)
+
+
+def folder_with(name: str, packages: Path) -> Path:
+    """The folder build/NAME with the packages of npm that a package.json lists.
+
+    It may skip or fail as above.
+    """
+    home = ROOT / "build" / name
     mark = home / "installed.json"
-    if not _is(mark, PACKAGES):
+    if not _is(mark, packages):
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        shutil.copy(PACKAGES, home)
+        shutil.copy(packages, home)
         _run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"], home)
-        shutil.copy(PACKAGES, mark)
+        shutil.copy(packages, mark)
     return home
 
 
@@ -80,7 +88,7 @@ def packages(python: Path) -> dict[str, str]:
     return {each["name"]: each["version"] for each in json.loads(done.stdout)}
 
 
-def _site(python: Path) -> Path:
+def site_of(python: Path) -> Path:
     """The folder into which pip installs for this Python."""
     printing = "import sysconfig; print(sysconfig.get_path('purelib'))"
     done = subprocess.run([python, "-c", printing], capture_output=True, text=True, check=True)

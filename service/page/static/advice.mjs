@@ -6,6 +6,9 @@ import { given, numberFields, queryOf } from "./question.mjs";
 /** The numbers of a certificate or of a recommendation that the table compares. */
 const NUMBERS = ["gain", "mean", "std", "limit"];
 
+/** Warnings of a certificate's canonical URL, which leaves out what is the default. */
+const OF_SPELLING = new Set(["layer_guessed", "name_missing"]);
+
 /** Draw all of them. `own` is the certificate of the question's own scheme, or null. */
 export function drawAdvice(pairs, advice, own) {
   byId("decision").textContent = advice.decision;
@@ -13,7 +16,7 @@ export function drawAdvice(pairs, advice, own) {
   drawAxes(advice.layout, given(pairs, "shape"));
   drawFacts(advice, own);
   fill("why", ...advice.rationale.map(line));
-  drawWarnings([...advice.warnings, ...(own?.warnings ?? [])]);
+  drawWarnings([...advice.warnings, ...(own?.warnings ?? []).filter(({ code }) => !OF_SPELLING.has(code))]);
   drawClassic(pairs, advice);
   drawAlternatives(pairs, advice.alternatives);
   drawEquivalents(advice.equivalents);
@@ -53,8 +56,8 @@ function drawFacts(advice, own) {
   const rows = [
     row("scheme", ({ scheme }) => scheme, true),
     row("law", ({ distribution }) => distribution),
-    row("fan_in", ({ fan_in }) => shortest(fan_in), true),
-    row("fan_out", ({ fan_out }) => shortest(fan_out), true),
+    row("fan_in", ({ fan_in }) => shortest(fan_in ?? advice?.fan_in), true),
+    row("fan_out", ({ fan_out }) => shortest(fan_out ?? advice?.fan_out), true),
     row("mode", ({ mode }) => mode ?? "–"),
     ...NUMBERS.map((name) => row(name, (each) => shortest(each[name]), name === "std" || name === "limit")),
   ];

@@ -1,6 +1,6 @@
 // The section about depth: a stack of layers like this one, with the recommended scheme and rivals.
 
-import { byId, element, fill, fillTable, shortest } from "./elements.mjs";
+import { byId, element, fill, fillTable, shortest, show } from "./elements.mjs";
 import { given, queryOf, stackPairs, numberFields } from "./question.mjs";
 import { Refusal, json } from "./service.mjs";
 
@@ -19,30 +19,44 @@ const STYLES = [
   { stroke: "var(--rival-5)", width: 1.75, dash: "4 2" },
 ];
 
-/** The stacks: the recommended one, the question's own scheme if it has one, and the rivals. */
-export async function fetchStacks(pairs, advice, signal) {
-  if (!(advice.fan_in >= 1)) {
+/** The stacks: the recommended one, the question's own scheme if it has one, and the rivals.
+
+ * `own` is the certificate of the question's own scheme, or null. */
+export async function fetchStacks(pairs, advice, own, signal) {
+  if (!(advice.fan_in >= 1) || !advice.layout?.includes("I")) {
     return { why: "Only weights that a signal passes make a stack of layers.", stacks: [] };
   }
-  const own = given(pairs, "scheme");
-  const numbers = numberFields();
   const width = Math.min(MOST_WIDTH, Math.round(advice.fan_in));
   const depth = given(pairs, "depth") || DEPTH;
-  const common = [["width", String(width)], ["depth", depth], ...stackPairs(pairs, numbers)];
-  const ownNumbers = pairs.filter(([field]) => numbers.has(field) && !/^fan_/.test(field));
+  const common = [["width", String(width)], ["depth", depth], ...stackPairs(pairs, numberFields())];
   const wanted = [{ label: "recommended", more: [] }];
-  if (own !== "") wanted.push({ label: own, more: [["scheme", own], ...ownNumbers] });
+  if (own !== null) wanted.push({ label: own.scheme, more: schemeOf(advice.compared.weights_url), own });
   for (const rival of RIVALS) {
-    if (rival !== own) wanted.push({ label: rival, more: [["scheme", rival]] });
+    if (rival !== own?.scheme) wanted.push({ label: rival, more: [["scheme", rival]] });
   }
   const stacks = [];
-  for (const { label, more } of wanted) {
-    if (label !== own && isRecommended(label, stacks)) continue;
+  for (const { label, more, own: theOwn } of wanted) {
+    if (theOwn === undefined && isRecommended(label, stacks)) continue;
+    if (theOwn !== undefined && !isRandom(theOwn)) {
+      stacks.push({ label, answer: null, problem: "The theory is for random weights of mean 0." });
+      continue;
+    }
     // One after another: the service computes them in one thread, and its queue is short.
     stacks.push({ label, ...(await stackOf(`/propagate?${queryOf([...common, ...more])}`, signal)) });
   }
   return { why: "", stacks, width, depth };
 }
+
+/** The scheme in a URL with its numbers. Fans are those of the stack. */
+function schemeOf(url) {
+  const numbers = numberFields();
+  return [...new URLSearchParams(url.split("?")[1])].filter(
+    ([field]) => field === "scheme" || numbers.has(field),
+  );
+}
+
+/** Whether the theory is about such values: it is about random ones of mean 0, and about zeros. */
+const isRandom = ({ distribution, mean }) => distribution !== "deterministic" && mean === 0;
 
 /** Whether a rival is what is recommended: its curve would be the same. */
 function isRecommended(label, stacks) {
@@ -82,6 +96,7 @@ function curvesOf({ answer, label }) {
 export function drawDepth({ why, stacks, width: fanIn, depth }, width) {
   const told = stacks.filter(({ answer }) => answer !== null);
   byId("depth-about").textContent = why || (told.length === 0 ? stacks[0].problem : aboutOf(fanIn, depth, told[0]));
+  show("depth-scroll", stacks.length > 0);
   fillRows(stacks);
   if (told.length === 0) {
     fill("depth-plot");
@@ -119,7 +134,7 @@ function fillRows(stacks) {
     const { layers, verdict } = answer;
     return [name, shortest(layers.at(-1).stream), shortest(layers[0].stream_gradient), verdict];
   });
-  fillTable("depth-table", ["scheme", "variance at the end", "gradient at the start", "verdict"], stacks.length ? rows : []);
+  fillTable("depth-table", ["scheme", "variance at the end", "gradient at the start", "verdict"], rows);
 }
 
 function drawCurves(curves, which, width) {

@@ -46,15 +46,17 @@ function expect(bins, index, law, count, dtype) {
 }
 
 /** The picture: bars for the values, a line for the law. */
-export function drawHistogram(bins, width) {
+export function drawHistogram(bins, dtype, width) {
   const marks = [
     Plot.rectY(bins, { x1: "x1", x2: "x2", y: "count", fill: "var(--bar)", insetLeft: 0.5, insetRight: 0.5, className: "bars" }),
     Plot.ruleY([0], { stroke: "currentColor", strokeOpacity: 0.4 }),
   ];
   if (bins[0].expected !== null) {
     const middle = (bin) => (bin.x1 + bin.x2) / 2;
+    // The values of a narrow dtype have gaps, through which a smooth curve would lead.
+    const curve = gridOf(dtype) === null ? "monotone-x" : "step";
     marks.push(
-      Plot.lineY(bins, { x: middle, y: "expected", stroke: "var(--accent)", strokeWidth: 2, curve: "monotone-x", className: "expected" }),
+      Plot.lineY(bins, { x: middle, y: "expected", stroke: "var(--accent)", strokeWidth: 2, curve, className: "expected" }),
     );
   }
   return Plot.plot({

@@ -5,7 +5,7 @@ import { drawDepth, fetchStacks } from "./depth.mjs";
 import { byId, show } from "./elements.mjs";
 import { drawLines, prepareLines } from "./lines.mjs";
 import {
-  clearProblems, given, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
+  clearProblems, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
 } from "./question.mjs";
 import { Refusal, json } from "./service.mjs";
 import { drawTensor, fetchTensor } from "./tensor.mjs";
@@ -18,13 +18,13 @@ let shown = null;
 
 const certificateUrl = (url) => url.replace(/^\/v1\/weights\.[a-z]+/, "/v1/weights.json");
 
-/** The value of a promise, or the errors of its refusal. */
+/** The value of a promise, or its refusal. */
 async function settled(promise) {
   try {
-    return { value: await promise, errors: [] };
+    return { value: await promise, refusal: null };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { value: null, errors: error.errors };
+    return { value: null, refusal: error };
   }
 }
 
@@ -43,39 +43,46 @@ async function answer() {
 }
 
 async function answerFor(pairs, signal) {
-  const own = given(pairs, "scheme") !== "";
-  const tensor = `/v1/weights.json?${queryOf(tensorPairs(pairs))}`;
-  const [advised, asked] = await Promise.all([
-    settled(json(`/recommend?${queryOf(pairs)}`, signal)),
-    own ? settled(json(tensor, signal)) : { value: null, errors: [] },
-  ]);
-  const advice = advised.value;
-  const compared = advice?.compared?.weights_url ?? (own ? null : advice?.weights_url);
-  const found = compared ? await settled(json(certificateUrl(compared), signal)) : asked;
+  const { value: advice, refusal } = await settled(json(`/recommend?${queryOf(pairs)}`, signal));
+  const certificate = await certificateFor(pairs, advice, refusal, signal);
   signal.throwIfAborted();
   clearProblems();
-  showProblems([...advised.errors, ...found.errors]);
-  const certificate = found.value;
+  if (refusal !== null) showProblems(refusal.errors);
   show("results", certificate !== null);
   if (certificate === null) {
-    byId("decision").textContent = "";
+    const count = refusal.errors.length;
+    byId("decision").textContent = `The service cannot answer this: ${count === 1 ? "a field needs" : `${count} fields need`} a change.`;
     drawAxes(null, "");
     shown = null;
     return;
   }
+  const own = advice !== null && advice.compared !== null ? certificate : null;
   if (advice === null) drawCertificate(pairs, certificate);
-  else drawAdvice(pairs, advice, own ? certificate : null);
-  drawLines(certificate);
+  else drawAdvice(pairs, advice, own);
   show("depth-block", advice !== null);
   show("why-block", advice !== null);
-  const [values, stacks] = await Promise.all([
+  drawLines(certificate);
+  const [tensor, stacks, scheme] = await Promise.all([
     settled(fetchTensor(certificate, signal)),
-    advice === null ? null : fetchStacks(pairs, advice, signal),
+    advice === null ? null : fetchStacks(pairs, advice, own, signal),
+    own === null && advice !== null ? null : json(`/schemes/${certificate.scheme}`, signal),
   ]);
   signal.throwIfAborted();
-  showProblems(values.errors);
-  shown = { tensor: values.value, stacks };
+  if (tensor.refusal !== null) showProblems(tensor.refusal.errors);
+  byId("scheme-about").textContent = scheme === null ? "" : `${scheme.summary} ${scheme.formula}.`;
+  shown = { tensor: tensor.value, stacks };
   draw();
+}
+
+/** The certificate of the tensor that is shown: the question's own, or the recommended one.
+
+ * Some tensors belong to no layer that there is advice for. They are shown without it. */
+async function certificateFor(pairs, advice, refusal, signal) {
+  if (advice !== null) {
+    return json(certificateUrl(advice.compared?.weights_url ?? advice.weights_url), signal);
+  }
+  if (refusal.status !== 422) return null;
+  return (await settled(json(`/v1/weights.json?${queryOf(tensorPairs(pairs))}`, signal))).value;
 }
 
 /** Draw the pictures of what is shown, as wide as they may be. */

@@ -136,7 +136,7 @@ export function drawKernels(kernels, width) {
     height: side * outputs * (high + 0.6) + 50,
     x: { axis: null },
     y: { axis: null },
-    fx: { label: "input", padding: 0.12, tickFormat: (each) => String(each) },
+    fx: { label: "input", axis: "top", padding: 0.12, tickFormat: (each) => String(each) },
     fy: { label: "output", padding: 0.12, tickFormat: (each) => String(each) },
   }, { x: "x", y: "y", fx: "input", fy: "output" });
 }

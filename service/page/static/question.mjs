@@ -58,7 +58,7 @@ function valueOf(field) {
 /** A shape as people write it, (64, 3, 7, 7) or 64 x 3 x 7 x 7, with commas alone. */
 function extents(text) {
   const bare = text.trim().replace(/^[([]\s*(.*?)\s*,?\s*[)\]]$/, "$1");
-  return bare.replace(/\s*[x×,]\s*/g, ",").replace(/(\d)\s+(?=\d)/g, "$1,");
+  return bare.replace(/\s*,\s*/g, ",").replace(/(\d)(?:\s*[x×]\s*|\s+)(?=\d)/g, "$1,");
 }
 
 /** The question with a seed, so that the page shows one tensor. */

@@ -2,8 +2,9 @@
 
 /** A refusal with its errors, each with a field, a message and a hint. */
 export class Refusal extends Error {
-  constructor(errors) {
+  constructor(status, errors) {
     super(errors.map(({ message }) => message).join("; "));
+    this.status = status;
     this.errors = errors;
   }
 }
@@ -18,13 +19,15 @@ async function answered(path, signal, headers = {}) {
       answer = await fetch(path, { signal, headers });
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new Refusal([
+      throw new Refusal(0, [
         { field: "", message: "the server does not answer", hint: "start it, or check the connection" },
       ]);
     }
     if (answer.ok) return answer;
     const wait = Number(answer.headers.get("Retry-After"));
-    if (answer.status !== 503 || wait === 0 || tries === MOST_TRIES) throw new Refusal(await errorsOf(answer));
+    if (answer.status !== 503 || wait === 0 || tries === MOST_TRIES) {
+      throw new Refusal(answer.status, await errorsOf(answer));
+    };
     await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
     signal.throwIfAborted();
   }

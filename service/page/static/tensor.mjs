@@ -1,6 +1,6 @@
 // The section with the values of a tensor: a histogram or a picture, and what was measured.
 
-import { byId, counted, element, fill, shortest } from "./elements.mjs";
+import { byId, counted, fill, shortest } from "./elements.mjs";
 import { drawHistogram, histogramOf } from "./histogram.mjs";
 import { lawOf } from "./laws.mjs";
 import {
@@ -62,7 +62,7 @@ function pictureOf({ certificate, shown, view, values }, width) {
   if (view === "histogram") {
     const law = lawOf(certificate);
     byId("measured").textContent = measuredOf(certificate, values, law);
-    return drawHistogram(histogramOf(values, law, certificate.dtype), width);
+    return drawHistogram(histogramOf(values, law, certificate.dtype), certificate.dtype, width);
   }
   if (view === "sequence") return drawSequence(values, width);
   if (view === "kernels") return drawKernels(kernelsOf(shown, values), width);
