@@ -3,11 +3,13 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
 
 from tests.peers.environment import ROOT, folder_with, python_with, site_of
 from tests.server import Address
@@ -42,6 +44,7 @@ class Tab:
 
     def __init__(self, page: Any, address: Address) -> None:
         self.page = page
+        self.address = address
         self.url = address.url
         self.seen = Seen(f"{address.host}:{address.port}")
         page.set_default_timeout(1000 * SECONDS)
@@ -65,14 +68,13 @@ class Tab:
     def open(self, path: str) -> "Tab":
         """Go to a path and wait for the answer."""
         self.page.goto(self.url + path)
-        return self.settle()
+        return self._answered()
 
     def settle(self) -> "Tab":
         """Wait until what was typed has been asked and answered."""
         # The page waits 150 ms after a key.
-        self.page.wait_for_timeout(250)
-        self.page.wait_for_selector("#answer[aria-busy=false]")
-        return self
+        self.page.wait_for_timeout(200)
+        return self._answered()
 
     def choose(self, field: str, value: str) -> "Tab":
         """Choose from a list."""
@@ -86,8 +88,13 @@ class Tab:
 
     def click(self, text: str) -> "Tab":
         """Follow the link with this text."""
-        self.page.get_by_role("link", name=text, exact=True).click()
-        return self.settle()
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=text, exact=True).click()
+        return self._answered()
+
+    def _answered(self) -> "Tab":
+        self.page.wait_for_selector("#answer[aria-busy=false]")
+        return self
 
     def text(self, selector: str) -> str:
         """The text of the element that a person sees."""
@@ -133,6 +140,14 @@ class Browser:
                 assert tab.seen.off_host() == []
         finally:
             context.close()
+
+
+def share(values: Iterable[Any], count: int) -> list[Any]:
+    """Parameters of a test, of which .ci/run takes the first ones."""
+    return [
+        pytest.param(each, marks=pytest.mark.ci) if place < count else each
+        for place, each in enumerate(values)
+    ]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'"
 """The Content-Security-Policy of the page. Plot writes a style into each of its pictures."""
 
 EXPLORER_POLICY = f"{PAGE_POLICY}; img-src 'self' data:"
-"""The Content-Security-Policy of the explorer. Swagger UI has pictures in its styles, as `data:`."""
+"""The Content-Security-Policy of the explorer. Swagger UI's styles have pictures as `data:`."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 

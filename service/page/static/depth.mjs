@@ -1,6 +1,6 @@
 // The section about depth: a stack of layers like this one, with the recommended scheme and rivals.
 
-import { byId, element, fill, fillTable, shortest, show } from "./elements.mjs";
+import { byId, described, element, fill, fillTable, shortest, show } from "./elements.mjs";
 import { given, queryOf, stackPairs, numberFields } from "./question.mjs";
 import { Refusal, json } from "./service.mjs";
 
@@ -20,7 +20,7 @@ const STYLES = [
 ];
 
 /** The stacks: the recommended one, the question's own scheme if it has one, and the rivals.
-
+ *
  * `own` is the certificate of the question's own scheme, or null. */
 export async function fetchStacks(pairs, advice, own, signal) {
   if (!(advice.fan_in >= 1) || !advice.layout?.includes("I")) {
@@ -105,9 +105,8 @@ export function drawDepth({ why, stacks, width: fanIn, depth }, width) {
   const curves = told.map((stack) => ({ ...curvesOf(stack), style: styleOf(stacks, stack) }));
   const picture = (which, title) => {
     const drawing = drawCurves(curves, which, width);
-    drawing.setAttribute("role", "img");
-    drawing.setAttribute("aria-label", `${title}. The table has the ends of the curves.`);
-    return [element("h3", { textContent: title }), drawing];
+    const text = `${title}. The table has the ends of the curves.`;
+    return [element("h3", { textContent: title }), described(drawing, text)];
   };
   fill(
     "depth-plot",

@@ -24,6 +24,14 @@ export function show(id, shown) {
   byId(id).hidden = !shown;
 }
 
+/** Give a drawing of Plot a text for those who do not see it; its parts are then not read out. */
+export function described(drawing, text) {
+  for (const part of drawing.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+  drawing.setAttribute("role", "img");
+  drawing.setAttribute("aria-label", text);
+  return drawing;
+}
+
 /** A number with at most six significant digits, or a dash where there is none. */
 export function shortest(number) {
   if (number === null || number === undefined) return "–";

@@ -14,7 +14,14 @@ import { drawTensor, fetchTensor } from "./tensor.mjs";
 const PAUSE = 150;
 
 let running = new AbortController();
-let shown = null;
+/** What the sections show, by the name of the function that draws it. */
+let shown = {};
+
+/** Plot comes in a script of its own, which has run when the document is ready. */
+const drawable = new Promise((resolve) => {
+  if (globalThis.Plot) resolve();
+  else addEventListener("DOMContentLoaded", resolve);
+});
 
 const certificateUrl = (url) => url.replace(/^\/v1\/weights\.[a-z]+/, "/v1/weights.json");
 
@@ -53,7 +60,7 @@ async function answerFor(pairs, signal) {
     const count = refusal.errors.length;
     byId("decision").textContent = `The service cannot answer this: ${count === 1 ? "a field needs" : `${count} fields need`} a change.`;
     drawAxes(null, "");
-    shown = null;
+    shown = {};
     return;
   }
   const own = advice !== null && advice.compared !== null ? certificate : null;
@@ -62,35 +69,56 @@ async function answerFor(pairs, signal) {
   show("depth-block", advice !== null);
   show("why-block", advice !== null);
   drawLines(certificate);
-  const [tensor, stacks, scheme] = await Promise.all([
-    settled(fetchTensor(certificate, signal)),
-    advice === null ? null : fetchStacks(pairs, advice, own, signal),
-    own === null && advice !== null ? null : json(`/schemes/${certificate.scheme}`, signal),
+  shown = {};
+  const part = async (draw, asked) => {
+    shown[draw.name] = await asked;
+    await drawable;
+    signal.throwIfAborted();
+    draw(shown[draw.name]);
+  };
+  await Promise.all([
+    part(tensorSection, settled(fetchTensor(certificate, signal))),
+    part(schemeSection, own === null && advice !== null ? null : json(`/schemes/${certificate.scheme}`, signal)),
+    part(depthSection, advice === null ? null : fetchStacks(pairs, advice, own, signal)),
   ]);
-  signal.throwIfAborted();
-  if (tensor.refusal !== null) showProblems(tensor.refusal.errors);
-  byId("scheme-about").textContent = scheme === null ? "" : `${scheme.summary} ${scheme.formula}.`;
-  shown = { tensor: tensor.value, stacks };
-  draw();
 }
 
 /** The certificate of the tensor that is shown: the question's own, or the recommended one.
-
+ *
  * Some tensors belong to no layer that there is advice for. They are shown without it. */
 async function certificateFor(pairs, advice, refusal, signal) {
   if (advice !== null) {
     return json(certificateUrl(advice.compared?.weights_url ?? advice.weights_url), signal);
   }
   if (refusal.status !== 422) return null;
-  return (await settled(json(`/v1/weights.json?${queryOf(tensorPairs(pairs))}`, signal))).value;
+  const tensor = tensorPairs(pairs);
+  // The depth describes the network to /recommend. Of a tensor it is a number of a few schemes.
+  for (const each of [tensor, tensor.filter(([field]) => field !== "depth")]) {
+    const { value } = await settled(json(`/v1/weights.json?${queryOf(each)}`, signal));
+    if (value !== null) return value;
+  }
+  return null;
 }
 
-/** Draw the pictures of what is shown, as wide as they may be. */
-function draw() {
-  if (shown === null) return;
-  const width = (id) => Math.max(240, Math.floor(byId(id).clientWidth));
-  if (shown.tensor !== null) drawTensor(shown.tensor, width("tensor-plot"));
-  if (shown.stacks !== null) drawDepth(shown.stacks, width("depth-plot"));
+const widthOf = (id) => Math.max(240, Math.floor(byId(id).clientWidth));
+
+function tensorSection({ value, refusal }) {
+  if (value === null) showProblems(refusal.errors);
+  else drawTensor(value, widthOf("tensor-plot"));
+}
+
+function schemeSection(scheme) {
+  byId("scheme-about").textContent = scheme === null ? "" : `${scheme.summary} ${scheme.formula}.`;
+}
+
+function depthSection(stacks) {
+  if (stacks !== null) drawDepth(stacks, widthOf("depth-plot"));
+}
+
+/** Draw the pictures again, for another width or other colours. */
+function redraw() {
+  if (shown.tensorSection?.value) tensorSection(shown.tensorSection);
+  if (shown.depthSection) depthSection(shown.depthSection);
 }
 
 let timer = 0;
@@ -116,8 +144,8 @@ addEventListener("popstate", () => {
 });
 let width = innerWidth;
 addEventListener("resize", () => {
-  if (innerWidth !== width) draw();
+  if (innerWidth !== width) redraw();
   width = innerWidth;
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 answer();

@@ -63,13 +63,12 @@ export function kernelsOf(certificate, values) {
 }
 
 function axesOf(certificate, isRow) {
-  const { shape } = certificate;
+  const { shape, order } = certificate;
   const letters = lettersOf(certificate);
-  const axes = shape.map((extent, axis) => ({
-    letter: letters[axis],
-    extent,
-    stride: shape.slice(axis + 1).reduce((product, each) => product * each, 1),
-  }));
+  const axes = shape.map((extent, axis) => {
+    const faster = order === "F" ? shape.slice(0, axis) : shape.slice(axis + 1);
+    return { letter: letters[axis], extent, stride: faster.reduce((product, each) => product * each, 1) };
+  });
   // Kernel axes count in the order D, H, W, behind the channels, whatever the layout.
   axes.sort((a, b) => "EOIDHW".indexOf(a.letter) - "EOIDHW".indexOf(b.letter));
   return { rows: axes.filter((each) => isRow(each.letter)), columns: axes.filter((each) => !isRow(each.letter)) };

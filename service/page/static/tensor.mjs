@@ -1,6 +1,6 @@
 // The section with the values of a tensor: a histogram or a picture, and what was measured.
 
-import { byId, counted, fill, shortest } from "./elements.mjs";
+import { byId, counted, described, fill, shortest } from "./elements.mjs";
 import { drawHistogram, histogramOf } from "./histogram.mjs";
 import { lawOf } from "./laws.mjs";
 import {
@@ -53,9 +53,7 @@ export function drawTensor({ certificate, shown, view, values, why }, width) {
     return;
   }
   const drawing = pictureOf({ certificate, shown, view, values }, width);
-  drawing.setAttribute("role", "img");
-  drawing.setAttribute("aria-label", `${byId("tensor-about").textContent} ${byId("measured").textContent}`);
-  fill("tensor-plot", drawing);
+  fill("tensor-plot", described(drawing, `${byId("tensor-about").textContent} ${byId("measured").textContent}`));
 }
 
 function pictureOf({ certificate, shown, view, values }, width) {
