@@ -121,7 +121,7 @@ class Browser:
     """Chromium, and a server for its tabs."""
 
     def __init__(self, chromium: Any, address: Address) -> None:
-        self._chromium = chromium
+        self.chromium = chromium
         self.address = address
 
     @contextmanager
@@ -129,7 +129,7 @@ class Browser:
         self, size: Sequence[int] = DESK, scheme: str = "light", *, careless: bool = False
     ) -> Iterator[Tab]:
         """A tab with nothing in its cache. Its errors and requests are checked at the end."""
-        context = self._chromium.new_context(
+        context = self.chromium.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=scheme
         )
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from service.stream.selfcheck import warm_up
 from tests.application import ask, ready, serving
-from tests.page.browser import DESK, PHONE, Browser, Tab, browser, faults
+from tests.page.browser import DESK, PHONE, Browser, Tab, browser, faults, share
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 ci = pytest.mark.ci
@@ -31,9 +31,8 @@ def chromium() -> Iterator[Browser]:
         yield started
 
 
-@ci
 @pytest.mark.needs("npm")
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", share(STATES, 3))
 @pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "dark")])
 def test_axe_finds_no_serious_fault(
     chromium: Browser, state: str, size: tuple[int, int], scheme: str
@@ -163,7 +162,7 @@ def test_the_page_waits_for_a_server_that_is_not_ready(chromium: Browser) -> Non
         warm_up()
 
     with serving(warm_up=compiling) as address:
-        waiting = Browser(chromium._chromium, address)
+        waiting = Browser(chromium.chromium, address)
         with waiting.tab() as tab:
             tab.page.goto(f"{tab.url}/")
             tab.page.wait_for_selector("#decision:has-text('he_normal')")
@@ -188,13 +187,26 @@ def test_a_request_elsewhere_would_be_noticed(chromium: Browser) -> None:
 @ci
 def test_without_scripts_the_page_says_where_to_go(chromium: Browser) -> None:
     """The plain page has all fields."""
-    context = chromium._chromium.new_context(java_script_enabled=False)
+    context = chromium.chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{chromium.address.url}/")
     assert "needs JavaScript" in page.inner_text("noscript")
     page.click("noscript a")
     assert "/v1/weights.npy" in page.inner_text("body")
     context.close()
+
+
+@ci
+@pytest.mark.needs("npm")
+def test_axe_finds_no_serious_fault_in_the_explorer(chromium: Browser) -> None:
+    """With an operation that is open."""
+    with chromium.tab() as tab:
+        tab.page.goto(f"{tab.url}/docs")
+        tab.page.wait_for_selector(".opblock")
+        block = tab.page.locator("#operations-tables-list_activations")
+        block.locator(".opblock-summary").click()
+        block.locator(".parameters").first.wait_for()
+        assert faults(tab) == []
 
 
 @ci

@@ -76,7 +76,8 @@ function aboutOf(certificate, shown, values, why) {
   const what = `${scheme}, ${dtype}, ${shape.length === 0 ? "a scalar" : shape.join(" x ")}.`;
   if (why !== "") return `${what} ${why}`;
   const part = values.length < elements ? `${counted(values.length)} of ` : "";
-  return `${what} ${part}${counted(elements)} ${elements === 1 ? "value" : "values"}.`;
+  const line = lawOf(certificate) === null ? "" : " The line is what the law expects.";
+  return `${what} ${part}${counted(elements)} ${elements === 1 ? "value" : "values"}.${line}`;
 }
 
 /** Mean and std of the values, and how far they are from the expected ones in standard errors. */
