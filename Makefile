@@ -2,7 +2,7 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests hub bench bench-check bench-front load front-large chaos
+.PHONY: install run quick test test-all check format openapi reference gallery vendor vectors moments pins fuzz peers peers-more manifests hub bench bench-check bench-front load front-large chaos
 
 install: $(VENV)/tests-installed
 
@@ -40,6 +40,10 @@ reference: install
 # The pictures of docs/schemes.md. Matplotlib has an environment of its own.
 gallery: build/gallery-venv/installed
 	build/gallery-venv/bin/python -m checks.write_gallery
+
+# The third-party files of the web page. It needs npm.
+vendor: install
+	$(VENV_PYTHON) -m checks.write_vendor
 
 vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors

@@ -89,7 +89,7 @@ def test_every_floor_but_the_command_line_is_kept_from_the_client() -> None:
 
 
 ROUTES = [route for route in create_app(Settings()).routes if isinstance(route, PlainRoute)]
-PATHS = {route.path.split("/")[1].split(".")[0] for route in ROUTES}
+PATHS = {route.path.split("/")[1].split(".")[0] for route in ROUTES} - {""}
 A_PATH = re.compile(rf"(?<![\w.])/(?:{'|'.join(PATHS)})\b|https?:")
 """The beginning of a path that the service answers, or a whole URL."""
 

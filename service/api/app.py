@@ -16,7 +16,7 @@ from service.api.cors import CorsSend, options_response
 from service.api.hub_root import without_root
 from service.api.openapi import OpenapiDocument, openapi, openapi_route
 from service.api.readiness import Readiness
-from service.api.routes import docs, health, listings
+from service.api.routes import docs, health, listings, page
 from service.api.routes.advice import Adviser
 from service.api.routes.audit import Auditor
 from service.api.routes.calibration import Calibrator
@@ -140,6 +140,7 @@ def create_app(
         *Hub(store, pool, readiness, modeller.aside).routes(),
         *listings.routes(),
         *health.routes(),
+        *page.routes(),
         *docs.routes(),
         openapi_route(),
     ]

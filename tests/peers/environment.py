@@ -46,7 +46,7 @@ def python_with(name: str, pins: Path, shared: Path | None = None) -> Path:
         if not _is(mark, pins):
             venv.create(home, clear=True, with_pip=True)
             if shared is not None:
-                (_site(python) / "shared.pth").write_text(f"{_site(shared)}\n")
+                (site_of(python) / "shared.pth").write_text(f"{site_of(shared)}\n")
             # Compiling every module takes longer than the download. Python compiles what it
             # imports.
             install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
@@ -95,7 +95,7 @@ def packages(python: Path) -> dict[str, str]:
     return {each["name"]: each["version"] for each in json.loads(done.stdout)}
 
 
-def _site(python: Path) -> Path:
+def site_of(python: Path) -> Path:
     """The folder into which pip installs for this Python."""
     printing = "import sysconfig; print(sysconfig.get_path('purelib'))"
     done = subprocess.run([python, "-c", printing], capture_output=True, text=True, check=True)
