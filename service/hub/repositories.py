@@ -59,13 +59,15 @@ class Repository:
     """A repo id and the model that it names.
 
     `edition` is that of the recipe, and 0 for a model without a recipe. `text` is the canonical
-    text of the manifest.
+    text of the manifest. `token` is that of the endpoint, if the manifest is from there: then the
+    repo id alone does not name the model.
     """
 
     id: str
     manifest: Manifest
     edition: int
     text: bytes
+    token: str | None = None
 
 
 Override = int | bool | str
@@ -128,8 +130,10 @@ def repository_of(repo_id: str) -> Repository:
     return Repository(repo_id, manifest, read.base.recipe.edition, canonical_text(manifest))
 
 
-def repository_under(repo_id: str, manifest: Manifest) -> Repository:
+def repository_under(repo_id: str, manifest: Manifest, token: str) -> Repository:
     """The repository of any name in the namespace, with the manifest of a model's own endpoint.
+
+    `token` is that of the endpoint, and the manifest is the token's.
 
     Raises HubError (RepoNotFound) for another namespace and for a name that clients refuse, and
     what `choice_of` raises for the manifest.
@@ -139,7 +143,7 @@ def repository_under(repo_id: str, manifest: Manifest) -> Repository:
         _refuse(f"the namespace is lower case: write {NAMESPACE}/{name}")
     choice = choice_of(manifest)
     edition = 0 if choice is None else choice.recipe.edition
-    return Repository(repo_id, manifest, edition, canonical_text(manifest))
+    return Repository(repo_id, manifest, edition, canonical_text(manifest), token)
 
 
 def families() -> list[dict[str, Any]]:

@@ -18,13 +18,13 @@ from service.hub.repositories import (
     Repository,
     families,
     repository_of,
-    repository_under,
 )
 from service.models.config import choice_of, config_values
 from service.models.expansion import expanded
 from service.models.manifest import MOST_TENSORS, Manifest, parse_manifest
 from service.models.recipe import recipe_of, recipes
-from tests.hub.asking import checked, refused
+from service.models.token import text_of
+from tests.hub.asking import checked, refused, under_token
 
 FAMILIES = families()
 SIZES = [size["repo_id"] for family in FAMILIES for size in family["sizes"]]
@@ -407,14 +407,18 @@ def test_any_text_is_a_repo_id_or_refused(text: str, before: str) -> None:
 
 def test_any_name_takes_the_manifest_of_a_token() -> None:
     manifest = Manifest(tensors=[{"name": "w", "shape": [2]}], seed=5)
-    repository = repository_under("fanin/My_Model-1.0", manifest)
-    assert repository == Repository("fanin/My_Model-1.0", manifest, 0, repository.text)
+    repository = under_token("fanin/My_Model-1.0", manifest)
+    assert repository == Repository(
+        "fanin/My_Model-1.0", manifest, 0, repository.text, repository.token
+    )
+    assert repository.token is not None
+    assert text_of(repository.token) == repository.text
     assert json.loads(repository.text)["seed"] == 5
 
 
 def test_it_has_the_edition_of_its_recipe() -> None:
     manifest = Manifest(architecture="GPT2LMHeadModel", size="tiny", seed=5)
-    assert repository_under("fanin/mine", manifest).edition == 1
+    assert under_token("fanin/mine", manifest).edition == 1
 
 
 @pytest.mark.parametrize(
@@ -423,10 +427,10 @@ def test_it_has_the_edition_of_its_recipe() -> None:
 def test_the_names_are_those_of_the_namespace(repo_id: str) -> None:
     manifest = Manifest(tensors=[{"name": "w", "shape": [2]}], seed=5)
     with pytest.raises(HubError) as caught:
-        repository_under(repo_id, manifest)
+        under_token(repo_id, manifest)
     checked(caught.value, "RepoNotFound")
 
 
 def test_the_manifest_is_one_that_has_a_recipe() -> None:
     with pytest.raises(UnreadableError):
-        repository_under("fanin/mine", Manifest(architecture="NoSuchModel", size="tiny"))
+        under_token("fanin/mine", Manifest(architecture="NoSuchModel", size="tiny"))

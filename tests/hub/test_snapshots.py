@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.hub.errors import HubError
-from service.hub.repositories import repository_of, repository_under
+from service.hub.repositories import repository_of
 from service.hub.revisions import Revision, revision_of
 from service.hub.snapshots import MOST_FILE_BYTES, SHARD_BYTES, Snapshot, planned
 from service.models.body import FileBody
 from service.models.manifest import Manifest, parse_manifest
 from service.models.planning import ModelFile
 from service.models.store import ModelStore
+from tests.hub.asking import under_token
 
 STORE = ModelStore(2**60)
 TINY = "fanin/gpt2-tiny"
@@ -32,7 +33,7 @@ def snapshot(repo_id: str = TINY, revision: str = "seed-1") -> Snapshot:
 def of_manifest(manifest: dict[str, Any], revision: str = "main", repo_id: str = TINY) -> Snapshot:
     """The snapshot at the endpoint of a manifest's own token."""
     read: Manifest = parse_manifest(json.dumps(manifest).encode())
-    repository = repository_under(repo_id, read)
+    repository = under_token(repo_id, read)
     resolved = revision_of(revision, repository, Revision(read.seed or 0))
     return planned(repository, resolved, STORE)
 
