@@ -11,6 +11,9 @@ from service.initializers.nearest import nearest_words
 
 MAIN = "main"
 
+HEAD = "HEAD"
+"""Another name of `main`. @huggingface/hub asks for it if a program names no revision."""
+
 MOST_SEED = 2**64 - 1
 
 _SEEDED = re.compile("seed-(0|[1-9][0-9]{0,19})(?:-([a-z0-9_]+))?")
@@ -47,11 +50,12 @@ class Resolved:
 
 
 def revision_of(text: str, repository: Repository, main: Revision) -> Resolved:
-    """The meaning of a revision: `main`, `seed-42`, `seed-42-bfloat16`, or a commit.
+    """The meaning of a revision: `main`, `HEAD`, `seed-42`, `seed-42-bfloat16`, or a commit.
 
-    `main` is what that word means at this endpoint. Raises HubError (RevisionNotFound).
+    `HEAD` is `main`, and `main` is what that word means at this endpoint. Raises HubError
+    (RevisionNotFound).
     """
-    if text == MAIN:
+    if text in (MAIN, HEAD):
         return _resolved(repository, main, is_main=True)
     if is_commit(text):
         dtype, seed = read_commit(repository, text)

@@ -28,6 +28,12 @@ def test_main_is_what_the_endpoint_says() -> None:
     assert resolved.commit == revision_of("seed-9-bfloat16", TINY, MAIN).commit
 
 
+def test_head_is_main() -> None:
+    """@huggingface/hub asks for it. Other spellings are refused."""
+    assert revision_of("HEAD", TINY, Revision(9)) == revision_of("main", TINY, Revision(9))
+    assert "write main" in refused("head")
+
+
 @given(st.integers(0, MOST_SEED), st.sampled_from([None, *DTYPES]))
 def test_a_seed_with_or_without_a_dtype(seed: int, dtype: str | None) -> None:
     text = f"seed-{seed}" if dtype is None else f"seed-{seed}-{dtype}"
