@@ -3,22 +3,33 @@
 import json
 import re
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.hub.errors import HubError
-from service.hub.repositories import repository_of, repository_under
+from service.hub.repositories import families, repository_of
 from service.hub.revisions import Revision, revision_of
-from service.hub.snapshots import MOST_FILE_BYTES, SHARD_BYTES, Snapshot, planned
+from service.hub.snapshots import (
+    COMMIT_DATE,
+    MOST_FILE_BYTES,
+    SHARD_BYTES,
+    Snapshot,
+    model_records,
+    planned,
+)
 from service.models.body import FileBody
 from service.models.manifest import Manifest, parse_manifest
 from service.models.planning import ModelFile
 from service.models.store import ModelStore
+from tests.hub.asking import under_token
+from tests.models.messages import INTERNAL
 
 STORE = ModelStore(2**60)
 TINY = "fanin/gpt2-tiny"
@@ -32,7 +43,7 @@ def snapshot(repo_id: str = TINY, revision: str = "seed-1") -> Snapshot:
 def of_manifest(manifest: dict[str, Any], revision: str = "main", repo_id: str = TINY) -> Snapshot:
     """The snapshot at the endpoint of a manifest's own token."""
     read: Manifest = parse_manifest(json.dumps(manifest).encode())
-    repository = repository_under(repo_id, read)
+    repository = under_token(repo_id, read)
     resolved = revision_of(revision, repository, Revision(read.seed or 0))
     return planned(repository, resolved, STORE)
 
@@ -195,6 +206,28 @@ def test_a_dtype_that_fits_no_tensor_is_an_unknown_revision() -> None:
     assert refused.value.code == "RevisionNotFound"
 
 
+@st.composite
+def ids(draw: st.DrawFn) -> str:
+    """A base with integers in some keys, in their order."""
+    family = draw(st.sampled_from(families()))
+    base: str = draw(st.sampled_from([family["repo_id"], f"{family['repo_id']}-tiny"]))
+    keys = set(draw(st.lists(st.sampled_from(family["keys"]), min_size=1, max_size=2)))
+    numbers = st.sampled_from([0, 1, 2, 3, 4, 5, 7, 18, 64, 100, 512, 10**5, 10**6, 10**8])
+    return base + "".join(f".{key}-{draw(numbers)}" for key in family["keys"] if key in keys)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ids())
+def test_no_message_shows_an_expression_or_words_of_python(repo_id: str) -> None:
+    """Until the files are planned."""
+    message = ""
+    try:
+        snapshot(repo_id)
+    except HubError as error:
+        message = error.message
+    assert not INTERNAL.search(message)
+
+
 def test_what_is_said_of_a_model() -> None:
     """`safetensors` counts the elements by dtype: tensors of their own dtype as well."""
     tensors = [
@@ -209,6 +242,31 @@ def test_what_is_said_of_a_model() -> None:
     assert told["safetensors"] == {"parameters": {"F32": 7, "BF16": 20}, "total": 27}
     sizes = {each["rfilename"]: each["size"] for each in told["siblings"]}
     assert sizes == {name: file.size for name, file in made.files.items()}
+
+
+@pytest.mark.parametrize("repo_id", [f"{each['repo_id']}-tiny" for each in families()])
+def test_a_hub_says_of_a_model_what_its_card_says(repo_id: str) -> None:
+    made = snapshot(repo_id)
+    told = json.loads(made.info())
+    matter = yaml.safe_load(content(made, "README.md").decode().split("---\n", 2)[1])
+    assert told["cardData"] == matter
+    for name in ("tags", "library_name", "pipeline_tag"):
+        assert told.get(name) == matter.get(name)
+        assert (name in told) == (name in matter)
+    assert told["createdAt"] == told["lastModified"] == COMMIT_DATE
+    assert datetime.fromisoformat(COMMIT_DATE).tzinfo is not None
+
+
+def test_the_listed_models_are_those_of_the_families() -> None:
+    """Each says what it says of itself, but for the commit, which depends on the endpoint."""
+    listed = {record["id"]: record for record in model_records()}
+    expected = {each["repo_id"] for each in families()}
+    expected |= {size["repo_id"] for each in families() for size in each["sizes"]}
+    assert set(listed) == expected
+    for repo_id in (TINY, "fanin/vit-tiny", "fanin/dit-tiny"):
+        told = json.loads(snapshot(repo_id).info())
+        assert listed[repo_id].items() <= told.items()
+        assert listed[repo_id]["tags"]
 
 
 def test_memory_grows_with_what_is_made() -> None:
