@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.audit.candidates import USUAL_FAMILIES, Candidate, bias_candidates, candidates_of
-from service.audit.consistency import FEWEST, half_unit, is_clean, is_consistent, is_near
+from service.audit.consistency import FEWEST, clean_classes, half_unit, is_consistent, is_near
 from service.audit.levels import level_names, two_levels
 from service.audit.orthogonality import is_orthogonal
 from service.audit.readings import Reading, Readings, Role, readings_of
@@ -263,11 +263,20 @@ def _of_wrong_layout(found: Audited, others: list[Candidate]) -> Audited:
 
 
 def _without_law(found: Audited) -> Audited:
-    clean = is_clean(found.summary, found.tensor.dtype)
-    if clean is None:
+    classes = clean_classes(found.summary, found.tensor.dtype)
+    if not classes:
         return _decided(found, Verdict.TRAINED, "the values have none of the usual distributions")
-    explanation = f"{clean} with std {found.summary.std:.6g}, which no scheme means here"
+    explanation = f"{_one_of(classes)} with std {found.summary.std:.6g}, which no scheme means here"
+    if len(classes) > 1:
+        explanation += "; more elements would decide"
+        return _decided(found, Verdict.UNDECIDED, explanation)
     return _decided(found, Verdict.NO_KNOWN_LAW, explanation)
+
+
+def _one_of(classes: Sequence[str]) -> str:
+    """The distributions in words."""
+    *firsts, last = (name.replace("_", " ") for name in classes)
+    return f"{', '.join(firsts)} or {last}" if firsts else last
 
 
 def _decided(found: Audited, verdict: Verdict, explanation: str) -> Audited:

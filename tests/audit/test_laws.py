@@ -172,6 +172,73 @@ def test_what_no_initializer_draws(values: Array, verdict: Verdict) -> None:
     assert (found.verdict, found.laws) == (verdict, ())
 
 
+UNKNOWN = 0.0371
+"""A std that no scheme means on the shapes below."""
+
+UNKNOWN_SHAPES = ((25, 40), (100, 100), (256, 512), (1000, 2000))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("shape", UNKNOWN_SHAPES)
+def test_an_unknown_std_is_not_trained(shape: tuple[int, ...], dtype: str) -> None:
+    """A fresh tensor of each distribution, with a std that no scheme means.
+
+    The limits and the error of the measured std depend on the number of elements, so there are
+    several. 16 seeds each: a test by the measured limit calls most of them trained.
+    """
+    for seed in range(4 if math.prod(shape) > 10**6 else 16):
+        rng = np.random.default_rng(seed)
+        for name, values in (
+            ("uniform", uniform(rng, shape, UNKNOWN * math.sqrt(3))),
+            ("truncated normal", truncated(rng, shape, UNKNOWN / RATIO)),
+            ("normal", normal(rng, shape, UNKNOWN)),
+        ):
+            found = audit_tensor(stored("layer.weight", cast(values, dtype)))
+            where = (name, seed, found.verdict, found.explanation)
+            assert name in found.explanation, where
+            if math.prod(shape) >= 10**4:
+                assert found.verdict is Verdict.NO_KNOWN_LAW, where
+                assert found.explanation.startswith(f"{name} with std "), where
+
+
+def _mixture(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """Two normal distributions, of which one is three times as wide."""
+    return rng.normal(0.0, np.where(rng.random(shape) < 0.2, 3.0, 1.0) * 0.02, shape)
+
+
+def _with_outliers(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """A uniform distribution with five values beyond its limit by a half."""
+    values = uniform(rng, shape, 0.0642)
+    values.reshape(-1)[:5] *= 1.5 * 0.0642 / np.abs(values.reshape(-1)[:5])
+    return values
+
+
+def _one_sided(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """A uniform distribution whose mean is a tenth of its limit."""
+    return uniform(rng, shape, 0.0642) + 0.00642
+
+
+TRAINED: tuple[Callable[[Generator, tuple[int, ...]], Array], ...] = (
+    _mixture,
+    _with_outliers,
+    _one_sided,
+    lambda rng, shape: 0.03 * rng.standard_t(4, shape),
+    lambda rng, shape: rng.laplace(0, 0.03, shape),
+    lambda rng, shape: 0.0371 * np.sign(rng.random(shape) - 0.5) + normal(rng, shape, 0.01),
+    lambda rng, shape: uniform(rng, shape, 0.0642) + normal(rng, shape, 0.01),
+)
+
+
+@pytest.mark.parametrize("shape", [(100, 100), (256, 512)])
+@pytest.mark.parametrize("number", range(len(TRAINED)))
+def test_trained_values_look_trained(number: int, shape: tuple[int, ...]) -> None:
+    """Mixtures, long tails, outliers, a mean, two clusters, and a fresh tensor that has moved."""
+    for seed in range(16):
+        values = TRAINED[number](np.random.default_rng(seed), shape)
+        found = audit_tensor(stored("layer.weight", cast(values, "float32")))
+        assert (found.verdict, found.laws) == (Verdict.TRAINED, ()), (seed, found.explanation)
+
+
 def test_names_of_one_law() -> None:
     """torch.linear is he_uniform with a = sqrt 5; on a square Glorot's and LeCun's are one."""
     rng = np.random.default_rng(6)
