@@ -307,3 +307,46 @@ def test_a_small_orthogonal_matrix_is_certain() -> None:
     found = audit_tensor(stored("a.weight", values))
     assert found.verdict is Verdict.CONSISTENT
     assert [law.distribution for law in found.laws] == ["orthogonal"]
+
+
+@pytest.mark.parametrize(
+    ("part", "shape", "letters"),
+    [
+        ("query", (300, 4, 75), "IOO"),
+        ("key", (96, 4, 32), "IOO"),
+        ("value", (300, 4, 75), "IOO"),
+        ("out", (4, 75, 300), "IIO"),
+        ("attention_output", (4, 32, 96), "IIO"),
+    ],
+)
+def test_kernels_of_attention(part: str, shape: tuple[int, ...], letters: str) -> None:
+    """Flax and Keras flatten the heads and their sizes, and then count the fans."""
+    fans = math.prod(shape[: letters.index("O")]), math.prod(shape[letters.index("O") :])
+    rng = np.random.default_rng(11)
+    name = f"attention_0/{part}/kernel"
+    for framework, values in (
+        ("flax", truncated(rng, shape, math.sqrt(1 / fans[0]) / RATIO)),
+        ("keras", uniform(rng, shape, math.sqrt(6 / sum(fans)))),
+    ):
+        found = audit_tensor(stored(name, cast(values, "float32")))
+        assert found.verdict is Verdict.CONSISTENT, found.explanation
+        assert found.reading is not None
+        assert found.reading.letters == letters
+        assert found.fans is not None
+        assert (found.fans.fan_in, found.fans.fan_out) == fans
+        wanted = {
+            "flax": "flax.dense_general",
+            "keras": "keras.multi_head_attention",
+        }[framework]
+        names = found.laws[0].names
+        assert wanted in names[:2], names
+        assert not any("conv" in each for each in names), names
+
+
+def test_another_part_with_three_axes_is_a_convolution() -> None:
+    """Control: only the names of attention tell heads."""
+    values = truncated(np.random.default_rng(12), (5, 64, 96), math.sqrt(1 / 320) / RATIO)
+    found = audit_tensor(stored("block_0/conv_out/kernel", cast(values, "float32")))
+    assert found.reading is not None
+    assert found.reading.letters == "WIO"
+    assert "flax.conv1d" in found.laws[0].names
