@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.audit.candidates import USUAL_FAMILIES, Candidate, bias_candidates, candidates_of
-from service.audit.consistency import FEWEST, half_unit, is_clean, is_consistent, is_near
+from service.audit.consistency import FEWEST, clean_classes, half_unit, is_consistent, is_near
 from service.audit.levels import level_names, two_levels
 from service.audit.orthogonality import is_orthogonal
 from service.audit.readings import Reading, Readings, Role, readings_of
@@ -70,9 +70,10 @@ class Audited:
     """What is known of a tensor.
 
     `laws` are the laws that the values are consistent with: one if the verdict is CONSISTENT,
-    several if it is UNDECIDED. `explanation` says in words what the verdict means here. `reading`
-    is the meaning of the axes by which `fans` and `gains` are counted; all are None if there are
-    none.
+    several if it is UNDECIDED. It is also UNDECIDED with one law or none, if the values are too
+    few to tell the distributions apart. `explanation` says in words what the verdict means here.
+    `reading` is the meaning of the axes by which `fans` and `gains` are counted; all are None if
+    there are none.
     """
 
     tensor: Stored
@@ -238,8 +239,11 @@ def _is_rare(laws: list[Candidate]) -> bool:
 
 def _of_found(found: Audited, laws: list[Candidate]) -> Audited:
     told = replace(found, laws=tuple(laws))
-    if len(laws) > 1:
-        explanation = f"{len(laws)} laws are near each other; more elements would decide"
+    classes = _other_classes(found, laws)
+    if len(laws) > 1 or classes:
+        near = [f"{len(laws)} laws are near each other"] if len(laws) > 1 else []
+        also = [_may_be(classes)] if classes else []
+        explanation = "; ".join((*near, *also, "more elements would decide"))
         return _decided(told, Verdict.UNDECIDED, explanation)
     target = laws[0].target
     if target is not None:
@@ -253,21 +257,51 @@ def _of_found(found: Audited, laws: list[Candidate]) -> Audited:
     return _decided(told, Verdict.CONSISTENT, explanation)
 
 
+def _other_classes(found: Audited, laws: Sequence[Candidate]) -> tuple[str, ...]:
+    """The distributions that so few values may have as well as those of the laws.
+
+    An orthogonal matrix is proved by its rows, however small it is.
+    """
+    having = {law.distribution for law in laws}
+    if "orthogonal" in having:
+        return ()
+    classes = clean_classes(found.summary, found.tensor.dtype)
+    return tuple(each for each in classes if each not in having)
+
+
+def _may_be(classes: Sequence[str]) -> str:
+    return f"the values may also be {_one_of(classes)}"
+
+
 def _of_wrong_layout(found: Audited, others: list[Candidate]) -> Audited:
+    told = replace(found, laws=tuple(others))
     reading = others[0].reading
     letters = "" if reading is None else reading.letters
     explanation = f"std is that of {others[0].names[0]} with the fans of {letters}"
     if len(letters) == 2:
         explanation += ", or with mode=fan_out"
-    return _decided(replace(found, laws=tuple(others)), Verdict.WRONG_LAYOUT, explanation)
+    classes = _other_classes(found, others[:1])
+    if classes:
+        explanation += f"; {_may_be(classes)}; more elements would decide"
+        return _decided(told, Verdict.UNDECIDED, explanation)
+    return _decided(told, Verdict.WRONG_LAYOUT, explanation)
 
 
 def _without_law(found: Audited) -> Audited:
-    clean = is_clean(found.summary, found.tensor.dtype)
-    if clean is None:
+    classes = clean_classes(found.summary, found.tensor.dtype)
+    if not classes:
         return _decided(found, Verdict.TRAINED, "the values have none of the usual distributions")
-    explanation = f"{clean} with std {found.summary.std:.6g}, which no scheme means here"
+    explanation = f"{_one_of(classes)} with std {found.summary.std:.6g}, which no scheme means here"
+    if len(classes) > 1:
+        explanation += "; more elements would decide"
+        return _decided(found, Verdict.UNDECIDED, explanation)
     return _decided(found, Verdict.NO_KNOWN_LAW, explanation)
+
+
+def _one_of(classes: Sequence[str]) -> str:
+    """The distributions in words."""
+    *firsts, last = (name.replace("_", " ") for name in classes)
+    return f"{', '.join(firsts)} or {last}" if firsts else last
 
 
 def _decided(found: Audited, verdict: Verdict, explanation: str) -> Audited:

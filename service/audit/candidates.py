@@ -4,7 +4,7 @@ The names are those of the table of schemes. Two names are one candidate if thei
 same distribution, for example `torch.linear` and `he_uniform` with negative_slope = sqrt 5.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, isclose, pi, prod, sqrt
@@ -132,7 +132,8 @@ def candidates_of(
     stream. `usual` leaves out the schemes of rare frameworks and of special layers.
     """
     laws = (_laws(shape, reading, depth, usual) for reading in readings)
-    return _distinct(each for of_reading in laws for each in of_reading)
+    flattened = (_flattened_laws(shape, reading, usual) for reading in readings)
+    return _distinct(each for of_reading in (*laws, *flattened) for each in of_reading)
 
 
 def bias_candidates(shape: tuple[int, ...], fan_in: int | None) -> tuple[Candidate, ...]:
@@ -184,6 +185,38 @@ def _laws(
         for scheme, fields in _requests(reading, depth, usual)
     )
     return tuple(each for each in candidates if each is not None)
+
+
+_FLATTENED = (
+    "flax.dense_general",
+    "flax.multi_head_dot_product_attention",
+    "keras.einsum_dense",
+    "keras.multi_head_attention",
+)
+"""The layers of Flax and Keras that initialize kernels with heads as matrices."""
+
+
+def _flattened_laws(shape: tuple[int, ...], reading: Reading, usual: bool) -> Iterator[Candidate]:
+    """The laws of a kernel with attention heads that is flattened to inputs x outputs.
+
+    Flax and Keras do this before they count the fans.
+    """
+    if reading.layer != "dense" or reading.letters not in ("IOO", "IIO"):
+        return
+    inputs = prod(n for n, letter in zip(shape, reading.letters, strict=True) if letter == "I")
+    matrix = (inputs, prod(shape) // inputs) if inputs else (0, 0)
+    for law in _laws(matrix, Reading("dense", "IO"), None, usual):
+        names = tuple(name for name in law.names if _is_flattened(name))
+        if names:
+            yield replace(law, names=names, reading=reading)
+
+
+def _is_flattened(name: str) -> bool:
+    """Whether a name is that of such a layer, or of an initializer that it can be given."""
+    preset = SCHEMES[name.partition("&")[0]].preset
+    if preset is None or preset.framework not in ("flax", "jax", "keras"):
+        return False
+    return preset.layer is None or name in _FLATTENED
 
 
 def _requests(reading: Reading, depth: int | None, usual: bool) -> list[tuple[Scheme, Fields]]:

@@ -95,8 +95,7 @@ def is_consistent(candidate: Candidate, summary: Summary, dtype: str) -> bool:
     spread = STANDARD_ERRORS * expected.std / sqrt(n)
     if abs(summary.mean - expected.mean) > spread + 4 * expected.slack * expected.std:
         return False
-    share = STANDARD_ERRORS * sqrt((candidate.kurtosis - 1) / (4 * n))
-    if not _is_close(summary.std, expected.std, share + expected.slack):
+    if not _is_close(summary.std, expected.std, _std_error(candidate, n) + expected.slack):
         return False
     return has_class(candidate, summary, expected)
 
@@ -113,26 +112,55 @@ def is_near(candidate: Candidate, summary: Summary, dtype: str) -> bool:
     return _is_close(summary.std, expected.std, share)
 
 
-def is_clean(summary: Summary, dtype: str) -> str | None:
-    """The distribution with mean 0 that the values have with their own std; None if they have none.
+def clean_classes(summary: Summary, dtype: str) -> tuple[str, ...]:
+    """The distributions with mean 0 and an unknown std that the values may have.
 
-    It is normal, uniform, or a normal cut at two standard deviations.
+    They are normal, uniform, and a normal cut at two standard deviations. There are several if the
+    values are too few to tell them apart.
     """
-    if summary.std is None or not summary.std > 0:
-        return None
+    if summary.std is None or not summary.std > 0 or summary.finite < FEWEST:
+        return ()
+    if summary.mean is None or summary.kurtosis is None:
+        return ()
+    found = []
     for scheme in ("normal", "uniform", "truncated_normal"):
         candidate = fitted(scheme, summary.std)
-        if candidate is not None and is_consistent(candidate, summary, dtype):
-            return scheme
-    return None
+        if candidate is not None and _has_class_of_any_std(candidate, summary, dtype):
+            found.append(scheme)
+    return tuple(found)
+
+
+def _has_class_of_any_std(fit: Candidate, summary: Summary, dtype: str) -> bool:
+    """Whether the values have the distribution of `fit`, whose std is the measured one.
+
+    The measured std has a standard error. The limit that is computed from it has the same relative
+    error, which may be larger than the distance of the outermost value from the limit.
+    """
+    assert summary.mean is not None
+    expected = expected_of(fit, dtype)
+    n = summary.finite
+    if abs(summary.mean) > (STANDARD_ERRORS / sqrt(n) + 4 * expected.slack) * expected.std:
+        return False
+    return has_class(fit, summary, expected, share=_std_error(fit, n))
+
+
+def _std_error(candidate: Candidate, n: int) -> float:
+    """How far the std of n values may be from the law's, relative to it."""
+    return STANDARD_ERRORS * sqrt((candidate.kurtosis - 1) / (4 * n))
 
 
 def _is_close(value: float, target: float, share: float) -> bool:
     return abs(value - target) <= share * target
 
 
-def has_class(candidate: Candidate, summary: Summary, expected: Expected) -> bool:
-    """Whether the kurtosis and the outermost values are those of the candidate's distribution."""
+def has_class(
+    candidate: Candidate, summary: Summary, expected: Expected, share: float = 0.0
+) -> bool:
+    """Whether the kurtosis and the outermost values are those of the candidate's distribution.
+
+    `share` is the relative error of the candidate's std; a law that is known has none. With an
+    error, the values must also reach both ends of a bounded law.
+    """
     assert summary.kurtosis is not None
     assert summary.min is not None
     assert summary.max is not None
@@ -143,11 +171,16 @@ def has_class(candidate: Candidate, summary: Summary, expected: Expected) -> boo
     if expected.low is None or expected.high is None:
         outermost = max(summary.max - expected.mean, expected.mean - summary.min) / expected.std
         unit = expected.unit / expected.std
-        return normal_reach(n) - unit <= outermost <= normal_limit(n) + unit
+        least, most = normal_reach(n) * (1 - share), normal_limit(n) * (1 + share)
+        return least - unit <= outermost <= most + unit
     middle, half = (expected.low + expected.high) / 2, (expected.high - expected.low) / 2
-    outermost = max(summary.max - middle, middle - summary.min)
+    ends = (summary.max - middle, middle - summary.min)
     slack = FLOAT32_SLACK * (half + abs(middle)) + expected.unit
-    return half * (1 - bound_gap(candidate, n)) - slack <= outermost <= half + slack
+    if max(ends) > half * (1 + share) + slack:
+        return False
+    if share and min(ends) < half * (1 - bound_gap(candidate, n, ends=1)) * (1 - share) - slack:
+        return False
+    return max(ends) >= half * (1 - bound_gap(candidate, n)) * (1 - share) - slack
 
 
 def half_unit(dtype: str) -> float:
@@ -236,12 +269,13 @@ def normal_limit(n: int) -> float:
     return -_NORMAL.inv_cdf(FARTHEST / (2 * n))
 
 
-def bound_gap(candidate: Candidate, n: int) -> float:
+def bound_gap(candidate: Candidate, n: int, ends: int = 2) -> float:
     """How far below the bound the outermost of n values is, relative to the bound, but for e^-25.
 
-    For a uniform law it is 25/n.
+    `ends` is 2 for the value with the largest magnitude, and 1 for the largest one. For a uniform
+    law the gap is 25/n, and 50/n for one end.
     """
-    share = RARE / n
+    share = RARE / n * 2 / ends
     if share >= 1:
         return 1.0
     if candidate.distribution == "uniform":

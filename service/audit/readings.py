@@ -69,6 +69,13 @@ _SCALE = re.compile(r"weight|gamma|scale|g|.*var(iance)?")
 _EMBEDDING = re.compile(r"emb|wte|wpe|vocab|token|lookup")
 _RECURRENT = re.compile(r"rnn|lstm|gru|recurrent|weight_(ih|hh)|cell")
 
+_HEADS = (
+    (re.compile(r"query|key|value"), "IOO"),
+    (re.compile(r"out|attention_output"), "IIO"),
+)
+"""The parts of attention whose kernels have three axes in Flax and Keras, and their letters. The
+inputs or the outputs are the heads and their sizes."""
+
 _TRIED = ("torch", "keras", "flax")
 """The frameworks whose letters are tried if nothing tells one."""
 
@@ -88,9 +95,20 @@ def readings_of(name: str, shape: tuple[int, ...], layout: str | None = None) ->
     framework = layout if layout in FRAMEWORKS else _framework(leaf)
     if framework is None:
         return Readings(Role.WEIGHT, _of_frameworks(_TRIED, name, leaf, shape, told=False))
+    heads = _heads(name, leaf, shape) if framework in ("keras", "flax") else ()
+    if heads:
+        return Readings(Role.WEIGHT, heads, (), framework)
     own = ("keras", "flax") if framework == "keras" and layout is None else (framework,)
     right = _of_frameworks(own, name, leaf, shape, told=True)
     return Readings(Role.WEIGHT, right, _exchanged(right, shape), framework)
+
+
+def _heads(name: str, leaf: str, shape: tuple[int, ...]) -> tuple[Reading, ...]:
+    """The meaning of a kernel with attention heads, if the name of its part tells it."""
+    part = next(iter(_SEPARATORS.split(name.lower())[-2:-1]), "")
+    if leaf != "kernel" or len(shape) != 3:
+        return ()
+    return tuple(Reading("dense", letters) for names, letters in _HEADS if names.fullmatch(part))
 
 
 def _role_of_vector(leaf: str) -> Role:

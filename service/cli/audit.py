@@ -1,10 +1,10 @@
 """The command `audit`: what a checkpoint's weights were initialized with, and what is wrong."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from service.audit.audit import Audited, audit
+from service.audit.audit import Audited, Verdict, audit
 from service.audit.checkpoint import opened_checkpoint
 from service.audit.likeness import Difference, differences
 from service.audit.page import audit_page, described, named
@@ -154,13 +154,18 @@ def _row(audited: Audited) -> tuple[str, ...]:
         "-" if fans is None else f"{fans.fan_in:g},{fans.fan_out:g}",
         *(("-" if number is None else f"{number:.4g}") for number in (summary.std, *ratios)),
         audited.verdict.value,
-        "; ".join(_laws(audited)) if audited.laws and not audited.is_fault else audited.explanation,
+        _told(audited),
     )
 
 
-def _laws(audited: Audited) -> Iterator[str]:
-    for law in audited.laws:
-        yield named(law, MOST_NAMES)
+def _told(audited: Audited) -> str:
+    """The laws, the explanation of a fault, or both if the values do not decide."""
+    if audited.is_fault or not audited.laws:
+        return audited.explanation
+    laws = [named(law, MOST_NAMES) for law in audited.laws]
+    if audited.verdict is Verdict.UNDECIDED:
+        laws.append(audited.explanation)
+    return "; ".join(laws)
 
 
 def _short(name: str) -> str:

@@ -133,6 +133,19 @@ def test_the_bars_are_the_histogram(tmp_path: Path, capfd: pytest.CaptureFixture
     assert np.abs(np.array(heights) / max(heights) - most / most.max()).max() < 0.05
 
 
+def test_one_law_of_a_small_tensor_is_not_all(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The line has the law, and the other distributions that the values may have."""
+    values = uniform(np.random.default_rng(4), (10, 10), 0.0894 * 3**0.5).astype(np.float32)
+    np.save(tmp_path / "layer.weight.npy", values)
+    said, _ = audited(capfd, str(tmp_path / "layer.weight.npy"))
+    line = next(line for line in said.splitlines() if line.startswith("layer.weight"))
+    assert "undecided" in line
+    assert "truncated normal 0.08796 (switch_router); the values may also be " in line
+    assert "; more elements would decide" in line
+
+
 def test_layout_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A framework or letters; a wrong one is refused with what is right."""
     values = cast(normal(np.random.default_rng(3), (64, 32, 3, 3), 288**-0.5), "float32")
