@@ -150,6 +150,15 @@ function write() {
   fill("line", code);
   byId("line-note").textContent = note;
   byId("copy").textContent = "Copy";
+  keepLanguage();
+}
+
+/** Links to other questions lead to the same language. */
+function keepLanguage() {
+  for (const link of document.querySelectorAll('a[href^="/?"]')) {
+    const [question] = link.getAttribute("href").split("#");
+    link.setAttribute("href", `${question}${location.hash}`);
+  }
 }
 
 async function copy() {
