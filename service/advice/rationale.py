@@ -13,8 +13,8 @@ from service.plan import Facts
 
 MOST_REASONS = 5
 
-_SHOWN_LAYERS = 30
-"""Depth of an example if the question gives no depth."""
+EXAMPLE_DEPTH = 30
+"""Layers of an example if the question gives no depth. The page draws as many."""
 
 Line = Callable[[Decision], str | None]
 
@@ -95,7 +95,7 @@ def _compared(decision: Decision) -> str | None:
     factor = decision.forward_factor(std)
     if factor is None or decision.requested.facts.mean != 0 or 0 in (std, recommended):
         return None
-    layers = decision.depth or _SHOWN_LAYERS
+    layers = decision.depth or EXAMPLE_DEPTH
     passed = decision.through(factor, layers)
     deep = "" if passed is None else f", which leaves {_after(factor, layers)}"
     return (
@@ -132,7 +132,7 @@ def _chaos(decision: Decision) -> str | None:
     if context.family != "odd" or pair is None or not exact or not context.in_stack:
         return None
     chi = context.input_activation.derivative_moment / context.input_activation.second_moment
-    layers = decision.depth or _SHOWN_LAYERS
+    layers = decision.depth or EXAMPLE_DEPTH
     return (
         f"In layers of equal width gradients grow by chi_1 = gain^2 E[f'^2] = {chi:.6g} a layer, "
         f"to {_after(chi, layers)}."
@@ -160,7 +160,7 @@ def _why_not_glorot(decision: Decision) -> str | None:
     moment = context.second_moment
     if moment > 1 - 1e-9:
         return None
-    layers = decision.depth or _SHOWN_LAYERS
+    layers = decision.depth or EXAMPLE_DEPTH
     return (
         "Glorot leaves E[x^2] out of its derivation: between layers of equal width it keeps "
         f"{moment:.6g} of the variance, which leaves {_after(moment, layers)}."

@@ -7,6 +7,7 @@ from string import Template
 
 from service.advice import Question
 from service.advice.question import NORMALIZATIONS
+from service.advice.rationale import EXAMPLE_DEPTH
 from service.advice.roles import ROLES
 from service.dtypes import DTYPES
 from service.fields import FIELDS
@@ -39,7 +40,8 @@ def front() -> PageFile:
         "page.html",
         frameworks=_options({name: _NAMES_OF_FRAMEWORKS.get(name, name) for name in FRAMEWORKS}),
         layers=_options({name: name for name in LAYERS}),
-        activations=_options({name: name for name in ACTIVATIONS}),
+        # Typed letters choose the first name that begins with them: tanh before tanhshrink.
+        activations=_options({name: name for name in sorted(ACTIVATIONS)}),
         dtypes=_options({name: name for name in DTYPES if name != _DEFAULT_DTYPE}),
         normalizations=_options({name: name for name in NORMALIZATIONS}),
         roles=_options({name: name for name in ROLES}),
@@ -47,6 +49,7 @@ def front() -> PageFile:
         tensor_fields=_words(FIELDS),
         advice_fields=_words(name for name in Question.model_fields if name not in FIELDS),
         stack_fields=_words(Stack.model_fields),
+        example_depth=str(EXAMPLE_DEPTH),
     )
 
 

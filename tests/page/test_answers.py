@@ -66,6 +66,40 @@ def test_the_wrong_order_of_axes_is_pointed_out(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "fitting", "hint"),
+    [
+        ("512,256", "dense", 'choose the layer "dense" or "by shape"'),
+        ("64,32,5", "conv1d", 'choose the layer "by shape"'),
+    ],
+)
+def test_a_shape_that_the_layer_does_not_fit(tab: Tab, shape: str, fitting: str, hint: str) -> None:
+    """The problem stands beside the layer, in the words of its list. The old answer stays."""
+    before = tab.text("#facts")
+    tab.write("shape", shape)
+    (problem,) = tab.problems("layer")
+    assert "4 axes; the shape has" in problem
+    assert hint in problem
+    assert tab.problems("layout") == []
+    described = "document.querySelector('#shape').getAttribute('aria-describedby')"
+    assert tab.data(f"document.getElementById({described}).textContent").startswith("torch's")
+    assert tab.text("#facts") == before
+    assert tab.page.locator("#tensor-plot svg").is_visible()
+    assert float(tab.data("getComputedStyle(document.querySelector('#results')).opacity")) < 1
+    assert "the answer before" in tab.text("#decision")
+    tab.choose("layer", fitting)
+    assert tab.problems("layer") == []
+    assert tab.facts()["fan_in"] != "147"
+    assert tab.data("getComputedStyle(document.querySelector('#results')).opacity") == "1"
+
+
+def test_a_link_that_is_refused_has_no_answer_before(tab: Tab) -> None:
+    """Negative control: nothing is shown that nobody asked for."""
+    tab.open("/?shape=512,256&layout=torch&layer=conv2d")
+    assert not tab.page.is_visible("#results")
+    assert "the answer before" not in tab.text("#decision")
+
+
+@pytest.mark.parametrize(
     ("activation", "scheme", "gain"),
     [
         ("relu", "he_normal", 1.4142135623730951),
@@ -108,10 +142,14 @@ def test_he_and_glorot_with_both_ns(
 ) -> None:
     """std and limit in the table are those of the service's own schemes and modes."""
     tab.choose("layer", "dense").write("shape", shape)
-    cells: list[list[str]] = tab.data(
+    rows: list[list[str]] = tab.data(
         "[...document.querySelectorAll('#classic tbody tr')].map(r => [...r.cells].map(c => "
         "c.innerText))"
     )
+    assert [row[-3] for row in rows] == 3 * ["He: 1.41421", "Glorot, LeCun: 1"]
+    # Each n has a row for He, which begins with it, and one for Glorot and LeCun.
+    he, one = rows[::2], rows[1::2]
+    cells = [[n, *a[-2:], *b[-2:]] for (n, *a), b in zip(he, one, strict=True)]
     assert [row[0] for row in cells] == [
         f"fan_in = {fans[0]}",
         f"fan_avg = {sum(fans) // 2}",
@@ -150,6 +188,24 @@ def test_what_identity_dirac_and_constants_are(tab: Tab) -> None:
     assert "Every value is 0.5." in tab.text("#measured")
 
 
+@pytest.mark.parametrize(
+    ("link", "use"),
+    [
+        ("Identity", "change nothing at first"),
+        ("dirac", "change nothing at first"),
+        ("Why not start with zeros?", "makes all units of the layer equal"),
+        ("Which kernel finds an X?", "its output is largest"),
+        ("An edge?", "finds vertical edges"),
+    ],
+)
+def test_the_scheme_asked_about_stands_first(tab: Tab, link: str, use: str) -> None:
+    """What it does and when it is used stand above the recommendation."""
+    assert tab.text("#scheme-about") == ""
+    tab.click(link)
+    answer = tab.text("#answer")
+    assert 0 <= answer.index(use) < answer.index("Recommended for training: use ")
+
+
 def numbers(tab: Tab) -> list[str]:
     """The numbers that a picture writes into its cells, row by row."""
     found: list[list[Any]] = tab.data(
@@ -164,6 +220,9 @@ def test_a_kernel_that_finds_an_x(tab: Tab) -> None:
     """The link leads to a kernel of 4 on the diagonals and -5 beside them."""
     tab.click("Which kernel finds an X?")
     assert numbers(tab) == ["4", "-5", "4", "-5", "4", "-5", "4", "-5", "4"]
+    about = tab.text("#scheme-about")
+    assert "largest, 20, on the patch ■□■ / □■□ / ■□■ " in about
+    assert "On a white patch it is 0." in about
     tab.click("And a plain cross?")
     assert "a white patch scores as high as an X" in tab.text("#scheme-about")
 
@@ -196,6 +255,21 @@ def test_a_link_shows_the_same(chromium: Browser, tab: Tab) -> None:
         assert other.page.input_value("#name") == 'a "b" & c=d+e %41 é'
         assert other.page.input_value("#more") == "gain=1.25 groups=2"
         assert "numpy" in other.text("#line")
+
+
+def test_links_keep_the_language(tab: Tab) -> None:
+    """Those to other questions, and those to alternatives."""
+    tab.page.check("input[value=rust]")
+    tab.click("Why not Glorot with ReLU?")
+    assert "fn main()" in tab.text("#line")
+    with tab.page.expect_navigation():
+        tab.page.locator("#alternatives a").last.click()
+    tab.settle()
+    assert "fn main()" in tab.text("#line")
+    tab.page.check("input[value=python]")
+    tab.click("And sigmoid?")
+    assert "import" in tab.text("#line")
+    assert tab.page.is_checked("input[value=python]")
 
 
 def test_an_alternative_is_a_link_to_itself(tab: Tab) -> None:

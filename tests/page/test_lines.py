@@ -96,12 +96,17 @@ def test_javascript(chromium: Browser, tab: Tab, tmp_path: Path, dtype: str) -> 
 
 @pytest.mark.needs("rustc")
 @pytest.mark.parametrize("dtype", share(["float32", "float8_e5m2"], 1))
-def test_rust(chromium: Browser, tab: Tab, tmp_path: Path, dtype: str) -> None:
-    """The standard library alone. The program prints all values in place of the first."""
+@pytest.mark.parametrize("edition", share(["2015", "2024"], 1))
+def test_rust(chromium: Browser, tab: Tab, tmp_path: Path, dtype: str, edition: str) -> None:
+    """The standard library alone. The program prints all values in place of the first.
+
+    `rustc line.rs` means the edition of 2015, and Cargo writes the newest one.
+    """
     code = copied(tab, dtype, "rust")
     assert "extern crate" not in code
     (tmp_path / "line.rs").write_text(code.replace("w.first()", "w"))
-    run(["rustc", "--edition=2021", "-D", "warnings", "-o", "line", "line.rs"], tmp_path)
+    editions: dict[str, list[str]] = {"2015": [], "2024": ["--edition=2024"]}
+    run(["rustc", *editions[edition], "-D", "warnings", "-o", "line", "line.rs"], tmp_path)
     count, _, printed = run([str(tmp_path / "line")], tmp_path).partition(" ")
     content = raw(chromium, dtype)
     size = 4 if dtype == "float32" else 1

@@ -130,6 +130,18 @@ def test_a_wrong_curve_would_be_noticed(tab: Tab) -> None:
 
 
 @pytest.mark.ci
+@pytest.mark.parametrize("value", [0.5, -3, 0])
+def test_a_constant_is_one_bar_at_its_value(tab: Tab, value: float) -> None:
+    """All values are in a narrow bar, and the axis goes on to both sides of it."""
+    tab.open(f"/?shape=8,4&layer=dense&scheme=constant&value={value}&name=w")
+    ((low, high, count),) = tab.data(BARS)
+    left, right = tab.data("document.querySelector('#tensor-plot svg').scale('x').domain")
+    assert left < low < value < high < right
+    assert high - low < (right - left) / 40
+    assert count == pytest.approx(32)
+
+
+@pytest.mark.ci
 def test_only_a_part_of_a_large_tensor_is_fetched(tab: Tab) -> None:
     """A tensor of 4 TB is shown by its first 65,536 values."""
     tab.open("/?shape=1000000,1000000&scheme=he_normal&seed=5&name=w&activation=relu")
@@ -157,6 +169,26 @@ def test_the_curves_are_those_of_propagate(chromium: Browser, tab: Tab, activati
         told = [*(layer["stream_gradient"] for layer in layers), 1]
         assert [height for _, height in backward] == pytest.approx(told, rel=0.05)
         assert [round(layer) for layer, _ in forward] == list(range(10))
+
+
+@pytest.mark.ci
+def test_why_and_the_stack_have_the_same_depth(tab: Tab) -> None:
+    """Without a depth in the question, and with one. Glorot's share is the end of its curve."""
+    for depth, layers in (("", 30), ("&depth=7", 7)):
+        tab.open(f"/?shape=64,64&layer=dense&activation=relu{depth}&name=w")
+        assert f"after {layers} layers" in tab.text("#why")
+        assert tab.text("#depth-about").startswith(f"{layers} equal layers")
+
+
+@pytest.mark.ci
+def test_why_the_gradient_is_flat_in_the_stack(tab: Tab) -> None:
+    """The stack has equal widths, so the ratio of the layer's own fans is not in it."""
+    tab.open("/?shape=128,512&layout=torch&layer=dense&activation=relu&name=w")
+    caption = tab.page.locator("#depth-plot h3").last.inner_text()
+    assert "equal width" in caption
+    assert "fan_out / fan_in = 128 / 512 = 0.25" in caption
+    tab.open("/?shape=512,512&layout=torch&layer=dense&activation=relu&name=w")
+    assert "fan_out" not in tab.text("#depth-plot")
 
 
 def grid(tab: Tab) -> list[list[str]]:

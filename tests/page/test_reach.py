@@ -104,6 +104,37 @@ def test_the_keyboard_alone_is_enough(chromium: Browser) -> None:
 
 
 @ci
+def test_a_typed_name_chooses_itself(chromium: Browser) -> None:
+    """Also where longer names begin with it, and wherever the choice stood before."""
+    with chromium.tab() as tab:
+        tab.open("/")
+        for before in ("", "relu", "silu", "tanhshrink"):
+            for name in ("tanh", "square", "gelu", "softplus"):
+                tab.page.select_option("#activation", before)
+                # Chromium takes letters within a second for one word.
+                tab.page.wait_for_timeout(1100)
+                tab.page.focus("#activation")
+                tab.page.keyboard.type(name)
+                assert tab.page.input_value("#activation") == name
+        tab.settle()
+
+
+@ci
+@pytest.mark.parametrize("size", [DESK, PHONE, (360, 740)])
+def test_no_table_is_cut_off(chromium: Browser, size: tuple[int, int]) -> None:
+    """Every cell of both tables lies in the window, also with a gain of neither He nor Glorot."""
+    query = "shape=4096,11008&layout=torch&layer=dense&activation=tanh&depth=10&name=w"
+    with chromium.tab(size) as tab:
+        tab.open(f"/?{query}&scheme=glorot_uniform&seed=1")
+        assert "recommended: 1.59254" in tab.text("#classic")
+        assert "verdict" in tab.text("#depth-table")
+        for table in ("#classic", "#depth-table"):
+            place = f"document.querySelector('{table}').parentElement"
+            assert tab.data(f"{place}.scrollWidth - {place}.clientWidth") <= 0
+            assert tab.data(f"{place}.getBoundingClientRect().right") <= size[0]
+
+
+@ci
 def test_dark_and_light_follow_the_system(chromium: Browser) -> None:
     """Also while the page is open: the picture is drawn in the other colours."""
     with chromium.tab(DESK, "light") as tab:

@@ -11,7 +11,9 @@ const OF_SPELLING = new Set(["layer_guessed", "name_missing"]);
 
 /** Draw all of them. `own` is the certificate of the question's own scheme, or null. */
 export function drawAdvice(pairs, advice, own) {
-  byId("decision").textContent = advice.decision;
+  const { decision } = advice;
+  const recommended = `Recommended for training: ${decision[0].toLowerCase()}${decision.slice(1)}`;
+  byId("decision").textContent = own === null ? decision : recommended;
   byId("equation").textContent = advice.equation ?? "";
   drawAxes(advice.layout, given(pairs, "shape"));
   drawFacts(advice, own);
@@ -21,6 +23,37 @@ export function drawAdvice(pairs, advice, own) {
   drawAlternatives(pairs, advice.alternatives);
   drawEquivalents(advice.equivalents);
   drawReferences(advice.references);
+}
+
+/** When people use the schemes that no training starts from, apart from what they do. */
+const USES = {
+  identity: "Use it for a layer that should change nothing at first, such as one added to a trained network, and for recurrent weights with ReLU.",
+  dirac: "Use it for a convolution that should change nothing at first, such as one added to a trained network.",
+  constant: "Use it for biases and scales. In a weight matrix it makes all units of the layer equal, and training keeps them equal.",
+  zeros: "In a weight matrix it makes all units of the layer equal, and training keeps them equal.",
+  ones: "In a weight matrix it makes all units of the layer equal, and training keeps them equal.",
+};
+
+/** Say what the question's own scheme does, and when it is used; nothing if `scheme` is null. */
+export function drawScheme(pairs, scheme, certificate) {
+  const said = scheme === null ? [] : [
+    `${scheme.name}: ${scheme.summary}`, USES[scheme.name], bestPatch(pairs, certificate), `${scheme.formula}.`,
+  ];
+  byId("scheme-about").textContent = said.filter(Boolean).join(" ");
+}
+
+/** The patch on which the output of a kernel with given values is largest; "" for other tensors. */
+function bestPatch(pairs, { scheme, layout, shape }) {
+  const scaled = !["", "none"].includes(given(pairs, "normalise"));
+  if (scheme !== "literal" || scaled || layout === null || layout.includes("D")) return "";
+  const values = given(pairs, "kernel").split(",").map(Number);
+  const sum = (numbers) => shortest(numbers.reduce((total, each) => total + each, 0));
+  const width = shape[layout.indexOf("W")];
+  const patch = values
+    .map((value, place) => `${place > 0 && place % width === 0 ? " / " : ""}${value > 0 ? "■" : "□"}`)
+    .join("");
+  const most = sum(values.filter((value) => value > 0));
+  return `With pixels from 0 to 1 its output is largest, ${most}, on the patch ${patch} (■ is 1, □ is 0). On a white patch it is ${sum(values)}.`;
 }
 
 /** Draw what is known of a tensor that no advice fits. */
@@ -89,20 +122,25 @@ function drawClassic(pairs, advice) {
   if (!fits) return;
   const slope = Number(given(pairs, "negative_slope") || 0);
   const he = Math.sqrt(2 / (1 + slope ** 2));
-  const columns = [["He", he], ["Glorot, LeCun", 1]];
-  const known = columns.some(([, each]) => Math.abs(each - gain) < 1e-9);
-  if (gain > 0 && !known) columns.push(["recommended", gain]);
+  const gains = [["He", he], ["Glorot, LeCun", 1]];
+  const known = gains.some(([, each]) => Math.abs(each - gain) < 1e-9);
+  if (gain > 0 && !known) gains.push(["recommended", gain]);
   const means = [["fan_in", fanIn], ["fan_avg", (fanIn + fanOut) / 2], ["fan_out", fanOut]];
   const cells = (n, factor) => {
     const std = factor * Math.sqrt(1 / n);
     const className = Math.abs(std - advice.std) <= 1e-9 * std ? "here" : "";
     return [std, Math.sqrt(3) * std].map((number) => element("td", { className, textContent: shortest(number) }));
   };
-  fillTable(
-    "classic",
-    ["n", ...columns.flatMap(([who, factor]) => [`${who}: std, gain ${shortest(factor)}`, "limit"])],
-    means.map(([mode, n]) => [`${mode} = ${shortest(n)}`, ...columns.flatMap(([, factor]) => cells(n, factor))]),
+  const head = (textContent, rowSpan = 1) => element("th", { scope: "row", rowSpan, textContent });
+  // A row for each gain: a third gain would make a table of columns wider than its place.
+  const rows = means.flatMap(([mode, n]) =>
+    gains.map(([who, factor], index) => [
+      ...(index === 0 ? [head(`${mode} = ${shortest(n)}`, gains.length)] : []),
+      head(`${who}: ${shortest(factor)}`),
+      ...cells(n, factor),
+    ]),
   );
+  fillTable("classic", ["n", "gain", "std", "limit"], rows);
 }
 
 function drawAlternatives(pairs, alternatives) {

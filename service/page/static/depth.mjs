@@ -4,8 +4,6 @@ import { byId, described, element, fill, fillTable, shortest, show } from "./ele
 import { given, queryOf, stackPairs, numberFields } from "./question.mjs";
 import { Refusal, json } from "./service.mjs";
 
-/** The depth of the stack if the question has none. */
-const DEPTH = "10";
 const RIVALS = ["he_normal", "glorot_normal", "lecun_normal", "torch.linear"];
 const LEAST = 1e-30;
 const MOST_WIDTH = 2 ** 24;
@@ -27,7 +25,7 @@ export async function fetchStacks(pairs, advice, own, signal) {
     return { why: "Only weights that a signal passes make a stack of layers.", stacks: [] };
   }
   const width = Math.min(MOST_WIDTH, Math.round(advice.fan_in));
-  const depth = given(pairs, "depth") || DEPTH;
+  const depth = given(pairs, "depth") || document.body.dataset.exampleDepth;
   const common = [["width", String(width)], ["depth", depth], ...stackPairs(pairs, numberFields())];
   const wanted = [{ label: "recommended", more: [] }];
   if (own !== null) wanted.push({ label: own.scheme, more: schemeOf(advice.compared.weights_url), own });
@@ -44,7 +42,7 @@ export async function fetchStacks(pairs, advice, own, signal) {
     // One after another: the service computes them in one thread, and its queue is short.
     stacks.push({ label, ...(await stackOf(`/propagate?${queryOf([...common, ...more])}`, signal)) });
   }
-  return { why: "", stacks, width, depth };
+  return { why: "", stacks, width, depth, advice };
 }
 
 /** The scheme in a URL with its numbers. Fans are those of the stack. */
@@ -93,7 +91,7 @@ function curvesOf({ answer, label }) {
 }
 
 /** Draw the section. */
-export function drawDepth({ why, stacks, width: fanIn, depth }, width) {
+export function drawDepth({ why, stacks, width: fanIn, depth, advice }, width) {
   const told = stacks.filter(({ answer }) => answer !== null);
   byId("depth-about").textContent = why || (told.length === 0 ? stacks[0].problem : aboutOf(fanIn, depth, told[0]));
   show("depth-scroll", stacks.length > 0);
@@ -103,16 +101,23 @@ export function drawDepth({ why, stacks, width: fanIn, depth }, width) {
     return;
   }
   const curves = told.map((stack) => ({ ...curvesOf(stack), style: styleOf(stacks, stack) }));
-  const picture = (which, title) => {
+  const picture = (which, title, more = "") => {
     const drawing = drawCurves(curves, which, width);
     const text = `${title}. The table has the ends of the curves.`;
-    return [element("h3", { textContent: title }), described(drawing, text)];
+    return [element("h3", { textContent: `${title}${more}` }), described(drawing, text)];
   };
   fill(
     "depth-plot",
     ...picture("forward", "Variance of the signal behind each layer"),
-    ...picture("backward", "Squared norm of the gradient behind each layer"),
+    ...picture("backward", "Squared norm of the gradient behind each layer", ofThisLayer(advice)),
   );
+}
+
+/** Why the curve may be flat although Why says that this layer changes the gradient. */
+function ofThisLayer({ fan_in: fanIn, fan_out: fanOut }) {
+  if (!(fanOut >= 1) || fanOut === fanIn) return "";
+  const ratio = `fan_out / fan_in = ${shortest(fanOut)} / ${shortest(fanIn)} = ${shortest(fanOut / fanIn)}`;
+  return `. The layers of this stack have equal width, so ${ratio} of your layer is not in it. In your layer this ratio also multiplies the variance of the gradient.`;
 }
 
 function aboutOf(fanIn, depth, { answer }) {

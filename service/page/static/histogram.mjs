@@ -13,7 +13,7 @@ export function histogramOf(values, law, dtype) {
   }
   if (law?.range) [from, to] = [Math.min(from, law.range[0]), Math.max(to, law.range[1])];
   if (from === to) {
-    const half = Math.abs(from) / 20 || 0.05;
+    const half = spanOf(from) / (2 * BINS);
     return [{ x1: from - half, x2: from + half, count: values.length, expected: null }];
   }
   const step = (to - from) / BINS;
@@ -28,6 +28,9 @@ export function histogramOf(values, law, dtype) {
   if (law) expect(bins, index, law, values.length, dtype);
   return bins;
 }
+
+/** The width of the axis on which a single value stands. */
+const spanOf = (value) => Math.abs(value) || 1;
 
 /** Fill in the expected counts, of the law rounded to the dtype. */
 function expect(bins, index, law, count, dtype) {
@@ -59,13 +62,15 @@ export function drawHistogram(bins, dtype, width) {
       Plot.lineY(bins, { x: middle, y: "expected", stroke: "var(--accent)", strokeWidth: 2, curve, className: "expected" }),
     );
   }
+  const single = (bins[0].x1 + bins[0].x2) / 2;
+  const around = [single - spanOf(single) / 2, single + spanOf(single) / 2];
   const drawing = Plot.plot({
     width,
     height: 290,
     marginLeft: 48,
     marginBottom: 42,
     className: "drawing",
-    x: { label: "value" },
+    x: { label: "value", ...(bins.length === 1 ? { domain: around } : {}) },
     y: { label: "values in a bin", grid: true, ticks: 5 },
     marks,
   });

@@ -90,7 +90,11 @@ function rust(certificate) {
     '    let head = answer.windows(4).position(|end| end == b"\\r\\n\\r\\n").expect("a head");',
     `    let w: Vec<${type}> = answer[head + 4..]`,
     `        .chunks_exact(${bytes})`,
-    `        .map(|value| ${type}::from_le_bytes(value.try_into().unwrap()))`,
+    "        .map(|value| {",
+    `            let mut bytes = [0; ${bytes}];`,
+    "            bytes.copy_from_slice(value);",
+    `            ${type}::from_le_bytes(bytes)`,
+    "        })",
     "        .collect();",
     '    println!("{} {:?}", w.len(), w.first());',
     "    Ok(())",
@@ -146,6 +150,15 @@ function write() {
   fill("line", code);
   byId("line-note").textContent = note;
   byId("copy").textContent = "Copy";
+  keepLanguage();
+}
+
+/** Links to other questions lead to the same language. */
+function keepLanguage() {
+  for (const link of document.querySelectorAll('a[href^="/?"]')) {
+    const [question] = link.getAttribute("href").split("#");
+    link.setAttribute("href", `${question}${location.hash}`);
+  }
 }
 
 async function copy() {

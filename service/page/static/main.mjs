@@ -1,6 +1,6 @@
 // The page: the form asks, the service answers, and the sections show the answer.
 
-import { drawAdvice, drawAxes, drawCertificate } from "./advice.mjs";
+import { drawAdvice, drawAxes, drawCertificate, drawScheme } from "./advice.mjs";
 import { drawDepth, fetchStacks } from "./depth.mjs";
 import { byId, show } from "./elements.mjs";
 import { drawLines, prepareLines } from "./lines.mjs";
@@ -16,6 +16,8 @@ const PAUSE = 150;
 let running = new AbortController();
 /** What the sections show, by the name of the function that draws it. */
 let shown = {};
+/** Whether all sections show the answer to one question. */
+let complete = false;
 
 /** Plot comes in a script of its own, which has run when the document is ready. */
 const drawable = new Promise((resolve) => {
@@ -55,15 +57,22 @@ async function answerFor(pairs, signal) {
   signal.throwIfAborted();
   clearProblems();
   if (refusal !== null) showProblems(refusal.errors);
-  show("results", certificate !== null);
+  // A shape is refused while a person types it. The answer before it stays, dimmed.
+  show("results", certificate !== null || complete);
+  byId("results").inert = certificate === null;
   if (certificate === null) {
     const count = refusal.errors.length;
-    byId("decision").textContent = `The service cannot answer this: ${count === 1 ? "a field needs" : `${count} fields need`} a change.`;
+    const before = complete ? " Below is the answer before the change." : "";
+    byId("decision").textContent = `The service cannot answer this: ${count === 1 ? "a field needs" : `${count} fields need`} a change.${before}`;
     drawAxes(null, "");
-    shown = {};
+    byId("scheme-about").textContent = "";
     return;
   }
   const own = advice !== null && advice.compared !== null ? certificate : null;
+  const described = own !== null || advice === null;
+  const scheme = described ? await json(`/schemes/${certificate.scheme}`, signal) : null;
+  complete = false;
+  drawScheme(pairs, scheme, certificate);
   if (advice === null) drawCertificate(pairs, certificate);
   else drawAdvice(pairs, advice, own);
   show("depth-block", advice !== null);
@@ -78,9 +87,9 @@ async function answerFor(pairs, signal) {
   };
   await Promise.all([
     part(tensorSection, settled(fetchTensor(certificate, signal))),
-    part(schemeSection, own === null && advice !== null ? null : json(`/schemes/${certificate.scheme}`, signal)),
     part(depthSection, advice === null ? null : fetchStacks(pairs, advice, own, signal)),
   ]);
+  complete = true;
 }
 
 /** The certificate of the tensor that is shown: the question's own, or the recommended one.
@@ -105,10 +114,6 @@ const widthOf = (id) => Math.max(240, Math.floor(byId(id).clientWidth));
 function tensorSection({ value, refusal }) {
   if (value === null) showProblems(refusal.errors);
   else drawTensor(value, widthOf("tensor-plot"));
-}
-
-function schemeSection(scheme) {
-  byId("scheme-about").textContent = scheme === null ? "" : `${scheme.summary} ${scheme.formula}.`;
 }
 
 function depthSection(stacks) {

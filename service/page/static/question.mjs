@@ -108,10 +108,26 @@ export function clearProblems() {
   }
 }
 
+/** An error in the page's words: its list of layers says "by shape" where the service says none.
+ *
+ * A layer whose weight has another number of axes is an error of the layout for the service. A
+ * person who chose the layer and types the shape looks there. */
+function inWordsOfThePage({ field, message, hint }) {
+  const wrongRank = field === "layout" && byId("layer").value !== "" && / axes; the shape has \d+$/.test(message);
+  return {
+    fields: wrongRank ? ["layer", "shape"] : [field],
+    message,
+    hint: hint
+      .replace(/\buse layer=(\w+), or leave layer out\b/, 'choose the layer "$1" or "by shape"')
+      .replace(/\bleave layer out\b/, 'choose the layer "by shape"'),
+  };
+}
+
 /** Show each error beside its field, or above the answer if no control has it. */
 export function showProblems(errors) {
   const shown = new Set();
-  for (const { field, message, hint } of errors) {
+  for (const { fields, message, hint } of errors.map(inWordsOfThePage)) {
+    const [field, ...others] = fields;
     const text = `${field}\n${message}`;
     if (shown.has(text)) continue;
     shown.add(text);
@@ -125,11 +141,15 @@ export function showProblems(errors) {
       continue;
     }
     note.id = `${control.id}-problem-${shown.size}`;
-    control.setAttribute("aria-invalid", "true");
-    const described = control.getAttribute("aria-describedby");
-    control.setAttribute("aria-describedby", described ? `${described} ${note.id}` : note.id);
+    for (const each of [control, ...others.map(byId)]) markInvalid(each, note);
     control.closest(".field").append(note);
   }
+}
+
+function markInvalid(control, note) {
+  control.setAttribute("aria-invalid", "true");
+  const described = control.getAttribute("aria-describedby");
+  control.setAttribute("aria-describedby", described ? `${described} ${note.id}` : note.id);
 }
 
 function controlOf(field) {
