@@ -233,8 +233,8 @@ def _consistent(found: Audited, candidates: tuple[Candidate, ...]) -> list[Candi
 
 def _is_rare(laws: list[Candidate]) -> bool:
     """Whether only frameworks other than PyTorch, Keras, Flax and JAX have these laws."""
-    names = [name for law in laws for name in law.names]
-    return all("." in name and name.partition(".")[0] not in USUAL_FAMILIES for name in names)
+    schemes = [name.partition("&")[0] for law in laws for name in law.names]
+    return all("." in name and name.partition(".")[0] not in USUAL_FAMILIES for name in schemes)
 
 
 def _of_found(found: Audited, laws: list[Candidate]) -> Audited:
@@ -382,13 +382,13 @@ def _fan_in_of_bias(name: str, shapes: dict[str, tuple[int, ...]]) -> int | None
 def _edges(values: npt.NDArray[Any]) -> Edges | None:
     """The edges of a histogram by the first values: an eighth wider than they are.
 
-    None if they are all equal, or if none is finite.
+    None if they are all equal, if none is finite, or if the width of a bin is not finite or is 0.
     """
     finite = values[np.isfinite(values)].astype(np.float64)
     if not finite.size:
         return None
     low, high = float(finite.min()), float(finite.max())
     margin = (high / 8 - low / 8) / 2
-    if not margin > 0 or not isfinite(high - low):
-        return None
-    return Edges(low - margin, high + margin, BINS)
+    edges = Edges(low - margin, high + margin, BINS)
+    width = (edges.high - edges.low) / BINS
+    return edges if margin > 0 and width > 0 and isfinite(width) else None

@@ -112,6 +112,10 @@ def is_near(candidate: Candidate, summary: Summary, dtype: str) -> bool:
     return _is_close(summary.std, expected.std, share)
 
 
+_LEAST_STD, _MOST_STD = 2.0**-1000, 2.0**1000
+"""Outside of these bounds a limit of a few std may be infinite, or its ratio to the std inexact."""
+
+
 def clean_classes(summary: Summary, dtype: str) -> tuple[str, ...]:
     """The distributions with mean 0 and an unknown std that the values may have.
 
@@ -121,6 +125,8 @@ def clean_classes(summary: Summary, dtype: str) -> tuple[str, ...]:
     if summary.std is None or not summary.std > 0 or summary.finite < FEWEST:
         return ()
     if summary.mean is None or summary.kurtosis is None:
+        return ()
+    if not _LEAST_STD < summary.std < _MOST_STD:
         return ()
     found = []
     for scheme in ("normal", "uniform", "truncated_normal"):

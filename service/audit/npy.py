@@ -1,6 +1,7 @@
 """Reads .npy files, and the members of .npz files a piece at a time (`numpy.lib.format`)."""
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,6 +24,12 @@ _HEADERS: dict[tuple[int, int], Callable[..., Any]] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, NotImplementedError, RuntimeError),
+)
+"""What zipfile raises for an archive or a member that is damaged or of an unknown kind."""
 
 _BFLOAT16 = "V2"
 """How NumPy writes arrays of ml_dtypes.bfloat16: two bytes without a meaning."""
@@ -61,7 +68,7 @@ def read_npz(path: Path) -> Iterator[Stored]:
                     raise AuditError(f"{path}: {member.filename[:80]!r} is not a .npy file")
                 with archive.open(member) as stream:
                     yield _member(path, member, stream)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise AuditError(f"{path}: {error}") from None
     except OSError as error:
         raise AuditError(f"{path}: {error.strerror or error}") from None
@@ -130,7 +137,7 @@ def _unpacked(path: Path, name: str, begin: int) -> Iterator[bytes]:
             stream.read(begin)
             while piece := stream.read(PIECE_BYTES):
                 yield piece
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except (*_UNREADABLE, OSError) as error:
         raise AuditError(f"{path}: {name!r}: {error}") from None
 
 

@@ -63,6 +63,11 @@ def _unique(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         raise AuditError(f"{where}: {max(counts, key=lambda name: counts[name])!r} occurs twice")
+    for name in found:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise AuditError(f"{where}: the name {name!r} has half a surrogate pair") from None
     return found
 
 

@@ -120,22 +120,30 @@ ADD = {"float32": add_float32, "float64": add_float64}
 
 @compiled
 def add_to_bins(
-    values: npt.NDArray[np.floating], low: float, per_unit: float, high: float, counts: Counts
+    values: npt.NDArray[np.floating], low: float, width: float, high: float, counts: Counts
 ) -> None:
     """Count the values from `low` to `high`, both included, in bins of equal width.
 
     counts, shape (bins + 2,): first the values below `low`, then the bins, last those above `high`.
     A bin has its lower edge, and the last one its upper edge too. NaN is not counted.
     """
-    bins = counts.size - 2
+    last = counts.size - 3
     for i in range(values.size):
         value = np.float64(values[i])
         if value < low:
             counts[0] += 1
         elif value > high:
-            counts[bins + 1] += 1
+            counts[last + 2] += 1
         elif value == value:
-            counts[1 + min(np.int64((value - low) * per_unit), np.int64(bins - 1))] += 1
+            # A quotient that is too large, or no number, is the last bin: no index leaves `counts`.
+            quotient = (value - low) / width
+            place = int(quotient) if quotient < last else last
+            # The difference is rounded, so a value beside an edge may be counted one bin off.
+            if place > 0 and value < low + place * width:
+                place -= 1
+            elif place < last and value >= low + (place + 1) * width:
+                place += 1
+            counts[1 + place] += 1
 
 
 def power_sums(table: Words, dtype: str) -> Iterator[int]:

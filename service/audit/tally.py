@@ -33,7 +33,10 @@ _NO_EXTREMES = (np.iinfo(np.int64).max, np.iinfo(np.int64).min + 1)
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The edges of a histogram: `bins` of equal width from `low` to `high`."""
+    """The edges of a histogram: `bins` of equal width from `low` to `high`.
+
+    The width is finite and above 0.
+    """
 
     low: float
     high: float
@@ -160,7 +163,7 @@ class Tally:
         self._widen(dtype, extremes)
         if self._edges is not None:
             low, high, bins = self._edges.low, self._edges.high, self._edges.bins
-            add_to_bins(values, low, bins / (high - low), high, self._bins)
+            add_to_bins(values, low, (high - low) / bins, high, self._bins)
 
     def _widen(self, dtype: str, extremes: npt.NDArray[np.int64]) -> None:
         mine = self._extremes.setdefault(dtype, np.array(_NO_EXTREMES, np.int64))

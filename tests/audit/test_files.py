@@ -351,3 +351,26 @@ def test_a_file_that_becomes_shorter(tmp_path: Path) -> None:
 def test_control_ml_dtypes_has_what_is_read() -> None:
     """The 8-bit dtypes of the tests are those of ml_dtypes."""
     assert all(hasattr(ml_dtypes, dtype) for dtype in DTYPES[3:])
+
+
+def test_a_name_with_half_a_surrogate_pair_is_refused(tmp_path: Path) -> None:
+    """It could not be printed."""
+    path = tmp_path / "model.safetensors"
+    text = b'{"\\ud800x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(8))
+    with pytest.raises(AuditError, match="surrogate"), opened_checkpoint(path) as tensors:
+        list(tensors)
+
+
+def test_a_damaged_member_of_any_compression_is_refused(tmp_path: Path) -> None:
+    """Deflate, bzip2 and LZMA raise errors of their own."""
+    for kind in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = tmp_path / f"{kind}.npz"
+        with zipfile.ZipFile(path, "w", kind) as archive:
+            archive.writestr("a.npy", npy_bytes(drawn((300, 300))))
+        content = bytearray(path.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 4000] = bytes(4000)
+        path.write_bytes(content)
+        with pytest.raises(AuditError, match=str(path)):
+            read(path)

@@ -173,3 +173,21 @@ def test_decoded_is_numpy(dtype: str) -> None:
     """The dtypes that NumPy has stay as they are."""
     values = drawn(dtype)
     np.testing.assert_array_equal(decoded(values.view(np.uint8), dtype), values)
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-310, 1e300])
+def test_bins_of_the_smallest_and_the_largest_widths(scale: float) -> None:
+    """Every value is in the bin whose edges are around it: no index leaves the counts."""
+    low, high = -4 * scale, 4 * scale
+    values = np.random.default_rng(5).uniform(low, high, 10_000)
+    found = tallied(values, Edges(low, high, 64)).histogram
+    assert found is not None
+    assert (sum(found.counts), found.below, found.above) == (10_000, 0, 0)
+    assert max(found.counts) < 1_000
+
+
+def test_a_value_beside_an_edge_is_in_its_own_bin() -> None:
+    """-5e-17 is below the edge 0, though -5e-17 + 1 is 1 in float64."""
+    found = tallied(np.array([-5e-17, 0.0, np.nextafter(0.5, 0)]), Edges(-1.0, 1.0, 4)).histogram
+    assert found is not None
+    assert found.counts == (0, 1, 2, 0)
