@@ -14,6 +14,18 @@ INDEX_SUFFIX = ".index.json"
 SUFFIXES = (".safetensors", ".npz", ".npy")
 """The files that a directory is searched for."""
 
+_OF_TORCH = (
+    'numpy.savez("model.npz", **{name: each.detach().numpy() '
+    "for name, each in model.state_dict().items()})"
+)
+_OF_KERAS = 'numpy.savez("model.npz", **{each.path: each.numpy() for each in model.weights})'
+
+_CONVERSIONS = {
+    **dict.fromkeys((".pt", ".pth", ".bin"), ("PyTorch", _OF_TORCH)),
+    **dict.fromkeys((".h5", ".keras"), ("Keras", _OF_KERAS)),
+}
+"""The files that only a framework reads, and the line that writes a file which can be audited."""
+
 MOST_INDEX_BYTES = 2**26
 
 
@@ -21,7 +33,8 @@ MOST_INDEX_BYTES = 2**26
 def opened_checkpoint(path: Path) -> Iterator[list[Stored]]:
     """The tensors of a file, a directory or an index. Their values can be read until the end.
 
-    Raises AuditError for a file that is not valid, and for a name that occurs in two files.
+    Raises AuditError for a file that is not valid, for a name that occurs in two files, and if
+    there is no tensor.
     """
     with ExitStack() as opened:
         tensors: dict[str, Stored] = {}
@@ -34,6 +47,8 @@ def opened_checkpoint(path: Path) -> Iterator[list[Stored]]:
         index = _index_of(path)
         if index is not None:
             _check_index(index, tensors)
+        if not tensors:
+            raise AuditError(f"{path} has no tensor")
         yield list(tensors.values())
 
 
@@ -70,14 +85,19 @@ def _index_of(path: Path) -> Path | None:
 
 
 def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise AuditError(f"{path} is not there")
     index = _index_of(path)
     if index is not None:
         weight_map = shards(_content(index), str(index))
         return [index.parent / file for file in sorted(set(weight_map.values()))]
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+    there = sorted(path.iterdir())
+    files = [file for file in there if file.suffix in SUFFIXES]
     if not files:
+        for file in there:
+            _refuse_foreign(file)
         raise AuditError(f"{path} has no file that ends in {', '.join(SUFFIXES)}")
     return files
 
@@ -108,4 +128,12 @@ def _tensors(file: Path, opened: ExitStack) -> Iterator[Stored]:
     if file.suffix in (".npy", ".safetensors"):
         source = opened.enter_context(FileSource(file))
         return read_npy(source) if file.suffix == ".npy" else read_safetensors(source)
+    _refuse_foreign(file)
     raise AuditError(f"{file} does not end in {', '.join(SUFFIXES)} or {INDEX_SUFFIX}")
+
+
+def _refuse_foreign(file: Path) -> None:
+    """Raise AuditError with the line that converts it, if only a framework reads the file."""
+    if file.suffix in _CONVERSIONS:
+        framework, line = _CONVERSIONS[file.suffix]
+        raise AuditError(f"{file} is not read; in {framework}, write {line}")

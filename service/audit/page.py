@@ -62,12 +62,14 @@ def audit_page(
     elements = sum(each.summary.count for each in audited)
     told = f"{count_of(len(audited), 'tensor')}, {count_of(elements, 'element')}: "
     told += count_of(faults, "fault") if faults else "no fault"
+    if differences:
+        told += f", {count_of(len(differences), 'difference')}"
     body = element(
         "body",
         element(
             "main",
             element("h1", f"Audit of {shown_name(title)}"),
-            element("p", told, class_="fault" if faults else ""),
+            element("p", told, class_="fault" if faults or differences else ""),
             *([] if differences is None else [_differences(differences)]),
             element("div", _table(audited), class_="wide"),
         ),

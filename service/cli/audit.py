@@ -124,7 +124,7 @@ _WIDEST_NAME = 48
 
 
 def _text(audited: Sequence[Audited], found: Sequence[Difference] | None) -> bytes:
-    """The table for a terminal, then the differences, then the number of faults."""
+    """The table for a terminal, then the differences, then the number of both."""
     rows = [_COLUMNS, *(_row(each) for each in audited)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
     lines = [_line(row, widths) for row in rows]
@@ -134,6 +134,8 @@ def _text(audited: Sequence[Audited], found: Sequence[Difference] | None) -> byt
     faults = sum(each.is_fault for each in audited)
     count = f"{len(audited)} tensor{'' if len(audited) == 1 else 's'}"
     lines += ["", f"{count}, {faults or 'no'} fault{'' if faults == 1 else 's'}"]
+    if found:
+        lines[-1] += f", {len(found)} difference{'' if len(found) == 1 else 's'}"
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -167,9 +167,13 @@ def test_what_cannot_be_read_ends_with_status_2(
 ) -> None:
     """One line, and nothing on standard output."""
     (tmp_path / "w.npy").write_bytes(b"nothing")
+    (tmp_path / "model.pt").write_bytes(b"")
+    np.savez(tmp_path / "none.npz")
     for arguments in (
         (str(tmp_path / "w.npy"),),
         (str(tmp_path / "absent"),),
+        (str(tmp_path / "none.npz"),),
+        (str(tmp_path / "model.pt"),),
         (str(written(tmp_path, healthy())), "--html", str(tmp_path / "no" / "a.html")),
         (str(written(tmp_path, healthy())), "--like", str(tmp_path / "absent.npy")),
         (str(written(tmp_path, healthy())), "--like", "http://"),
@@ -246,6 +250,12 @@ def test_like_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     np.savez(there, **{**tensors, "a.bias": np.ones(200, np.float32)})  # type: ignore[arg-type]
     said, _ = audited(capfd, str(here), "--like", str(there), status=1)
     assert "a.bias: 200 elements differ, the first at [0]: 0.0, not 1.0" in said
+    assert said.splitlines()[-1] == "2 tensors, no faults, 1 difference"
+    page = tmp_path / "audit.html"
+    audited(capfd, str(here), "--like", str(there), "--html", str(page), status=1)
+    assert ": no fault, 1 difference<" in page.read_text(encoding="utf-8")
+    said, _ = audited(capfd, str(here), "--like", str(here))
+    assert said.splitlines()[-1] == "2 tensors, no faults"
 
 
 def test_names_cannot_move_the_cursor(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

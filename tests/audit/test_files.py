@@ -20,6 +20,7 @@ from service.audit.checkpoint import opened_checkpoint
 from service.audit.sources import AuditError
 from service.audit.stored import PIECE_BYTES, Stored
 from tests.audit.drawing import Array, cast
+from tests.process import ROOT
 
 DTYPES = ("float32", "float16", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 
@@ -323,19 +324,49 @@ def test_an_index_that_does_not_fit_its_files(tmp_path: Path) -> None:
 
 
 def test_other_paths(tmp_path: Path) -> None:
-    """No file, another suffix, an empty folder, and a pipe."""
-    (tmp_path / "w.bin").write_bytes(b"")
+    """No file or folder, another suffix, an empty folder or file, and a pipe."""
+    (tmp_path / "w.txt").write_bytes(b"")
+    np.savez(tmp_path / "none.npz")
     (tmp_path / "empty").mkdir()
     os.mkfifo(tmp_path / "pipe.npy")
     for name, fault in (
         ("absent.npy", "is not there"),
         ("absent.npz", "is not there"),
-        ("w.bin", "does not end in"),
+        ("absent", "is not there"),
+        ("absent.pt", "is not there"),
+        ("absent.index.json", "is not there"),
+        ("w.txt", "does not end in"),
         ("empty", "has no file"),
+        ("none.npz", "has no tensor"),
         ("pipe.npy", "not a regular file"),
     ):
         with pytest.raises(AuditError, match=fault), opened_checkpoint(tmp_path / name):
             pass
+
+
+@pytest.mark.parametrize(
+    ("suffix", "framework"),
+    [
+        (".pt", "PyTorch"),
+        (".pth", "PyTorch"),
+        (".bin", "PyTorch"),
+        (".h5", "Keras"),
+        (".keras", "Keras"),
+    ],
+)
+def test_a_file_of_a_framework_is_refused_with_its_conversion(
+    tmp_path: Path, suffix: str, framework: str
+) -> None:
+    """The line is that of the documentation, for a file and for a folder with one."""
+    path = tmp_path / f"model{suffix}"
+    path.write_bytes(b"")
+    documented = (ROOT / "docs" / "audit.md").read_text().splitlines()
+    for where in (path, tmp_path):
+        with pytest.raises(AuditError) as refused, opened_checkpoint(where):
+            pass
+        beginning, _, line = str(refused.value).partition(" write ")
+        assert beginning == f"{path} is not read; in {framework},"
+        assert f"    {line}" in documented
 
 
 def test_a_file_that_becomes_shorter(tmp_path: Path) -> None:
