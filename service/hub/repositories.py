@@ -80,9 +80,9 @@ class _Base:
     architecture: str
     size: str
 
-    @property
+    @cached_property
     def config(self) -> dict[str, Any]:
-        return self.recipe.sizes[self.size]
+        return self.recipe.sizes_of(self.architecture)[self.size]
 
     @cached_property
     def kinds(self) -> dict[str, type]:
@@ -146,17 +146,17 @@ def families() -> list[dict[str, Any]]:
     """What repo ids may name: a record for each family, with its sizes and keys in their order."""
     return [
         {
-            "family": each.model_type,
+            "family": each.repo_family,
             "architecture": architecture,
             "title": recipe.title,
-            "repo_id": f"{NAMESPACE}/{each.model_type}",
+            "repo_id": f"{NAMESPACE}/{each.repo_family}",
             "base_size": each.base_size,
             "sizes": [
                 {"size": base.size, "repo_id": f"{NAMESPACE}/{base.name}"}
                 for base in _bases().values()
-                if base.architecture == architecture and base.name != each.model_type
+                if base.architecture == architecture and base.name != each.repo_family
             ],
-            "keys": list(_bases()[each.model_type].kinds),
+            "keys": list(_bases()[each.repo_family].kinds),
         }
         for recipe in recipes().values()
         for architecture, each in recipe.architectures.items()
@@ -177,21 +177,53 @@ def _bases() -> dict[str, _Base]:
 
 def _bases_of(recipe: Recipe, architecture: str) -> Iterable[_Base]:
     about = recipe.architectures[architecture]
-    family = about.model_type
+    family = about.repo_family
     yield _Base(family, recipe, architecture, about.base_size)
-    for size, config in recipe.sizes.items():
-        if config["architectures"] == [architecture]:
-            name = f"{family}-{size.removeprefix(f'{family}-')}"
-            yield _Base(name, recipe, architecture, size)
+    for size in recipe.sizes_of(architecture):
+        name = f"{family}-{size.removeprefix(f'{family}-')}"
+        yield _Base(name, recipe, architecture, size)
+
+
+@cache
+def _spellings() -> dict[str, str]:
+    """The FAMILY or FAMILY-SIZE that a name near to one of these most likely means.
+
+    Each stands for itself, and the class of the family may stand in place of the family.
+    """
+    classes = {}
+    for name, base in _bases().items():
+        size = name.removeprefix(base.recipe.architectures[base.architecture].repo_family)
+        classes[base.architecture.lower() + size] = name
+    return {name: name for name in _bases()} | classes
+
+
+@cache
+def _released() -> dict[str, str]:
+    """The beginnings of names of released models, and the FAMILY that each means."""
+    return {
+        beginning: each.repo_family
+        for recipe in recipes().values()
+        for each in recipe.architectures.values()
+        for beginning in each.known_as
+    }
+
+
+def _meant(name: str) -> tuple[str, bool]:
+    """The FAMILY or FAMILY-SIZE that an unknown name most likely means, and whether it is alike."""
+    lower = name.lower()
+    for beginning, family in _released().items():
+        if lower.startswith(beginning):
+            return family, True
+    nearest = _nearest(name, _spellings())
+    return _spellings()[nearest], equal_start(nearest, lower) >= _ALIKE
 
 
 def _name_of(repo_id: str) -> str:
     """The name after the namespace. It is one that clients accept."""
     namespace, _, name = repo_id.rpartition("/")
     if namespace.lower() != NAMESPACE:
-        nearest = _nearest(name, _bases())
-        likely = equal_start(nearest, name.lower()) >= _ALIKE
-        example = f"{NAMESPACE}/{nearest}" if likely else _EXAMPLE
+        meant, is_alike = _meant(name)
+        example = f"{NAMESPACE}/{meant}" if is_alike else _EXAMPLE
         _refuse(
             f"only {NAMESPACE}/... is here; try {example}; "
             "fresh weights never take a real model's name"
@@ -222,7 +254,7 @@ def _read(name: str) -> _Read:
     wrong = ""
     base = _bases().get(first)
     if base is None:
-        base = _bases()[_nearest(first, _bases())]
+        base = _bases()[_meant(first)[0]]
         wrong = f"there is no family or size {first[:_MOST_SHOWN]}"
     texts: dict[str, str] = {}
     for part in parts:

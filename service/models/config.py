@@ -57,7 +57,7 @@ def choice_of(manifest: Manifest) -> Choice | None:
     if manifest.size is not None:
         if manifest.size not in recipe.sizes:
             raise unknown_word("size", manifest.size, recipe.sizes, {}, "recipes")
-        config = recipe.sizes[manifest.size] | config
+        config = (recipe.sizes | recipe.sizes_of(name))[manifest.size] | config
     elif manifest.config is None:
         message = f"{name} needs a config"
         hint = f'add "size": "{next(iter(recipe.sizes))}", or the config.json of a model'

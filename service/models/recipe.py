@@ -71,15 +71,28 @@ class ConfigKey(_Record):
 class Architecture(_Record):
     """A class of transformers: its model_type, and names for the expressions of the family.
 
-    Two members are for repo ids of the Hub routes alone. `base_size` is the size of an id that
-    names none. `fitted` has keys of the config that follow from others if the id does not give
-    them; its expressions see the config, and what was fitted before.
+    `sizes_of` is another architecture whose sizes this one has too, if it has none of its own.
+
+    The other members are for repo ids of the Hub routes alone. `repo_name` is the FAMILY of an id
+    where that is not the model_type, which another architecture has. `known_as` has beginnings of
+    names of released models of this class, in lower case: an unknown id with such a name is
+    answered with this family. `base_size` is the size of an id that names none. `fitted` has keys
+    of the config that follow from others if the id does not give them; its expressions see the
+    config, and what was fitted before.
     """
 
     model_type: str
     base_size: str
+    sizes_of: str | None = None
+    repo_name: str | None = None
+    known_as: tuple[str, ...] = ()
     let: dict[str, Formula] = Field(default_factory=dict)
     fitted: dict[str, Formula] = Field(default_factory=dict)
+
+    @property
+    def repo_family(self) -> str:
+        """The FAMILY of repo ids."""
+        return self.repo_name or self.model_type
 
 
 class Requirement(_Record):
@@ -254,9 +267,18 @@ class Recipe(_Record):
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
         for name, each in self.architectures.items():
-            if self.sizes[each.base_size]["architectures"] != [name]:
+            if each.base_size not in self.sizes_of(name):
                 raise ValueError(f"{each.base_size!r} is no size of {name}")
         return self
+
+    def sizes_of(self, architecture: str) -> dict[str, dict[str, Any]]:
+        """The ready sizes of an architecture: whole configs, which name it."""
+        owner = self.architectures[architecture].sizes_of or architecture
+        return {
+            size: config | {"architectures": [architecture]}
+            for size, config in self.sizes.items()
+            if config["architectures"] == [owner]
+        }
 
     def fields_of(self, entry: TensorEntry) -> Fields:
         """The fields of an entry over those of its law."""

@@ -166,8 +166,25 @@ def test_a_file_that_is_not_there(address: Address, name: str) -> None:
     """EntryNotFound with the commit, so that clients remember it for the commit."""
     for revision in ("seed-42", commit_of(address)):
         target = f"/{TINY}/resolve/{revision}/{name}"
-        assert refused_twice(address, target, "EntryNotFound")
+        assert refused_twice(address, target, "EntryNotFound") == (
+            f"this repository has no file {name}; it has README.md, config.json, "
+            "model.safetensors, tokenizer.json, tokenizer_config.json"
+        )
         assert ask(address, target, "HEAD").headers["x-repo-commit"] == commit_of(address)
+
+
+def test_a_long_name_leaves_room_for_the_files_that_are_there(address: Address) -> None:
+    message = refused_twice(address, f"{SEED_42}/{'a' * 300}.json", "EntryNotFound")
+    assert f"no file {'a' * 60}...; it has README.md, config.json, model.safetensors" in message
+
+
+def test_the_files_that_are_there_are_cut_at_the_end(address: Address) -> None:
+    """A model of many files."""
+    own = f"/v1/models/{token_for(address, max_shard_size='20KB')}/fanin/mine/resolve/main"
+    message = refused_twice(address, f"{own}/model.safetensors", "EntryNotFound")
+    assert "; it has README.md, config.json, model-00001-of-" in message
+    assert len(message) == MOST_MESSAGE
+    assert message.endswith("...")
 
 
 def test_files_by_commit_may_be_stored(address: Address) -> None:
@@ -243,7 +260,8 @@ def test_a_tree(address: Address) -> None:
         assert "lfs" not in entry
     assert "link" not in ask(address, f"{MODEL}/tree/seed-42").headers
     folder = f"{MODEL}/tree/seed-42/additional_chat_templates?recursive=false&expand=false"
-    assert refused_twice(address, folder, "EntryNotFound")
+    message = refused_twice(address, folder, "EntryNotFound")
+    assert "no folder additional_chat_templates; it has README.md, config.json," in message
 
 
 def test_refs(address: Address) -> None:
@@ -300,7 +318,7 @@ def test_hostile_bodies(address: Address, media_type: str, body: bytes, status: 
 def test_the_families(address: Address) -> None:
     """Each repo id in the list is there, and with other keys it says what may follow."""
     families = told(address, "/hub")["families"]
-    assert {"gpt2", "bert", "llama", "vit", "resnet", "t5", "mamba"} <= {
+    assert {"gpt2", "bert", "bert_encoder", "llama", "vit", "resnet", "t5", "mamba"} <= {
         each["family"] for each in families
     }
     for each in families:

@@ -61,8 +61,10 @@ def _made(config: dict[str, Any]) -> dict[str, Any]:
 def _ran(model: Any) -> bool:
     """Whether a forward pass gives finite numbers."""
     with torch.no_grad():
-        logits = model.eval()(**_inputs(model)).logits
-    return bool(torch.isfinite(logits).all())
+        answer = model.eval()(**_inputs(model))
+    # A model without a head has hidden states alone.
+    outputs = answer.logits if "logits" in answer else answer.last_hidden_state
+    return bool(torch.isfinite(outputs).all())
 
 
 def _inputs(model: Any) -> dict[str, Any]:

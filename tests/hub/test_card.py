@@ -7,19 +7,15 @@ import pytest
 import yaml
 
 from service.hub.card import card
-from service.hub.repositories import Repository, repository_of, repository_under
+from service.hub.repositories import Repository, families, repository_of, repository_under
 from service.hub.revisions import Resolved, Revision, revision_of
 from service.models.manifest import Manifest, manifest_of
 from service.models.planning import ModelPlan, plan_model
-from service.models.recipe import recipe_of, recipes
+from service.models.recipe import recipe_of
 
 MAX_BYTES = 2**40
 
-TINY = [
-    f"fanin/{each.model_type}-tiny"
-    for recipe in recipes().values()
-    for each in recipe.architectures.values()
-]
+TINY = [f"{family['repo_id']}-tiny" for family in families()]
 
 
 def resolved_at(repository: Repository, revision: str) -> tuple[Resolved, ModelPlan]:
@@ -41,7 +37,7 @@ def test_the_front_matter_is_that_of_a_hub(repo_id: str) -> None:
     """`license` is an id of the Hub's list, and `library_name` a library that loads the model."""
     repository = repository_of(repo_id)
     matter, _ = written(repository)
-    kind = repo_id.removeprefix("fanin/").removesuffix("-tiny")
+    kind = (repository.manifest.config or {})["model_type"]
     assert matter.pop("library_name", None) == (None if kind == "dit" else "transformers")
     assert matter == {
         "license": "cc0-1.0",

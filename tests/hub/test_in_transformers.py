@@ -22,6 +22,7 @@ IDS = (
     *("fanin/gpt2.n_layer-2.n_embd-64.vocab_size-512", "fanin/gpt2-tiny.n_inner-5.n_positions-3"),
     *("fanin/gpt2-tiny.n_embd-30.n_head-3", "fanin/gpt2-tiny.tie_word_embeddings-false"),
     *("fanin/bert-tiny.hidden_size-35", "fanin/bert-tiny.num_hidden_layers-0.vocab_size-1"),
+    *("fanin/bert_encoder-tiny.hidden_size-35", "fanin/bert_encoder-tiny.num_hidden_layers-0"),
     *("fanin/llama-tiny.hidden_size-6", "fanin/llama-tiny.num_attention_heads-2.mlp_bias-true"),
     *("fanin/llama-tiny.head_dim-2.attention_bias-true", "fanin/llama-tiny.vocab_size-1"),
     *("fanin/mistral-tiny.hidden_size-100", "fanin/mistral-tiny.num_key_value_heads-1"),

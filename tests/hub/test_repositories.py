@@ -64,7 +64,7 @@ def test_every_listed_id_is_a_size_of_its_recipe(repo_id: str) -> None:
     manifest = repository.manifest
     recipe = recipe_of(manifest.architecture or "")
     assert recipe is not None
-    assert manifest.config in recipe.sizes.values()
+    assert manifest.config in recipe.sizes_of(manifest.architecture or "").values()
     assert repository.edition == recipe.edition == manifest.edition
     assert manifest.seed is None
     assert manifest.dtype == "float32"
@@ -87,7 +87,13 @@ def test_the_rules_of_clients_refuse_something(repo_id: str) -> None:
 def test_the_families_are_those_of_the_recipes() -> None:
     every = [name for recipe in recipes().values() for name in recipe.architectures]
     assert [family["architecture"] for family in FAMILIES] == every
-    sizes = [size for recipe in recipes().values() for size in recipe.sizes]
+    sizes = [
+        size
+        for recipe in recipes().values()
+        for name in recipe.architectures
+        for size in recipe.sizes_of(name)
+    ]
+    assert set(sizes) == {size for recipe in recipes().values() for size in recipe.sizes}
     listed = [size["size"] for family in FAMILIES for size in family["sizes"]]
     assert sorted(listed) == sorted(sizes)
     assert len(set(IDS)) == len(IDS)
@@ -110,6 +116,22 @@ def test_a_size(repo_id: str, size: str) -> None:
     assert config_of(repo_id) == recipe.sizes[size]
 
 
+def test_an_encoder_has_a_family_of_its_own_and_the_sizes_and_keys_of_bert() -> None:
+    """Its config differs in the class alone. The model_type stays that of transformers."""
+    bert, encoder = (
+        next(each for each in FAMILIES if each["family"] == family)
+        for family in ("bert", "bert_encoder")
+    )
+    assert encoder["architecture"] == "BertModel"
+    assert encoder["keys"] == bert["keys"]
+    for ours, theirs in zip(encoder["sizes"], bert["sizes"], strict=True):
+        assert ours["repo_id"] == f"fanin/bert_encoder-{theirs['size']}"
+        assert config_of(ours["repo_id"]) == config_of(theirs["repo_id"]) | {
+            "architectures": ["BertModel"]
+        }
+        assert config_of(ours["repo_id"])["model_type"] == "bert"
+
+
 def test_numbers_stand_over_those_of_the_base() -> None:
     config = config_of("fanin/gpt2.n_layer-2.n_embd-64.vocab_size-512")
     assert (config["n_layer"], config["n_embd"], config["vocab_size"]) == (2, 64, 512)
@@ -122,6 +144,10 @@ def test_numbers_stand_over_those_of_the_base() -> None:
         ("fanin/gpt2.n_embd-64.vocab_size-512", {"n_head": 8, "eos_token_id": 511}),
         ("fanin/gpt2.n_embd-64.n_head-4", {"n_head": 4}),
         ("fanin/bert.hidden_size-35", {"num_attention_heads": 7}),
+        (
+            "fanin/bert_encoder.num_hidden_layers-2.hidden_size-35",
+            {"architectures": ["BertModel"], "num_hidden_layers": 2, "num_attention_heads": 7},
+        ),
         (
             "fanin/llama.hidden_size-64",
             {"num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 8},
@@ -142,7 +168,7 @@ def test_numbers_stand_over_those_of_the_base() -> None:
         ("fanin/vit.hidden_size-64", {"num_attention_heads": 8}),
     ],
 )
-def test_keys_follow_those_that_are_given(repo_id: str, followed: dict[str, int]) -> None:
+def test_keys_follow_those_that_are_given(repo_id: str, followed: dict[str, Any]) -> None:
     config = config_of(repo_id)
     assert {key: config[key] for key in followed} == followed
 
@@ -249,6 +275,13 @@ def test_the_count_of_tensors_is_never_too_small(repo_id: str) -> None:
         ("fanin/gpt2-tinny.n_layer-3", "write fanin/gpt2-tiny.n_layer-3"),
         ("fanin/gpt2.n_layers-2", "gpt2 has no key n_layers: write fanin/gpt2.n_layer-2"),
         ("fanin/bert-bas", "write fanin/bert-base"),
+        ("fanin/GPT2LMHeadModel-tiny", "write fanin/gpt2-tiny"),
+        ("fanin/bertmodel", "write fanin/bert_encoder"),
+        ("fanin/bert-model-tiny", "write fanin/bert_encoder-tiny"),
+        ("fanin/bert-encoder-large", "write fanin/bert_encoder-large"),
+        ("fanin/all-minilm", "write fanin/bert_encoder"),
+        ("fanin/all-MiniLM-L6-v2", "write fanin/bert_encoder"),
+        ("fanin/bge-small.num_hidden_layers-3", "write fanin/bert_encoder.num_hidden_layers-3"),
     ],
 )
 def test_the_nearest_right_id_is_named(repo_id: str, message: str) -> None:
@@ -267,6 +300,9 @@ HOSTILE = [
     ("gpt2", "try fanin/gpt2; fresh weights never take a real model's name"),
     ("openai-community/gpt2", "try fanin/gpt2; fresh weights"),
     ("meta-llama/Llama-3-8B", "try fanin/llama-3-8b; fresh weights"),
+    ("sentence-transformers/all-MiniLM-L6-v2", "try fanin/bert_encoder; fresh weights"),
+    ("BAAI/bge-small-en-v1.5", "try fanin/bert_encoder; fresh weights"),
+    ("google-bert/bert-base-uncased", "try fanin/bert-base; fresh weights"),
     ("somebody/else", "try fanin/gpt2-tiny; fresh weights"),
     ("fanin/gpt2/tiny", ONLY_OURS),
     ("models/fanin/gpt2-tiny", ONLY_OURS),

@@ -13,9 +13,11 @@ the one that config.json names in `architectures`. ANSWER.json has for each dire
 - `saved`: the same of each tensor that save_pretrained writes of the loaded model.
 - `fresh_saved`: shape and dtype of each tensor that save_pretrained writes of a new float32 model
   of this config.
-- `loss`: in float32, on fixed random tokens, or fixed random images with random labels.
+- `loss`: in float32, on fixed random tokens, or fixed random images with random labels. A model
+  without a head has null.
 - `fresh_losses`: the same of new models of this config, after torch.manual_seed(0), (1), ...
 - `logits_variance`, `fresh_logits_variances`: the variance of the logits over inputs and classes.
+  Of a model without a head, that of the pooled output over inputs and features.
 
 A directory that cannot be loaded has `error` instead.
 """
@@ -23,6 +25,7 @@ A directory that cannot be loaded has `error` instead.
 import copy
 import hashlib
 import importlib
+import inspect
 import json
 import os
 import sys
@@ -37,9 +40,9 @@ torch: Any = importlib.import_module("torch")
 safetensors: Any = importlib.import_module("safetensors")
 transformers: Any = importlib.import_module("transformers")
 
-FRESH_TEXTS, FRESH_IMAGES = 5, 20
-"""New models to compare with. The logits of one image classifier tell less than those of a text's
-many places, so there are more of them."""
+FRESH_LOSSES, FRESH_VARIANCES = 5, 20
+"""New models to compare with. One vector of an image or a pooled text tells less than the logits
+of a text's many places, so there are more of them."""
 
 ROWS, LENGTH = 8, 64
 """Of the random tokens."""
@@ -100,7 +103,7 @@ def described(model: Any, info: dict[str, Any]) -> dict[str, Any]:
 
 def fresh_of(model: Any) -> dict[str, Any]:
     """The members of an answer that tell of new models of the class and config of `model`."""
-    count = FRESH_IMAGES if _sees(model) else FRESH_TEXTS
+    count = FRESH_VARIANCES if _sees(model) or not _has_head(model) else FRESH_LOSSES
     measured = [_measured(_new(model, seed)) for seed in range(count)]
     losses, variances = zip(*measured, strict=True)
     return {
@@ -124,8 +127,15 @@ def _sees(model: Any) -> bool:
     return bool(model.main_input_name == "pixel_values")
 
 
-def _measured(model: Any) -> tuple[float, float]:
+def _has_head(model: Any) -> bool:
+    """Whether it takes labels and has a loss."""
+    return "labels" in inspect.signature(model.forward).parameters
+
+
+def _measured(model: Any) -> tuple[float | None, float]:
     """The loss, and the variance of the logits, in float32 and without dropout.
+
+    Of a model without a head: None, and the variance of the pooled output.
 
     BatchNorm normalizes by this batch, as it does when training starts. With its means of 0 and
     variances of 1, all logits of MobileNet are 0.
@@ -135,7 +145,9 @@ def _measured(model: Any) -> tuple[float, float]:
         module.train(isinstance(module, torch.nn.BatchNorm2d))
     with torch.no_grad():
         answer = model(**_inputs(model))
-    return float(answer.loss), float(answer.logits.var())
+    if _has_head(model):
+        return float(answer.loss), float(answer.logits.var())
+    return None, float(answer.pooler_output.var())
 
 
 def _inputs(model: Any) -> dict[str, Any]:
@@ -152,7 +164,9 @@ def _inputs(model: Any) -> dict[str, Any]:
         frames = 2 * config.max_source_positions
         sound = torch.randn(ROWS, config.num_mel_bins, frames, generator=random)
         return {"input_features": sound, "labels": tokens}
-    return {"input_ids": tokens, "labels": tokens}
+    if _has_head(model):
+        return {"input_ids": tokens, "labels": tokens}
+    return {"input_ids": tokens}
 
 
 def _saved(model: Any) -> dict[str, dict[str, Any]]:

@@ -51,16 +51,16 @@ FRESH_LOSSES = 5
 """New models whose mean loss is compared with."""
 
 DEVIATIONS = 4.0
-"""The variance of an image classifier's logits may be so many standard deviations of 20 new models
-from their mean. If it is normal, 1 of 1,000 is farther away: Student's t of 19 degrees of freedom
-beyond 4 / sqrt(1 + 1 / 20)."""
+"""The variance of an image classifier's logits, or of an encoder's pooled output, may be so many
+standard deviations of 20 new models from their mean. If it is normal, 1 of 1,000 is farther away:
+Student's t of 19 degrees of freedom beyond 4 / sqrt(1 + 1 / 20)."""
 
 NEARLY_UNIFORM = ("BertForMaskedLM", "GPT2LMHeadModel", "LlamaForCausalLM")
 """Models whose first guess is nearly the same for every token, so the loss is ln(vocabulary)."""
 
 
 def complaints(about: dict[str, Any], config: dict[str, Any]) -> list[str]:
-    """What is wrong with a loaded model: keys, names, shapes, the loss, or an image's logits.
+    """What is wrong with a loaded model: keys, names, shapes, the loss, or the variance of outputs.
 
     `about` is what `load_in_transformers` tells of it, and `config` its config.
     """
@@ -72,16 +72,18 @@ def complaints(about: dict[str, Any], config: dict[str, Any]) -> list[str]:
     written = {name: each["shape"] for name, each in about["saved"].items()}
     if written != {name: each["shape"] for name, each in about["fresh_saved"].items()}:
         found.append("other names or shapes than those of a new model")
-    expected = [("new models", statistics.mean(about["fresh_losses"][:FRESH_LOSSES]))]
+    expected = list[tuple[str, float]]()
+    if about["loss"] is not None:
+        expected.append(("new models", statistics.mean(about["fresh_losses"][:FRESH_LOSSES])))
     if about["class"] in NEARLY_UNIFORM:
         expected.append(("ln(vocabulary)", math.log(config["vocab_size"])))
     for name, loss in expected:
         if abs(about["loss"] / loss - 1) > LOSS_TOLERANCE:
             found.append(f"loss {about['loss']:.4f}, not {loss:.4f} of {name}")
-    if about["class"].endswith("ForImageClassification"):
+    if about["loss"] is None or about["class"].endswith("ForImageClassification"):
         variance, fresh = about["logits_variance"], about["fresh_logits_variances"]
         if abs(variance - statistics.mean(fresh)) > DEVIATIONS * statistics.stdev(fresh):
-            found.append(f"logits' variance {variance:.4g}, not {statistics.mean(fresh):.4g}")
+            found.append(f"outputs' variance {variance:.4g}, not {statistics.mean(fresh):.4g}")
     return found
 
 

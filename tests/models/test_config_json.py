@@ -16,6 +16,8 @@ SIZES = {
     for size, config in recipe.sizes.items()
 }
 
+ENCODERS = recipes()["bert"].sizes_of("BertModel")
+
 
 def served(config: dict[str, Any], **members: Any) -> dict[str, Any]:
     manifest = Manifest(config=config, seed=1, **members)
@@ -30,6 +32,26 @@ def test_every_key_of_a_size_is_kept(name: str) -> None:
     found = served(config, dtype="bfloat16")
     assert found | config == found
     assert found["dtype"] == found["torch_dtype"] == "bfloat16"
+
+
+@pytest.mark.parametrize("size", ENCODERS)
+def test_sizes_of_another_architecture_name_the_one_that_is_asked_for(size: str) -> None:
+    """In the config and in the manifest with its whole config, however it is asked for."""
+    plans = [
+        plan_model(Manifest(seed=1, **members), max_bytes=2**40)
+        for members in (
+            {"architecture": "BertModel", "size": size},
+            {"architecture": "BertModel", "config": SIZES[f"bert/{size}"]},
+            {"config": ENCODERS[size]},
+        )
+    ]
+    for plan in plans:
+        assert json.loads(config_json(plan))["architectures"] == ["BertModel"]
+    assert plans[0].text == plans[2].text
+    assert (plans[0].manifest.config or {})["architectures"] == ["BertModel"]
+    assert json.loads(config_json(plans[0])) | SIZES[f"bert/{size}"] == (
+        json.loads(config_json(plans[0])) | {"architectures": ["BertForMaskedLM"]}
+    )
 
 
 def test_nothing_is_added_that_decides_a_tensor() -> None:

@@ -27,14 +27,21 @@ Tensors = dict[str, npt.NDArray[Any]]
 RECIPES = ROOT / "service" / "models" / "recipes"
 CONFIGS: dict[str, dict[str, Any]] = {
     family: tomllib.loads((RECIPES / f"{family}.toml").read_text())["sizes"]["tiny"]
-    for family in ("gpt2", "vit")
+    for family in ("gpt2", "vit", "bert")
 }
+CONFIGS["bert"] |= {"architectures": ["BertModel"]}
 
 ONE_FILE, SHARD = 10**9, 50_000
-WRITTEN = {"gpt2": ("gpt2", ONE_FILE), "gpt2-sharded": ("gpt2", SHARD), "vit": ("vit", ONE_FILE)}
+WRITTEN = {
+    "gpt2": ("gpt2", ONE_FILE),
+    "gpt2-sharded": ("gpt2", SHARD),
+    "vit": ("vit", ONE_FILE),
+    "bert": ("bert", ONE_FILE),
+}
 """By the name of the directory, the model and the most bytes of a file."""
 
 GPT2_TENSOR, VIT_TENSOR = "transformer.h.1.mlp.c_fc.weight", "classifier.weight"
+BERT_TENSOR = "pooler.dense.weight"
 
 
 def _without(name: str) -> Callable[[Tensors], Tensors]:
@@ -61,7 +68,9 @@ DAMAGE: dict[str, tuple[str, Callable[[Tensors], Tensors], str]] = {
     "gpt2-loud": ("gpt2", _scaled, "loss .*, not .* of ln.vocabulary"),
     "vit-without": ("vit", _without(VIT_TENSOR), f"missing: {VIT_TENSOR}"),
     "vit-shorter": ("vit", _shorter(VIT_TENSOR), f"mismatched: .*{VIT_TENSOR}"),
-    "vit-scaled": ("vit", _scaled, "logits' variance"),
+    "vit-scaled": ("vit", _scaled, "outputs' variance"),
+    "bert-without": ("bert", _without(BERT_TENSOR), f"missing: {BERT_TENSOR}"),
+    "bert-scaled": ("bert", _scaled, "outputs' variance"),
 }
 """By the name of the directory, the whole model, the damage, and the complaint about it."""
 

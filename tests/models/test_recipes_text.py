@@ -20,8 +20,8 @@ from service.models.recipe import recipes
 
 DATA = Path(__file__).parent / "data"
 REAL = (
-    *("bert-base", "deepseek-v3", "gpt2", "llama-160m", "llama-3-8b", "mamba-130m"),
-    "t5-small",
+    *("bert-base", "bert-encoder-base", "deepseek-v3", "gpt2", "llama-160m", "llama-3-8b"),
+    *("mamba-130m", "t5-small"),
 )
 FAMILIES = ("bert", "deepseek_v3", "gpt2", "llama", "mamba", "mixtral", "t5", "whisper")
 
@@ -137,7 +137,9 @@ def test_module_names_shapes_and_dtypes_are_those_of_transformers(name: str) -> 
     assert parameters(model) == fact["parameters"]
 
 
-@pytest.mark.parametrize("name", ["gpt2", "bert-base", "t5-small", "llama-160m", "mamba-130m"])
+@pytest.mark.parametrize(
+    "name", ["gpt2", "bert-base", "bert-encoder-base", "t5-small", "llama-160m", "mamba-130m"]
+)
 def test_tensors_have_the_order_of_the_module(name: str) -> None:
     """Where each checkpoint tensor is one module tensor, both have the same order."""
     fact = real(name)
@@ -158,6 +160,30 @@ def test_tiny_sizes_have_two_layers_tokens_for_bytes_and_some_100_kilobytes(
 @pytest.mark.parametrize(("family", "size"), PARAMETERS)
 def test_released_sizes_have_the_parameters_of_the_released_models(family: str, size: str) -> None:
     assert parameters(model_of(*sized(family, size))) == PARAMETERS[family, size]
+
+
+@pytest.mark.parametrize(("size", "count"), [("base", 109_482_240), ("large", 335_141_888)])
+def test_the_encoder_of_bert_has_the_parameters_of_the_released_ones(size: str, count: int) -> None:
+    assert parameters(expanded(Manifest(architecture="BertModel", size=size, seed=1))) == count
+
+
+def test_the_encoder_of_bert_is_that_of_the_masked_language_model_with_a_pooler() -> None:
+    _, config = sized("bert", "tiny")
+    whole = model_of("BertForMaskedLM", config)
+    encoder = model_of("BertModel", config)
+    body = {
+        name.removeprefix("bert."): shape
+        for name, shape in shapes(whole).items()
+        if name.startswith("bert.")
+    }
+    pooler = {"pooler.dense.weight": (32, 32), "pooler.dense.bias": (32,)}
+    assert shapes(encoder) == body | pooler
+    assert encoder.tied == {}
+    laws = {name.removeprefix("bert."): scheme for name, scheme in schemes(whole).items()}
+    assert {name: laws[name] for name in body} | {
+        "pooler.dense.weight": "normal",
+        "pooler.dense.bias": "zeros",
+    } == schemes(encoder)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

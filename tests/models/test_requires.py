@@ -80,7 +80,7 @@ def test_a_message_says_which_key_to_change(recipe: Recipe) -> None:
 @pytest.mark.parametrize("recipe", recipes().values())
 def test_a_name_of_fitted_is_a_key_of_every_size(recipe: Recipe) -> None:
     for name, architecture in recipe.architectures.items():
-        sizes = [each for each in recipe.sizes.values() if each["architectures"] == [name]]
+        sizes = recipe.sizes_of(name).values()
         for key, formula in architecture.fitted.items():
             assert all({key, *formula.names} <= set(size) for size in sizes)
 
@@ -88,4 +88,4 @@ def test_a_name_of_fitted_is_a_key_of_every_size(recipe: Recipe) -> None:
 @pytest.mark.parametrize("recipe", recipes().values())
 def test_the_base_size_is_one_of_its_architecture(recipe: Recipe) -> None:
     for name, architecture in recipe.architectures.items():
-        assert recipe.sizes[architecture.base_size]["architectures"] == [name]
+        assert architecture.base_size in recipe.sizes_of(name)

@@ -119,7 +119,7 @@ def extreme_errors(facts: Facts, count: int, least: float, largest: float) -> It
 
 
 MODELS = (
-    *("gpt2", "bert-base", "llama-160m", "t5-small", "mamba-130m"),
+    *("gpt2", "bert-base", "bert-encoder-base", "llama-160m", "t5-small", "mamba-130m"),
     *("vit-base", "resnet-50"),
 )
 

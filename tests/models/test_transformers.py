@@ -5,17 +5,16 @@ that the comparison finds damage.
 """
 
 import json
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.models.recipe import recipes
 from tests.application import ask, ready
 from tests.models.environment import TRIED
 from tests.models.reading import complaints, digests, load_in_transformers, read_in_node
-from tests.peers.environment import ROOT
 from tests.server import Address
 
 pytestmark = pytest.mark.slow
@@ -23,12 +22,9 @@ pytestmark = pytest.mark.slow
 
 def _tiny_sizes() -> Iterator[tuple[str, dict[str, Any]]]:
     """Each architecture with its config of some 100 KB, the first one that the recipe lists."""
-    for path in sorted((ROOT / "service" / "models" / "recipes").glob("*.toml")):
-        sizes = tomllib.loads(path.read_text())["sizes"]
-        firsts: dict[str, dict[str, Any]] = {}
-        for config in sizes.values():
-            firsts.setdefault(config["architectures"][0], config)
-        yield from firsts.items()
+    for recipe in recipes().values():
+        for name in recipe.architectures:
+            yield name, next(iter(recipe.sizes_of(name).values()))
 
 
 CONFIGS = dict(_tiny_sizes())

@@ -54,6 +54,9 @@ _FORM = "application/x-www-form-urlencoded"
 _MOST_PATHS = 10_000
 _MOST_MARKS = 64 * 1024
 
+_MOST_SHOWN = 60
+"""The most characters of a name that a message repeats, so that the files which are there fit."""
+
 Made = TypeVar("Made")
 
 
@@ -131,8 +134,8 @@ class Hub:
 
     async def folder(self, request: Request) -> Response:
         """A folder of a repository. There is none."""
-        _, named = await self._snapshot(request)
-        return _no_entry(f"no folder {request.path_params['folder']}", named)
+        snapshot, named = await self._snapshot(request)
+        return _no_entry("folder", request.path_params["folder"], snapshot, named)
 
     async def refs(self, request: Request) -> Response:
         """The branches: `main` alone."""
@@ -163,7 +166,7 @@ class Hub:
         name = request.path_params["file"]
         file = snapshot.files.get(name)
         if file is None:
-            return _no_entry(f"no file {name}", named)
+            return _no_entry("file", name, snapshot, named)
         body: WholeBody
         if isinstance(file.content, bytes):
             body = TextBody(file.content)
@@ -283,9 +286,13 @@ def _manifest(token: str) -> Manifest:
     raise HubError("RepoNotFound", message)
 
 
-def _no_entry(what: str, named: Named) -> Response:
-    """The answer to a file that is not there. huggingface_hub remembers it for the commit."""
-    message = f"this repository has {what}"
+def _no_entry(kind: str, name: str, snapshot: Snapshot, named: Named) -> Response:
+    """The answer to a file or folder that is not there, with the files that are.
+
+    huggingface_hub remembers it for the commit.
+    """
+    shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..."
+    message = f"this repository has no {kind} {shown}; it has {', '.join(snapshot.files)}"
     return not_found(HubError("EntryNotFound", message), {"X-Repo-Commit": named.commit})
 
 

@@ -2,17 +2,14 @@
 
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from service.__main__ import main
+from service.hub.repositories import repository_of
 from tests.application import ask
-from tests.peers.environment import ROOT
 from tests.server import Address
-
-RECIPES = ROOT / "service" / "models" / "recipes"
 
 SEED = 14
 
@@ -22,7 +19,7 @@ SHARD = "20KB"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The tiny size of a recipe: its name in repo ids, and the class that people load it with."""
+    """The tiny size of a family: its name in repo ids, and the class that people load it with."""
 
     name: str
     auto: str
@@ -33,10 +30,8 @@ class Family:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The config of the recipe."""
-        recipe = tomllib.loads((RECIPES / f"{self.name}.toml").read_text())
-        found: dict[str, Any] = recipe["sizes"]["tiny"]
-        return found
+        """The whole config."""
+        return repository_of(self.repo_id).manifest.config or {}
 
     def manifest(self, **members: Any) -> dict[str, Any]:
         """A manifest of this model."""
@@ -49,6 +44,7 @@ FAMILIES = {
     for name, auto in {
         "gpt2": "AutoModelForCausalLM",
         "bert": "AutoModelForMaskedLM",
+        "bert_encoder": "AutoModel",
         "llama": "AutoModelForCausalLM",
         "vit": "AutoModelForImageClassification",
         "resnet": "AutoModelForImageClassification",
