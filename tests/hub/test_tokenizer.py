@@ -1,4 +1,4 @@
-"""The tokenizers of text models: 256 bytes and the special tokens, at the ids of the config."""
+"""The tokenizers of text models: 256 bytes, the special tokens of the config, and numbers."""
 
 import json
 import time
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.hub.tokenizer import LEAST_VOCABULARY, tokenizer_files
+from service.hub.tokenizer import LEAST_VOCABULARY, MOST_FILLED, tokenizer_files
 from service.models.recipe import recipes
 from tests.hub.tokenizing import SPELLING, TEXTS, WITHOUT_TEXT, text_configs
 
@@ -27,9 +27,17 @@ def made(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def byte_ids(tokenizer: dict[str, Any]) -> list[int]:
-    """The ids of the tokens that are not special."""
+    """The ids of the bytes. Each has a text of one character, and no other token has."""
+    return sorted(number for text, number in tokenizer["model"]["vocab"].items() if len(text) == 1)
+
+
+def numbered_ids(tokenizer: dict[str, Any]) -> list[int]:
+    """The ids that are neither bytes nor special tokens. Their texts are right."""
+    vocabulary = tokenizer["model"]["vocab"]
     special = {each["id"] for each in tokenizer["added_tokens"]}
-    return sorted(set(tokenizer["model"]["vocab"].values()) - special)
+    others = set(vocabulary.values()) - special - set(byte_ids(tokenizer))
+    assert all(vocabulary[f"<{number}>"] == number for number in others)
+    return sorted(others)
 
 
 def test_every_text_family_has_a_tokenizer() -> None:
@@ -58,12 +66,42 @@ def test_every_token_has_its_place(name: str, vocabulary: int | None) -> None:
     vocabulary_of = tokenizer["model"]["vocab"]
     numbers = byte_ids(tokenizer)
     assert numbers == list(range(numbers[0], numbers[0] + 256))
-    assert max(vocabulary_of.values()) < config["vocab_size"]
+    assert list(vocabulary_of.values()) == list(range(config["vocab_size"]))
+    special = {each["id"] for each in tokenizer["added_tokens"]}
+    assert len(numbered_ids(tokenizer)) == config["vocab_size"] - len({*special, *numbers})
     for role, key in PLACES.items():
         if config.get(key, config["vocab_size"]) < config["vocab_size"]:
             assert vocabulary_of[settings[role]] == config[key]
     assert all(vocabulary_of[each["content"]] == each["id"] for each in tokenizer["added_tokens"])
     assert "pad_token" in settings
+
+
+def test_the_bytes_can_spell_the_text_of_every_id() -> None:
+    """So a decoder that makes bytes of the characters gives the text unchanged."""
+    vocabulary = made(GPT2)[0]["model"]["vocab"]
+    assert {each: vocabulary[each] for each in "<0123456789>"} == {
+        each: ord(each) for each in "<0123456789>"
+    }
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_vocabulary_beyond_all_released_ones_is_not_filled(more: int) -> None:
+    """Its file would have hundreds of MB. The special tokens are where the config has them."""
+    last = MOST_FILLED + more - 1
+    config = GPT2 | {"vocab_size": last + 1, "bos_token_id": last, "eos_token_id": last}
+    tokenizer, _ = made(config)
+    assert len(byte_ids(tokenizer)) == 256
+    assert tokenizer["model"]["vocab"]["<|endoftext|>"] == last
+    assert len(numbered_ids(tokenizer)) == (0 if more else MOST_FILLED - 256 - 2)
+
+
+def test_every_size_is_filled() -> None:
+    assert max(config["vocab_size"] for config in CONFIGS.values()) <= MOST_FILLED
+
+
+def test_the_largest_vocabulary_makes_a_file_of_less_than_7_mb() -> None:
+    """As the module says. A snapshot counts it as memory."""
+    assert 6e6 < len(tokenizer_files(GPT2 | {"vocab_size": MOST_FILLED})["tokenizer.json"]) < 7e6
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from service.hub.tokenizer import LEAST_VOCABULARY
 from tests.hub.tokenizing import COMPOSED, SPELLING, TEXTS, write_directories
 from tests.models.environment import TRIED, transformers_python
 from tests.peers.environment import draw, folder_with
@@ -105,11 +106,38 @@ def test_a_spelled_special_token_is_one(configs: dict[Path, dict[str, Any]], fou
 def test_ids_are_those_of_the_config(configs: dict[Path, dict[str, Any]], found: Found) -> None:
     for directory, config in configs.items():
         about = found[directory]
-        assert about["length"] <= config["vocab_size"]
+        assert about["length"] == about["entries"] == config["vocab_size"]
         for role in ("bos", "eos", "pad"):
             given = config.get(f"{role}_token_id")
             if given is not None and given < config["vocab_size"]:
                 assert about["special"][role] == given, directory
+
+
+def named_numbers(directory: Path) -> list[int]:
+    """The ids of a directory that are neither bytes nor special tokens: the first and the last."""
+    tokenizer = json.loads((directory / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = tokenizer["model"]["vocab"]
+    found = [number for text, number in vocabulary.items() if text == f"<{number}>"]
+    return [*found[:1], *found[-1:]]
+
+
+def test_every_id_has_a_text(configs: dict[Path, dict[str, Any]], found: Found) -> None:
+    """Bytes and special tokens too, so nothing that a model generates is invisible.
+
+    No id of the texts is a number, also where a text spells one.
+    """
+    for directory in configs:
+        about = found[directory]
+        assert all(about["texts_of_ids"].values()), directory
+        for number in named_numbers(directory):
+            assert about["texts_of_ids"][str(number)] == f"<{number}>", directory
+            assert all(number not in text["whole"] for text in about["texts"]), directory
+
+
+def test_some_ids_are_numbers(configs: dict[Path, dict[str, Any]]) -> None:
+    """In every size, so that the test above shows something."""
+    for directory, config in configs.items():
+        assert named_numbers(directory) or config["vocab_size"] == LEAST_VOCABULARY, directory
 
 
 AROUND = {"bert": ("cls", "sep"), "t5": (None, "eos"), "whisper": (None, "eos")} | dict.fromkeys(
@@ -177,7 +205,12 @@ def test_transformers_js_gives_the_same(
     modules = folder_with("hub-tokenizers", HERE / "package.json") / "node_modules"
     command = ["node", str(HERE / "round_trip.mjs"), str(modules)]
     found = tried(command, tmp_path, list(configs))
-    for directory in configs:
-        for text, about in zip(ALL_TEXTS, found[directory], strict=True):
+    for directory, config in configs.items():
+        assert found[directory]["length"] == config["vocab_size"], directory
+        numbers = found[directory]["texts_of_ids"]
+        assert all(numbers.values()), directory
+        for number in named_numbers(directory):
+            assert numbers[str(number)] == f"<{number}>", directory
+        for text, about in zip(ALL_TEXTS, found[directory]["texts"], strict=True):
             assert (about["plain_text"] or "") == text, directory
             assert text == SPELLING or (about["whole_text"] or "") == text, directory

@@ -6,6 +6,8 @@ It runs in an environment of tests/models/environment.py. A directory has config
 tokenizer.json and tokenizer_config.json. TEXTS.json is a list. ANSWER.json has for each directory:
 
 - `class`, `length`, `model_max_length`: of what AutoTokenizer loads.
+- `entries`: the length of what the tokenizers library loads.
+- `texts_of_ids`: the text of each of the first 600 ids, and of the last 10.
 - `special`: the id of each special token, by its role.
 - `texts`: for each text the ids with and without special tokens, `whole` and `plain`, and the text
   of each; `split`: the text of the ids in which no special token is recognized.
@@ -40,12 +42,18 @@ def main(texts: list[str], answer: Path, directories: list[Path]) -> None:
 def _tried(directory: Path, texts: list[str]) -> dict[str, Any]:
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     library = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
+    length = len(tokenizer)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         saved = transformers.AutoTokenizer.from_pretrained(folder)
     return {
         "class": type(tokenizer).__name__,
-        "length": len(tokenizer),
+        "length": length,
+        "entries": library.get_vocab_size(),
+        "texts_of_ids": {
+            number: tokenizer.decode([number])
+            for number in {*range(min(600, length)), *range(length - 10, length)}
+        },
         "model_max_length": tokenizer.model_max_length,
         "special": {role: getattr(tokenizer, f"{role}_token_id") for role in ROLES},
         "texts": [_of_text(tokenizer, text) for text in texts],

@@ -15,6 +15,7 @@ TEXTS = (
     "",
     " two  blanks , a . stop 's up n't ! ",
     "a\nb\r\n\tc\x00d\x7f",
+    "the numbers <300> and<258>, <31999>",
     "日本語 🤗👩\u200d👩\u200d👧 \u202e\u200b\ufeff",
     "".join(map(chr, range(0x180))),
     "\ud7ff\uffff\U0010ffff\ue000\x85\u2028",
