@@ -465,7 +465,7 @@ def _config_warnings(
         yield ModelWarning("config_key_unknown", message, 0, "")
     given = manifest.config or {}
     dtype = given.get("dtype", given.get("torch_dtype", manifest.dtype))
-    if dtype in DTYPES and dtype != manifest.dtype:
+    if isinstance(dtype, str) and dtype in DTYPES and dtype != manifest.dtype:
         message = f"the config says {dtype}, and the tensors are {manifest.dtype}: "
         message += f'add "dtype": "{dtype}" to the manifest if that is meant'
         yield ModelWarning("dtype_of_config", message, 0, "")
