@@ -319,7 +319,7 @@ def _manifest(base: _Base, overrides: dict[str, Override]) -> Manifest:
         for key, value in overrides.items():
             if key.endswith(_TOKEN_ID) and value >= config["vocab_size"]:
                 _refuse(f"{key} must be below vocab_size, which is {config['vocab_size']}")
-        if recipe.most_tensors(values) > MOST_TENSORS:
+        if recipe.spent(values) > MOST_TENSORS:
             _refuse(f"the model has more than {MOST_TENSORS} tensors: give smaller numbers")
     except FaninError as error:
         problem = error.problems[0]
