@@ -19,7 +19,7 @@ COPY service service
 # it is valid for a source of the very same second, and layers round to seconds, hence the touch.
 ENV NUMBA_CACHE_DIR=/opt/fanin/kernels PYTHONPYCACHEPREFIX=/opt/fanin/bytecode
 RUN find /opt -name '*.py' -exec touch --date=2000-01-01 {} + \
- && /opt/venv/bin/python -c 'import service.server.serving, service.stream.selfcheck as s; s.warm_up()' \
+ && /opt/venv/bin/python -c 'import service.server.serving, service.api.app as a; a.warm_up()' \
  && chmod -R a+rX /opt/venv /opt/fanin
 
 FROM ${BASE}

@@ -2,21 +2,22 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 
-.PHONY: install run quick test test-all check format openapi reference gallery vectors moments pins fuzz peers peers-more manifests hub bench bench-check bench-front load front-large chaos
+.PHONY: install run quick test test-all check format openapi reference gallery vendor vectors moments pins fuzz peers peers-more manifests hub bench bench-check bench-front load front-large chaos
 
 install: $(VENV)/tests-installed
 
 run: $(VENV)/service-installed
 	$(VENV_PYTHON) -m service serve $(ARGS)
 
+# quick, test and test-all run two tests at a time. ARGS="-n 0 --pdb" runs them in one process.
 quick: install
-	$(VENV_PYTHON) -m pytest -q -m "not slow and not long" $(ARGS)
+	$(VENV_PYTHON) -m tests -q -m "not slow and not long" $(ARGS)
 
 test: check
-	$(VENV_PYTHON) -m pytest -m "not slow" $(ARGS)
+	$(VENV_PYTHON) -m tests -m "not slow" $(ARGS)
 
 test-all: check
-	$(VENV_PYTHON) -m pytest $(ARGS)
+	$(VENV_PYTHON) -m tests $(ARGS)
 
 check: install
 	$(VENV)/bin/ruff check .
@@ -39,6 +40,10 @@ reference: install
 # The pictures of docs/schemes.md. Matplotlib has an environment of its own.
 gallery: build/gallery-venv/installed
 	build/gallery-venv/bin/python -m checks.write_gallery
+
+# The third-party files of the web page. It needs npm.
+vendor: install
+	$(VENV_PYTHON) -m checks.write_vendor
 
 vectors: install
 	$(VENV_PYTHON) -m checks.write_vectors

@@ -4,7 +4,7 @@
 #
 # The Arm Debian packages and wheels are unpacked once, into $AARCH64_DIR (build/aarch64 unless
 # set); nothing is installed and no foreign architecture is added to the system.
-# Needs: qemu-user-static, apt-get and dpkg, and a Python with pip ($PYTHON, or .venv's).
+# Needs: qemu-user-static, apt-get, dpkg and flock, and a Python with pip ($PYTHON, or .venv's).
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,10 +13,15 @@ python=${PYTHON:-$root/.venv/bin/python}
 
 main() {
     [ $# -gt 0 ] || stop "name a Python script to run"
-    for tool in qemu-aarch64-static apt-get apt-cache dpkg "$python"; do
+    for tool in qemu-aarch64-static apt-get apt-cache dpkg flock "$python"; do
         command -v "$tool" >/dev/null || stop "$tool is not installed"
     done
+    # Two tests may want the packages at the same time. The second one waits, and then finds them.
+    mkdir -p "$work"
+    exec 9>"$work/lock"
+    flock 9
     prepare >&2
+    exec 9>&-
     run "$@"
 }
 

@@ -19,6 +19,7 @@ commands:
   model        write the files of a whole model
   fetch        download a tensor from a server, in parts, and continue after an interruption
   verify       compare what a server sends, or a file, with the tensor computed here
+  audit        say what the weights of a checkpoint were initialized with, and what is wrong
   recommend    recommend how to initialize a layer
   propagate    follow variances and gradients through a stack of layers
   schemes      list or search the schemes, or describe one
@@ -137,6 +138,12 @@ def _verify(arguments: list[str]) -> int:
     return verify(arguments)
 
 
+def _audit(arguments: list[str]) -> int:
+    from service.cli.audit import audit_checkpoint
+
+    return audit_checkpoint(arguments)
+
+
 def _recommend(arguments: list[str]) -> int:
     from service.cli.recommending import print_recommendation
 
@@ -177,6 +184,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "model": _model,
     "fetch": _fetch,
     "verify": _verify,
+    "audit": _audit,
     "recommend": _recommend,
     "propagate": _propagate,
     "schemes": _schemes,

@@ -6,8 +6,9 @@ And a client that reads only as far as it is told to.
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from random import SystemRandom
 from threading import Thread
 from typing import Any
 
@@ -73,6 +74,18 @@ def _wait_until_started(server: uvicorn.Server, thread: Thread) -> None:
         if not thread.is_alive() or time.monotonic() > deadline:
             raise RuntimeError("uvicorn did not start")
         time.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that only this test uses, also while nothing listens on it.
+
+    Linux gives ports from 32768 on to clients and to servers that ask for port 0
+    (`ip_local_port_range` of ip(7)). This one is below them, so no other test gets it by chance.
+    """
+    while True:
+        port = SystemRandom().randrange(10_000, 32_768)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def ask(address: Address, target: str = "/", fields: str = "") -> socket.socket:

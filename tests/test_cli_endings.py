@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ import pytest
 
 from tests.application import ask
 from tests.process import ROOT, started
-from tests.server import Address
+from tests.server import Address, free_port
 
 ENDLESS = ["--shape", "1000000,1000000", "--scheme", "zeros", "--dtype", "float16"]
 """2 TB, so the command runs until something stops it."""
@@ -165,8 +164,7 @@ def test_a_closed_stream_is_no_fault_of_a_file(tmp_path: Path) -> None:
 )
 def test_a_server_without_standard_output_serves(before: str, lines: list[str]) -> None:
     """The greeting is lost, and the server answers. It logs one line if the device is full."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with started("serve", "--port", str(port), before=before) as process:
         deadline = time.monotonic() + 60
         while True:

@@ -14,6 +14,7 @@ import pytest
 
 from service.cli.files import opened
 from service.cli.weights import write_weights
+from tests.folders import let_others_reach
 from tests.process import ROOT
 
 TENSOR = ["--shape", "4,4", "--scheme", "zeros"]
@@ -64,8 +65,7 @@ def open_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "open"
     folder.mkdir()
     folder.chmod(0o777)
-    for above in (tmp_path, *tmp_path.parents[:2]):
-        above.chmod(above.stat().st_mode | 0o711)
+    let_others_reach(folder)
     return folder
 
 

@@ -32,6 +32,7 @@ from service.models.manifest import MOST_MANIFEST_BYTES, parse_manifest
 from service.models.planning import INDEX, SINGLE, ModelPlan, plan_model
 from service.models.token import token_of
 from tests.application import ready
+from tests.folders import let_others_reach
 from tests.process import ROOT, run, started
 from tests.server import Address
 from tests.test_cli_files import as_nobody
@@ -639,8 +640,7 @@ def test_a_folder_without_rights_is_one_line(
     out.mkdir()
     out.chmod(0o555)
     manifest = saved(tmp_path, MIXED)
-    for above in (tmp_path, *tmp_path.parents[:2]):
-        above.chmod(above.stat().st_mode | 0o755)
+    let_others_reach(out)
     with as_nobody():
         assert write_model([manifest, "-o", str(out)]) == 1
     assert capsys.readouterr().err == f"{out / SINGLE}.fanin-part: Permission denied\n"

@@ -89,7 +89,7 @@ def test_every_floor_but_the_command_line_is_kept_from_the_client() -> None:
 
 
 ROUTES = [route for route in create_app(Settings()).routes if isinstance(route, PlainRoute)]
-PATHS = {route.path.split("/")[1].split(".")[0] for route in ROUTES}
+PATHS = {route.path.split("/")[1].split(".")[0] for route in ROUTES} - {""}
 A_PATH = re.compile(rf"(?<![\w.])/(?:{'|'.join(PATHS)})\b|https?:")
 """The beginning of a path that the service answers, or a whole URL."""
 
@@ -99,6 +99,7 @@ MAY_NAME_PATHS = {
     "plan/canonical.py": "the canonical URL",
     "advice/alternatives.py": "the route that makes LSUV's steps",
     "advice/warnings.py": "the same",
+    "audit/picture.py": "the XML namespace of SVG",
     "calibration/measurement.py": "the URL of a tensor, which a request has",
     "cli/model.py": "the route that answers the same as the command",
     "cli/verifying.py": "a server of this machine",

@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from service import __version__
+from tests.alone import ALONE
 from tests.long import LONG
 from tests.needs import require
 
@@ -184,9 +185,10 @@ def _is_a_test(file: str, test: str) -> bool:
     return path.is_file() and f"def {test or 'test_'}" in path.read_text(encoding="utf-8")
 
 
-def test_every_long_test_exists() -> None:
-    """A test that moves takes its entry in tests/long.py along."""
+def test_every_listed_test_exists() -> None:
+    """A test that moves takes its entry in tests/long.py and tests/alone.py along."""
     assert unfounded(LONG) == []
+    assert unfounded(ALONE) == []
     wrong = ["tests/test_nowhere.py", "tests/test_house.py::test_nothing", "tests/needs.py"]
     assert unfounded(wrong) == wrong
 

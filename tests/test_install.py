@@ -14,13 +14,13 @@ INSTALLED = "from importlib.metadata import files; print(*files('fanin'), sep='\
 @pytest.mark.slow
 @pytest.mark.ci
 def test_pip_installs_the_whole_service_and_nothing_else(tmp_path: Path) -> None:
-    """A fresh environment gets every module of the package, no other one, and can start it."""
+    """A fresh environment gets every file of the package, no other one, and can start it."""
     source, home = tmp_path / "source", tmp_path / "venv"
     source.mkdir()
     shutil.copy(ROOT / "pyproject.toml", source)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "service", source / "service", ignore=ignored)
-    modules = {str(path.relative_to(source)) for path in source.rglob("*.py")}
+    files = {str(each.relative_to(source)) for each in source.rglob("*/*") if each.is_file()}
     venv.create(home, with_pip=True)
 
     def python(*arguments: str) -> str:
@@ -28,8 +28,9 @@ def test_pip_installs_the_whole_service_and_nothing_else(tmp_path: Path) -> None
         return subprocess.check_output(command, cwd=tmp_path, text=True)
 
     python("-m", "pip", "install", "--quiet", str(source))
-    installed = {row for row in python("-c", INSTALLED).splitlines() if row.endswith(".py")}
-    assert installed == modules
+    rows = python("-c", INSTALLED).splitlines()
+    installed = {row for row in rows if row.startswith("service/") and "__pycache__" not in row}
+    assert installed == files
     assert "serve" in python("-m", "service", "--help")
     release = python("-c", "from importlib.metadata import version; print(version('fanin'))")
     assert python("-m", "service", "--version").startswith(f"fanin {release.strip()} (")

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import pytest
 
 from service.api.app import create_app
 from service.settings import Settings
-from tests.server import running
+from tests.server import free_port, running
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -155,8 +154,7 @@ def test_the_quoted_curl_waits_for_the_first_start(tmp_path: Path) -> None:
 
     curl waits through both without a word.
     """
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     file = tmp_path / "conv1.npy"
     with fetch(FETCH, f"http://127.0.0.1:{port}", tmp_path) as shell:
         time.sleep(1.5)

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ import pytest
 from tests.application import ask, ready
 from tests.peers.environment import torch_python
 from tests.process import run
-from tests.server import Address
+from tests.server import Address, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "splitting.md").read_text(encoding="utf-8")
@@ -174,8 +173,7 @@ def test_ranks_make_a_dtensor_of_their_slices(
     assert "[Shard(0)]" in script
     script = script.replace(DOCUMENTED, server.url).replace("[Shard(0)]", f"[{placement}]")
     (tmp_path / "shards.py").write_text(script)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(torch_python()), "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--master-addr=127.0.0.1", f"--master-port={port}", "shards.py"]
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}

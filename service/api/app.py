@@ -16,8 +16,9 @@ from service.api.cors import CorsSend, options_response
 from service.api.hub_root import without_root
 from service.api.openapi import OpenapiDocument, openapi, openapi_route
 from service.api.readiness import Readiness
-from service.api.routes import docs, health, listings
+from service.api.routes import docs, health, listings, page
 from service.api.routes.advice import Adviser
+from service.api.routes.audit import Auditor
 from service.api.routes.calibration import Calibrator
 from service.api.routes.digests import Digester
 from service.api.routes.hub import Hub
@@ -27,10 +28,11 @@ from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute, route_table, routed
 from service.api.streaming import StreamPool
 from service.api.table import Row, alone
+from service.audit.of_spec import compile_loops
 from service.errors import FaninError
 from service.models.store import ModelStore
 from service.settings import Settings
-from service.stream.selfcheck import warm_up
+from service.stream import selfcheck
 
 
 class Application(FastAPI):
@@ -87,6 +89,15 @@ async def _answer(route: PlainRoute, scope: Scope, receive: Receive, send: CorsS
             raise
 
 
+def warm_up() -> None:
+    """Compile everything that requests need, and check the kernels of tensors.
+
+    Raises WrongBitsError if these compute other bits.
+    """
+    selfcheck.warm_up()
+    compile_loops()
+
+
 def create_app(
     settings: Settings,
     *,
@@ -121,6 +132,7 @@ def create_app(
     routes = [
         *issuer.routes(),
         *Digester(settings.max_bytes, pool, readiness, aside).routes(),
+        *Auditor(settings.max_bytes, pool, readiness, aside).routes(),
         *Adviser(settings.max_bytes, aside).routes(),
         *propagator.routes(),
         *Calibrator(settings.max_bytes, aside).routes(),
@@ -128,6 +140,7 @@ def create_app(
         *Hub(store, pool, readiness, modeller.aside).routes(),
         *listings.routes(),
         *health.routes(),
+        *page.routes(),
         *docs.routes(),
         openapi_route(),
     ]

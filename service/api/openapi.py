@@ -16,6 +16,7 @@ from service.api.operations import PROBLEM_TYPE, completed, document_operations,
 from service.api.reasons import REASONS, Reason
 from service.api.responses import TAG_LIST, Document
 from service.api.routing import PlainRoute
+from service.audit.of_spec import SpecAudit
 from service.calibration import Calibration, Measurement
 from service.dtypes import DTYPES, Dtype
 from service.fields import Spec
@@ -108,6 +109,7 @@ _RECORDS: dict[str, tuple[type, Schema]] = {
     "Recommendation": (Recommendation, {}),
     "Propagation": (Propagation, {}),
     "Calibration": (Calibration, {}),
+    "SpecAudit": (SpecAudit, {}),
     "BlockDigests": (
         BlockDigests,
         {
@@ -142,7 +144,9 @@ _HEADERS: dict[str, str] = {
     f"(RFC 9530), if Want-Content-Digest asks for one and the content has at most "
     f"{MOST_DIGESTED_BYTES // 2**20} MiB.",
     "Content-Disposition": "A file name made from the name of the tensor.",
-    "Content-Security-Policy": "The styles in the answer are allowed, and nothing else.",
+    "Content-Encoding": "gzip, if the client accepts it.",
+    "Content-Security-Policy": "What the answer may load if a browser shows it.",
+    "Vary": "Accept-Encoding: the answer depends on the encodings that the client accepts.",
     "Link": "The canonical URL, with rel=canonical. A GET of it returns the same bytes.",
     "X-Repo-Commit": "The commit of the revision: 40 lower-case hex digits.",
     "X-Linked-Etag": "The same as ETag.",

@@ -45,6 +45,9 @@ _FILES = {
     "json": "The certificate: every fact about the tensor, without its values",
 }
 
+_FILE_HEADERS = ("ETag", "Cache-Control", "Content-Security-Policy", "Content-Encoding", "Vary")
+_FILE_TYPES = ("text/css", "text/javascript", "image/svg+xml", "text/plain")
+
 _MEASUREMENT = {
     "weights_url": "/v1/weights.npy?shape=256,256&scheme=orthogonal&seed=42&name=fc1.weight",
     "measured_mean": 0.02,
@@ -122,6 +125,24 @@ def digests_operations() -> dict[str, Operation]:
     return readable(get)
 
 
+def audit_operations() -> dict[str, Operation]:
+    """GET and HEAD of the audit of a tensor."""
+    summary = "What the values of a tensor are, what they should be, and a verdict"
+    fields = [reference("parameters", field) for field in FIELDS]
+    get = json_operation("get_audit", summary, fields, reference("schemas", "SpecAudit"))
+    get["tags"] = ["weights"]
+    get["responses"] |= responses_of(_REFUSALS | BUSY)
+    return readable(get)
+
+
+def audit_picture_operations() -> dict[str, Operation]:
+    """GET and HEAD of the histogram of a tensor."""
+    summary = "The histogram of a tensor's values beside the expected one, as a picture"
+    get = audit_operations()["get"] | {"operationId": "get_audit_svg", "summary": summary}
+    get["responses"] = get["responses"] | {"200": _picture()}
+    return readable(get)
+
+
 def recommend_operations() -> dict[str, Operation]:
     """GET, HEAD and POST of a question."""
     summary, schema = "How to initialize a layer's weights", reference("schemas", "Question")
@@ -178,14 +199,17 @@ def picture_operations() -> dict[str, Operation]:
     """GET and HEAD of the picture of a stack of equal layers."""
     summary = "The same answer as a picture"
     get = propagate_operations()["get"] | {"operationId": "get_propagate_svg", "summary": summary}
+    get["responses"] = get["responses"] | {"200": _picture()}
+    return readable(get)
+
+
+def _picture() -> dict[str, Any]:
     names = ("ETag", "Cache-Control", "Content-Security-Policy")
-    answer = {
+    return {
         "description": "An SVG picture",
         "headers": {name: reference("headers", name) for name in names},
         "content": {"image/svg+xml": {"schema": {"type": "string"}}},
     }
-    get["responses"] = get["responses"] | {"200": answer}
-    return readable(get)
 
 
 def _parameter_name(field: str) -> str:
@@ -259,6 +283,41 @@ def health_operations(name: str, summary: str, *, may_refuse: bool) -> dict[str,
 def document_operations() -> dict[str, Operation]:
     """GET and HEAD of the OpenAPI document."""
     return readable(json_operation("openapi", "The OpenAPI document", [], {"type": "object"}))
+
+
+def html_operations(name: str, summary: str) -> dict[str, Operation]:
+    """GET and HEAD of an HTML page that has a policy and an encoding."""
+    operation = page_operations()["get"] | {"operationId": name, "summary": summary}
+    headers = {header: reference("headers", header) for header in _FILE_HEADERS}
+    answer = operation["responses"]["200"] | {"headers": headers}
+    return readable(operation | {"responses": operation["responses"] | {"200": answer}})
+
+
+def file_operations(name: str, summary: str, **examples: str) -> dict[str, Operation]:
+    """GET and HEAD of a file of the pages. `examples` has the words of its path in their order."""
+    words = [
+        {
+            "name": word,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+            "example": example,
+        }
+        for word, example in examples.items()
+    ]
+    answer = {
+        "description": summary,
+        "headers": {header: reference("headers", header) for header in _FILE_HEADERS},
+        "content": {media_type: {"schema": {"type": "string"}} for media_type in _FILE_TYPES},
+    }
+    get = {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["pages"],
+        "parameters": [*words, *(reference("parameters", header) for header in CONDITIONS)],
+        "responses": {"200": answer} | responses_of({"404": "NotFound"} | CONDITIONAL),
+    }
+    return readable(get)
 
 
 def page_operations() -> dict[str, Operation]:

@@ -165,6 +165,24 @@ class Remote:
             formats = f"{', '.join(others)} and {last}"
             raise RefusedError(f"this URL has no ranges; fetch takes {formats}")
 
+    def document(self, most: int) -> bytes:
+        """The whole of a short answer without ranges, such as an index of shards.
+
+        Raises RefusedError if there is none or if it has more than `most` bytes, and RemoteError.
+        """
+        answer = self._repeated(lambda: self._answer("GET", {}))
+        try:
+            if answer.status != 200:
+                raise RefusedError(f"{plain(self.url)}: {_status(answer.status)}")
+            content = answer.read(most + 1, decode_content=False)
+        except HTTPError as error:
+            raise RemoteError(_line(error)) from None
+        finally:
+            answer.close()
+        if len(content) > most:
+            raise RefusedError(f"{plain(self.url)} has more than {most} bytes")
+        return content
+
     def part(self, start: int, stop: int, of: Description) -> bytes:
         """The bytes start ... stop - 1, at least one, of the tensor that `of` describes.
 

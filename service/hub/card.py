@@ -28,7 +28,7 @@ def card(repository: Repository, resolved: Resolved, plan: ModelPlan) -> bytes:
         "its first training step. The outputs of the model mean nothing.",
         _facts(resolved, plan, choice),
         _loading(repository, resolved, choice),
-        "The repo id and the commit give the same bytes on any machine. They are still drafts: a "
+        f"{_identity(repository)} give the same bytes on any machine. They are still drafts: a "
         "later release of Fanin may draw them in another way. It then has another commit, and "
         "refuses this one.",
         "The weights are released under CC0 1.0. Nobody claims a right in random numbers.",
@@ -76,7 +76,7 @@ def _loading(repository: Repository, resolved: Resolved, choice: Choice | None) 
         called = f"{choice.architecture}.from_pretrained"
     return "\n".join(
         (
-            "Set `HF_ENDPOINT` to the address of the server that this file is from. Then:",
+            *_endpoint(repository),
             "",
             "```python",
             f"from {package} import {called.partition('.')[0]}",
@@ -84,6 +84,28 @@ def _loading(repository: Repository, resolved: Resolved, choice: Choice | None) 
             f'{name} = {called}("{repository.id}", revision="{resolved.commit}")',
             "```",
         )
+    )
+
+
+def _identity(repository: Repository) -> str:
+    if repository.token is None:
+        return "The repo id and the commit"
+    return "The path of the endpoint, the repo id and the commit"
+
+
+def _endpoint(repository: Repository) -> tuple[str, ...]:
+    """Where these bytes are had. Behind a token the repo id names nothing without the token."""
+    if repository.token is None:
+        return ("Set `HF_ENDPOINT` to the address of the server that this file is from. Then:",)
+    return (
+        "The token in the path of the endpoint describes the model. Here SERVER is the address of "
+        "the server that this file is from:",
+        "",
+        "```sh",
+        f"export HF_ENDPOINT=SERVER/v1/models/{repository.token}",
+        "```",
+        "",
+        "Then:",
     )
 
 

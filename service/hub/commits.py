@@ -7,8 +7,9 @@
           11-19   the check digest
 
 The check digest is the first 9 bytes of the SHA-256 of everything else that the files depend on:
-the bytes 0 to 10, the repo id, the manifest, the editions of the files of models and of the texts
-beside them, and all drafts of the service. So a commit belongs to one repository, and while there
+the bytes 0 to 10, the repo id, the manifest, the token of the endpoint if there is one (the model
+card has it), the editions of the files of models and of the texts beside them, and all drafts of
+the service. So a commit belongs to one repository, and while there
 are drafts, a change of any draft's bytes changes every commit.
 """
 
@@ -81,7 +82,9 @@ def read_commit(repository: Repository, text: str) -> tuple[str, int]:
 
 
 def _digest(head: bytes, repository: Repository) -> bytes:
-    lines = (IDENTITY, head.hex().encode(), repository.id.encode(), repository.text)
+    lines = [IDENTITY, head.hex().encode(), repository.id.encode(), repository.text]
+    if repository.token is not None:
+        lines.append(repository.token.encode())
     return sha256(b"\n".join(lines)).digest()[:_DIGEST_BYTES]
 
 

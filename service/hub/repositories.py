@@ -16,7 +16,15 @@ from typing import Any, NoReturn
 from service.errors import FaninError
 from service.hub.errors import HubError
 from service.initializers.nearest import nearest_words
-from service.models.config import Choice, checked, choice_of, config_values, refuse_unmet
+from service.models.config import (
+    TOKEN_ID,
+    Choice,
+    checked,
+    choice_of,
+    config_values,
+    ids_outside,
+    refuse_unmet,
+)
 from service.models.expressions import ExpressionError, Value
 from service.models.manifest import MOST_TENSORS, Manifest, canonical_text
 from service.models.recipe import Recipe, recipes
@@ -38,12 +46,10 @@ ACTIVATIONS = (
 
 _EXAMPLE = f"{NAMESPACE}/gpt2-tiny"
 _FIXED = ("architectures", "model_type", "is_encoder_decoder")
-_TOKEN_ID = "_token_id"
 _ACTIVATION_KEYS = ("hidden_act", "activation_function")
 
 _NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 _INTEGER = re.compile("[0-9]+")
-_WORD = re.compile("[a-z][a-z0-9_]*")
 
 _MOST_SHOWN = 40
 """The most characters of a word of the request that messages repeat."""
@@ -59,13 +65,15 @@ class Repository:
     """A repo id and the model that it names.
 
     `edition` is that of the recipe, and 0 for a model without a recipe. `text` is the canonical
-    text of the manifest.
+    text of the manifest. `token` is that of the endpoint, if the manifest is from there: then the
+    repo id alone does not name the model.
     """
 
     id: str
     manifest: Manifest
     edition: int
     text: bytes
+    token: str | None = None
 
 
 Override = int | bool | str
@@ -87,12 +95,22 @@ class _Base:
     @cached_property
     def kinds(self) -> dict[str, type]:
         """The keys that a repo id may have, in their order, and the type of each."""
-        return {key: kind for key, kind in self._types.items() if kind in (int, bool, str)}
+        return {
+            key: kind
+            for key, kind in self._types.items()
+            if kind in (int, bool, str) and key not in self.fixed
+        }
+
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """The keys that can have one value only, so that repo ids do not have them."""
+        one = {key for key in self._types if len(self.words(key) or ()) == 1}
+        return frozenset(one.union(key for key, each in self.recipe.config.items() if each.counts))
 
     @cached_property
     def others(self) -> frozenset[str]:
         """The keys whose values are floats, lists or objects."""
-        return frozenset(self._types) - frozenset(self.kinds)
+        return frozenset(self._types) - frozenset(self.kinds) - self.fixed
 
     @cached_property
     def _types(self) -> dict[str, type]:
@@ -103,11 +121,19 @@ class _Base:
         more = {name: type(value) for name, value in self.config.items() if name not in _FIXED}
         return own | {name: kind for name, kind in more.items() if name not in own}
 
-    def words(self, key: str) -> tuple[str, ...] | None:
-        """The words of a key that decides no tensor; None if the recipe limits the key itself."""
+    def words(self, key: str) -> tuple[Value, ...] | None:
+        """The values that a key may have, if they are listed."""
         if key in self.recipe.config:
-            return None
-        return ACTIVATIONS if key in _ACTIVATION_KEYS else (self.config[key],)
+            return self.recipe.config[key].only
+        if key in _ACTIVATION_KEYS:
+            return ACTIVATIONS
+        return (self.config[key],) if self._types[key] is str else None
+
+    def value_of(self, key: str) -> str:
+        """The value of a key that is fixed, as a config has it."""
+        only = self.recipe.config[key].only if key in self.recipe.config else None
+        value = only[0] if only else self.config[key]
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def repository_of(repo_id: str) -> Repository:
@@ -128,8 +154,10 @@ def repository_of(repo_id: str) -> Repository:
     return Repository(repo_id, manifest, read.base.recipe.edition, canonical_text(manifest))
 
 
-def repository_under(repo_id: str, manifest: Manifest) -> Repository:
+def repository_under(repo_id: str, manifest: Manifest, token: str) -> Repository:
     """The repository of any name in the namespace, with the manifest of a model's own endpoint.
+
+    `token` is that of the endpoint, and the manifest is the token's.
 
     Raises HubError (RepoNotFound) for another namespace and for a name that clients refuse, and
     what `choice_of` raises for the manifest.
@@ -139,7 +167,7 @@ def repository_under(repo_id: str, manifest: Manifest) -> Repository:
         _refuse(f"the namespace is lower case: write {NAMESPACE}/{name}")
     choice = choice_of(manifest)
     edition = 0 if choice is None else choice.recipe.edition
-    return Repository(repo_id, manifest, edition, canonical_text(manifest))
+    return Repository(repo_id, manifest, edition, canonical_text(manifest), token)
 
 
 def families() -> list[dict[str, Any]]:
@@ -261,6 +289,8 @@ def _read(name: str) -> _Read:
         key, dash, text = part.partition("-")
         if not dash:
             _refuse(f"{part[:_MOST_SHOWN]} is no KEY-VALUE; {_TOKEN}")
+        if key in base.fixed:
+            _refuse(f"{key} has one value only, which is {base.value_of(key)}: leave it out")
         if key in base.others:
             _refuse(f"{key} takes no integer and no word; {_TOKEN}")
         if key not in base.kinds:
@@ -279,16 +309,15 @@ def _value(base: _Base, key: str, text: str) -> Override:
             _refuse(f"{key} takes true or false")
         return text == "true"
     if kind is str:
-        words = base.words(key)
-        if not _WORD.fullmatch(text) or (words is not None and text not in words):
-            shown = f"; it takes {', '.join(words)}" if words is not None else f"; {_TOKEN}"
-            _refuse(f"{key} is not {text[:_MOST_SHOWN]}{shown}")
+        words = [str(each) for each in base.words(key) or ()]
+        if text not in words:
+            _refuse(f"{key} is not {text[:_MOST_SHOWN]}; it takes {', '.join(words)}")
         return text
     if not _INTEGER.fullmatch(text):
         _refuse(f"{key} takes an integer; {_TOKEN}")
     number = int(text)
     if key not in base.recipe.config:
-        least = 0 if key.endswith(_TOKEN_ID) or base.config[key] == 0 else 1
+        least = 0 if key.endswith(TOKEN_ID) or base.config[key] == 0 else 1
         if not least <= number <= MOST_OTHER:
             _refuse(f"{key}: {text} is not between {least} and {MOST_OTHER}")
     return number
@@ -314,11 +343,11 @@ def _manifest(base: _Base, overrides: dict[str, Override]) -> Manifest:
             if key in recipe.config:
                 checked(key, recipe.config[key], value)
         config = _fitted(base, overrides)
-        values, _ = config_values(Choice(recipe, base.architecture, config))
+        choice = Choice(recipe, base.architecture, config)
+        values, _ = config_values(choice)
         refuse_unmet(recipe.requires, values)
-        for key, value in overrides.items():
-            if key.endswith(_TOKEN_ID) and value >= config["vocab_size"]:
-                _refuse(f"{key} must be below vocab_size, which is {config['vocab_size']}")
+        for key, number, size in ids_outside(choice):
+            _refuse(f"{key} is {number}, and must be below vocab_size, which is {size}")
         if recipe.spent(values) > MOST_TENSORS:
             _refuse(f"the model has more than {MOST_TENSORS} tensors: give smaller numbers")
     except FaninError as error:
@@ -327,7 +356,7 @@ def _manifest(base: _Base, overrides: dict[str, Override]) -> Manifest:
         placed = f"{place}: " if place != problem.field else ""
         _refuse(f"{placed}{problem.message}; {problem.hint}")
     except ExpressionError as error:
-        _refuse(str(error))
+        _refuse(f"the numbers do not fit together: {error.why}")
     return Manifest(architecture=base.architecture, edition=recipe.edition, config=config)
 
 

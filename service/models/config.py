@@ -23,6 +23,12 @@ _ARCHITECTURES = "architectures"
 _ALIKE = 3
 """Names that begin with so many equal characters are likely of one family."""
 
+TOKEN_ID = "_token_id"
+"""What the key of the id of a special token ends with."""
+
+_MOST_SHOWN = 80
+"""The most characters of a value of the request that a message repeats."""
+
 _ALIKE_KEYS = 0.8
 """The similarity (difflib) from which a key is taken for a misspelt one."""
 
@@ -150,6 +156,7 @@ def config_values(choice: Choice) -> tuple[dict[str, Value], tuple[str, ...]]:
             values[name] = formula.value(values)
     except ExpressionError as error:
         raise no_shape(error) from None
+    _refuse_other_counts(recipe, values)
     refuse_unmet((each for each in recipe.requires if not each.only_repo_ids), values)
     counted = {key.count_of for key in recipe.config.values()}
     usual = {key for each in recipe.sizes.values() for key in each}
@@ -165,8 +172,36 @@ def refuse_unmet(requires: Iterable[Requirement], values: Mapping[str, Value]) -
         except ExpressionError as error:
             raise no_shape(error) from None
         if not met:
-            hint = "transformers makes no model of these numbers: change one of them"
+            hint = "no model can be made of these numbers: change one of them"
             raise ImpossibleError("bad_config", Problem("config", each.message, hint))
+
+
+def _refuse_other_counts(recipe: Recipe, values: Mapping[str, Value]) -> None:
+    """Raises ImpossibleError (`bad_config`) for a list whose length is not what a key says."""
+    for name, key in recipe.config.items():
+        for each in key.counts:
+            listed = values[each]
+            if isinstance(listed, tuple) and len(listed) != values[name]:
+                message = f"{name} is {values[name]}, and {each} has {len(listed)} numbers"
+                hint = f"write as many numbers, or change {name}"
+                raise ImpossibleError("bad_config", Problem(f"config.{each}", message, hint))
+
+
+def ids_outside(choice: Choice) -> Iterator[tuple[str, int, int]]:
+    """The ids of special tokens that no vocabulary of the config has: key, id and vocab_size.
+
+    An id that the config leaves out is the one that the class takes then. Raises the errors of
+    `config_values`.
+    """
+    values, _ = config_values(choice)
+    size = values.get("vocabulary", values.get("vocab_size"))
+    if not isinstance(size, int):
+        return
+    given = {key: each for key, each in choice.config.items() if key.endswith(TOKEN_ID)}
+    for key, value in (choice.recipe.architectures[choice.architecture].token_ids | given).items():
+        for each in value if isinstance(value, list) else [value]:
+            if type(each) is int and each >= size:
+                yield key, each, size
 
 
 def likely_misspelt(recipe: Recipe, unknown: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -180,7 +215,8 @@ def likely_misspelt(recipe: Recipe, unknown: Iterable[str]) -> Iterator[tuple[st
 def no_shape(error: ExpressionError) -> ImpossibleError:
     """The refusal of a config from which no shape can be computed."""
     hint = "compare the numbers with the config.json of a model of this architecture"
-    return ImpossibleError("bad_config", Problem("config", str(error), hint))
+    message = f"the numbers do not fit together: {error.why}"
+    return ImpossibleError("bad_config", Problem("config", message, hint))
 
 
 def _default(name: str, key: ConfigKey, values: Mapping[str, Value]) -> Value:
@@ -207,7 +243,7 @@ def checked(name: str, key: ConfigKey, value: object) -> Value:
     numbers = read if isinstance(read, tuple) else (read,)
     if read is None or (isinstance(read, tuple) and len(read) > key.items):
         hint = f"write a value like {_example(key)}"
-        raise _refusal(name, f"{shown(str(value))} is no {_TYPES[kind]}", hint)
+        raise _refusal(name, f"{_as_given(value)} is no {_TYPES[kind]}", hint)
     for number in numbers:
         if isinstance(number, int | float) and not isinstance(number, bool):
             if key.least is not None and number < key.least:
@@ -215,12 +251,8 @@ def checked(name: str, key: ConfigKey, value: object) -> Value:
             if key.most is not None and number > key.most:
                 raise _refusal(name, f"{number} is above {key.most}", f"write at most {key.most}")
     if key.only is not None and read not in key.only:
-        only = " or ".join(
-            str(each).lower() if isinstance(each, bool) else str(each) for each in key.only
-        )
-        problem = Problem(
-            f"config.{name}", f"{shown(str(value))} is not supported", f"write {only}"
-        )
+        only = " or ".join(each if isinstance(each, str) else _as_json(each) for each in key.only)
+        problem = Problem(f"config.{name}", f"{_as_given(value)} is not supported", f"write {only}")
         raise ImpossibleError("bad_config", problem)
     return read
 
@@ -250,6 +282,11 @@ def _example(key: ConfigKey) -> str:
     if key.default is not None:
         return _as_json(key.default)
     return _as_json(key.least or 1)
+
+
+def _as_given(value: object) -> str:
+    """The value as a request has it: a word in quotes, and anything else as JSON."""
+    return shown(value) if isinstance(value, str) else _as_json(value)[:_MOST_SHOWN]
 
 
 def _as_json(value: object) -> str:

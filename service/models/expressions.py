@@ -51,7 +51,15 @@ _EQUALITIES: dict[type[ast.cmpop], Callable[[Value, Value], bool]] = {
 
 
 class ExpressionError(ValueError):
-    """The text is no expression, or it has no value for these names."""
+    """The text is no expression, or it has no value for these names.
+
+    The message has the text, for the author of a recipe. `why` is the reason without it, for those
+    who do not know the recipe.
+    """
+
+    def __init__(self, text: str, why: str) -> None:
+        self.why = why
+        super().__init__(f"{text!r}: {why}")
 
 
 class Expression:
@@ -62,7 +70,7 @@ class Expression:
         try:
             tree = ast.parse(text, mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise ExpressionError(f"{text!r} is no expression") from None
+            raise ExpressionError(text, "this is no expression") from None
         self.text = text
         self._tree = tree.body
         self._evaluate = _compiled(tree.body, text)
@@ -82,11 +90,11 @@ class Expression:
         try:
             return self._evaluate(names)
         except KeyError as error:
-            raise ExpressionError(f"{self.text!r}: there is no {error.args[0]!r}") from None
+            raise ExpressionError(self.text, f"there is no {error.args[0]}") from None
         except ZeroDivisionError:
-            raise ExpressionError(f"{self.text!r} divides by 0") from None
+            raise ExpressionError(self.text, "a number is divided by 0") from None
         except IndexError:
-            raise ExpressionError(f"{self.text!r} is outside of its list") from None
+            raise ExpressionError(self.text, "a list has too few numbers") from None
 
     def integer(self, names: Names) -> int:
         """The value, which is an integer. Raises ExpressionError."""
@@ -96,7 +104,7 @@ class Expression:
 def _compiled(node: ast.expr, text: str) -> _Evaluate:
     match node:
         case ast.Constant(value=bool()) | ast.Constant(value=None):
-            raise ExpressionError(f"{text!r}: write 1 and 0")
+            raise ExpressionError(text, "write 1 and 0")
         case ast.Constant(value=int() as number) if number <= MOST_INTEGER:
             return lambda names: number
         case ast.Constant(value=float() as fraction):
@@ -132,7 +140,7 @@ def _compiled(node: ast.expr, text: str) -> _Evaluate:
         case ast.Subscript(value=ast.Name(id=name), slice=index):
             place = _integers(index, text)
             return lambda names: _member(_list(names[name], text), place(names))
-    raise ExpressionError(f"{text!r}: {ast.unparse(node)!r} is not part of the language")
+    raise ExpressionError(text, f"{ast.unparse(node)!r} is not part of the language")
 
 
 def _arithmetic(
@@ -143,7 +151,7 @@ def _arithmetic(
     def evaluate(names: Names) -> int:
         result = compute(first(names), second(names))
         if abs(result) > MOST_INTEGER:
-            raise ExpressionError(f"{text!r} is 2^63 or more")
+            raise ExpressionError(text, "a number is 2^63 or more")
         return result
 
     return evaluate
@@ -156,7 +164,7 @@ def _comparison(sign: ast.cmpop, left: ast.expr, right: ast.expr, text: str) -> 
         return lambda names: int(equal(these(names), those(names)))
     compare = _COMPARISONS.get(type(sign))
     if compare is None:
-        raise ExpressionError(f"{text!r} compares in a way that is not part of the language")
+        raise ExpressionError(text, "such a comparison is not part of the language")
     first, second = _integers(left, text), _integers(right, text)
     return lambda names: int(compare(first(names), second(names)))
 
@@ -164,7 +172,7 @@ def _comparison(sign: ast.cmpop, left: ast.expr, right: ast.expr, text: str) -> 
 def _divisor(whole: int, most: int, text: str) -> int:
     """The largest divisor of `whole` that is at most `most`."""
     if not 0 < whole <= MOST_DIVIDED or most < 1:
-        raise ExpressionError(f"{text!r} looks for a divisor of {whole} that is at most {most}")
+        raise ExpressionError(text, f"no divisor of {whole} up to {most} can be found")
     root = isqrt(whole)
     # Of two factors one is at most the root. The larger factor is found by its cofactor.
     for cofactor in range(-(-whole // most), root + 1):
@@ -180,13 +188,13 @@ def _integers(node: ast.expr, text: str) -> Callable[[Names], int]:
 
 def _integer(value: Value, text: str) -> int:
     if not isinstance(value, int):
-        raise ExpressionError(f"{text!r} needs an integer and gets {value!r}")
+        raise ExpressionError(text, "an integer is needed")
     return int(value)
 
 
 def _list(value: Value, text: str) -> tuple[int, ...]:
     if not isinstance(value, tuple):
-        raise ExpressionError(f"{text!r} needs a list and gets {value!r}")
+        raise ExpressionError(text, "a list is needed")
     return value
 
 

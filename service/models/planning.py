@@ -15,7 +15,7 @@ from service.chunks import TensorBody
 from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec
-from service.models.config import Choice, choice_of, likely_misspelt
+from service.models.config import Choice, choice_of, ids_outside, likely_misspelt
 from service.models.expansion import (
     Drawn,
     FileTensor,
@@ -509,11 +509,15 @@ def _warnings(
 def _config_warnings(
     choice: Choice, ignored: tuple[str, ...], manifest: Manifest
 ) -> Iterator[ModelWarning]:
-    """Warnings about keys of the config that decide nothing and may have been meant to."""
+    """Warnings about ids without an embedding, and about keys that were likely meant otherwise."""
+    given = manifest.config or {}
+    for key, number, size in ids_outside(choice):
+        named = f"{key} is {number}" if key in given else f"{key} is {number} by default"
+        message = f"{named}, and vocab_size is {size}: give an id below it, or a larger vocabulary"
+        yield ModelWarning("token_id_outside", message, 0, "")
     for key, meant in likely_misspelt(choice.recipe, ignored):
         message = f"the config's {key[:80]} is ignored: write {meant} if that is meant"
         yield ModelWarning("config_key_unknown", message, 0, "")
-    given = manifest.config or {}
     dtype = given.get("dtype", given.get("torch_dtype", manifest.dtype))
     if isinstance(dtype, str) and dtype in DTYPES and dtype != manifest.dtype:
         message = f"the config says {dtype}, and the tensors are {manifest.dtype}: "

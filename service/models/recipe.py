@@ -56,7 +56,8 @@ class ConfigKey(_Record):
     null, unless `null` has the value of that. The type
     is that of `default`; without it, an integer. `least` and `most` limit numbers, also those of a
     list of at most `items`. `only` lists the values that are supported. `count_of` names an object
-    of the config whose number of members counts if the key is absent.
+    of the config whose number of members counts if the key is absent. `counts` names lists of the
+    config that must have so many numbers as the key says.
     """
 
     default: bool | int | float | str | tuple[int, ...] | None = None
@@ -67,12 +68,14 @@ class ConfigKey(_Record):
     only: tuple[bool | int | float | str, ...] | None = None
     items: int = 64
     count_of: str | None = None
+    counts: tuple[str, ...] = ()
 
 
 class Architecture(_Record):
     """A class of transformers: its model_type, and names for the expressions of the family.
 
     `sizes_of` is another architecture whose sizes this one has too, if it has none of its own.
+    `token_ids` are the ids of special tokens that the class takes if the config does not give them.
 
     The other members are for repo ids of the Hub routes alone. `repo_name` is the FAMILY of an id
     where that is not the model_type, which another architecture has. `known_as` has beginnings of
@@ -85,6 +88,7 @@ class Architecture(_Record):
     model_type: str
     base_size: str
     sizes_of: str | None = None
+    token_ids: dict[str, int] = Field(default_factory=dict)
     repo_name: str | None = None
     known_as: tuple[str, ...] = ()
     let: dict[str, Formula] = Field(default_factory=dict)
@@ -504,7 +508,7 @@ class Expansion:
         try:
             key = id(entry), tuple(names[name] for name in seen)
         except KeyError as error:
-            raise ExpressionError(f"there is no {error.args[0]!r}") from None
+            raise ExpressionError(entry.name, f"there is no {error.args[0]}") from None
         known = self._known.get(key)
         if known is None:
             shape = tuple(each.integer(names) for each in entry.shape)

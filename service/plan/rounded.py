@@ -144,12 +144,12 @@ def rounded(law: Law, dtype: str) -> Rounded:
     else:
         if unit * 0.5 == 0:
             numbers, ways = _integers(lowest / unit, highest / unit)
-            masses = _masses(_in_units(draw, unit), dtype, numbers, ways)
+            masses = masses_of(in_units(draw, unit), dtype, numbers, ways)
         else:
-            numbers, ways = cells(lowest, highest, dtype, _least_that_counts(draw, std))
-            masses, unit = _masses(draw, dtype, numbers, ways), 1.0
-        mean, std = (moment * unit for moment in _moments(numbers, masses))
-        zeros, distinct = _total(masses[numbers == 0]), len(np.flatnonzero(masses > RAREST))
+            numbers, ways = cells(lowest, highest, dtype, least_that_counts(draw, std))
+            masses, unit = masses_of(draw, dtype, numbers, ways), 1.0
+        mean, std = (moment * unit for moment in moments_of(numbers, masses))
+        zeros, distinct = total_of(masses[numbers == 0]), len(np.flatnonzero(masses > RAREST))
     return Rounded(
         mean=min(max(significant_mean(mean, std), lowest), highest),
         std=significant(std),
@@ -161,18 +161,29 @@ def rounded(law: Law, dtype: str) -> Rounded:
 
 
 def _rounded_sparse(draw: Sparse, law: Law, dtype: str) -> Rounded:
-    """The statistics of a share of zeros and the other values, which have mean 0.
+    """The statistics of a share of zeros and the other values.
 
-    With a share s of zeros, std = sqrt(1 - s) times the std of the others.
+    With a share s of zeros, and mean m and std d of the others: mean = (1 - s) m, and
+    std = sqrt((1 - s) (d^2 + s m^2)).
     """
     share = draw.zeros / draw.length
-    others_std = draw.draw.std if isinstance(draw.draw, Normal) else law.std
-    others = rounded(Law(draw.draw, "normal", 0.0, others_std), dtype)
-    zeros = share + (1.0 - share) * others.zeros
+    kept = 1.0 - share
+    normal = draw.draw if isinstance(draw.draw, Normal) else Normal(0.0, law.std or 0.0)
+    others = rounded(Law(draw.draw, "normal", normal.mean, normal.std), dtype)
+    # With mean 0 no square is taken, which a tiny or huge std would not survive.
+    std = sqrt(kept) * others.std
+    if others.mean:
+        std = sqrt(kept * (others.std * others.std + share * (others.mean * others.mean)))
+    mean = kept * others.mean
+    distinct = others.distinct
+    if distinct is not None and share and not others.zeros:
+        distinct += 1
     return replace(
         others,
-        std=significant(sqrt(1.0 - share) * others.std),
-        zeros=significant(zeros),
+        mean=significant_mean(mean, std),
+        std=significant(std),
+        zeros=significant(share + kept * others.zeros),
+        distinct=distinct,
         lowest=min(others.lowest, 0.0),
         highest=max(others.highest, 0.0),
     )
@@ -184,11 +195,11 @@ def _rounded_levels(
     """The statistics of a few values with their shares."""
     values = np.array([rounded_value(value, dtype) for value, _ in levels], np.float64)
     shares = np.array([share for _, share in levels], np.float64)
-    mean, std = _moments(values, shares)
+    mean, std = moments_of(values, shares)
     return Rounded(
         mean=significant_mean(mean, std),
         std=significant(std),
-        zeros=significant(_total(shares[values == 0])),
+        zeros=significant(total_of(shares[values == 0])),
         distinct=len(np.unique(values)),
         lowest=lowest,
         highest=highest,
@@ -204,7 +215,7 @@ def _integers(lowest: float, highest: float) -> tuple[Float64, Float64]:
     return numbers, np.full(len(numbers) - 1, 0.5)
 
 
-def _in_units(draw: Varying, unit: float) -> Varying:
+def in_units(draw: Varying, unit: float) -> Varying:
     """The draw with all values divided by `unit`, a power of two."""
     match draw:
         case SymmetricUniform(limit):
@@ -220,7 +231,7 @@ def _in_units(draw: Varying, unit: float) -> Varying:
             return replace(draw, mean=mean, std=std, low=low, high=high)
 
 
-def _least_that_counts(draw: Varying, std: float) -> float:
+def least_that_counts(draw: Varying, std: float) -> float:
     """A magnitude below which all values together have a probability below 2^-32.
 
     No normal density here is above 1 / std. For a uniform it is 0: each of its steps has the
@@ -238,12 +249,12 @@ def _zeros_among_fine(
         return 0.0
     if least * 0.5 == 0 and std < least * 2.0**60:
         numbers, ways = _integers(max(lowest / least, -1.0), min(highest / least, 1.0))
-        return _total(_masses(_in_units(draw, least), dtype, numbers, ways)[numbers == 0])
+        return total_of(masses_of(in_units(draw, least), dtype, numbers, ways)[numbers == 0])
     numbers, ways = cells(max(lowest, -least), min(highest, least), dtype)
-    return _total(_masses(draw, dtype, numbers, ways)[numbers == 0])
+    return total_of(masses_of(draw, dtype, numbers, ways)[numbers == 0])
 
 
-def _masses(draw: Varying, dtype: str, numbers: Float64, ways: Float64) -> Float64:
+def masses_of(draw: Varying, dtype: str, numbers: Float64, ways: Float64) -> Float64:
     """The probability of each number, shape (n,), n >= 2.
 
     The outermost cells have no outer edge, because values beyond are clamped. The constants are
@@ -286,7 +297,7 @@ def _uniform_masses(edges: Float64, steps: float) -> Float64:
     return (counts[1:] - counts[:-1]) / np.float64(steps)
 
 
-def _moments(numbers: Float64, masses: Float64) -> tuple[float, float]:
+def moments_of(numbers: Float64, masses: Float64) -> tuple[float, float]:
     """The mean, and the std about it, so that no digits cancel.
 
     Distances are squared in units of half the range, so that no square overflows or vanishes.
@@ -295,14 +306,14 @@ def _moments(numbers: Float64, masses: Float64) -> tuple[float, float]:
     middle, half = last * 0.5 + first * 0.5, last * 0.5 - first * 0.5
     if half == 0:
         # The range is one of the smallest float64, half of which is 0.
-        return first + (last - first) * _total(masses[1:]), 0.0
+        return first + (last - first) * total_of(masses[1:]), 0.0
     # The rounding error of the mean can be large in comparison with a narrow range.
-    offset = _total(masses * (numbers - middle))
+    offset = total_of(masses * (numbers - middle))
     away = ((numbers - middle) - offset) / half
-    return middle + offset, half * sqrt(_total(masses * (away * away)))
+    return middle + offset, half * sqrt(total_of(masses * (away * away)))
 
 
-def _total(terms: Float64) -> float:
+def total_of(terms: Float64) -> float:
     """The sum in a fixed order: first and last term, second and last but one, and so on; repeated.
 
     The order of NumPy's sum depends on the machine. In this order opposite terms cancel exactly, so

@@ -79,9 +79,11 @@ class Exchange(RequestResponseCycle):
             headers.append((b"connection", b"close"))
         status: int = message["status"]
         length = fields.get(b"content-length")
-        if length is None and status not in (204, 304):
-            raise RuntimeError("every answer has a Content-Length")
-        self.left = 0 if self.scope["method"] == "HEAD" else int(length or 0)
+        # HEAD may leave out a length that only computing the body tells (RFC 9110, section 8.6).
+        head = self.scope["method"] == "HEAD"
+        if length is None and status not in (204, 304) and not head:
+            raise RuntimeError("every answer with a body has a Content-Length")
+        self.left = 0 if head else int(length or 0)
         self._head = answer_head(status, headers)
         self.response_started = True
         self._loop.call_soon(self._flush)

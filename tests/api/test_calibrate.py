@@ -136,7 +136,7 @@ def test_requests_and_answers_are_what_the_document_says(address: Address, docum
 
 
 def test_every_member_is_documented(document: Any) -> None:
-    """With a description, an example that fits, and on the page /docs."""
+    """With a description, an example that fits, and on the page /docs/plain."""
     members = document["components"]["schemas"]["Measurement"]["properties"]
     assert list(members) == list(Measurement.model_fields)
     for member in members.values():
@@ -146,6 +146,6 @@ def test_every_member_is_documented(document: Any) -> None:
 
 def test_the_page_of_paths_lists_the_members(address: Address) -> None:
     """Under a heading of their own."""
-    page = ask(address, "/docs").body.decode()
+    page = ask(address, "/docs/plain").body.decode()
     assert "More members of /calibrate" in page
     assert "<code>measured_variance: 1.7</code>" in page

@@ -100,7 +100,7 @@ TARGETS = {
     "a long unknown scheme": "/schemes/" + "he_norma" * 1000,
     "an unknown reason": "/problems/" + "too_larg" * 100,
     "the document": "/openapi.json",
-    "the page": "/docs",
+    "the page": "/docs/plain",
     "no path": "/v1/weightss.npy",
     "a long path": "/" + "ab" * 4000,
     "an escaped path": "/schemes/" + "%41" * 2600,

@@ -359,6 +359,19 @@ def test_an_endpoint_with_a_token(address: Address, token: str) -> None:
     assert refused_twice(address, foreign, "RepoNotFound")
 
 
+def test_the_card_alone_finds_a_model_behind_a_token_again(address: Address, token: str) -> None:
+    """From the endpoint, the repo id and the commit that the card has."""
+    made = f"/v1/models/{token}/{TINY}/resolve/seed-9-bfloat16"
+    card = ask(address, f"{made}/README.md").body.decode()
+    [endpoint] = re.findall(r"^export HF_ENDPOINT=SERVER(\S+)$", card, re.MULTILINE)
+    [(repo_id, commit)] = re.findall(r'from_pretrained\("(.+)", revision="(.+)"\)', card)
+    for name in FILES:
+        again = ask(address, f"{endpoint}/{repo_id}/resolve/{commit}/{name}")
+        assert again.status == 200
+        assert again.body == ask(address, f"{made}/{name}").body
+    assert ask(address, f"/{repo_id}/resolve/{commit}/{FILES[0]}").status == 404
+
+
 def test_two_tokens_share_no_commit(address: Address, token: str) -> None:
     """Nor does one share a commit with the server itself, though the bytes may be the same."""
     roots = ["", f"/v1/models/{token}", f"/v1/models/{token_for(address, seed=7)}"]

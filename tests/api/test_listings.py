@@ -215,13 +215,13 @@ def test_the_refusal_of_a_word_names_all_that_are_known(address: Address) -> Non
 
 
 def test_the_filters_are_documented(address: Address) -> None:
-    """As parameters of the operation in OpenAPI, and under a heading of their own in /docs."""
+    """As parameters of the operation in OpenAPI, and under their own heading in /docs/plain."""
     document = listed(address, "/openapi.json")
     parameters = document["paths"]["/schemes"]["get"]["parameters"]
     names = [each["$ref"].rpartition("/")[2] for each in parameters]
     assert names == ["family", "framework", "q", "If-None-Match", "If-Match"]
     assert not any("required" in document["components"]["parameters"][name] for name in names)
-    page = ask(address, "/docs").body.decode()
+    page = ask(address, "/docs/plain").body.decode()
     _, _, after = page.partition("<h2>Fields of /schemes</h2>")
     assert re.findall(r"<code>(\w+)=", after) == ["family", "framework", "q"]
 
@@ -398,14 +398,16 @@ def test_a_lost_reason_is_told_where_all_are(address: Address) -> None:
 
 
 def test_the_page_for_people_needs_nothing_else(address: Address) -> None:
-    """/docs lists paths and fields in one answer: no script, no style sheet, no other host."""
-    answer = ask(address, "/docs")
+    """/docs/plain has paths and fields in one answer: no script, style sheet or other host."""
+    answer = ask(address, "/docs/plain")
     page = answer.body.decode()
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "<code>GET /v1/weights.npy</code>" in page
     assert all(f"<code>{field}=" in page for field in FIELDS)
     assert not re.search("<script|<link|src=|//", page)
-    assert ask(address, "/docs", headers={"If-None-Match": answer.headers["etag"]}).status == 304
+    assert (
+        ask(address, "/docs/plain", headers={"If-None-Match": answer.headers["etag"]}).status == 304
+    )
 
 
 def test_every_problem_type_leads_to_its_explanation(address: Address) -> None:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from getpass import getuser
 from http.client import HTTPException
 from pathlib import Path
-from socket import create_server
 from typing import Any
 
 from tests.application import ask
 from tests.process import ROOT, children
-from tests.server import Address, until
+from tests.server import Address, free_port, until
 
 DEPLOYED = ROOT / "deploy" / "nginx.conf"
 STOP_SECONDS = 10.0
@@ -58,7 +57,7 @@ def nginx(
 
     `folder` exists and is empty. `user` is whom nginx is started as, which only root can choose.
     """
-    port = _free_port()
+    port = free_port()
     (folder / "cache").mkdir()
     (folder / "upstream.conf").write_text(upstream(replicas))
     (folder / "nginx.conf").write_text(edit(placed(DEPLOYED.read_text(), port, folder)))
@@ -119,9 +118,3 @@ def _is_alive(front: Front) -> bool:
         return ask(front.address, "/livez").status == 200
     except (OSError, HTTPException):
         return False
-
-
-def _free_port() -> int:
-    with create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

@@ -11,6 +11,7 @@ import yaml
 
 from service.server import connection
 from tests.application import ask
+from tests.folders import let_others_reach
 from tests.front.nginx import DEPLOYED, nginx, replaced
 from tests.front.origins import Reply, origin
 from tests.peers.environment import python_with
@@ -80,8 +81,7 @@ def test_nothing_is_written_elsewhere() -> None:
 def test_it_runs_without_root(tmp_path_factory: pytest.TempPathFactory) -> None:
     """As nobody, who owns the two folders and nothing else."""
     folder = tmp_path_factory.mktemp("nobody")
-    for parent in (folder.parent, folder.parent.parent):
-        parent.chmod(parent.stat().st_mode | 0o011)
+    let_others_reach(folder)
     with (
         origin(lambda _: Reply(200, {}, b"whole")) as behind,
         nginx([behind.address], folder, user="nobody") as front,

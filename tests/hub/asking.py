@@ -3,7 +3,9 @@
 import pytest
 
 from service.hub.errors import MOST_MESSAGE, HubCode, HubError
-from service.hub.repositories import repository_of
+from service.hub.repositories import Repository, repository_of, repository_under
+from service.models.manifest import Manifest, canonical_text
+from service.models.token import token_of
 
 
 def refused(repo_id: str) -> str:
@@ -11,6 +13,11 @@ def refused(repo_id: str) -> str:
     with pytest.raises(HubError) as caught:
         repository_of(repo_id)
     return checked(caught.value, "RepoNotFound")
+
+
+def under_token(repo_id: str, manifest: Manifest) -> Repository:
+    """The repository of a name at the endpoint of the manifest's token."""
+    return repository_under(repo_id, manifest, token_of(canonical_text(manifest)))
 
 
 def checked(error: HubError, code: HubCode) -> str:

@@ -7,11 +7,12 @@ import pytest
 import yaml
 
 from service.hub.card import card
-from service.hub.repositories import Repository, families, repository_of, repository_under
+from service.hub.repositories import Repository, families, repository_of
 from service.hub.revisions import Resolved, Revision, revision_of
 from service.models.manifest import Manifest, manifest_of
 from service.models.planning import ModelPlan, plan_model
 from service.models.recipe import recipe_of
+from tests.hub.asking import under_token
 
 MAX_BYTES = 2**40
 
@@ -78,6 +79,23 @@ def test_its_lines_load_these_very_bytes() -> None:
     )
 
 
+def test_without_a_token_the_address_of_the_server_is_enough() -> None:
+    _, text = written(repository_of("fanin/gpt2-tiny"), "seed-42")
+    assert "Set `HF_ENDPOINT` to the address of the server that this file is from." in text
+    assert "The repo id and the commit give the same bytes" in text
+    assert "v1/models" not in text
+
+
+@pytest.mark.parametrize("name", ["fanin/gpt2-tiny", "fanin/mine"])
+def test_behind_a_token_the_whole_token_is_in_the_endpoint(name: str) -> None:
+    """Under each name: fanin/gpt2-tiny alone is another model."""
+    repository = under_token(name, listed())
+    _, text = written(repository)
+    assert f"\nexport HF_ENDPOINT=SERVER/v1/models/{repository.token}\n" in text
+    assert "the server that this file is from. Then" not in text
+    assert "The path of the endpoint, the repo id and the commit give the same bytes" in text
+
+
 def test_two_revisions_have_two_cards() -> None:
     repository = repository_of("fanin/gpt2-tiny")
     assert written(repository, "seed-1") != written(repository, "seed-2")
@@ -93,9 +111,7 @@ def listed() -> Manifest:
 def test_a_model_without_a_class_is_fetched_as_files(repo_id: str) -> None:
     """A list of tensors, which has no recipe, and DiT, which transformers does not have."""
     repository = (
-        repository_of(repo_id)
-        if repo_id == "fanin/dit-tiny"
-        else repository_under(repo_id, listed())
+        repository_of(repo_id) if repo_id == "fanin/dit-tiny" else under_token(repo_id, listed())
     )
     matter, text = written(repository)
     assert "library_name" not in matter

@@ -1,5 +1,7 @@
 """Commits: what 40 hex digits say, and which are refused."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,15 +10,15 @@ from service.dtypes import DTYPES
 from service.hub import commits
 from service.hub.commits import NUMBERS, commit_of, read_commit
 from service.hub.errors import HubError
-from service.hub.repositories import Repository, families, repository_of, repository_under
+from service.hub.repositories import Repository, families, repository_of
 from service.hub.revisions import MOST_SEED
 from service.models.manifest import Manifest
-from tests.hub.asking import checked
+from tests.hub.asking import checked, under_token
 
 REPOSITORIES = [
     *(repository_of(size["repo_id"]) for family in families() for size in family["sizes"]),
     repository_of("fanin/gpt2.n_layer-2.n_embd-64.vocab_size-512"),
-    repository_under("fanin/mine", Manifest(tensors=[{"name": "w", "shape": [2]}], seed=1)),
+    under_token("fanin/mine", Manifest(tensors=[{"name": "w", "shape": [2]}], seed=1)),
 ]
 
 TINY = repository_of("fanin/gpt2-tiny")
@@ -92,7 +94,7 @@ MANIFESTS = st.builds(
 def test_two_manifests_of_one_repo_id_share_no_commit(
     first: Manifest, second: Manifest, seed: int
 ) -> None:
-    these, those = (repository_under("fanin/mine", each) for each in (first, second))
+    these, those = (under_token("fanin/mine", each) for each in (first, second))
     equal = these.text == those.text
     assert (commit_of(these, "float32", seed) == commit_of(those, "float32", seed)) == equal
 
@@ -100,12 +102,19 @@ def test_two_manifests_of_one_repo_id_share_no_commit(
 def test_the_manifests_of_that_test_differ_by_their_dtype_alone() -> None:
     """The dtype of a manifest changes its commits even where the revision names another dtype."""
     one, other = (
-        repository_under(
+        under_token(
             "fanin/mine", Manifest(architecture="GPT2LMHeadModel", size="tiny", dtype=dtype)
         )
         for dtype in ("float32", "bfloat16")
     )
     assert commit_of(one, "float16", 1) != commit_of(other, "float16", 1)
+
+
+def test_two_tokens_of_one_manifest_share_no_commit() -> None:
+    """Another release of zlib compresses another way. The model card has the token."""
+    repository = under_token("fanin/mine", Manifest(tensors=[{"name": "w", "shape": [2]}], seed=1))
+    other = replace(repository, token=f"{repository.token}A")
+    assert commit_of(repository, "float32", 1) != commit_of(other, "float32", 1)
 
 
 def test_another_edition_is_named() -> None:
@@ -121,9 +130,7 @@ def test_an_unknown_dtype_is_refused() -> None:
 
 
 def test_a_model_without_a_recipe_has_edition_0() -> None:
-    repository = repository_under(
-        "fanin/mine", Manifest(tensors=[{"name": "w", "shape": [2]}], seed=1)
-    )
+    repository = under_token("fanin/mine", Manifest(tensors=[{"name": "w", "shape": [2]}], seed=1))
     assert commit_of(repository, "float32", 1).startswith("fa0000")
 
 

@@ -18,13 +18,13 @@ from service.hub.repositories import (
     Repository,
     families,
     repository_of,
-    repository_under,
 )
 from service.models.config import choice_of, config_values
 from service.models.expansion import expanded
 from service.models.manifest import MOST_TENSORS, Manifest, parse_manifest
 from service.models.recipe import recipe_of, recipes
-from tests.hub.asking import checked, refused
+from service.models.token import text_of
+from tests.hub.asking import checked, refused, under_token
 
 FAMILIES = families()
 SIZES = [size["repo_id"] for family in FAMILIES for size in family["sizes"]]
@@ -184,6 +184,59 @@ def test_words_and_truth_values() -> None:
     assert config_of("fanin/vit-tiny.hidden_act-relu")["hidden_act"] == "relu"
 
 
+@pytest.mark.parametrize("repo_id", [family["repo_id"] for family in FAMILIES])
+def test_every_word_of_a_key_can_be_written(repo_id: str) -> None:
+    """Also words with hyphens. The key ends at the first hyphen."""
+    family = next(each for each in FAMILIES if each["repo_id"] == repo_id)
+    recipe = recipe_of(family["architecture"])
+    assert recipe is not None
+    for key in family["keys"]:
+        words = recipe.config[key].only if key in recipe.config else None
+        for word in words or (ACTIVATIONS if key in {"hidden_act", "activation_function"} else ()):
+            written = f"{repo_id}.{key}-{word}"
+            assert huggingface_hub_takes(written)
+            assert config_of(written)[key] == word
+
+
+def test_the_words_of_that_test_have_hyphens() -> None:
+    repo_id = "fanin/t5-tiny.feed_forward_proj-gated-gelu"
+    assert config_of(repo_id)["feed_forward_proj"] == "gated-gelu"
+
+
+FOLLOWS = {
+    "mamba": {"intermediate_size"},
+    "deepseek_v3": {"num_key_value_heads"},
+    "vit": {"head_dim"},
+}
+"""Keys that can have another value only if another key has another one, too."""
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=[each["family"] for each in FAMILIES])
+def test_every_listed_key_can_have_another_value(family: dict[str, Any]) -> None:
+    """A key with one value only is not listed, since it says nothing."""
+    base = f"{family['repo_id']}-tiny"
+    for key in set(family["keys"]) - FOLLOWS.get(family["family"], set()):
+        words = ["true", "false", "relu", "silu", "basic", "bottleneck", *map(str, range(1, 9))]
+        ids = [f"{base}.{key}-{word}" for word in (*words, "16", "64", "256", "512")]
+        values = {str(config_of(each)[key]) for each in ids if is_accepted(each)}
+        assert len(values) > 1, (key, values)
+
+
+@pytest.mark.parametrize("repo_id", [family["repo_id"] for family in FAMILIES])
+def test_ids_of_special_tokens_follow_a_small_vocabulary(repo_id: str) -> None:
+    """Also those that the class takes if the config has none: the config has all of them."""
+    config = config_of(repo_id)
+    if "vocab_size" not in config:
+        return
+    recipe = recipe_of(config["architectures"][0])
+    assert recipe is not None
+    assert recipe.architectures[config["architectures"][0]].token_ids.keys() <= config.keys()
+    small = config_of(f"{repo_id}.vocab_size-7")
+    ids = {key: each for key, each in small.items() if key.endswith("_token_id")}
+    assert ids
+    assert max(ids.values()) < 7
+
+
 def test_texts_of_the_sizes_are_words() -> None:
     """A word with other characters could be in no repo id, even to repeat it."""
     for recipe in recipes().values():
@@ -338,12 +391,15 @@ HOSTILE = [
     ("fanin/resnet.depths-3", NEEDS_TOKEN),
     ("fanin/deepseek_v3.rope_scaling-1", NEEDS_TOKEN),
     ("fanin/whisper.begin_suppress_tokens-1", NEEDS_TOKEN),
-    ("fanin/t5.feed_forward_proj-gated-gelu", NEEDS_TOKEN),
-    ("fanin/t5.feed_forward_proj-gelu_fast", "feed_forward_proj: 'gelu_fast' is not supported"),
+    ("fanin/t5.feed_forward_proj-gated", "feed_forward_proj is not gated; it takes relu, gelu,"),
+    ("fanin/t5.feed_forward_proj-gelu_fast", "feed_forward_proj is not gelu_fast; it takes relu,"),
+    ("fanin/t5.feed_forward_proj-gated-gelu-x", "feed_forward_proj is not gated-gelu-x; it takes"),
     ("fanin/gpt2.activation_function-evil", "activation_function is not evil; it takes gelu,"),
-    ("fanin/deepseek_v3.scoring_func-softmax", "scoring_func is not softmax; it takes sigmoid"),
+    ("fanin/deepseek_v3.scoring_func-softmax", "scoring_func has one value only, which is sigmoid"),
     ("fanin/gpt2.tie_word_embeddings-1", "tie_word_embeddings takes true or false"),
-    ("fanin/gpt2.add_cross_attention-true", "add_cross_attention: 'True' is not supported"),
+    ("fanin/gpt2.add_cross_attention-true", "add_cross_attention has one value only, which is fal"),
+    ("fanin/gpt2.add_cross_attention-false", "add_cross_attention has one value only, which is fa"),
+    ("fanin/mamba.time_step_scale-1", "time_step_scale has one value only, which is 1.0"),
     ("fanin/gpt2.architectures-x", "gpt2 has no key architectures"),
     ("fanin/gpt2.model_type-bert", "gpt2 has no key model_type"),
     ("fanin/gpt2.n_embd-0", "n_embd: 0 is below 1"),
@@ -352,17 +408,20 @@ HOSTILE = [
     ("fanin/gpt2.n_layer-100000", f"more than {MOST_TENSORS} tensors"),
     ("fanin/mixtral.num_hidden_layers-100000.num_local_experts-100000", "tensors"),
     ("fanin/deepseek_v3.num_hidden_layers-9999.n_routed_experts-99999", "tensors"),
-    ("fanin/convnext.num_stages-64", "num_stages must be the number of hidden_sizes"),
+    ("fanin/convnext.num_stages-64", "num_stages has one value only, which is 4: leave it out"),
     (f"fanin/llama.max_position_embeddings-{MOST_OTHER + 1}", f"is not between 1 and {MOST_OTHER}"),
     ("fanin/llama.max_position_embeddings-0", "is not between 1 and"),
-    ("fanin/gpt2-tiny.eos_token_id-320", "eos_token_id must be below vocab_size, which is 320"),
+    (
+        "fanin/gpt2-tiny.eos_token_id-320",
+        "eos_token_id is 320, and must be below vocab_size, which is 320",
+    ),
     ("fanin/t5.is_encoder_decoder-false", "t5 has no key is_encoder_decoder"),
     ("fanin/t5.num_layers-0", "must be at least 1"),
     ("fanin/t5.relative_attention_num_buckets-3", "must be at least 4"),
     ("fanin/t5.relative_attention_max_distance-16", "must be above half of"),
     ("fanin/mixtral.hidden_size-68", "must be multiples of 8"),
     ("fanin/deepseek_v3.moe_intermediate_size-4", "must be multiples of 8"),
-    ("fanin/convnext.num_stages-2", "num_stages must be the number of hidden_sizes"),
+    ("fanin/convnext-tiny.num_stages-2", "num_stages has one value only, which is 2: leave it out"),
     ("fanin/gpt2.n_head-7", "n_head must divide n_embd"),
     ("fanin/gpt2.n_embd-64.n_head-128", "n_head must divide n_embd"),
     ("fanin/bert.pad_token_id-30522", "pad_token_id must be below vocab_size"),
@@ -375,6 +434,8 @@ HOSTILE = [
     ("fanin/vit.image_size-15", "patch_size must be at most image_size"),
     ("fanin/whisper.d_model-65", "d_model must be even"),
     ("fanin/dit.num_heads-5", "num_heads must divide hidden_size"),
+    ("fanin/dit.hidden_size-18", "hidden_size must be a multiple of 4"),
+    ("fanin/dit.hidden_size-18.num_heads-9", "hidden_size must be a multiple of 4"),
     ("fanin/" + "a" * 97, "more than 96"),
     ("fanin/" + "a" * 100_000, "more than 96"),
     ("a" * 100_000 + "/gpt2", ONLY_OURS),
@@ -407,14 +468,18 @@ def test_any_text_is_a_repo_id_or_refused(text: str, before: str) -> None:
 
 def test_any_name_takes_the_manifest_of_a_token() -> None:
     manifest = Manifest(tensors=[{"name": "w", "shape": [2]}], seed=5)
-    repository = repository_under("fanin/My_Model-1.0", manifest)
-    assert repository == Repository("fanin/My_Model-1.0", manifest, 0, repository.text)
+    repository = under_token("fanin/My_Model-1.0", manifest)
+    assert repository == Repository(
+        "fanin/My_Model-1.0", manifest, 0, repository.text, repository.token
+    )
+    assert repository.token is not None
+    assert text_of(repository.token) == repository.text
     assert json.loads(repository.text)["seed"] == 5
 
 
 def test_it_has_the_edition_of_its_recipe() -> None:
     manifest = Manifest(architecture="GPT2LMHeadModel", size="tiny", seed=5)
-    assert repository_under("fanin/mine", manifest).edition == 1
+    assert under_token("fanin/mine", manifest).edition == 1
 
 
 @pytest.mark.parametrize(
@@ -423,10 +488,10 @@ def test_it_has_the_edition_of_its_recipe() -> None:
 def test_the_names_are_those_of_the_namespace(repo_id: str) -> None:
     manifest = Manifest(tensors=[{"name": "w", "shape": [2]}], seed=5)
     with pytest.raises(HubError) as caught:
-        repository_under(repo_id, manifest)
+        under_token(repo_id, manifest)
     checked(caught.value, "RepoNotFound")
 
 
 def test_the_manifest_is_one_that_has_a_recipe() -> None:
     with pytest.raises(UnreadableError):
-        repository_under("fanin/mine", Manifest(architecture="NoSuchModel", size="tiny"))
+        under_token("fanin/mine", Manifest(architecture="NoSuchModel", size="tiny"))

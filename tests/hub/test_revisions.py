@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from service.dtypes import DTYPES
 from service.hub.errors import HubError
-from service.hub.repositories import repository_of, repository_under
+from service.hub.repositories import repository_of
 from service.hub.revisions import MOST_SEED, Revision, read_revision, revision_of
 from service.models.manifest import Manifest
-from tests.hub.asking import checked
+from tests.hub.asking import checked, under_token
 
 TINY = repository_of("fanin/gpt2-tiny")
 MAIN = Revision(0)
@@ -40,7 +40,7 @@ def test_a_seed_with_or_without_a_dtype(seed: int, dtype: str | None) -> None:
 
 def test_without_a_dtype_it_is_that_of_the_manifest() -> None:
     manifest = Manifest(architecture="GPT2LMHeadModel", size="tiny", dtype="bfloat16", seed=3)
-    repository = repository_under("fanin/mine", manifest)
+    repository = under_token("fanin/mine", manifest)
     assert revision_of("seed-7", repository, Revision(3)).dtype == "bfloat16"
     assert revision_of("main", repository, Revision(3)).dtype == "bfloat16"
     assert revision_of("seed-7-float32", repository, Revision(3)).dtype == "float32"

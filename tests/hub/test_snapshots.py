@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from service.errors import FaninError
 from service.hub.errors import HubError
-from service.hub.repositories import repository_of, repository_under
+from service.hub.repositories import families, repository_of
 from service.hub.revisions import Revision, revision_of
 from service.hub.snapshots import MOST_FILE_BYTES, SHARD_BYTES, Snapshot, planned
 from service.models.body import FileBody
 from service.models.manifest import Manifest, parse_manifest
 from service.models.planning import ModelFile
 from service.models.store import ModelStore
+from tests.hub.asking import under_token
+from tests.models.messages import INTERNAL
 
 STORE = ModelStore(2**60)
 TINY = "fanin/gpt2-tiny"
@@ -33,7 +35,7 @@ def snapshot(repo_id: str = TINY, revision: str = "seed-1") -> Snapshot:
 def of_manifest(manifest: dict[str, Any], revision: str = "main", repo_id: str = TINY) -> Snapshot:
     """The snapshot at the endpoint of a manifest's own token."""
     read: Manifest = parse_manifest(json.dumps(manifest).encode())
-    repository = repository_under(repo_id, read)
+    repository = under_token(repo_id, read)
     resolved = revision_of(revision, repository, Revision(read.seed or 0))
     return planned(repository, resolved, STORE)
 
@@ -194,6 +196,28 @@ def test_a_dtype_that_fits_no_tensor_is_an_unknown_revision() -> None:
     with pytest.raises(HubError, match="every value would be 0") as refused:
         of_manifest(manifest, "seed-1-float8_e5m2")
     assert refused.value.code == "RevisionNotFound"
+
+
+@st.composite
+def ids(draw: st.DrawFn) -> str:
+    """A base with integers in some keys, in their order."""
+    family = draw(st.sampled_from(families()))
+    base: str = draw(st.sampled_from([family["repo_id"], f"{family['repo_id']}-tiny"]))
+    keys = set(draw(st.lists(st.sampled_from(family["keys"]), min_size=1, max_size=2)))
+    numbers = st.sampled_from([0, 1, 2, 3, 4, 5, 7, 18, 64, 100, 512, 10**5, 10**6, 10**8])
+    return base + "".join(f".{key}-{draw(numbers)}" for key in family["keys"] if key in keys)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ids())
+def test_no_message_shows_an_expression_or_words_of_python(repo_id: str) -> None:
+    """Until the files are planned."""
+    message = ""
+    try:
+        snapshot(repo_id)
+    except HubError as error:
+        message = error.message
+    assert not INTERNAL.search(message)
 
 
 def test_what_is_said_of_a_model() -> None:

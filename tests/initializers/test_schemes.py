@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
+from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
 
@@ -47,6 +48,7 @@ def test_what_a_bare_name_means(
     assert (scheme.distribution, scheme.mode, scheme.gain) == (distribution, mode, gain)
 
 
+@cache
 def families() -> dict[str, tuple[Scheme, ...]]:
     """The schemes of each module of service/initializers/schemes, in the table or not."""
     found = {}

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -167,6 +168,40 @@ def test_a_misspelt_key_of_the_config_is_told() -> None:
     [(code, message)] = codes(torch_dtype="bfloat16")
     assert code == "dtype_of_config"
     assert 'add "dtype": "bfloat16"' in message
+
+
+def ids_outside(architecture: str, **config: Any) -> list[str]:
+    """The warnings about ids that the vocabulary of a config does not have."""
+    manifest = json.dumps({"architecture": architecture, "config": config, "seed": 1}).encode()
+    warnings = plan_model(parse_manifest(manifest), max_bytes=2**44).warnings
+    return [each.message for each in warnings if each.code == "token_id_outside"]
+
+
+def test_an_id_that_the_vocabulary_does_not_have_is_told() -> None:
+    """Given, or the default of the class. The last id of the vocabulary is inside."""
+    small = {"n_layer": 1, "n_embd": 8, "n_head": 2, "n_positions": 8}
+    gpt2 = partial(ids_outside, "GPT2LMHeadModel", **small)
+    way_out = "and vocab_size is 512: give an id below it, or a larger vocabulary"
+    assert gpt2(vocab_size=512) == [
+        f"bos_token_id is 50256 by default, {way_out}",
+        f"eos_token_id is 50256 by default, {way_out}",
+    ]
+    assert gpt2(vocab_size=512, bos_token_id=512, eos_token_id=[3, 600]) == [
+        f"bos_token_id is 512, {way_out}",
+        f"eos_token_id is 600, {way_out}",
+    ]
+    assert gpt2(vocab_size=512, bos_token_id=511, eos_token_id=None, pad_token_id=-1) == []
+    assert len(gpt2(vocab_size=50256)) == 2
+    assert gpt2(vocab_size=50257) == gpt2() == []
+
+
+def test_a_vocabulary_that_is_the_default_of_the_class() -> None:
+    """Llama has 32,000 entries if the config does not say it."""
+    small = {"num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2}
+    llama = partial(ids_outside, "LlamaForCausalLM", intermediate_size=8, **small)
+    assert llama(eos_token_id=31_999) == []
+    [message] = llama(eos_token_id=32_000)
+    assert message.startswith("eos_token_id is 32000, and vocab_size is 32000:")
 
 
 def test_the_word_for_an_architecture_is_said() -> None:

@@ -3,12 +3,16 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from service.errors import ImpossibleError
+from service.errors import FaninError, ImpossibleError, Problem
 from service.models.config import choice_of, config_values, refuse_unmet
 from service.models.expansion import expanded
 from service.models.manifest import Manifest
+from service.models.planning import plan_model
 from service.models.recipe import Recipe, recipes
+from tests.models.messages import INTERNAL
 
 SIZES = [(recipe, size) for recipe in recipes().values() for size in recipe.sizes]
 
@@ -40,6 +44,12 @@ def test_every_size_meets_what_its_recipe_requires(recipe: Recipe, size: str) ->
         ("whisper", "tiny", {"d_model": 18, "decoder_attention_heads": 4}, "must divide d_model"),
         ("mamba", "tiny", {"intermediate_size": 65}, "must be expand times hidden_size"),
         ("dit", "tiny", {"num_heads": 5}, "num_heads must divide hidden_size"),
+        ("dit", "tiny", {"hidden_size": 30}, "hidden_size must be a multiple of 4"),
+        ("convnext", "tiny", {"num_stages": 1}, "num_stages is 1, and depths has 2 numbers"),
+        ("convnext", "tiny", {"num_stages": 3}, "num_stages is 3, and depths has 2 numbers"),
+        ("convnext", "tiny", {"depths": [1]}, "num_stages is 2, and depths has 1 numbers"),
+        ("convnext", "tiny", {"hidden_sizes": [8, 9, 10]}, "and hidden_sizes has 3 numbers"),
+        ("resnet", "tiny", {"hidden_sizes": []}, "a list has too few numbers"),
     ],
 )
 def test_a_manifest_that_transformers_cannot_make_is_refused(
@@ -69,6 +79,40 @@ def test_a_manifest_that_some_release_loads_is_accepted(
     family: str, size: str, changes: dict[str, Any]
 ) -> None:
     assert expanded(manifest_of(recipes()[family], size, **changes)).tensors
+
+
+ANY = st.sampled_from(
+    [True, False, None, 0, 1, 3, -1, 18, 10**9, 10**30, 1.5, "x", [], [1], [8, 9, 10], {}, {"a": 1}]
+)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Manifest:
+    """A size with any values in some keys of its recipe."""
+    recipe, size = draw(st.sampled_from(SIZES))
+    keys = draw(st.lists(st.sampled_from(list(recipe.config)), min_size=1, max_size=3))
+    return manifest_of(recipe, size, **{key: draw(ANY) for key in keys})
+
+
+@settings(max_examples=300, deadline=None)
+@given(configs())
+def test_no_message_shows_an_expression_or_words_of_python(manifest: Manifest) -> None:
+    said: tuple[Problem, ...] = ()
+    try:
+        plan_model(manifest, max_bytes=2**44)
+    except FaninError as error:
+        said = error.problems
+    assert not [each for each in said if INTERNAL.search(f"{each.message} {each.hint}")]
+
+
+def test_that_pattern_finds_them() -> None:
+    for text in (
+        "'hidden_sizes[stage]' is outside",
+        "'True' is no integer",
+        "'2 * n' is",
+        "a // b",
+    ):
+        assert INTERNAL.search(text)
 
 
 @pytest.mark.parametrize("recipe", recipes().values())

@@ -1,11 +1,14 @@
 """Environments with real peers in build/: made at their first use, and again for other pins."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,14 +42,16 @@ def python_with(name: str, pins: Path, shared: Path | None = None) -> Path:
     """
     home = ROOT / "build" / name
     python, mark = home / "bin" / "python", home / "requirements.txt"
-    if not _is(mark, pins):
-        venv.create(home, clear=True, with_pip=True)
-        if shared is not None:
-            (_site(python) / "shared.pth").write_text(f"{_site(shared)}\n")
-        # Compiling every module takes longer than the download. Python compiles what it imports.
-        install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
-        _run([*install, "-r", str(pins)], ROOT)
-        shutil.copy(pins, mark)
+    with _locked(home):
+        if not _is(mark, pins):
+            venv.create(home, clear=True, with_pip=True)
+            if shared is not None:
+                (site_of(python) / "shared.pth").write_text(f"{site_of(shared)}\n")
+            # Compiling every module takes longer than the download. Python compiles what it
+            # imports.
+            install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
+            _run([*install, "-r", str(pins)], ROOT)
+            shutil.copy(pins, mark)
     return python
 
 
@@ -62,12 +67,14 @@ def folder_with(name: str, packages: Path) -> Path:
     """
     home = ROOT / "build" / name
     mark = home / "installed.json"
-    if not _is(mark, packages):
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
-        shutil.copy(packages, home)
-        _run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"], home)
-        shutil.copy(packages, mark)
+    npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
+    with _locked(home):
+        if not _is(mark, packages):
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir(parents=True)
+            shutil.copy(packages, home)
+            _run(npm, home)
+            shutil.copy(packages, mark)
     return home
 
 
@@ -88,11 +95,20 @@ def packages(python: Path) -> dict[str, str]:
     return {each["name"]: each["version"] for each in json.loads(done.stdout)}
 
 
-def _site(python: Path) -> Path:
+def site_of(python: Path) -> Path:
     """The folder into which pip installs for this Python."""
     printing = "import sysconfig; print(sysconfig.get_path('purelib'))"
     done = subprocess.run([python, "-c", printing], capture_output=True, text=True, check=True)
     return Path(done.stdout.strip())
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """One process of tests at a time makes an environment. The others wait, and then find it."""
+    home.parent.mkdir(exist_ok=True)
+    with home.with_name(f"{home.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _is(mark: Path, pins: Path) -> bool:

@@ -40,8 +40,9 @@ SIX_DIGITS = 5.1e-6
 
 
 def law_of(query: str) -> Law:
-    """The law of a query about a tensor of four elements."""
-    return resolve(parse_query(f"shape=4&seed=1&name=a&{query}".encode()), "raw").law
+    """The law of a query about a tensor of four elements, unless the query has a shape."""
+    shape = "" if "shape=" in query else "shape=4&"
+    return resolve(parse_query(f"{shape}seed=1&name=a&{query}".encode()), "raw").law
 
 
 def told(query: str) -> Rounded:
@@ -327,7 +328,7 @@ def test_numbers_too_small_to_count_are_left_out(
 ) -> None:
     """The sum over all 33,201 numbers of bfloat16 within reach, or more, has the same digits."""
     facts = told(f"{query}&dtype=bfloat16")
-    monkeypatch.setattr("service.plan.rounded._least_that_counts", lambda draw, std: 0.0)
+    monkeypatch.setattr("service.plan.rounded.least_that_counts", lambda draw, std: 0.0)
     assert rounded.__wrapped__(law_of(query), "bfloat16") == facts
 
 
@@ -478,3 +479,19 @@ def test_what_is_told_is_possible(spec: Spec) -> None:
     assert 0 <= facts.std <= (facts.highest - facts.lowest) / 2 * (1 + 1e-6)
     assert facts.distinct is None or facts.distinct >= 1
     assert (facts.distinct == 1) >= (facts.std == 0)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.5, -3.0, 1e-30, 1e30])
+def test_a_sparse_tensor_counts_its_zeros_and_its_mean(mean: float) -> None:
+    """The moments of the mixture of zeros and N(mean, 1): s = 3 of 10 elements are zeros."""
+    found = told(f"scheme=mlx.sparse&shape=8,10&sparsity=0.3&mean={mean!r}".replace("+", ""))
+    assert found.mean == pytest.approx(0.7 * mean, rel=SIX_DIGITS, abs=1e-12)
+    assert found.std == pytest.approx(sqrt(0.7 * (1 + 0.3 * mean**2)), rel=SIX_DIGITS)
+    assert found.zeros == 0.3
+
+
+def test_zeros_far_from_the_mean_are_a_value_of_their_own() -> None:
+    """N(40, 0.5^2) in e4m3fn has 36, 40 and 44, and the zeros are a fourth value."""
+    found = told("scheme=mlx.sparse&shape=8,10&sparsity=0.3&mean=40&std=0.5&dtype=float8_e4m3fn")
+    assert (found.distinct, found.lowest, found.highest) == (4, 0.0, 44.0)
+    assert found.mean == pytest.approx(28.0, rel=1e-4)

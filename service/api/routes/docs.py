@@ -1,4 +1,4 @@
-"""/docs: the OpenAPI document as one HTML page, without scripts or other files."""
+"""/docs/plain: the OpenAPI document as one HTML page, without scripts or other files."""
 
 import json
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ _FIELDS = {
 
 def routes() -> list[PlainRoute]:
     """The only route."""
-    return [PlainRoute("/docs", docs, page_operations())]
+    return [PlainRoute("/docs/plain", docs, page_operations())]
 
 
 async def docs(request: Request) -> Response:

@@ -264,7 +264,7 @@ def _place(asked: Asked) -> Place:
     root, repo_id, revision = asked
     if root.token is not None:
         manifest = _manifest(root.token)
-        repository = repository_under(repo_id, manifest)
+        repository = repository_under(repo_id, manifest, root.token)
         main = Revision(manifest.seed or 0)
     else:
         repository, main = repository_of(repo_id), Revision(0)

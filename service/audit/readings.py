@@ -1,0 +1,162 @@
+"""What the axes of a tensor may mean: by its name, by `--layout`, and by its number of axes."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from service.errors import FaninError
+from service.initializers.fans import Fans, Weight, fans_of, refuse_impossible
+from service.initializers.layers import FRAMEWORKS, LAYERS
+from service.initializers.layouts import (
+    THREE_AXIS_LAYOUTS,
+    ThreeAxisLayout,
+    kernel_axes,
+    layer_of_letters,
+)
+
+
+class Role(Enum):
+    """What a parameter does in its layer. It decides which constant is expected."""
+
+    WEIGHT = "weight"
+    BIAS = "bias"
+    SCALE = "scale"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One meaning of the axes: the layer, and a letter for each axis (`service.initializers`)."""
+
+    layer: str
+    letters: str
+
+    def weight(self, shape: tuple[int, ...]) -> Weight:
+        """The weight with this meaning."""
+        return Weight(self.letters, shape, self.layer)
+
+    def fans(self, shape: tuple[int, ...]) -> Fans | None:
+        """The fans of the shape; None if it has none."""
+        return fans_of(self.weight(shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The meanings of a tensor's axes.
+
+    If a name or an option tells the `framework`, `right` are its own letters, and `wrong` those of
+    others, which a mistaken initializer may have used. Letters may also be told without a
+    framework. If nothing is told, all are `right`.
+    """
+
+    role: Role
+    right: tuple[Reading, ...]
+    wrong: tuple[Reading, ...] = ()
+    framework: str | None = None
+
+
+_SEPARATORS = re.compile(r"[./:|]")
+
+_OF_NAME = (
+    (re.compile(r"(depthwise_|pointwise_|recurrent_)?kernel|embeddings|gamma|beta"), "keras"),
+    (re.compile(r"embedding"), "flax"),
+    (re.compile(r"weight|weight_(ih|hh|hr)_l[0-9]+(_reverse)?|weight_(ih|hh)|\w+_weight"), "torch"),
+)
+"""The last part of a name, and the framework whose letters it tells. A Flax kernel has the letters
+of Keras, except in transposed layers, where both are tried."""
+
+_BIAS = re.compile(r"(.*_)?bias(_.*)?|beta|.*mean|b|bhn")
+_SCALE = re.compile(r"weight|gamma|scale|g|.*var(iance)?")
+_EMBEDDING = re.compile(r"emb|wte|wpe|vocab|token|lookup")
+_RECURRENT = re.compile(r"rnn|lstm|gru|recurrent|weight_(ih|hh)|cell")
+
+_TRIED = ("torch", "keras", "flax")
+"""The frameworks whose letters are tried if nothing tells one."""
+
+
+def readings_of(name: str, shape: tuple[int, ...], layout: str | None = None) -> Readings:
+    """The meanings of a tensor's axes.
+
+    `layout` is the name of a framework, or letters. Letters are for tensors with as many axes.
+    """
+    leaf = _SEPARATORS.split(name)[-1].lower()
+    if sum(extent > 1 for extent in shape) < 2 or _BIAS.fullmatch(leaf):
+        return Readings(_role_of_vector(leaf), (), (), _framework(leaf))
+    if layout is not None and layout not in FRAMEWORKS and len(layout) == len(shape):
+        layer = layer_of_letters(layout)
+        given = () if layer is None else (Reading(layer, layout),)
+        return Readings(Role.WEIGHT, given, _exchanged(given, shape))
+    framework = layout if layout in FRAMEWORKS else _framework(leaf)
+    if framework is None:
+        return Readings(Role.WEIGHT, _of_frameworks(_TRIED, name, leaf, shape, told=False))
+    own = ("keras", "flax") if framework == "keras" and layout is None else (framework,)
+    right = _of_frameworks(own, name, leaf, shape, told=True)
+    return Readings(Role.WEIGHT, right, _exchanged(right, shape), framework)
+
+
+def _role_of_vector(leaf: str) -> Role:
+    if _BIAS.fullmatch(leaf):
+        return Role.BIAS
+    return Role.SCALE if _SCALE.fullmatch(leaf) else Role.WEIGHT
+
+
+def _framework(leaf: str) -> str | None:
+    return next((framework for names, framework in _OF_NAME if names.fullmatch(leaf)), None)
+
+
+def _of_frameworks(
+    frameworks: tuple[str, ...], name: str, leaf: str, shape: tuple[int, ...], *, told: bool
+) -> tuple[Reading, ...]:
+    """The letters of the frameworks for all layers that the name and the shape allow."""
+    lower, found = name.lower(), []
+    for layer in LAYERS.values():
+        if not layer.has_fans or not layer.ranks[0] <= len(shape) <= layer.ranks[-1]:
+            continue
+        if layer.name == "recurrent" and told and not _RECURRENT.search(lower):
+            continue
+        if layer.name == "embedding" and told and leaf == "kernel":
+            continue
+        if layer.depthwise != (leaf == "depthwise_kernel") and leaf.endswith("_kernel"):
+            continue
+        for framework in frameworks:
+            letters = layer.letters.get(framework, "")
+            if len(letters) == len(shape):
+                found.append(Reading(layer.name, letters))
+    if len(shape) == 3:
+        found += [Reading("dense", row.letters) for row in _dense_rows(frameworks)]
+    return tuple(reading for reading in dict.fromkeys(found) if _is_possible(reading, shape))
+
+
+def _dense_rows(frameworks: tuple[str, ...]) -> list[ThreeAxisLayout]:
+    """The layouts of dense weights with three axes, such as attention heads."""
+    firsts = {LAYERS["dense"].letters[framework][0] for framework in frameworks}
+    return [
+        row
+        for row in THREE_AXIS_LAYOUTS
+        if not kernel_axes(row.letters) and row.letters.strip("E")[0] in firsts
+    ]
+
+
+def _exchanged(right: tuple[Reading, ...], shape: tuple[int, ...]) -> tuple[Reading, ...]:
+    """The letters of other frameworks for dense layers and convolutions."""
+    found = []
+    for reading in right:
+        if reading.layer != "dense" and not reading.layer.startswith("conv"):
+            continue
+        letters = LAYERS[reading.layer].letters
+        others = [letters[framework] for framework in _TRIED if framework in letters]
+        if len(reading.letters) == 2:
+            others = [reading.letters[::-1]]
+        found += [Reading(reading.layer, each) for each in others if len(each) == len(shape)]
+    return tuple(
+        reading
+        for reading in dict.fromkeys(found)
+        if reading not in right and _is_possible(reading, shape)
+    )
+
+
+def _is_possible(reading: Reading, shape: tuple[int, ...]) -> bool:
+    try:
+        refuse_impossible(reading.weight(shape))
+    except FaninError:
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""The audit as JSON records."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from service.audit.audit import Audited
+from service.audit.candidates import Candidate
+from service.audit.likeness import Difference
+from service.audit.tally import Summary
+
+
+def audit_record(audited: Sequence[Audited], differences: Sequence[Difference] | None) -> Any:
+    """The whole audit. `differences` is None without `--like`."""
+    record: dict[str, Any] = {
+        "tensors": [tensor_record(each) for each in audited],
+        "elements": sum(each.summary.count for each in audited),
+        "faults": sum(each.is_fault for each in audited),
+    }
+    if differences is not None:
+        record["differences"] = [_difference_record(each) for each in differences]
+    return record
+
+
+def tensor_record(audited: Audited) -> dict[str, Any]:
+    """What is known of one tensor."""
+    tensor, fans, gains = audited.tensor, audited.fans, audited.gains
+    return {
+        "name": tensor.name,
+        "file": tensor.file,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "verdict": audited.verdict.value,
+        "fault": audited.is_fault,
+        "explanation": audited.explanation,
+        "laws": [law_record(law) for law in audited.laws],
+        "layer": None if audited.reading is None else audited.reading.layer,
+        "layout": None if audited.reading is None else audited.reading.letters,
+        "fan_in": None if fans is None else fans.fan_in,
+        "fan_out": None if fans is None else fans.fan_out,
+        "gain": None
+        if gains is None
+        else {"he": gains.he, "glorot": gains.glorot, "lecun": gains.lecun},
+        **summary_record(audited.summary),
+        "sha256": audited.sha256,
+    }
+
+
+def law_record(law: Candidate) -> dict[str, Any]:
+    """A distribution and the names that mean it."""
+    limit = None
+    if law.low is not None and law.high is not None and law.mean == 0:
+        limit = max(abs(law.low), abs(law.high))
+    return {
+        "distribution": law.distribution,
+        "mean": law.mean,
+        "std": law.std,
+        "limit": limit,
+        "names": list(law.names),
+    }
+
+
+def summary_record(summary: Summary) -> dict[str, Any]:
+    """Counts, moments, extremes and the histogram."""
+    histogram = summary.histogram
+    return {
+        "count": summary.count,
+        "zeros": summary.zeros,
+        "nan": summary.nan,
+        "inf": summary.inf,
+        "mean": summary.mean,
+        "std": summary.std,
+        "skewness": summary.skewness,
+        "kurtosis": summary.kurtosis,
+        "min": summary.min,
+        "max": summary.max,
+        "histogram": None
+        if histogram is None
+        else {
+            "low": histogram.edges.low,
+            "high": histogram.edges.high,
+            "counts": list(histogram.counts),
+            "below": histogram.below,
+            "above": histogram.above,
+        },
+    }
+
+
+def _difference_record(difference: Difference) -> dict[str, Any]:
+    return {
+        "name": difference.name,
+        "what": difference.what,
+        "count": difference.count,
+        "index": None if difference.index is None else list(difference.index),
+        "here": _finite(difference.here),
+        "there": _finite(difference.there),
+    }
+
+
+def _finite(value: float | None) -> float | str | None:
+    """The value, or NaN and infinities as text, which JSON has no numbers for."""
+    return value if value is None or math.isfinite(value) else str(value)

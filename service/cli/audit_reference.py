@@ -1,0 +1,73 @@
+"""What `audit --like` compares with: a tensor or a model of a running server, or a file."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urljoin
+
+from service.audit.checkpoint import INDEX_SUFFIX, opened_checkpoint, read_source, shards
+from service.audit.sources import AuditError
+from service.audit.stored import Stored
+from service.cli.output import complain
+from service.cli.remote import RefusedError, Remote, http_url, plain
+from service.models.planning import INDEX, SINGLE
+
+_RETRIES = 8
+_MOST_INDEX_BYTES = 2**26
+
+
+class RemoteSource:
+    """A file on a server, of which ranges are fetched."""
+
+    def __init__(self, remote: Remote) -> None:
+        """Raises RemoteError if there is no such file with ranges."""
+        self._remote = remote
+        self._description = remote.describe()
+        self.name = plain(remote.url)
+        self.length = self._description.length
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from start to stop. Raises RemoteError."""
+        return self._remote.part(start, stop, self._description) if start < stop else b""
+
+
+@contextmanager
+def opened_reference(where: str) -> Iterator[list[Stored]]:
+    """The tensors at a URL or of a file. Raises RemoteError and AuditError.
+
+    A URL is that of a .npy or .safetensors file, of an index of shards, or of a model, whose index
+    or file is below it.
+    """
+    with ExitStack() as stack:
+        if "://" in where:
+            yield _of_url(where, stack)
+        else:
+            yield stack.enter_context(opened_checkpoint(Path(where)))
+
+
+def _of_url(url: str, stack: ExitStack) -> list[Stored]:
+    path = http_url(url).path or ""
+    if path.endswith(INDEX_SUFFIX):
+        return _of_index(url, stack)
+    if path.endswith((".npy", ".safetensors")):
+        return read_source(RemoteSource(_remote(url, stack)))
+    folder = url.rstrip("/") + "/"
+    try:
+        return _of_index(folder + INDEX, stack)
+    except RefusedError:
+        return read_source(RemoteSource(_remote(folder + SINGLE, stack)))
+
+
+def _of_index(url: str, stack: ExitStack) -> list[Stored]:
+    weight_map = shards(_remote(url, stack).document(_MOST_INDEX_BYTES), plain(url))
+    found: dict[str, Stored] = {}
+    for file in sorted(set(weight_map.values())):
+        for tensor in read_source(RemoteSource(_remote(urljoin(url, file), stack))):
+            if tensor.name in found:
+                raise AuditError(f"{tensor.name!r} is in two files of {plain(url)}")
+            found[tensor.name] = tensor
+    return list(found.values())
+
+
+def _remote(url: str, stack: ExitStack) -> Remote:
+    return stack.enter_context(Remote(url, retries=_RETRIES, connections=1, notify=complain))

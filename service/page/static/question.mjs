@@ -1,0 +1,138 @@
+// The question: the fields of the form, which are those of /recommend, and the query of the page.
+
+import { byId, element } from "./elements.mjs";
+
+const NAMES = [
+  "shape", "layout", "layer", "activation", "depth", "normalization", "role", "scheme", "dtype",
+  "seed", "name",
+];
+
+const FIRST = "shape=64,3,7,7&layout=torch&layer=conv2d&activation=relu&depth=10&seed=42&name=conv1.weight";
+
+/** What the page shows if its address has no query. */
+export const SEED = "42";
+
+const words = (name) => new Set(document.body.dataset[name].split(" "));
+
+/** The pairs of a query, in the order of the text. */
+const pairsOf = (query) => [...new URLSearchParams(query)];
+
+/** A query as Fanin writes it: commas, colons and @ stay as they are. */
+export function queryOf(pairs) {
+  const text = new URLSearchParams(pairs).toString();
+  return text.replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%40", "@");
+}
+
+/** Put the address's query into the form. A further field, or a field's second value, is in `more`. */
+export function readAddress() {
+  const found = new Map();
+  const more = [];
+  for (const [field, value] of pairsOf(location.search || FIRST)) {
+    if (NAMES.includes(field) && !found.has(field)) found.set(field, value);
+    else more.push([field, value]);
+  }
+  for (const field of NAMES) put(byId(field), found.get(field) ?? "");
+  byId("more").value = queryOf(more).replaceAll("&", " ");
+}
+
+/** Set a control's value. A word that a list of choices lacks becomes one of its choices. */
+function put(control, value) {
+  if (control.tagName === "SELECT" && ![...control.options].some((each) => each.value === value)) {
+    control.append(element("option", { value, textContent: value }));
+  }
+  control.value = value;
+}
+
+/** The question as pairs: the controls that are not empty, then the further fields. */
+export function question() {
+  const given = NAMES.map((field) => [field, valueOf(field)]).filter(([, value]) => value !== "");
+  const more = byId("more").value.trim().split(/[\s&]+/).filter((each) => each !== "");
+  return [...given, ...more.flatMap(pairsOf)];
+}
+
+function valueOf(field) {
+  const value = byId(field).value;
+  return field === "shape" ? extents(value) : field === "name" ? value : value.trim();
+}
+
+/** A shape as people write it, (64, 3, 7, 7) or 64 x 3 x 7 x 7, with commas alone. */
+function extents(text) {
+  const bare = text.trim().replace(/^[([]\s*(.*?)\s*,?\s*[)\]]$/, "$1");
+  return bare.replace(/\s*,\s*/g, ",").replace(/(\d)(?:\s*[x×]\s*|\s+)(?=\d)/g, "$1,");
+}
+
+/** The question with a seed, so that the page shows one tensor. */
+export function seeded(pairs) {
+  return pairs.some(([field]) => field === "seed") ? pairs : [...pairs, ["seed", SEED]];
+}
+
+/** Those pairs that are fields of a tensor. */
+export const tensorPairs = (pairs) => pairs.filter(([field]) => !words("adviceFields").has(field));
+
+/** Fields of a layer that say nothing about a stack of equal layers. */
+const OF_THE_LAYER = new Set([
+  "shape", "layout", "layer", "groups", "parts", "stride", "fan_in", "fan_out", "dtype", "order",
+  "slice", "seed", "name", "role", "position", "depth", "scheme",
+]);
+
+/** Those pairs that describe a stack of layers like this one, without its shape and scheme. */
+export function stackPairs(pairs, schemeFields) {
+  const stack = words("stackFields");
+  return pairs.filter(
+    ([field]) => stack.has(field) && !OF_THE_LAYER.has(field) && !schemeFields.has(field),
+  );
+}
+
+/** Fields that set the numbers of a scheme. */
+export function numberFields() {
+  const about = new Set(["activation", "negative_slope", ...OF_THE_LAYER]);
+  return new Set([...words("tensorFields")].filter((field) => !about.has(field)));
+}
+
+/** The value of a field, or "". */
+export const given = (pairs, name) => pairs.find(([field]) => field === name)?.[1] ?? "";
+
+/** Write the question into the address, so that a link shows the same. */
+export function writeAddress(pairs) {
+  history.replaceState(null, "", `/?${queryOf(pairs)}${location.hash}`);
+}
+
+/** Forget all problems. */
+export function clearProblems() {
+  byId("problems").replaceChildren();
+  for (const note of document.querySelectorAll(".field .problem")) note.remove();
+  for (const control of document.querySelectorAll("[aria-invalid]")) {
+    control.removeAttribute("aria-invalid");
+    if (control.id === "more") control.setAttribute("aria-describedby", "more-help");
+    else control.removeAttribute("aria-describedby");
+  }
+}
+
+/** Show each error beside its field, or above the answer if no control has it. */
+export function showProblems(errors) {
+  const shown = new Set();
+  for (const { field, message, hint } of errors) {
+    const text = `${field}\n${message}`;
+    if (shown.has(text)) continue;
+    shown.add(text);
+    const control = controlOf(field);
+    const label = control?.id === "more" || control === null ? field : "";
+    const start = label === "" ? message : `${label}: ${message}`;
+    const note = element("p", { className: "problem" }, start);
+    note.append(element("span", { className: "hint", textContent: hint }));
+    if (control === null) {
+      byId("problems").append(note);
+      continue;
+    }
+    note.id = `${control.id}-problem-${shown.size}`;
+    control.setAttribute("aria-invalid", "true");
+    const described = control.getAttribute("aria-describedby");
+    control.setAttribute("aria-describedby", described ? `${described} ${note.id}` : note.id);
+    control.closest(".field").append(note);
+  }
+}
+
+function controlOf(field) {
+  if (NAMES.includes(field)) return byId(field);
+  return field === "" ? null : byId("more");
+}

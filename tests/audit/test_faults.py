@@ -1,0 +1,196 @@
+"""Each planted fault is found, where it is planted and nowhere else."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.audit.audit import Verdict, audit
+from service.audit.checkpoint import opened_checkpoint
+from service.audit.likeness import differences
+from tests.audit.drawing import RATIO, Array, normal, stored, truncated, uniform, written
+
+Tensors = dict[str, Array]
+
+
+def healthy(seed: int = 1) -> Tensors:
+    """A small network of PyTorch's layers, drawn as PyTorch does."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: values.astype(np.float32)
+        for name, values in {
+            "conv1.weight": normal(rng, (64, 16, 5, 5), math.sqrt(2 / 400)),
+            "conv1.bias": np.zeros(64),
+            "bn1.weight": np.ones(64),
+            "bn1.bias": np.zeros(64),
+            "bn1.running_mean": np.zeros(64),
+            "bn1.running_var": np.ones(64),
+            "conv2.weight": uniform(rng, (128, 64, 3, 3), 1 / 24),
+            "conv2.bias": uniform(rng, (128,), 1 / 24),
+            "fc.weight": uniform(rng, (200, 512), math.sqrt(6 / 712)),
+            "fc.bias": np.zeros(200),
+            "head.weight": normal(rng, (100, 200), 0.02),
+        }.items()
+    }
+
+
+def verdicts(tensors: Tensors, folder: Path) -> dict[str, Verdict]:
+    """The faults that are found in a file with the tensors."""
+    with opened_checkpoint(written(folder, tensors)) as read:
+        return {each.tensor.name: each.verdict for each in audit(read) if each.is_fault}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_healthy_network_has_no_fault(tmp_path: Path, seed: int) -> None:
+    """Constants of biases and norms are expected."""
+    assert verdicts(healthy(seed), tmp_path) == {}
+
+
+def _forget(tensors: Tensors) -> None:
+    tensors["conv2.weight"][:] = 0
+
+
+def _forget_scale(tensors: Tensors) -> None:
+    tensors["bn1.weight"][:] = 0
+
+
+def _fill(tensors: Tensors) -> None:
+    tensors["fc.weight"][:] = 0.01
+
+
+def _count_fans_as_keras(tensors: Tensors) -> None:
+    """fan_in is 5 x 16 x 64, by the letters HWIO."""
+    shape = tensors["conv1.weight"].shape
+    fan_in = shape[-2] * math.prod(shape[:-2])
+    values = normal(np.random.default_rng(2), shape, math.sqrt(2 / fan_in))
+    tensors["conv1.weight"] = values.astype(np.float32)
+
+
+def _exchange_fans(tensors: Tensors) -> None:
+    """He's std with the outputs of a dense layer."""
+    values = normal(np.random.default_rng(3), (200, 512), math.sqrt(2 / 200))
+    tensors["fc.weight"] = values.astype(np.float32)
+
+
+def _leave_uncorrected(tensors: Tensors) -> None:
+    """A normal with He's std, cut at two standard deviations: std is 0.88 of the target."""
+    values = truncated(np.random.default_rng(4), (200, 512), math.sqrt(2 / 512))
+    assert values.std() == pytest.approx(RATIO * math.sqrt(2 / 512), rel=0.01)
+    tensors["fc.weight"] = values.astype(np.float32)
+
+
+def _copy(tensors: Tensors) -> None:
+    tensors["conv3.weight"] = tensors["conv2.weight"].copy()
+
+
+def _not_a_number(tensors: Tensors) -> None:
+    tensors["head.weight"][17, 3] = np.nan
+
+
+def _infinity(tensors: Tensors) -> None:
+    tensors["conv2.bias"][5] = -np.inf
+
+
+@pytest.mark.parametrize(
+    ("plant", "found"),
+    [
+        (_forget, {"conv2.weight": Verdict.FORGOTTEN}),
+        (_forget_scale, {"bn1.weight": Verdict.FORGOTTEN}),
+        (_fill, {"fc.weight": Verdict.CONSTANT}),
+        (_count_fans_as_keras, {"conv1.weight": Verdict.WRONG_LAYOUT}),
+        (_exchange_fans, {"fc.weight": Verdict.WRONG_LAYOUT}),
+        (_leave_uncorrected, {"fc.weight": Verdict.UNCORRECTED}),
+        (
+            _copy,
+            {"conv2.weight": Verdict.DUPLICATED, "conv3.weight": Verdict.DUPLICATED},
+        ),
+        (_not_a_number, {"head.weight": Verdict.NOT_FINITE}),
+        (_infinity, {"conv2.bias": Verdict.NOT_FINITE}),
+    ],
+)
+def test_a_planted_fault_is_found(
+    tmp_path: Path, plant: Callable[[Tensors], None], found: dict[str, Verdict]
+) -> None:
+    """And no other."""
+    tensors = healthy()
+    plant(tensors)
+    assert verdicts(tensors, tmp_path) == found
+
+
+def test_fan_out_of_a_convolution_is_no_fault(tmp_path: Path) -> None:
+    """ResNets have He's law with mode=fan_out on purpose."""
+    tensors = healthy()
+    values = normal(np.random.default_rng(5), (64, 16, 5, 5), math.sqrt(2 / (64 * 25)))
+    tensors["conv1.weight"] = values.astype(np.float32)
+    assert verdicts(tensors, tmp_path) == {}
+
+
+def test_the_explanation_of_a_wrong_layout_names_the_law() -> None:
+    """The scheme and the letters whose fans give the std."""
+    tensors = healthy()
+    _count_fans_as_keras(tensors)
+    (found,) = audit([stored("conv1.weight", tensors["conv1.weight"])])
+    assert "he_normal" in found.explanation
+    assert "HWIO" in found.explanation
+
+
+@pytest.mark.parametrize("place", [0, 777, 64 * 16 * 25 - 1])
+def test_one_changed_element_is_found(place: int) -> None:
+    """Its index and both values; the last bit of one element is enough."""
+    here, there = healthy(), healthy()
+    flat = here["conv1.weight"].reshape(-1)
+    flat[place] = np.nextafter(flat[place], np.float32(np.inf))
+    (found,) = differences(
+        [stored(name, values) for name, values in here.items()],
+        [stored(name, values) for name, values in there.items()],
+    )
+    assert (found.name, found.count) == ("conv1.weight", 1)
+    assert found.index == tuple(map(int, np.unravel_index(place, (64, 16, 5, 5))))
+    assert (found.here, found.there) == (flat[place], there["conv1.weight"].reshape(-1)[place])
+
+
+def test_equal_checkpoints_do_not_differ() -> None:
+    """NaN is equal to itself: the bits are compared."""
+    here = healthy() | {"nan": np.full(3, np.nan, np.float32)}
+    tensors = [stored(name, values) for name, values in here.items()]
+    assert list(differences(tensors, tensors)) == []
+
+
+def test_other_tensors_are_told() -> None:
+    """Missing here, missing there, another shape and another dtype."""
+    values = np.zeros((2, 3), np.float32)
+    found = differences(
+        [stored("a", values), stored("b", values), stored("c", values), stored("e", values)],
+        [
+            stored("b", values.T.copy()),
+            stored("c", values.astype(np.float64)),
+            stored("d", values),
+            stored("e", values),
+        ],
+    )
+    assert {each.name: each.what for each in found} == {
+        "a": "is only here",
+        "b": "has the shape (2, 3), not (3, 2)",
+        "c": "has the dtype float32, not float64",
+        "d": "is not here",
+    }
+
+
+def test_pieces_of_different_lengths_are_compared() -> None:
+    """Control of the alignment: one source gives other pieces than the other."""
+    values = np.arange(1000, dtype=np.float32)
+    one, other = stored("a", values), stored("a", values)
+    content = values.tobytes()
+    cut = type(one)(
+        "a",
+        (1000,),
+        "float32",
+        "memory",
+        lambda: iter([content[:12], content[12:900], content[900:]]),
+    )
+    assert list(differences([cut], [other])) == []
+    changed = np.append(values[:999], np.float32(7))
+    (found,) = differences([cut], [stored("a", changed)])
+    assert (found.index, found.here, found.there) == ((999,), 999.0, 7.0)

@@ -1,0 +1,63 @@
+"""docs/audit.md: its commands run as they stand, and print what the page says."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.audit.audit import FAULTS, Verdict
+from tests.application import ready
+from tests.server import Address
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGE = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+SHELL = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+(TABLE,) = re.findall(r"^```\n(tensor.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[Address]:
+    with ready() as address:
+        yield address
+
+
+def shell(lines: str, folder: Path, address: Address) -> str:
+    """Run lines of the page in a folder, with the server of the tests."""
+    script = f"set -e\n{lines}".replace("http://127.0.0.1:8000", address.url)
+    script = script.replace(".venv/bin/python", sys.executable)
+    paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=folder,
+        env=os.environ | paths,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_table_is_what_is_printed(tmp_path: Path, address: Address) -> None:
+    """Character by character."""
+    assert shell(SHELL[0], tmp_path, address).endswith(TABLE)
+    assert (tmp_path / "audit.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_comparison_with_a_server(tmp_path: Path, address: Address) -> None:
+    """The file that curl has fetched is equal to the URL."""
+    assert "all tensors are equal to the others" in shell(SHELL[1], tmp_path, address)
+    assert len(SHELL) == 2
+
+
+def test_every_verdict_is_on_the_page() -> None:
+    """And the faults are marked."""
+    rows = dict(re.findall(r"^\| ([a-zA-Z, -]+?) \|.*\| (yes)? *\|$", PAGE, re.MULTILINE))
+    told = {name: fault == "yes" for names, fault in rows.items() for name in names.split(", ")}
+    assert {verdict.value for verdict in Verdict} <= set(told)
+    assert {verdict.value for verdict in FAULTS} == {name for name, fault in told.items() if fault}
