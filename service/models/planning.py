@@ -17,6 +17,7 @@ from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec
 from service.models.config import Choice, choice_of, ids_outside, likely_misspelt
 from service.models.expansion import (
+    MOST_SMALL,
     Drawn,
     FileTensor,
     Model,
@@ -184,6 +185,11 @@ class ModelPlan:
         return sum(each.length - len(each.head) for each in self.files)
 
     @cached_property
+    def is_small(self) -> bool:
+        """Whether there are so few tensors that making anything from the plan takes little time."""
+        return sum(len(each.part_names) for each in self.files) <= MOST_SMALL
+
+    @cached_property
     def drafts(self) -> tuple[str, ...]:
         """The drafts that the bytes depend on, in alphabetical order."""
         return tuple(sorted({str(draft) for kind in self.kinds for draft in kind.drafts}))
@@ -310,6 +316,9 @@ def outline(manifest: Manifest, *, max_bytes: int) -> Outline:
         found = Outline(*largest, found.total_bytes + alike * size)
     if found.total_bytes > MOST_MODEL_BYTES:
         raise _too_long()
+    most = manifest.max_shard_size
+    if most is not None and found.total_bytes > MOST_FILES * max(most, found.largest_bytes):
+        raise _too_many_files()
     return found
 
 
@@ -385,15 +394,18 @@ def _shards(
         if most is not None and shard and filled + size > most:
             files += 1
             if files > MOST_FILES:
-                message = f"with so small files there are more than {MOST_FILES} of them"
-                hint = "give a larger max_shard_size, such as 5GB"
-                problem = Problem("max_shard_size", message, hint)
-                raise ImpossibleError("too_many_tensors", problem)
+                raise _too_many_files()
             yield shard
             shard, filled = [], 0
         shard.append(tensor)
         filled += size
     yield shard
+
+
+def _too_many_files() -> ImpossibleError:
+    message = f"with so small files there are more than {MOST_FILES} of them"
+    hint = "give a larger max_shard_size, such as 5GB"
+    return ImpossibleError("too_many_tensors", Problem("max_shard_size", message, hint))
 
 
 def _refuse_much_metadata(manifest: Manifest, files: int) -> None:

@@ -310,9 +310,7 @@ def _spent(contents: tuple[Block | TensorEntry, ...], names: Names) -> int:
 def _spent_on_block(block: Block, names: Names) -> int:
     lengths = [max(0, each.stop - each.start) for each in block.ranges(names)]
     turns = sum(accumulate(lengths, mul)) if lengths else 0
-    within = (
-        alike * _spent(block.contents, turn) for turn, alike in sampled_turns(block, names)
-    )
+    within = (alike * _spent(block.contents, turn) for turn, alike in sampled_turns(block, names))
     return turns + sum(within)
 
 

@@ -439,6 +439,14 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         else:
             self._next()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the request, which refers to the connection.
+
+        Without this cycle both are freed at once, and not by the garbage collector.
+        """
+        super().connection_lost(exc)
+        del self.cycle
+
     def resume_writing(self) -> None:
         """Everything is written out."""
         super().resume_writing()

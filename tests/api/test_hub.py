@@ -267,7 +267,8 @@ def test_a_tree(address: Address) -> None:
 def test_refs(address: Address) -> None:
     main = {"name": "main", "ref": "refs/heads/main", "targetCommit": commit_of(address, "main")}
     refs = told(address, f"{MODEL}/refs?include_pull_requests=1")
-    assert refs == {"branches": [main], "tags": [], "converts": []}
+    # list_repo_refs(include_pull_requests=True) reads pullRequests.
+    assert refs == {"branches": [main], "tags": [], "converts": [], "pullRequests": []}
 
 
 def paths_info(address: Address, body: bytes, media_type: str) -> Answer:

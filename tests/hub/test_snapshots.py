@@ -249,7 +249,7 @@ def test_memory_grows_with_what_is_made() -> None:
     assert made.memory > before
 
 
-ODD = ([], {}, [["a"]], {"a": {"b": [1]}}, True, 1.5, -1, 2**62, "x", "", None)
+ODD: tuple[object, ...] = ([], {}, [["a"]], {"a": {"b": [1]}}, True, 1.5, -1, 2**62, "x", "", None)
 """Values of JSON that a config may have in place of the usual ones."""
 
 READ = (
