@@ -104,6 +104,7 @@ MAY_NAME_PATHS = {
     "cli/model.py": "the route that answers the same as the command",
     "cli/verifying.py": "a server of this machine",
     "hub/repositories.py": "where families are listed, and the route that makes tokens",
+    "hub/suggestions.py": "where families are listed, and the endpoint of a token",
     "models/listing.py": "the URL of a model",
     "models/page.py": "the link to a recipe",
     "models/recipe_listing.py": "the URL of a recipe",

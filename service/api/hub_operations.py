@@ -38,6 +38,8 @@ _EXAMPLES = {
     "revision": "seed-42",
     "file": "config.json",
     "folder": "additional_chat_templates",
+    "kind": "datasets",
+    "rest": "fanin/words",
 }
 _REFUSALS = {"404": "HubNotFound", "429": "TryLater"} | BUSY
 _COMMIT = ("X-Repo-Commit", "X-HF-Warning")
@@ -60,6 +62,35 @@ def info_operations(*more: str) -> dict[str, Operation]:
     """GET and HEAD of what a Hub says about a model, at `main` or at a revision."""
     name = "_at_".join(("get_hub_model", *more))
     return _json(name, "A model at a revision: its commit and its files", more, "sha", "siblings")
+
+
+def models_operations() -> dict[str, Operation]:
+    """GET and HEAD of the list of models."""
+    fields = [
+        {"name": name, "in": "query", "description": about, "schema": {"type": "string"}}
+        for name, about in (
+            ("author", "The namespace. Other ones than fanin have no models"),
+            ("search", "A part of the repo id"),
+        )
+    ]
+    summary = "The models that GET /hub names, on one page"
+    get = json_operation("list_hub_models", summary, fields, {"type": "array"})
+    get |= {"tags": ["hub"], "servers": _SERVERS}
+    return readable(get)
+
+
+def other_kinds_operations(name: str) -> dict[str, Operation]:
+    """GET and HEAD of datasets and spaces."""
+    get = json_operation(
+        name,
+        "Datasets and spaces. There are none: always 404",
+        _words("kind", "rest"),
+        {"type": "array"},
+    )
+    get["parameters"][0]["schema"] = {"enum": ["datasets", "spaces"]}
+    get["responses"] |= responses_of(_REFUSALS)
+    get |= {"tags": ["hub"], "servers": _SERVERS}
+    return readable(get)
 
 
 def tree_operations() -> dict[str, Operation]:

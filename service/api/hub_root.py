@@ -16,7 +16,8 @@ from starlette.types import Scope
 
 _ROOTED = re.compile(
     r"(?P<prefix>/(?P<kind>hub|v1/models)/(?P<word>[^/]+))"
-    r"(?P<path>/(?:api/models/.*|[^/]+/(?:[^/]+/)?(?:resolve|raw)/.*))"
+    r"(?P<path>/(?:api/(?:models|datasets|spaces)(?:/.*)?|(?:datasets|spaces)/.*"
+    r"|[^/]+/(?:[^/]+/)?(?:resolve|raw)/.*))"
 )
 _KEY = "fanin.hub_root"
 

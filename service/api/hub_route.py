@@ -20,6 +20,8 @@ from service.hub.errors import HubError, hub_text
 _PARAMETERS = {
     "{namespace}/{name}": r"(?P<repo>[^/]+(?:/[^/]+)?)",
     "{revision}": r"(?P<revision>[^/]+)",
+    "{kind}": "(?P<kind>datasets|spaces)",
+    "{rest}": "(?P<rest>.+)",
     "{file}": r"(?P<file>.+)",
     "{folder}": r"(?P<folder>.+)",
 }

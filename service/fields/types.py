@@ -45,7 +45,7 @@ _CHANNELS = {
 }
 _WINDOWS = {"hanning": "hann", "rectangular": "none", "boxcar": "none", "triangular": "bartlett"}
 _ORDERS = {"row": "C", "rowmajor": "C", "column": "F", "columnmajor": "F", "fortran": "F"}
-_DTYPES = {
+DTYPE_WORDS = {
     **dict.fromkeys(("float", "single", "fp32", "f32", "f4", "floattensor"), "float32"),
     **dict.fromkeys(("tf32", "tensorfloat32", "dtfloat"), "float32"),
     **dict.fromkeys(("half", "fp16", "f16", "f2", "halftensor", "dthalf"), "float16"),
@@ -56,6 +56,7 @@ _DTYPES = {
     **dict.fromkeys(("float8e4m3", "f8e4m3", "f8e4m3fn"), "float8_e4m3fn"),
     **dict.fromkeys(("e5m2", "f8e5m2", "fp8e5m2"), "float8_e5m2"),
 }
+"""The dtype for its names elsewhere, squashed as unknown words are."""
 
 
 def _read_count(value: object) -> int:
@@ -301,7 +302,7 @@ StdKind = Annotated[
 ]
 Dtype = Annotated[
     str,
-    BeforeValidator(word_reader("dtype", DTYPES, _DTYPES, "dtypes", NOT_ISSUED_DTYPES)),
+    BeforeValidator(word_reader("dtype", DTYPES, DTYPE_WORDS, "dtypes", NOT_ISSUED_DTYPES)),
     one_of(DTYPES),
 ]
 Order = Annotated[

@@ -1,5 +1,8 @@
 """The model card, README.md: what the weights are, and how the same ones are had again."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from service.hub.repositories import Repository
 from service.hub.revisions import Resolved
 from service.models.config import Choice
@@ -10,6 +13,28 @@ CARD = "README.md"
 LICENSE = "cc0-1.0"
 """Nobody claims a right in numbers that a random generator has made. Fanin's own licence is that
 of the program."""
+
+PIPELINES = {
+    "BertForMaskedLM": "fill-mask",
+    "BertModel": "feature-extraction",
+    "ConvNextForImageClassification": "image-classification",
+    "DeepseekV3ForCausalLM": "text-generation",
+    "GPT2LMHeadModel": "text-generation",
+    "LlamaForCausalLM": "text-generation",
+    "MambaForCausalLM": "text-generation",
+    "MistralForCausalLM": "text-generation",
+    "MixtralForCausalLM": "text-generation",
+    "MobileNetV1ForImageClassification": "image-classification",
+    "MobileNetV2ForImageClassification": "image-classification",
+    "Qwen2ForCausalLM": "text-generation",
+    "Qwen3ForCausalLM": "text-generation",
+    "ResNetForImageClassification": "image-classification",
+    "T5ForConditionalGeneration": "text2text-generation",
+    "ViTForImageClassification": "image-classification",
+    "WhisperForConditionalGeneration": "automatic-speech-recognition",
+}
+"""The task of each architecture, as the Hub names it: the pipeline of transformers that loads it.
+DiT has none, because transformers does not have it."""
 
 _LOADED_ELSEWHERE = ("dit",)
 """The model_types that transformers has no class for."""
@@ -22,7 +47,7 @@ def card(repository: Repository, resolved: Resolved, plan: ModelPlan) -> bytes:
     """
     choice = plan.model.choice
     blocks = (
-        _front_matter(choice),
+        _yaml(front_matter(choice)),
         f"# {repository.id}",
         "These weights were **never trained**. They are random numbers, as a model has them before "
         "its first training step. The outputs of the model mean nothing.",
@@ -36,14 +61,31 @@ def card(repository: Repository, resolved: Resolved, plan: ModelPlan) -> bytes:
     return ("\n\n".join(blocks) + "\n").encode()
 
 
-def _front_matter(choice: Choice | None) -> str:
+def front_matter(choice: Choice | None) -> dict[str, Any]:
+    """What the card says to programs, and a Hub about the model: words, and a list of tags.
+
+    `library_name` and `pipeline_tag` are there if a library loads the model, and if it has a task.
+    """
+    matter: dict[str, Any] = {"license": LICENSE}
     tags = ["fanin", "random-weights", "untrained"]
-    lines = ["---", f"license: {LICENSE}"]
-    if _in_transformers(choice):
-        lines.append("library_name: transformers")
     if choice is not None:
+        if _in_transformers(choice):
+            matter["library_name"] = "transformers"
+        if choice.architecture in PIPELINES:
+            matter["pipeline_tag"] = PIPELINES[choice.architecture]
         tags.append(_kind(choice))
-    return "\n".join([*lines, "tags:", *(f"- {tag}" for tag in tags), "---"])
+    return matter | {"tags": tags}
+
+
+def _yaml(matter: Mapping[str, Any]) -> str:
+    """The front matter as YAML. Its words need no quotes."""
+    lines = list[str]()
+    for name, value in matter.items():
+        if isinstance(value, list):
+            lines += [f"{name}:", *(f"- {each}" for each in value)]
+        else:
+            lines.append(f"{name}: {value}")
+    return "\n".join(["---", *lines, "---"])
 
 
 def _facts(resolved: Resolved, plan: ModelPlan, choice: Choice | None) -> str:

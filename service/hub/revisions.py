@@ -4,12 +4,16 @@ import re
 from dataclasses import dataclass
 
 from service.dtypes import DTYPES
+from service.fields.types import DTYPE_WORDS
 from service.hub.commits import commit_of, is_commit, read_commit
 from service.hub.errors import HubError
 from service.hub.repositories import Repository
-from service.initializers.nearest import nearest_words
+from service.initializers.unknown_words import squash
 
 MAIN = "main"
+
+HEAD = "HEAD"
+"""Another name of `main`. @huggingface/hub asks for it if a program names no revision."""
 
 MOST_SEED = 2**64 - 1
 
@@ -47,11 +51,12 @@ class Resolved:
 
 
 def revision_of(text: str, repository: Repository, main: Revision) -> Resolved:
-    """The meaning of a revision: `main`, `seed-42`, `seed-42-bfloat16`, or a commit.
+    """The meaning of a revision: `main`, `HEAD`, `seed-42`, `seed-42-bfloat16`, or a commit.
 
-    `main` is what that word means at this endpoint. Raises HubError (RevisionNotFound).
+    `HEAD` is `main`, and `main` is what that word means at this endpoint. Raises HubError
+    (RevisionNotFound).
     """
-    if text == MAIN:
+    if text in (MAIN, HEAD):
         return _resolved(repository, main, is_main=True)
     if is_commit(text):
         dtype, seed = read_commit(repository, text)
@@ -71,7 +76,7 @@ def read_revision(text: str) -> Revision:
     if seed > MOST_SEED:
         raise _not_found(f"seed {seed} is above {MOST_SEED}, the largest")
     if dtype is not None and dtype not in DTYPES:
-        raise _not_found(f"{dtype[:_MOST_SHOWN]} is no dtype: write seed-{seed}-{_dtype(dtype)}")
+        raise _not_found(f"{dtype[:_MOST_SHOWN]} is no dtype: {_with_dtype(seed, dtype)}")
     return Revision(seed, dtype)
 
 
@@ -84,16 +89,23 @@ def _meant(text: str) -> str:
         return f"a commit is lower case: write {lower}"
     found = _ALIKE.fullmatch(lower)
     if found is not None and int(found[1]) <= MOST_SEED:
-        dtype = "" if found[2] is None else f"-{_dtype(found[2])}"
-        return f"write seed-{int(found[1])}{dtype}"
+        seed = int(found[1])
+        return f"write seed-{seed}" if found[2] is None else _with_dtype(seed, found[2])
     if _SHORT.fullmatch(lower):
         return "a commit has 40 hex digits, and its beginning is not enough"
     return "write main, seed-42 or seed-42-bfloat16"
 
 
-def _dtype(word: str) -> str:
-    """The dtype that is nearest to a word."""
-    return nearest_words(word[:_MOST_SHOWN], DTYPES, 1)[0]
+def _with_dtype(seed: int, word: str) -> str:
+    """What to write for a seed and a word that means a dtype, or several, or none."""
+    begun = [each for each in DTYPES if each.startswith(word)]
+    meant = DTYPE_WORDS.get(squash(word))
+    dtypes = meant.split(" or ") if meant is not None else begun
+    if word in DTYPES:
+        dtypes = [word]
+    if not dtypes:
+        return f"dtypes are {', '.join(DTYPES)}"
+    return f"write {' or '.join(f'seed-{seed}-{dtype}' for dtype in dtypes)}"
 
 
 def _resolved(repository: Repository, revision: Revision, *, is_main: bool) -> Resolved:

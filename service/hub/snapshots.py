@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from service.errors import FaninError
-from service.hub.card import CARD, card
+from service.hub.card import CARD, card, front_matter
 from service.hub.errors import HubCode, HubError
-from service.hub.repositories import Repository
+from service.hub.repositories import Repository, families, repository_of
 from service.hub.revisions import Resolved
 from service.hub.tokenizer import tokenizer_files
 from service.models.body import FileBody, FileLayout
+from service.models.config import choice_of
 from service.models.listing import CONFIG, other_files
 from service.models.manifest import Manifest
 from service.models.planning import ModelFile, ModelPlan
@@ -96,20 +97,10 @@ class Snapshot:
         texts = {name: file.content for name, file in self.files.items()}
         config = _config_in(texts)
         counts = self._parameters()
-        kind = [config["model_type"]] if isinstance(config.get("model_type"), str) else []
-        return {
-            "_id": self.commit[-24:],
-            "id": repo_id,
-            "modelId": repo_id,
-            "author": repo_id.partition("/")[0],
+        matter = front_matter(self.plan.model.choice)
+        return _about(repo_id, matter) | {
             "sha": self.commit,
-            "private": False,
-            "gated": False,
-            "disabled": False,
-            "downloads": 0,
-            "likes": 0,
-            "library_name": "transformers",
-            "tags": ["transformers", "safetensors", *kind],
+            "cardData": matter,
             "config": {
                 name: config[name] for name in ("architectures", "model_type") if name in config
             },
@@ -200,6 +191,38 @@ class Snapshot:
         bodies = [FileBody(self.layout(file)) for file in self.plan.files]
         cost = sum(body.cost for body in bodies)
         return cost <= MOST_HASHED_COST and not any(body.materialised for body in bodies)
+
+
+def model_records() -> list[dict[str, Any]]:
+    """What a Hub lists of each repo id that `families` lists. Their sizes have no commit here."""
+    ids = [
+        repo_id
+        for family in families()
+        for repo_id in (family["repo_id"], *(size["repo_id"] for size in family["sizes"]))
+    ]
+    return [
+        _about(repo_id, front_matter(choice_of(repository_of(repo_id).manifest))) for repo_id in ids
+    ]
+
+
+def _about(repo_id: str, matter: Mapping[str, Any]) -> dict[str, Any]:
+    """What a Hub says about a model, whatever the revision is."""
+    named = {name: matter[name] for name in ("library_name", "pipeline_tag") if name in matter}
+    return {
+        "_id": sha256(repo_id.encode()).hexdigest()[:24],
+        "id": repo_id,
+        "modelId": repo_id,
+        "author": repo_id.partition("/")[0],
+        "createdAt": COMMIT_DATE,
+        "lastModified": COMMIT_DATE,
+        "private": False,
+        "gated": False,
+        "disabled": False,
+        "downloads": 0,
+        "likes": 0,
+        **named,
+        "tags": matter["tags"],
+    }
 
 
 def planned(

@@ -227,7 +227,8 @@ def test_main_says_that_it_is_seed_0(address: Address) -> None:
     """And everything says that it is a draft. A seed that was asked for is not mentioned."""
     for target in (MODEL, f"/{TINY}/resolve/main/config.json", f"{MODEL}/tree/main"):
         warnings = warnings_of(address, target)
-        assert "is seed 0" in warnings["fanin-main"]
+        said = f"a request without a revision got main of {TINY}, which is seed 0 in float32."
+        assert warnings["fanin-main"].startswith(said)
         assert "draft" in warnings["fanin-draft"]
     for revision in ("seed-0", commit_of(address)):
         assert set(warnings_of(address, f"{MODEL}/revision/{revision}")) == {"fanin-draft"}
@@ -244,6 +245,55 @@ def test_a_model(address: Address) -> None:
     assert set(FILES) <= {each["rfilename"] for each in plain["siblings"]}
     assert told(address, f"{MODEL}/revision/{plain['sha']}") == plain
     assert told(address, MODEL)["sha"] == commit_of(address, "main")
+
+
+def test_head_is_main_on_each_path(address: Address) -> None:
+    for path in (MODEL + "/revision/{}", MODEL + "/tree/{}", f"/{TINY}/resolve/{{}}/config.json"):
+        main, head = (ask(address, path.format(name)) for name in ("main", "HEAD"))
+        assert (head.status, head.body) == (200, main.body)
+        assert head.headers["x-repo-commit"] == main.headers["x-repo-commit"]
+    assert "fanin-main" in warnings_of(address, f"{MODEL}/revision/HEAD")
+
+
+def test_the_list_of_models(address: Address) -> None:
+    """`author` and `search` choose, other fields are ignored, and there is one page."""
+    every = told(address, "/api/models")
+    ids = [each["id"] for each in every]
+    assert {TINY, "fanin/t5", "fanin/mistral-7b"} <= set(ids)
+    for fields in (
+        "author=fanin",
+        "author=Fanin&limit=1&full=true&sort=likes&filter=x&%",
+        "search=",
+    ):
+        assert told(address, f"/api/models?{fields}") == every
+    assert told(address, "/hub/seed-9/api/models") == every
+    assert told(address, "/api/models?author=google") == []
+    found = [each["id"] for each in told(address, "/api/models?search=GPT2-t&author=fanin")]
+    assert found == [TINY]
+    answer = ask(address, "/api/models")
+    assert "link" not in answer.headers
+    assert ask(address, "/api/models", "HEAD").headers["etag"] == answer.headers["etag"]
+
+
+def test_behind_a_token_no_model_is_listed(address: Address, token: str) -> None:
+    """Every name is the model of the token there."""
+    assert told(address, f"/v1/models/{token}/api/models?author=fanin") == []
+
+
+@pytest.mark.parametrize("kind", ["datasets", "spaces"])
+def test_datasets_and_spaces_are_not_there(address: Address, token: str, kind: str) -> None:
+    """Neither under the name of a model, which is one of the same name in another namespace."""
+    for root in ("", "/hub/seed-9", f"/v1/models/{token}"):
+        for path in (
+            f"/api/{kind}/{TINY}",
+            f"/api/{kind}/{TINY}/revision/main",
+            f"/api/{kind}/{TINY}/tree/main?recursive=true",
+            f"/api/{kind}/squad",
+            f"/{kind}/{TINY}/resolve/main/README.md",
+            f"/{kind}/squad/resolve/main/a/b.csv",
+        ):
+            message = refused_twice(address, root + path, "RepoNotFound")
+            assert message == f"there are no {kind} here, only models"
 
 
 def test_a_tree(address: Address) -> None:
@@ -342,7 +392,10 @@ def test_an_endpoint_with_a_revision(address: Address) -> None:
         main = f"{root}/{TINY}/resolve/main/model.safetensors"
         expected = f"/{TINY}/resolve/{revision}/model.safetensors"
         assert ask(address, main).body == ask(address, expected).body
-        assert "is seed 9" in warnings_of(address, f"{root}{MODEL}")["fanin-main"]
+        dtype = "bfloat16" if "bfloat16" in revision else "float32"
+        said = warnings_of(address, f"{root}{MODEL}")["fanin-main"]
+        assert f"main of {TINY}, which is seed 9 in {dtype}." in said
+        assert commit_of(address, "HEAD", root) == commit_of(address, revision)
 
 
 def test_an_endpoint_with_a_token(address: Address, token: str) -> None:
@@ -463,7 +516,7 @@ HOSTILE = [
     *("%zz", "a" * 300, "-", "--", "a..b", "-a", "a-", "a.git", " ", "%20", "~", "'", '%22";--'),
     *("seed-", "seed--1", "seed-1e3", "seed-18446744073709551616", "seed-" + "9" * 2000),
     *("seed-1-", "seed-1-float", "seed-1-float32-", "SEED-1", "seed-1%0a", "fa" + "0" * 38),
-    *("0" * 39, "0" * 41, "A" * 40, "g" * 40, "main%2Fx", "HEAD", "@{upstream}", "refs"),
+    *("0" * 39, "0" * 41, "A" * 40, "g" * 40, "main%2Fx", "head", "@{upstream}", "refs"),
     *("gpt2.n_layer", "gpt2.n_layer-", "gpt2.n_layer--1", "gpt2.n_layer-01", "gpt2.n_layer-1.5"),
     *("gpt2.n_layer-99999999999999999999", "gpt2.n_layer-1.n_layer-1", "gpt2.x-1", "gpt2."),
     *("gpt2.n_embd-1000000.n_layer-100000", "gpt2.model_type-bert", "gpt2.architectures-a"),

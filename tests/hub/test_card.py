@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.hub.card import card
+from service.hub.card import PIPELINES, card
 from service.hub.repositories import Repository, families, repository_of
 from service.hub.revisions import Resolved, Revision, revision_of
 from service.models.manifest import Manifest, manifest_of
@@ -40,10 +40,30 @@ def test_the_front_matter_is_that_of_a_hub(repo_id: str) -> None:
     matter, _ = written(repository)
     kind = (repository.manifest.config or {})["model_type"]
     assert matter.pop("library_name", None) == (None if kind == "dit" else "transformers")
+    task = matter.pop("pipeline_tag", None)
+    assert task == PIPELINES.get(str(repository.manifest.architecture))
+    assert (task is None) == (kind == "dit")
     assert matter == {
         "license": "cc0-1.0",
         "tags": ["fanin", "random-weights", "untrained", kind],
     }
+
+
+@pytest.mark.parametrize(
+    ("repo_id", "task"),
+    [
+        ("fanin/gpt2-tiny", "text-generation"),
+        ("fanin/mamba-tiny", "text-generation"),
+        ("fanin/bert-tiny", "fill-mask"),
+        ("fanin/bert_encoder-tiny", "feature-extraction"),
+        ("fanin/vit-tiny", "image-classification"),
+        ("fanin/whisper-tiny", "automatic-speech-recognition"),
+        ("fanin/t5-tiny", "text2text-generation"),
+        ("fanin/dit-tiny", None),
+    ],
+)
+def test_the_task(repo_id: str, task: str | None) -> None:
+    assert written(repository_of(repo_id))[0].get("pipeline_tag") == task
 
 
 @pytest.mark.parametrize("repo_id", TINY)

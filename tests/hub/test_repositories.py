@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from service.errors import UnreadableError
+from service.hub.bases import ACTIVATIONS
 from service.hub.errors import HubError
 from service.hub.repositories import (
-    ACTIVATIONS,
     MOST_OTHER,
     Repository,
     families,
@@ -332,6 +332,19 @@ def test_the_count_of_tensors_is_never_too_small(repo_id: str) -> None:
         ("fanin/bertmodel", "write fanin/bert_encoder"),
         ("fanin/bert-model-tiny", "write fanin/bert_encoder-tiny"),
         ("fanin/bert-encoder-large", "write fanin/bert_encoder-large"),
+        ("fanin/gpt-2-xl", "write fanin/gpt2-xl"),
+        ("fanin/wisper-base", "write fanin/whisper-base"),
+        ("fanin/gpt2-tiny-n_layer-3", "write fanin/gpt2-tiny.n_layer-3"),
+        ("fanin/gpt2-tiny-n_embd-64.n_layer-3", "write fanin/gpt2-tiny.n_layer-3.n_embd-64"),
+        (
+            "fanin/t5-tiny-feed_forward_proj-gated-gelu-num_layers-3",
+            "write fanin/t5-tiny.num_layers-3.feed_forward_proj-gated-gelu",
+        ),
+        ("fanin/vit-tiny.depth-3", "write fanin/vit-tiny.num_hidden_layers-3"),
+        ("fanin/bert.layers-3", "write fanin/bert.num_hidden_layers-3"),
+        ("fanin/dit-tiny.num_layers-3", "write fanin/dit-tiny.depth-3"),
+        ("fanin/gpt2.hidden_size-96", "write fanin/gpt2.n_embd-96"),
+        ("fanin/bert-base-uncased", "write fanin/bert-base"),
         ("fanin/all-minilm", "write fanin/bert_encoder"),
         ("fanin/all-MiniLM-L6-v2", "write fanin/bert_encoder"),
         ("fanin/bge-small.num_hidden_layers-3", "write fanin/bert_encoder.num_hidden_layers-3"),
@@ -343,8 +356,101 @@ def test_the_nearest_right_id_is_named(repo_id: str, message: str) -> None:
     assert is_accepted(said.rpartition("write ")[2])
 
 
+SEE_HUB = "; /hub lists all; a name of your own is there only where HF_ENDPOINT ends in /v1/models/"
+
+
+@pytest.mark.parametrize(
+    ("repo_id", "message"),
+    [
+        (
+            "fanin/t5-large",
+            "t5 has no size large; its sizes are fanin/t5-tiny, fanin/t5-small, fan",
+        ),
+        (
+            "fanin/llama-7b",
+            "llama has no size 7b; its sizes are fanin/llama-tiny, fanin/llama-160m",
+        ),
+        ("fanin/llama-3.2-1b", "llama has no size 3-2-1b; its sizes are fanin/llama-tiny, fanin/"),
+        ("fanin/llama-3.2-1b.num_hidden_layers-2", "llama has no size 3-2-1b; its sizes are fanin"),
+        ("fanin/qwen2.5-0.5b", "qwen2 has no size 5-0-5b; its sizes are fanin/qwen2-tiny, fanin/"),
+        ("fanin/foo", "there is no family or size foo" + SEE_HUB),
+        ("fanin/my-model", "there is no family or size my-model" + SEE_HUB),
+        ("fanin/bit", "there is no family or size bit" + SEE_HUB),
+        ("fanin/bart-base", "there is no family or size bart-base" + SEE_HUB),
+        ("fanin/vat", "there is no family or size vat" + SEE_HUB),
+        ("fanin/roberta-base", "there is no roberta here; another architecture is fanin/bert"),
+        ("fanin/beit-tiny", "there is no beit here; another architecture is fanin/vit"),
+        ("fanin/mamba2", "there is no mamba2 here; another architecture is fanin/mamba"),
+        ("fanin/gpt3", "there is no gpt3 here; another architecture is fanin/gpt2"),
+        ("fanin/qwen-7b", "there is no qwen here; families are fanin/qwen2, fanin/qwen3"),
+        ("fanin/whisper.layers-2", "whisper has no key layers; it has encoder_layers, decoder_la"),
+        ("FacebookAI/roberta-base", "there is no roberta here; another architecture is fanin/bert"),
+        ("google-t5/t5-large", "t5 has no size large; its sizes are fanin/t5-tiny, fanin/t5-small"),
+        ("somebody/else", "only fanin/... is here, such as fanin/gpt2-tiny; fresh weights never"),
+    ],
+)
+def test_another_architecture_is_never_named_as_if_it_were_right(
+    repo_id: str, message: str
+) -> None:
+    said = refused(repo_id)
+    assert message in said
+    assert "write" not in said
+    assert "try" not in said
+
+
+WORDS = [
+    "roberta",
+    "tiny",
+    "base",
+    "large",
+    "3",
+    "2",
+    "1b",
+    "gpt",
+    "x",
+    "lm",
+    "n_layer",
+    "vit",
+    "t5",
+]
+"""Words that misspelt ids are made of, beside those of right ones."""
+
+
+@st.composite
+def misspelt(draw: st.DrawFn) -> str:
+    """An id with a letter less or more, with other words or keys, or in another namespace."""
+    text: str = draw(st.sampled_from(IDS)).removeprefix("fanin/")
+    place = draw(st.integers(0, len(text)))
+    kind = draw(st.sampled_from(["less", "more", "swapped", "words", "keys"]))
+    if kind == "less":
+        text = text[:place] + text[place + 1 :]
+    elif kind == "more":
+        text = text[:place] + draw(st.sampled_from("abt-.29_")) + text[place:]
+    elif kind == "swapped":
+        text = text[:place] + text[place : place + 2][::-1] + text[place + 2 :]
+    else:
+        joint = st.sampled_from("-._")
+        more = draw(st.lists(st.tuples(joint, st.sampled_from(WORDS)), min_size=1, max_size=3))
+        start = text if kind == "keys" else draw(st.sampled_from(WORDS))
+        text = start + "".join(mark + word for mark, word in more)
+    namespace: str = draw(st.sampled_from(["fanin/", "google/"]))
+    return namespace + text
+
+
+@settings(max_examples=1500, deadline=None)
+@given(misspelt())
+def test_every_id_in_a_message_is_accepted(repo_id: str) -> None:
+    message = ""
+    try:
+        repository_of(repo_id)
+    except HubError as error:
+        message = checked(error, "RepoNotFound")
+    for each in re.findall(r"fanin/[A-Za-z0-9][\w.-]*[\w]", message):
+        assert is_accepted(each), message
+
+
 NEEDS_TOKEN = "needs a token: POST the manifest to /v1/models"
-ONLY_OURS = "only fanin/... is here; try"
+ONLY_OURS = "only fanin/... is here"
 IS_NO_NAME = "a name is FAMILY-SIZE.KEY-VALUE"
 
 HOSTILE = [
@@ -356,7 +462,7 @@ HOSTILE = [
     ("sentence-transformers/all-MiniLM-L6-v2", "try fanin/bert_encoder; fresh weights"),
     ("BAAI/bge-small-en-v1.5", "try fanin/bert_encoder; fresh weights"),
     ("google-bert/bert-base-uncased", "try fanin/bert-base; fresh weights"),
-    ("somebody/else", "try fanin/gpt2-tiny; fresh weights"),
+    ("somebody/else", "such as fanin/gpt2-tiny; fresh weights"),
     ("fanin/gpt2/tiny", ONLY_OURS),
     ("models/fanin/gpt2-tiny", ONLY_OURS),
     ("fanin", ONLY_OURS),

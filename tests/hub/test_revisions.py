@@ -1,5 +1,7 @@
 """Revisions: seeds and dtypes by name, and what is said about other spellings."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,12 @@ def test_main_is_what_the_endpoint_says() -> None:
     assert resolved.commit == revision_of("seed-9-bfloat16", TINY, MAIN).commit
 
 
+def test_head_is_main() -> None:
+    """@huggingface/hub asks for it. Other spellings are refused."""
+    assert revision_of("HEAD", TINY, Revision(9)) == revision_of("main", TINY, Revision(9))
+    assert "write main" in refused("head")
+
+
 @given(st.integers(0, MOST_SEED), st.sampled_from([None, *DTYPES]))
 def test_a_seed_with_or_without_a_dtype(seed: int, dtype: str | None) -> None:
     text = f"seed-{seed}" if dtype is None else f"seed-{seed}-{dtype}"
@@ -52,9 +60,14 @@ def test_without_a_dtype_it_is_that_of_the_manifest() -> None:
         ("seed-042", "write seed-42"),
         ("SEED-42", "write seed-42"),
         ("Seed-42-BFLOAT16", "write seed-42-bfloat16"),
-        ("seed-42-float", "write seed-42-float"),
+        ("seed-42-float", "write seed-42-float32"),
+        ("seed-42-float8", "write seed-42-float8_e4m3fn or seed-42-float8_e5m2"),
+        ("42-float8", "write seed-42-float8_e4m3fn or seed-42-float8_e5m2"),
+        ("seed-42-fp8", "write seed-42-float8_e4m3fn or seed-42-float8_e5m2"),
+        ("seed-42-float8_", "write seed-42-float8_e4m3fn or seed-42-float8_e5m2"),
+        ("seed-42-half", "write seed-42-float16"),
         ("seed-42-bf16", "write seed-42-bfloat16"),
-        ("seed-42-int64", "is no dtype"),
+        ("seed-42-int64", "int64 is no dtype: dtypes are float32, float16, bfloat16,"),
         ("seed_42", "write seed-42"),
         ("seed=42", "write seed-42"),
         ("seed42", "write seed-42"),
@@ -81,7 +94,11 @@ def test_without_a_dtype_it_is_that_of_the_manifest() -> None:
     ],
 )
 def test_other_spellings_are_refused(text: str, right: str) -> None:
-    assert right in refused(text)
+    """What is to be written instead is accepted."""
+    said = refused(text)
+    assert right in said
+    for each in re.findall(r"\bseed-[0-9]+(?:-[a-z0-9_]+)?", said.partition("write ")[2]):
+        assert read_revision(each)
 
 
 @given(st.text(max_size=100))

@@ -3,11 +3,13 @@
 import json
 import re
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +17,14 @@ from service.errors import FaninError
 from service.hub.errors import HubError
 from service.hub.repositories import families, repository_of
 from service.hub.revisions import Revision, revision_of
-from service.hub.snapshots import MOST_FILE_BYTES, SHARD_BYTES, Snapshot, planned
+from service.hub.snapshots import (
+    COMMIT_DATE,
+    MOST_FILE_BYTES,
+    SHARD_BYTES,
+    Snapshot,
+    model_records,
+    planned,
+)
 from service.models.body import FileBody
 from service.models.manifest import Manifest, parse_manifest
 from service.models.planning import ModelFile
@@ -234,6 +243,31 @@ def test_what_is_said_of_a_model() -> None:
     assert told["safetensors"] == {"parameters": {"F32": 7, "BF16": 20}, "total": 27}
     sizes = {each["rfilename"]: each["size"] for each in told["siblings"]}
     assert sizes == {name: file.size for name, file in made.files.items()}
+
+
+@pytest.mark.parametrize("repo_id", [f"{each['repo_id']}-tiny" for each in families()])
+def test_a_hub_says_of_a_model_what_its_card_says(repo_id: str) -> None:
+    made = snapshot(repo_id)
+    told = json.loads(made.info())
+    matter = yaml.safe_load(content(made, "README.md").decode().split("---\n", 2)[1])
+    assert told["cardData"] == matter
+    for name in ("tags", "library_name", "pipeline_tag"):
+        assert told.get(name) == matter.get(name)
+        assert (name in told) == (name in matter)
+    assert told["createdAt"] == told["lastModified"] == COMMIT_DATE
+    assert datetime.fromisoformat(COMMIT_DATE).tzinfo is not None
+
+
+def test_the_listed_models_are_those_of_the_families() -> None:
+    """Each says what it says of itself, but for the commit, which depends on the endpoint."""
+    listed = {record["id"]: record for record in model_records()}
+    expected = {each["repo_id"] for each in families()}
+    expected |= {size["repo_id"] for each in families() for size in each["sizes"]}
+    assert set(listed) == expected
+    for repo_id in (TINY, "fanin/vit-tiny", "fanin/dit-tiny"):
+        told = json.loads(snapshot(repo_id).info())
+        assert listed[repo_id].items() <= told.items()
+        assert listed[repo_id]["tags"]
 
 
 def test_memory_grows_with_what_is_made() -> None:

@@ -183,7 +183,7 @@ REPLACEMENTS = {
     "scheme": (table._REPLACEMENTS, {AUTO, *SCHEMES}),
     "activation": (activations._REPLACEMENTS, set(ACTIVATIONS)),
     "layer": (layers._LAYER_REPLACEMENTS, set(layers.LAYERS)),
-    "dtype": (types._DTYPES, set(DTYPES)),
+    "dtype": (types.DTYPE_WORDS, set(DTYPES)),
     "distribution": (types._DISTRIBUTIONS, set(types.DISTRIBUTIONS)),
 }
 

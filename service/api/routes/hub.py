@@ -20,6 +20,8 @@ from service.api.hub_operations import (
     families_operations,
     folder_operations,
     info_operations,
+    models_operations,
+    other_kinds_operations,
     paths_info_operations,
     refs_operations,
     resolve_operations,
@@ -40,7 +42,7 @@ from service.fields.parsing import json_members
 from service.hub.errors import HubError
 from service.hub.repositories import Repository, families, repository_of, repository_under
 from service.hub.revisions import MAIN, Resolved, Revision, revision_of
-from service.hub.snapshots import HubFile, Snapshot, planned
+from service.hub.snapshots import HubFile, Snapshot, model_records, planned
 from service.models.body import FileBody
 from service.models.manifest import Manifest
 from service.models.store import (
@@ -114,6 +116,9 @@ class Hub:
         model, files = "/api/models/{namespace}/{name}", "/{namespace}/{name}"
         return [
             PlainRoute("/hub", _families(), families_operations()),
+            HubRoute("/api/models", _models(), models_operations()),
+            HubRoute("/api/{kind}/{rest}", _other_kind, other_kinds_operations("get_hub_kind")),
+            HubRoute("/{kind}/{rest}", _other_kind, other_kinds_operations("get_hub_kind_file")),
             HubRoute(f"{model}/refs", self.refs, refs_operations()),
             HubRoute(f"{model}/revision/{{revision}}", self.info, info_operations("revision")),
             HubRoute(f"{model}/tree/{{revision}}", self.tree, tree_operations()),
@@ -387,11 +392,12 @@ def _warnings(named: Named, snapshot: Snapshot | None) -> HeaderLines:
     """What huggingface_hub prints, once for each topic: the text before the semicolon."""
     lines = list[str]()
     if snapshot is not None:
-        repo_id, seed = snapshot.repository.id, snapshot.resolved.seed
+        repo_id, resolved = snapshot.repository.id, snapshot.resolved
         if named.is_main:
             lines.append(
-                f"fanin-main; main of {repo_id} is seed {seed}. For other weights ask for another "
-                'revision, such as revision="seed-42".'
+                f"fanin-main; a request without a revision got main of {repo_id}, which is seed "
+                f"{resolved.seed} in {resolved.dtype}. For other weights ask for another revision, "
+                'such as revision="seed-42".'
             )
         lines.append(
             "fanin-draft; These weights were never trained. They are a draft: a later release of "
@@ -443,3 +449,26 @@ def _families() -> Callable[[Request], object]:
         return known.answer(request)
 
     return answer
+
+
+def _models() -> Callable[[Request], object]:
+    """The list of models. Fields that no list has are ignored, as on all paths of Hub clients."""
+    records = model_records()
+
+    async def answer(request: Request) -> Response:
+        # Behind a token every name is a model, so there is none to list.
+        found = records if root_of(request.scope).token is None else []
+        author, search = (request.query_params.get(name, "") for name in ("author", "search"))
+        found = [
+            record
+            for record in found
+            if author.lower() in ("", record["author"]) and search.lower() in record["id"]
+        ]
+        return revalidated_json(request, json_bytes(found), {})
+
+    return answer
+
+
+async def _other_kind(request: Request) -> Response:
+    kind = request.path_params["kind"]
+    return not_found(HubError("RepoNotFound", f"there are no {kind} here, only models"))

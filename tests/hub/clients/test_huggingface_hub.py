@@ -123,6 +123,19 @@ def test_every_listing_has_the_files_of_the_snapshot(
     assert answers["paths_info"] == {name: wanted[name] for name in ("config.json", FILE)}
 
 
+def test_a_model_says_what_its_card_and_the_list_say(answers: dict[str, Any]) -> None:
+    found = answers["about"]
+    assert (
+        found["info"] == found["row"] == ["text-generation", "transformers", found["card"]["tags"]]
+    )
+    assert found["card"]["pipeline_tag"] == "text-generation"
+    assert found["card"]["library_name"] == "transformers"
+    assert found["dates"] == ["1970-01-01 00:00:00+00:00"] * 2
+    assert {FAMILY.repo_id, "fanin/bert-base"} <= set(found["ids"])
+    assert found["found"] == [FAMILY.repo_id]
+    assert found["foreign"] == []
+
+
 def test_the_branch_main_is_another_commit(answers: dict[str, Any], commit: str) -> None:
     """main is seed 0, and the revision another seed."""
     main = answers["refs"]["main"]
@@ -134,6 +147,8 @@ def test_what_is_there_exists_and_nothing_else(answers: dict[str, Any]) -> None:
     assert answers["exists"] == {
         "repo": True,
         "foreign repo": False,
+        "dataset": False,
+        "space": False,
         "revision": True,
         "absent revision": False,
         "file": True,
@@ -182,6 +197,8 @@ def test_ranges_are_those_of_the_file(answers: dict[str, Any], model: Path) -> N
         ("foreign repo", "RepositoryNotFoundError", "try fanin/gpt2"),
         ("foreign snapshot", "RepositoryNotFoundError", "try fanin/gpt2"),
         ("foreign info", "RepositoryNotFoundError", "try fanin/gpt2"),
+        ("dataset", "RepositoryNotFoundError", "there are no datasets here, only models"),
+        ("space", "RepositoryNotFoundError", "there are no spaces here, only models"),
         ("absent revision", "RevisionNotFoundError", "seed-42"),
         ("absent revision's info", "RevisionNotFoundError", "seed-42"),
         ("absent file", "EntryNotFoundError", f"no file {ABSENT}"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from safetensors import deserialize
 
+from tests.application import ask
 from tests.hub.clients.environment import node_modules, run_client, variables
 from tests.hub.clients.models import FAMILIES, SEED, SHARD, digests, endpoint_of, weights, written
 from tests.server import Address
@@ -83,6 +84,15 @@ def test_what_is_there_exists_and_nothing_else(answers: dict[str, Any]) -> None:
         "absent file": False,
     }
     assert answers["absent"] is None
+
+
+def test_without_a_revision_it_gets_main(answers: dict[str, Any], hub: Address) -> None:
+    """The client asks for HEAD, and the model is in the list as well."""
+    commit = json.loads(ask(hub, f"/api/models/{FAMILY.repo_id}").body)["sha"]
+    assert answers["main"]["sha"] == commit != answers["info"]["sha"]
+    assert answers["main"]["updated"] == "1970-01-01T00:00:00.000Z"
+    assert answers["listed"] == [{"name": FAMILY.repo_id, "task": answers["main"]["task"]}]
+    assert answers["main"]["task"]
 
 
 def test_a_refusal_has_words(answers: dict[str, Any]) -> None:

@@ -65,6 +65,22 @@ def model_info(asked: Question) -> dict[str, Any]:
     }
 
 
+def about(asked: Question) -> dict[str, Any]:
+    """What the client reads about a model without a revision, and its row in the list."""
+    info = hub.model_info(asked["repo_id"])
+    rows = {each.id: each for each in hub.list_models(author=asked["repo_id"].partition("/")[0])}
+    row = rows[asked["repo_id"]]
+    return {
+        "dates": [str(info.last_modified), str(info.created_at)],
+        "card": info.card_data.to_dict(),
+        "info": [info.pipeline_tag, info.library_name, info.tags],
+        "row": [row.pipeline_tag, row.library_name, row.tags],
+        "ids": list(rows),
+        "found": [each.id for each in hub.list_models(search=asked["repo_id"], limit=5)],
+        "foreign": [each.id for each in hub.list_models(author="google")],
+    }
+
+
 def listed(asked: Question) -> dict[str, Any]:
     tree = hub.list_repo_tree(asked["repo_id"], revision=asked["revision"], recursive=True)
     files = hub.list_repo_files(asked["repo_id"], revision=asked["revision"])
@@ -87,6 +103,8 @@ def exists(asked: Question) -> dict[str, bool]:
     return {
         "repo": hub.repo_exists(repo_id),
         "foreign repo": hub.repo_exists(FOREIGN),
+        "dataset": hub.repo_exists(repo_id, repo_type="dataset"),
+        "space": hub.repo_exists(repo_id, repo_type="space"),
         "revision": hub.revision_exists(repo_id, revision),
         "absent revision": hub.revision_exists(repo_id, asked["absent_revision"]),
         "file": hub.file_exists(repo_id, asked["file"], revision=revision),
@@ -132,6 +150,8 @@ def refusals(asked: Question) -> dict[str, dict[str, Any]]:
         "foreign repo": lambda: hub.hf_hub_download(FOREIGN, "config.json"),
         "foreign snapshot": lambda: hub.snapshot_download(FOREIGN),
         "foreign info": lambda: hub.model_info(FOREIGN),
+        "dataset": lambda: hub.hf_hub_download(repo_id, "README.md", repo_type="dataset"),
+        "space": lambda: hub.snapshot_download(repo_id, repo_type="space"),
         "absent revision": lambda: hub.hf_hub_download(
             repo_id, "config.json", revision=asked["absent_revision"]
         ),
@@ -167,6 +187,7 @@ ASKED = (
     snapshot,
     local_folder,
     model_info,
+    about,
     listed,
     refs,
     paths_info,

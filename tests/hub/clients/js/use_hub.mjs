@@ -56,9 +56,15 @@ async function refusal() {
 }
 
 const info = await hub.modelInfo({ hubUrl, name: repo, revision, additionalFields: ["sha"] });
+// Without a revision it asks for HEAD.
+const main = await hub.modelInfo({ hubUrl, name: repo, additionalFields: ["sha"] });
+const listed = [];
+for await (const each of hub.listModels({ hubUrl, search: { query: repo } })) listed.push(each);
 const metadata = await hub.parseSafetensorsMetadata({ ...at, computeParametersCount: true });
 const found = {
   info: { name: info.name, sha: info.sha },
+  main: { sha: main.sha, task: main.task, updated: main.updatedAt },
+  listed: listed.map(({ name, task }) => ({ name, task })),
   exists: {
     repo: await hub.repoExists({ hubUrl, repo }),
     "foreign repo": await hub.repoExists({ hubUrl, repo: foreign }),
