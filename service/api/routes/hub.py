@@ -8,7 +8,6 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -21,6 +20,7 @@ from service.api.hub_operations import (
     folder_operations,
     info_operations,
     models_operations,
+    nothing_operations,
     other_kinds_operations,
     paths_info_operations,
     refs_operations,
@@ -37,11 +37,12 @@ from service.api.responses import Document, json_response, not_modified, revalid
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TextBody, WholeBody
-from service.errors import FaninError
+from service.errors import FaninError, Problem, UnreadableError
 from service.fields.parsing import json_members
+from service.hub.commits import is_commit
 from service.hub.errors import HubError
 from service.hub.repositories import Repository, families, repository_of, repository_under
-from service.hub.revisions import MAIN, Resolved, Revision, revision_of
+from service.hub.revisions import MAIN, Resolved, Revision, read_revision, revision_of
 from service.hub.snapshots import HubFile, Snapshot, model_records, planned
 from service.models.body import FileBody
 from service.models.manifest import Manifest
@@ -65,6 +66,8 @@ MOST_REFUSALS = 512
 _FORM = "application/x-www-form-urlencoded"
 _MOST_PATHS = 10_000
 _MOST_MARKS = 64 * 1024
+
+_PATHS_HINT = 'send {"paths": ["config.json"]}, or the form paths=config.json'
 
 _MOST_SHOWN = 60
 """The most characters of a name that a message repeats, so that the files which are there fit."""
@@ -130,6 +133,20 @@ class Hub:
                 for verb in ("resolve", "raw")
                 for operations in [resolve_operations(verb)]
             ),
+            HubRoute(
+                f"{model}/{{rest}}",
+                self.nothing,
+                nothing_operations("get_hub_other", "namespace", "name", "rest"),
+            ),
+            *(
+                HubRoute(
+                    f"{files}/{verb}/{{rest}}",
+                    self.nothing,
+                    nothing_operations(f"get_hub_{verb}_other", "namespace", "name", "rest"),
+                )
+                for verb in ("resolve", "raw")
+            ),
+            HubRoute("/hub/{rest}", _endpoint, nothing_operations("get_hub_endpoint", "rest")),
         ]
 
     async def info(self, request: Request) -> Response:
@@ -147,6 +164,19 @@ class Hub:
         """A folder of a repository. There is none."""
         snapshot, named = await self._snapshot(request, _until())
         return _no_entry("folder", request.path_params["folder"], snapshot, named)
+
+    async def nothing(self, request: Request) -> Response:
+        """What real Hubs have below a model, and this one has not. A model must be there for it."""
+        place = await self._place(request, _asked(request), _until())
+        rest = request.path_params["rest"]
+        if rest.startswith("revision/"):
+            # Clients escape the slashes within a revision.
+            read_revision(rest.removeprefix("revision/"))
+        message = (
+            f"nothing is at {rest[:_MOST_SHOWN]}: GET /api/models/{place.repository.id}/tree/main "
+            f"lists all files, and /{place.repository.id}/resolve/main/FILE is one"
+        )
+        return not_found(HubError("EntryNotFound", message))
 
     async def refs(self, request: Request) -> Response:
         """The branches: `main` alone."""
@@ -428,17 +458,36 @@ def _form_paths(body: bytes) -> list[str]:
     try:
         fields = parse_qs(body.decode("ascii"), max_num_fields=_MOST_PATHS)
     except ValueError:
-        raise HTTPException(400, "the body is not a form of at most 10,000 fields") from None
+        message = f"the body is not a form of at most {_MOST_PATHS} fields"
+        raise UnreadableError("bad_request", Problem("", message, _PATHS_HINT)) from None
     return fields.get("paths", [])
 
 
 def _json_paths(body: bytes) -> list[str]:
-    """The paths of a JSON object, as the JavaScript client sends them."""
-    members = dict(json_members(body, most_marks=_MOST_MARKS))
+    """The paths of a JSON object, as the JavaScript client sends them. Raises UnreadableError."""
+    try:
+        members = dict(json_members(body, most_marks=_MOST_MARKS))
+    except UnreadableError as error:
+        problems = (Problem(each.field, each.message, _PATHS_HINT) for each in error.problems)
+        raise UnreadableError(error.reason, *problems) from None
     paths = members.get("paths")
-    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise HTTPException(400, 'the body is not like {"paths": ["config.json"]}')
+    # A number is text of another class.
+    if not isinstance(paths, list) or not all(type(path) is str for path in paths):
+        problem = Problem("paths", "it is not a list of names of files", _PATHS_HINT)
+        raise UnreadableError("malformed_list", problem)
     return paths
+
+
+async def _endpoint(request: Request) -> Response:
+    """An endpoint without the path of a Hub client, or with another endpoint behind it."""
+    revision, _, more = request.path_params["rest"].partition("/")
+    if not is_commit(revision):
+        read_revision(revision)
+    message = f"/hub/{revision} is an endpoint of Hub clients: set HF_ENDPOINT to its URL"
+    if more:
+        message = f"nothing is at {more[:_MOST_SHOWN]} behind /hub/{revision}: an endpoint has one "
+        message += "revision, and paths such as /fanin/gpt2-tiny/resolve/main/config.json follow"
+    return not_found(HubError("EntryNotFound", message))
 
 
 def _families() -> Callable[[Request], object]:
