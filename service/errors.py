@@ -28,12 +28,17 @@ class Problem:
     hint: str
     listing: Listing | None = None
 
+    @property
+    def line(self) -> str:
+        """The field, if there is one, and the message."""
+        return f"{self.field}: {self.message}" if self.field else self.message
+
 
 class FaninError(Exception):
     """A refusal. `reason` is its stable snake_case code; `problems` are all faults found."""
 
     def __init__(self, reason: str, *problems: Problem) -> None:
-        super().__init__("; ".join(f"{p.field}: {p.message}" for p in problems))
+        super().__init__("; ".join(each.line for each in problems))
         self.reason = reason
         self.problems = problems
 

@@ -126,7 +126,7 @@ def create_app(
         pool.close()
         propagator.close()
         aside.close()
-        modeller.aside.close()
+        modeller.planners.close()
 
     issuer = Issuer(settings.max_bytes, pool, readiness, aside)
     routes = [
@@ -137,7 +137,7 @@ def create_app(
         *propagator.routes(),
         *Calibrator(settings.max_bytes, aside).routes(),
         *modeller.routes(),
-        *Hub(store, pool, readiness, modeller.aside).routes(),
+        *Hub(store, pool, readiness, modeller.planners).routes(),
         *listings.routes(),
         *health.routes(),
         *page.routes(),

@@ -106,7 +106,19 @@ def folder_operations() -> dict[str, Operation]:
 
 def refs_operations() -> dict[str, Operation]:
     """GET and HEAD of the branches."""
-    return _json("get_hub_refs", "The branches of a repository: main", [], "branches")
+    operations = _json("get_hub_refs", "The branches of a repository: main", [], "branches")
+    # A commit is named, and no file, so there is nothing to warn about. HEAD has the same headers.
+    del operations["get"]["responses"]["200"]["headers"]["X-HF-Warning"]
+    return operations
+
+
+def nothing_operations(name: str, *variables: str) -> dict[str, Operation]:
+    """GET and HEAD of what real Hubs have and this one has not."""
+    summary = "What real Hubs have and this one has not: always 404"
+    get = json_operation(name, summary, _words(*variables), {"type": "array"})
+    get["responses"] |= responses_of(_REFUSALS)
+    get |= {"tags": ["hub"], "servers": _SERVERS}
+    return readable(get)
 
 
 def paths_info_operations() -> dict[str, Operation]:

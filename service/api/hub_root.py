@@ -5,17 +5,17 @@
     /v1/models/TOKEN         every repository has the manifest of the token
 
 The paths of Hub clients follow. The endpoint is taken away before routing, so that there is one
-route for all three.
+route for all three. It may end in a slash, so that two of them follow each other.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from starlette.types import Scope
 
 _ROOTED = re.compile(
-    r"(?P<prefix>/(?P<kind>hub|v1/models)/(?P<word>[^/]+))"
+    r"(?P<prefix>(?:/(?P<kind>hub|v1/models)/(?P<word>[^/]+))?/?)"
     r"(?P<path>/(?:api/(?:models|datasets|spaces)(?:/.*)?|(?:datasets|spaces)/.*"
     r"|[^/]+/(?:[^/]+/)?(?:resolve|raw)/.*))"
 )
@@ -37,13 +37,15 @@ def without_root(scope: Scope) -> Scope:
     Paths that are not those of Hub clients stay as they are.
     """
     path: str = scope["path"]
-    if not path.startswith(("/hub/", "/v1/models/")):
+    if not path.startswith(("/hub/", "/v1/models/", "//")):
         return scope
     found = _ROOTED.fullmatch(path)
     if found is None:
         return scope
-    word = unquote(found["word"])
-    root = Root(found["prefix"], **{"revision" if found["kind"] == "hub" else "token": word})
+    root = Root(found["prefix"])
+    if found["kind"] is not None:
+        member = "revision" if found["kind"] == "hub" else "token"
+        root = replace(root, **{member: unquote(found["word"])})
     return {**scope, "path": found["path"], _KEY: root}
 
 

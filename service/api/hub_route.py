@@ -12,16 +12,16 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from service.api.cors import options_response
-from service.api.problems import RETRY_AFTER_SECONDS, error_response, respond
+from service.api.problems import RETRY_AFTER_SECONDS, error_message, error_response, respond
 from service.api.routing import Operation, PlainRoute
 from service.errors import FaninError, Problem, UnavailableError
-from service.hub.errors import HubError, hub_text
+from service.hub.errors import HubError
 
 _PARAMETERS = {
     "{namespace}/{name}": r"(?P<repo>[^/]+(?:/[^/]+)?)",
     "{revision}": r"(?P<revision>[^/]+)",
     "{kind}": "(?P<kind>datasets|spaces)",
-    "{rest}": "(?P<rest>.+)",
+    "{rest}": "(?P<rest>.*)",
     "{file}": r"(?P<file>.+)",
     "{folder}": r"(?P<folder>.+)",
 }
@@ -64,6 +64,15 @@ class HubRoute(PlainRoute):
 
         self.app = app
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for this path. Other methods are refused as Hub clients need it."""
+        if scope["method"] in (self.methods or ()):
+            await self.app(scope, receive, send)
+            return
+        error = HTTPException(405, headers={"Allow": ", ".join(self.methods or ())})
+        refusal = await _refusal(Request(scope, receive, send), error)
+        await refusal(scope, receive, send)
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         found = self._pattern.fullmatch(scope["path"]) if scope["type"] == "http" else None
         if found is None:
@@ -95,17 +104,14 @@ async def _refusal(request: Request, error: Exception) -> Response:
         case HubError():
             return not_found(error)
         case UnavailableError():
-            problem = error.problems[0]
             seconds = str(error.retry_after or RETRY_AFTER_SECONDS)
             response = respond(
                 503 if _OLD_CLIENT.search(request.headers.get("user-agent", "")) else 429,
                 error.reason,
-                problem,
+                *error.problems,
                 headers={"retry-after": seconds},
             )
-            message = f"{problem.message}; {problem.hint}"
         case _:
             response = await error_response(request, error)
-            message = str(error.detail) if isinstance(error, HTTPException) else str(error)
-    response.headers["X-Error-Message"] = hub_text(message)
+    response.headers["X-Error-Message"] = error_message(response)
     return response

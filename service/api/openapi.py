@@ -357,14 +357,21 @@ def _header(description: str) -> Schema:
 
 def _responses() -> Schema:
     content = {PROBLEM_TYPE: {"schema": reference("schemas", "Problem")}}
-    problems = {name: {"description": text, "content": content} for name, text in _PROBLEMS.items()}
-    problems["MethodNotAllowed"]["headers"] = {"Allow": _header("The methods of the path.")}
-    problems["Unsatisfiable"]["headers"] = {"Content-Range": reference("headers", "Content-Range")}
-    problems["Unavailable"]["headers"] = {"Retry-After": _header("Seconds to wait.")}
-    message = {"X-Error-Message": _header("The message in printable ASCII, for answers to HEAD.")}
-    code = _header("RepoNotFound, RevisionNotFound or EntryNotFound.")
-    problems["HubNotFound"]["headers"] = {"X-Error-Code": code} | message
-    problems["TryLater"]["headers"] = {"Retry-After": _header("Seconds to wait.")} | message
+    problems: dict[str, Schema] = {
+        name: {"description": text, "content": content} for name, text in _PROBLEMS.items()
+    }
+    told = "The message in printable ASCII, on paths of Hub clients: answers to HEAD have no body."
+    for each in problems.values():
+        each["headers"] = {"X-Error-Message": _header(told)}
+    wait = {"Retry-After": _header("Seconds to wait.")}
+    problems["MethodNotAllowed"]["headers"] |= {"Allow": _header("The methods of the path.")}
+    problems["Unsatisfiable"]["headers"] |= {"Content-Range": reference("headers", "Content-Range")}
+    problems["Unavailable"]["headers"] |= wait
+    problems["TryLater"]["headers"] |= wait
+    problems["HubNotFound"]["headers"] |= {
+        "X-Error-Code": _header("RepoNotFound, RevisionNotFound or EntryNotFound."),
+        "X-Repo-Commit": reference("headers", "X-Repo-Commit"),
+    }
     tags = {name: reference("headers", name) for name in ("ETag", "Cache-Control")}
     return problems | {
         "NotModified": {"description": "The client has the current body.", "headers": tags}

@@ -21,6 +21,7 @@ from service.errors import (
     UnavailableError,
     UnreadableError,
 )
+from service.hub.errors import hub_text
 from service.initializers.nearest import nearest_words
 from service.plan.canonical import PATH
 
@@ -111,6 +112,12 @@ def respond(
         headers=fixed | dict(headers or {}),
         media_type="application/problem+json",
     )
+
+
+def error_message(answer: Response) -> str:
+    """The value of X-Error-Message for an answer of `respond`: its first error, in one line."""
+    [first, *_] = json.loads(bytes(answer.body))["errors"]
+    return hub_text(f"{Problem(**first).line}; {first['hint']}")
 
 
 def listed(hint: str, path: str) -> str:

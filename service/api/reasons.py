@@ -397,7 +397,8 @@ REASONS: dict[str, Reason] = {
     ),
     "unsupported_media_type": Reason(
         "The body's media type is not supported",
-        "Send JSON with Content-Type: application/json and without Content-Encoding.",
+        "Send a media type that the message names, and without Content-Encoding. Most paths take "
+        "application/json only.",
     ),
     "unused_field": Reason(
         "A field has no effect",

@@ -237,7 +237,7 @@ def _manifest(base: Base, overrides: dict[str, Override]) -> Manifest:
         refuse_unmet(recipe.requires, values)
         for key, number, size in ids_outside(choice):
             _refuse(f"{key} is {number}, and must be below vocab_size, which is {size}")
-        if recipe.most_tensors(values) > MOST_TENSORS:
+        if recipe.spent(values) > MOST_TENSORS:
             _refuse(f"the model has more than {MOST_TENSORS} tensors: give smaller numbers")
     except FaninError as error:
         problem = error.problems[0]

@@ -24,7 +24,7 @@ from service.models.config import choice_of
 from service.models.listing import CONFIG, other_files
 from service.models.manifest import Manifest
 from service.models.planning import ModelFile, ModelPlan
-from service.models.store import ModelStore
+from service.models.store import LargeModelError, ModelStore
 from service.plan.tag import entity_tag
 from service.wire.json_text import json_bytes
 
@@ -59,7 +59,7 @@ class HubFile:
 
 
 class Snapshot:
-    """A repository at a commit. One thread at a time may ask for what is not known yet."""
+    """A repository at a commit. What two threads make of it at once is equal."""
 
     def __init__(self, repository: Repository, resolved: Resolved, plan: ModelPlan) -> None:
         self.repository, self.resolved, self.plan = repository, resolved, plan
@@ -85,11 +85,6 @@ class Snapshot:
         if known is None:
             known = self._layouts[file.name] = FileLayout(self.plan.kinds, file)
         return known
-
-    @property
-    def known_info(self) -> bytes | None:
-        """The answer of `info`, if it has been made."""
-        return self._info
 
     def info(self) -> bytes:
         """What a Hub says about a model at a revision, as JSON."""
@@ -150,6 +145,11 @@ class Snapshot:
             }
             for file in self.files.values()
         }
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the plan has few tensors."""
+        return self.plan.is_small
 
     @property
     def memory(self) -> int:
@@ -225,27 +225,38 @@ def _about(repo_id: str, matter: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def planned(repository: Repository, resolved: Resolved, store: ModelStore) -> Snapshot:
+def planned(
+    repository: Repository, resolved: Resolved, store: ModelStore, *, only_small: bool = False
+) -> Snapshot:
     """The snapshot of a repository at a revision, which is not kept.
 
     Raises HubError for a model that cannot be issued: RevisionNotFound if it is because of the
-    revision's dtype, else RepoNotFound.
+    revision's dtype, else RepoNotFound. With `only_small` raises LargeModelError for a large model,
+    unless its outline tells that it is refused.
     """
     code: HubCode = "RepoNotFound"
     if resolved.dtype != repository.manifest.dtype:
         code = "RevisionNotFound"
     try:
-        plan = store.plan(_manifest(repository, resolved))
+        plan = store.plan(_manifest(repository, resolved), only_small=only_small)
     except FaninError as error:
-        raise HubError(code, str(error)) from None
+        problem = error.problems[0]
+        raise HubError(code, f"{problem.message}; {problem.hint}") from None
+    except LargeModelError as error:
+        _refuse_long(code, error.outline.largest, error.outline.largest_bytes)
+        raise
     largest = max(plan.files, key=lambda file: file.length)
-    if largest.length > MOST_FILE_BYTES:
+    _refuse_long(code, largest.name, largest.length)
+    return Snapshot(repository, resolved, plan)
+
+
+def _refuse_long(code: HubCode, name: str, length: int) -> None:
+    if length > MOST_FILE_BYTES:
         raise HubError(
             code,
-            f"{largest.name} has {largest.length} bytes, and Hub clients download at most "
+            f"{name[:80]} has {length} bytes, and Hub clients download at most "
             f"{MOST_FILE_BYTES}: choose smaller tensors, or download it without a Hub client",
         )
-    return Snapshot(repository, resolved, plan)
 
 
 def _manifest(repository: Repository, resolved: Resolved) -> Manifest:

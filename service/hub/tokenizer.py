@@ -87,7 +87,8 @@ def tokenizer_files(config: Mapping[str, Any]) -> dict[str, bytes]:
     Empty if the model_type takes no text, if the vocabulary has fewer than LEAST_VOCABULARY
     entries, or if the config reserves so many ids that the bytes do not fit.
     """
-    family = _FAMILIES.get(config.get("model_type", ""))
+    kind = config.get("model_type")
+    family = _FAMILIES.get(kind) if isinstance(kind, str) else None
     size = _integer(config.get("vocab_size"))
     if family is None or size is None or size < LEAST_VOCABULARY:
         return {}

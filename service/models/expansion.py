@@ -27,6 +27,13 @@ times the wildcards of the pattern and 1. Measured: at least 260 million of thes
 MOST_NAME_BYTES = 1 << 24
 """The most bytes of all names of a model. So the header of a file has at most 40 MiB."""
 
+MOST_SMALL = 2000
+"""The most tensors and turns of loops of a small model."""
+
+MOST_SMALL_KINDS = 200
+"""The most kinds of tensors of a small model that has a list or rules, times their blocks and 1. A
+kind takes up to a millisecond to plan, and so does each of its blocks."""
+
 _KEPT_WITH_SCHEME = frozenset(("shape", "dtype", "slice", "order", "seed", *LAYER_FIELDS))
 """Fields that remain when a rule or a tensor names another scheme."""
 
@@ -97,6 +104,8 @@ def expanded(manifest: Manifest) -> Model:
             hint = "leave tensors out, and change them with rules"
             raise ImpossibleError("conflicting_fields", Problem("tensors", message, hint))
         values, ignored = config_values(choice)
+        if _spent(choice) > MOST_TENSORS:
+            raise _too_many()
         count = Count(MOST_TENSORS, _too_many)
         expansion = Expansion(choice.recipe, manifest.names == "module", count)
         try:
@@ -105,6 +114,62 @@ def expanded(manifest: Manifest) -> Model:
             raise no_shape(error) from None
     _refuse_equal_names(tensors)
     return Model(choice, tensors, ignored, rules.unused())
+
+
+def is_small(manifest: Manifest) -> bool:
+    """Whether the tensors are so few that planning them takes at most about 0.2 s.
+
+    None is made. Raises the errors of `choice_of` and `config_values`.
+    """
+    choice = choice_of(manifest)
+    if choice is not None:
+        tensors = kinds = _spent(choice)
+    elif len(manifest.tensors) <= MOST_SMALL_KINDS:
+        tensors = sum(_range_of(each, place).count for place, each in enumerate(manifest.tensors))
+        kinds = min(tensors, len(manifest.tensors) * (1 + len(manifest.rules)))
+    else:
+        return False
+    if not manifest.rules and choice is not None:
+        return tensors <= MOST_SMALL
+    fields = (*manifest.tensors, *(rule.fields for rule in manifest.rules))
+    blocks = 1 + max((_blocks(each) for each in fields), default=0)
+    few_kinds = kinds * blocks <= MOST_SMALL_KINDS
+    return tensors <= MOST_SMALL and few_kinds and tensors * len(manifest.rules) <= MOST_SMALL
+
+
+def _blocks(tensor: ManifestTensor) -> int:
+    """How many unequal blocks a tensor has."""
+    return len(tensor.parts) if isinstance(tensor.parts, tuple) else 0
+
+
+def sampled(manifest: Manifest) -> Iterator[tuple[Drawn, int]]:
+    """Tensors of a recipe's model, and for each how many are like it, with itself.
+
+    They are few, also if the model is large. There are none of a manifest that lists its tensors.
+    Raises UnreadableError and ImpossibleError.
+    """
+    choice = choice_of(manifest)
+    if choice is None:
+        return
+    if _spent(choice) > MOST_TENSORS:
+        raise _too_many()
+    values, _ = config_values(choice)
+    expansion = Expansion(choice.recipe, False, Count(MOST_TENSORS, _too_many))
+    rules = _Rules(manifest)
+    read: dict[int, tuple[object, Fields]] = {}
+    try:
+        for part, alike in expansion.samples(values):
+            yield _drawn_by(rules, part, read), alike
+    except ExpressionError as error:
+        raise no_shape(error) from None
+
+
+def _spent(choice: Choice) -> int:
+    values, _ = config_values(choice)
+    try:
+        return choice.recipe.spent(values)
+    except ExpressionError as error:
+        raise no_shape(error) from None
 
 
 def _too_many() -> ImpossibleError:
@@ -202,10 +267,7 @@ def _drawn(name: str, fields: Fields) -> Drawn:
 
 def _listed(manifest: Manifest, rules: _Rules) -> Iterator[FileTensor]:
     """The tensors of a list. Their number is checked before a name is made."""
-    ranges = list[NameRange]()
-    for place, tensor in enumerate(manifest.tensors):
-        with within(f"tensors[{place}].name"):
-            ranges.append(NameRange(tensor.name))
+    ranges = [_range_of(tensor, place) for place, tensor in enumerate(manifest.tensors)]
     names = sum(each.count for each in ranges)
     if names > MOST_TENSORS:
         raise _too_many()
@@ -217,6 +279,12 @@ def _listed(manifest: Manifest, rules: _Rules) -> Iterator[FileTensor]:
             yield FileTensor(name, None, (rules.drawn(name, fields, stronger=True),))
 
 
+def _range_of(tensor: ManifestTensor, place: int) -> NameRange:
+    """The names of a member of the list. Raises UnreadableError."""
+    with within(f"tensors[{place}].name"):
+        return NameRange(tensor.name)
+
+
 def _of_recipe(declared: Iterable[Declared], rules: _Rules) -> Iterator[FileTensor]:
     """The tensors of a recipe, whose fields are weaker than those of rules."""
     every = list(declared)
@@ -224,13 +292,16 @@ def _of_recipe(declared: Iterable[Declared], rules: _Rules) -> Iterator[FileTens
     rules.refuse_many(len(parts), sum(len(part.name) for part in parts))
     read: dict[int, tuple[object, Fields]] = {}
     for each in every:
-        drawn = list[Drawn]()
-        for part in each.parts:
-            known = read.get(id(part.fields))
-            if known is None:
-                known = read[id(part.fields)] = part.fields, _read(part)
-            drawn.append(rules.drawn(part.name, known[1], stronger=False, buffer=part.buffer))
-        yield FileTensor(each.name, each.shape, tuple(drawn))
+        drawn = tuple(_drawn_by(rules, part, read) for part in each.parts)
+        yield FileTensor(each.name, each.shape, drawn)
+
+
+def _drawn_by(rules: _Rules, part: Part, read: dict[int, tuple[object, "Fields"]]) -> Drawn:
+    """A tensor of a recipe. `read` keeps the fields that were read, by their id."""
+    known = read.get(id(part.fields))
+    if known is None:
+        known = read[id(part.fields)] = part.fields, _read(part)
+    return rules.drawn(part.name, known[1], stronger=False, buffer=part.buffer)
 
 
 def _read(part: Part) -> Fields:

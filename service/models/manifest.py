@@ -174,18 +174,18 @@ def _read_rule(value: object) -> Rule:
 def plain(value: object) -> Any:
     """JSON as plain Python values.
 
-    Raises FieldError for a number that is not finite or has 2^63 or more, and for a member that is
-    given twice.
+    Raises FieldError for a number that is not finite or has 2^63 or more, for half of a surrogate
+    pair, and for a member that is given twice.
     """
     match value:
         case JsonObject(members):
             if len(dict(members)) < len(members):
                 raise FieldError("duplicate_field", "a member is given twice", "give it once")
-            return {name: plain(each) for name, each in members}
+            return {read_text(name): plain(each) for name, each in members}
         case list() | tuple():
             return [plain(each) for each in value]
         case dict():
-            return {name: plain(each) for name, each in value.items()}
+            return {read_text(name): plain(each) for name, each in value.items()}
         case NumberToken():
             return _number(value)
         case str():

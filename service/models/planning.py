@@ -16,7 +16,16 @@ from service.dtypes import DTYPES
 from service.errors import FaninError, ImpossibleError, Problem
 from service.fields import Spec
 from service.models.config import Choice, choice_of, ids_outside, likely_misspelt
-from service.models.expansion import Drawn, FileTensor, Model, expanded, match_work
+from service.models.expansion import (
+    MOST_SMALL,
+    Drawn,
+    FileTensor,
+    Model,
+    expanded,
+    is_small,
+    match_work,
+    sampled,
+)
 from service.models.manifest import Manifest, canonical_text, parse_manifest
 from service.models.recipe import INT64
 from service.models.tensor_names import equal_start
@@ -176,6 +185,11 @@ class ModelPlan:
         return sum(each.length - len(each.head) for each in self.files)
 
     @cached_property
+    def is_small(self) -> bool:
+        """Whether there are so few tensors that making anything from the plan takes little time."""
+        return sum(len(each.part_names) for each in self.files) <= MOST_SMALL
+
+    @cached_property
     def drafts(self) -> tuple[str, ...]:
         """The drafts that the bytes depend on, in alphabetical order."""
         return tuple(sorted({str(draft) for kind in self.kinds for draft in kind.drafts}))
@@ -245,6 +259,9 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
     text = canonical_text(canonical_manifest(manifest))
     # The files are those of the text, because other processes have nothing else.
     canonical = parse_manifest(text)
+    if not is_small(canonical):
+        # A tensor that is refused is found before seconds have been spent on the others.
+        outline(canonical, max_bytes=max_bytes)
     model = expanded(canonical)
     kinds, numbers = _kinds(model, canonical.seed or 0, max_bytes)
     shards = list(_shards(model.tensors, kinds, numbers, canonical.max_shard_size))
@@ -252,8 +269,7 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
     writer = _Writer(kinds, numbers, {"format": "pt", **canonical.metadata})
     files = tuple(writer.files(shards))
     if sum(each.length for each in files) > MOST_MODEL_BYTES:
-        message = "all tensors together have more than 2^60 bytes"
-        raise ImpossibleError("too_large", Problem("", message, "leave some tensors out"))
+        raise _too_long()
     parts = [part for tensor in model.tensors for part in tensor.parts]
     _refuse_collisions(files)
     for part in parts:
@@ -261,6 +277,49 @@ def plan_model(manifest: Manifest, *, max_bytes: int) -> ModelPlan:
     parameters = sum(kinds[numbers[_key(part)]].elements for part in parts if not part.buffer)
     warnings = tuple(_warnings(parts, kinds, numbers, model, canonical))
     return ModelPlan(canonical, text, model, kinds, files, warnings, parameters, writer)
+
+
+def _too_long() -> ImpossibleError:
+    message = "all tensors together have more than 2^60 bytes"
+    return ImpossibleError("too_large", Problem("", message, "leave some tensors out"))
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is known of a model before its tensors are made.
+
+    `largest` is the name of the tensor with the most bytes, which are `largest_bytes`. All tensors
+    together have `total_bytes`.
+    """
+
+    largest: str
+    largest_bytes: int
+    total_bytes: int
+
+
+def outline(manifest: Manifest, *, max_bytes: int) -> Outline:
+    """The outline of a manifest with a seed, from a few tensors of its recipe.
+
+    It has 0 bytes if the manifest lists its tensors. Raises UnreadableError and ImpossibleError if
+    one of these tensors, or so many, cannot be issued.
+    """
+    kinds: dict[_Key, Kind] = {}
+    found = Outline("", 0, 0)
+    # In a list, so that no other spec gets the id of one of them.
+    for part, alike in [*sampled(manifest)]:
+        kind = kinds.get(_key(part))
+        if kind is None:
+            kind = kinds[_key(part)] = _kind(part, manifest.seed or 0, max_bytes)
+        size = kind.size
+        larger = (part.name, size) if size > found.largest_bytes else None
+        largest = larger or (found.largest, found.largest_bytes)
+        found = Outline(*largest, found.total_bytes + alike * size)
+    if found.total_bytes > MOST_MODEL_BYTES:
+        raise _too_long()
+    most = manifest.max_shard_size
+    if most is not None and found.total_bytes > MOST_FILES * max(most, found.largest_bytes):
+        raise _too_many_files()
+    return found
 
 
 def canonical_manifest(manifest: Manifest) -> Manifest:
@@ -335,15 +394,18 @@ def _shards(
         if most is not None and shard and filled + size > most:
             files += 1
             if files > MOST_FILES:
-                message = f"with so small files there are more than {MOST_FILES} of them"
-                hint = "give a larger max_shard_size, such as 5GB"
-                problem = Problem("max_shard_size", message, hint)
-                raise ImpossibleError("too_many_tensors", problem)
+                raise _too_many_files()
             yield shard
             shard, filled = [], 0
         shard.append(tensor)
         filled += size
     yield shard
+
+
+def _too_many_files() -> ImpossibleError:
+    message = f"with so small files there are more than {MOST_FILES} of them"
+    hint = "give a larger max_shard_size, such as 5GB"
+    return ImpossibleError("too_many_tensors", Problem("max_shard_size", message, hint))
 
 
 def _refuse_much_metadata(manifest: Manifest, files: int) -> None:
@@ -469,7 +531,7 @@ def _config_warnings(
         message = f"the config's {key[:80]} is ignored: write {meant} if that is meant"
         yield ModelWarning("config_key_unknown", message, 0, "")
     dtype = given.get("dtype", given.get("torch_dtype", manifest.dtype))
-    if dtype in DTYPES and dtype != manifest.dtype:
+    if isinstance(dtype, str) and dtype in DTYPES and dtype != manifest.dtype:
         message = f"the config says {dtype}, and the tensors are {manifest.dtype}: "
         message += f'add "dtype": "{dtype}" to the manifest if that is meant'
         yield ModelWarning("dtype_of_config", message, 0, "")

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
-from itertools import product
+from itertools import accumulate, product
 from math import prod
+from operator import mul
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -288,40 +289,67 @@ class Recipe(_Record):
         """The fields of an entry over those of its law."""
         return _fields(self.laws[entry.law].given() | entry.given())
 
-    def most_tensors(self, names: Names) -> int:
-        """At least as many tensors as the recipe makes for these names. None is made.
+    def spent(self, names: Names) -> int:
+        """How much an Expansion takes from its Count for these names. No tensor is made.
 
-        Tensors and blocks are counted even if their `when` leaves them out. Raises ExpressionError.
+        Raises ExpressionError.
         """
-        return _most_tensors(self.contents, names)
+        return _spent(self.contents, names)
 
 
-def _most_tensors(contents: tuple[Block | TensorEntry, ...], names: Names) -> int:
-    blocks = [each for each in contents if isinstance(each, Block)]
-    return len(contents) - len(blocks) + sum(_most_of_block(each, names) for each in blocks)
+def _spent(contents: tuple[Block | TensorEntry, ...], names: Names) -> int:
+    """The tensors, and the turns of loops."""
+    total = 0
+    for each in contents:
+        if each.when is not None and not each.when.value(names):
+            continue
+        total += 1 if isinstance(each, TensorEntry) else _spent_on_block(each, names)
+    return total
 
 
-def _most_of_block(block: Block, names: Names) -> int:
-    own = {*block.loops, *block.let}
-    if any(own & inner for inner in _loop_names(block.contents)):
-        return sum(_most_tensors(block.contents, turn) for turn in block.turns(names))
+def _spent_on_block(block: Block, names: Names) -> int:
+    lengths = [max(0, each.stop - each.start) for each in block.ranges(names)]
+    turns = sum(accumulate(lengths, mul)) if lengths else 0
+    within = (alike * _spent(block.contents, turn) for turn, alike in sampled_turns(block, names))
+    return turns + sum(within)
+
+
+MOST_TURNS_ALIKE = 64
+"""Of a loop with more turns only some are looked at before it is expanded."""
+
+
+def sampled_turns(block: Block, names: Names) -> Iterator[tuple[Names, int]]:
+    """Turns of a block, and for each how many turns in a row are like it, with itself.
+
+    Two turns are alike if equally much is spent on them, and then all turns between them are. This
+    is true of loops over layers, whose conditions change once from the first to the last. Loops of
+    at most MOST_TURNS_ALIKE turns are looked at as a whole. Raises ExpressionError.
+    """
     ranges = block.ranges(names)
     count = prod(max(0, each.stop - each.start) for each in ranges)
-    if count == 0:
-        return 0
-    # All turns have equally many, so the first one is enough.
-    return count * _most_tensors(block.contents, block.turn(names, (each[0] for each in ranges)))
+    if count <= MOST_TURNS_ALIKE:
+        yield from ((turn, 1) for turn in block.turns(names))
+        return
 
+    def turn(place: int) -> Names:
+        values = list[int]()
+        for each in reversed(ranges):
+            place, digit = divmod(place, each.stop - each.start)
+            values.append(each.start + digit)
+        return block.turn(names, reversed(values))
 
-def _loop_names(contents: tuple[Block | TensorEntry, ...]) -> Iterator[frozenset[str]]:
-    """The names that the numbers of turns of blocks and of their blocks depend on."""
-    for each in contents:
-        if isinstance(each, Block):
-            for first, stop in each.loops.values():
-                yield first.names | stop.names
-            for formula in each.let.values():
-                yield formula.names
-            yield from _loop_names(each.contents)
+    def between(first: int, last: int) -> Iterator[tuple[Names, int]]:
+        """The turns from `first` on, without `last`."""
+        one, other = turn(first), turn(last)
+        if last - first == 1 or _spent(block.contents, one) == _spent(block.contents, other):
+            yield one, last - first
+        else:
+            middle = (first + last) // 2
+            yield from between(first, middle)
+            yield from between(middle, last)
+
+    yield from between(0, count - 1)
+    yield turn(count - 1), 1
 
 
 def _entries(contents: tuple[Block | TensorEntry, ...]) -> Iterator[TensorEntry]:
@@ -405,6 +433,26 @@ class Expansion:
         """The tensors in the order of the file. Raises ExpressionError and the error of `count`."""
         yield from self._contents(self.recipe.contents, names, "", "")
 
+    def samples(self, names: Names) -> Iterator[tuple[Part, int]]:
+        """Tensors of the checkpoint, and for each how many others are like it, with itself.
+
+        Few tensors are made of however large a model. Raises ExpressionError.
+        """
+        yield from self._samples(self.recipe.contents, names, "", 1)
+
+    def _samples(
+        self, contents: tuple[Block | TensorEntry, ...], names: Names, prefix: str, alike: int
+    ) -> Iterator[tuple[Part, int]]:
+        for each in contents:
+            if each.when is not None and not each.when.value(names):
+                continue
+            if isinstance(each, TensorEntry):
+                yield self._part(each, names, prefix), alike
+            else:
+                for turn, more in sampled_turns(each, names):
+                    ahead = prefix + _written(each.prefix, turn)
+                    yield from self._samples(each.contents, turn, ahead, alike * more)
+
     def _contents(
         self, contents: tuple[Block | TensorEntry, ...], names: Names, prefix: str, module: str
     ) -> Iterator[Declared]:
@@ -437,12 +485,15 @@ class Expansion:
 
     def _tensor(self, entry: TensorEntry, names: Names, prefix: str, module: str) -> Declared:
         self.count.spend(1)
-        fields = self._values(entry, names)
-        name = prefix + _written(entry.name, names)
-        shown = name
+        part = self._part(entry, names, prefix)
+        shown = part.name
         if self.module_layout:
             shown = module + _written(entry.module or entry.name, names)
-        return Declared(shown, None, (Part(name, fields, self.recipe.laws[entry.law].buffer),))
+        return Declared(shown, None, (part,))
+
+    def _part(self, entry: TensorEntry, names: Names, prefix: str) -> Part:
+        name = prefix + _written(entry.name, names)
+        return Part(name, self._values(entry, names), self.recipe.laws[entry.law].buffer)
 
     def _values(self, entry: TensorEntry, names: Names) -> "_Values":
         """Shape and fields. Entries whose formulas see the same numbers share one record."""

@@ -1,6 +1,10 @@
-"""The models that a process has planned. A model is planned again if it has been dropped."""
+"""The models that a process has planned. A model is planned again if it has been dropped.
+
+Small models and large ones are kept apart, so that a large one drops no small one.
+"""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol, TypeVar
@@ -8,22 +12,42 @@ from typing import Protocol, TypeVar
 from service.models.body import FileLayout
 from service.models.collector import Collector
 from service.models.config import OtherEditionError
+from service.models.expansion import is_small
 from service.models.listing import ModelListing, other_files
 from service.models.manifest import Manifest, canonical_text, parse_manifest
 from service.models.page import page
-from service.models.planning import ModelFile, ModelPlan, canonical_manifest, plan_model
+from service.models.planning import (
+    ModelFile,
+    ModelPlan,
+    Outline,
+    canonical_manifest,
+    outline,
+    plan_model,
+)
 from service.models.token import text_of, token_of
 
-MOST_BYTES = 192 << 20
-"""The most memory of all models that are kept. One that takes more is not kept."""
+MOST_SMALL_BYTES = 64 << 20
+"""The most memory of all small models that are kept."""
+
+MOST_LARGE_BYTES = 128 << 20
+"""The most memory of all large models that are kept. The one that was used last is kept however
+large it is, because clients ask for one after a wait. It takes up to 200 MiB."""
 
 MOST_MODELS = 1024
-"""The most models that are kept, however small they are. Each new one looks at the size of all."""
+"""The most small models that are kept, and the most large ones."""
 
 MOST_LISTING_BYTES = 32 << 20
 """A longer listing is made anew for each request."""
 
 _MOST_SELECTIONS = 8
+
+
+class LargeModelError(Exception):
+    """The model is not small. `outline` is known of it."""
+
+    def __init__(self, outline: Outline) -> None:
+        super().__init__("the model is large")
+        self.outline = outline
 
 
 class OtherTokenError(Exception):
@@ -99,6 +123,11 @@ class StoredModel:
         return self._others
 
     @property
+    def is_small(self) -> bool:
+        """Whether the plan has few tensors."""
+        return self.plan.is_small
+
+    @property
     def memory(self) -> int:
         """About the bytes that the plan takes, and all that was made from it and is kept."""
         layouts = (*self._layouts.values(), *self._selections.values())
@@ -116,20 +145,51 @@ class Kept(Protocol):
     def memory(self) -> int:
         """About the bytes that it takes."""
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it is kept with the small models."""
+
 
 Form = TypeVar("Form", bound=Kept)
+
+
+@dataclass
+class _Shelf:
+    """Models and the bytes that each takes, in the order in which they were used."""
+
+    most_bytes: Callable[[], int]
+    keeps_last: bool
+    models: OrderedDict[str, tuple[Kept, int]] = field(default_factory=OrderedDict)
+    bytes: int = 0
+
+    def put(self, key: str, model: Kept) -> None:
+        self.drop(key)
+        self.models[key] = model, model.memory
+        self.bytes += self.models[key][1]
+        while len(self.models) > MOST_MODELS or self._is_too_large:
+            self.drop(next(iter(self.models)))
+
+    @property
+    def _is_too_large(self) -> bool:
+        return self.bytes > self.most_bytes() and len(self.models) > self.keeps_last
+
+    def drop(self, key: str) -> None:
+        _, size = self.models.pop(key, (None, 0))
+        self.bytes -= size
 
 
 class ModelStore:
     """Plans models, and keeps those that were used last.
 
-    The key of a StoredModel is its token. Other forms have keys that cannot be tokens. One thread
-    at a time may plan. Any thread may ask for what is known.
+    The key of a StoredModel is its token. Other forms have keys that cannot be tokens. Several
+    threads may plan at once, and ask for what is known. What two of them make of a model at once
+    is equal.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._models: OrderedDict[str, Kept] = OrderedDict()
+        self._small = _Shelf(lambda: MOST_SMALL_BYTES, False)
+        self._large = _Shelf(lambda: MOST_LARGE_BYTES, True)
         self._lock = Lock()
         self._collector = Collector()
 
@@ -140,33 +200,34 @@ class ModelStore:
     def kept(self, key: str, form: type[Form]) -> Form | None:
         """What is kept under a key, if it has this form. It counts as used."""
         with self._lock:
-            known = self._models.get(key)
-            if not isinstance(known, form):
-                return None
-            self._models.move_to_end(key)
-            return known
+            for shelf in (self._small, self._large):
+                known, _ = shelf.models.get(key, (None, 0))
+                if isinstance(known, form):
+                    shelf.models.move_to_end(key)
+                    return known
+        return None
 
-    def planned(self, manifest: Manifest) -> StoredModel:
-        """The model of a manifest with a seed. Raises UnreadableError and ImpossibleError."""
-        plan = self.plan(manifest)
+    def planned(self, manifest: Manifest, *, only_small: bool = False) -> StoredModel:
+        """The model of a manifest with a seed. Raises the errors of `plan`."""
+        plan = self.plan(manifest, only_small=only_small)
         model = StoredModel(plan, token_of(plan.text))
         self.keep(model.token, model)
         return model
 
-    def model(self, token: str) -> StoredModel:
+    def model(self, token: str, *, only_small: bool = False) -> StoredModel:
         """The model of a token.
 
         Raises UnreadableError for a damaged token, OtherTokenError for one that is not canonical,
-        and the errors of its manifest.
+        and the errors of `plan`.
         """
         known = self.known(token)
         if known is not None:
             return known
         text, manifest = _read(token)
         try:
-            plan = self.plan(manifest)
+            plan = self.plan(manifest, only_small=only_small)
         except OtherEditionError:
-            plan = self.plan(_of_present_edition(manifest))
+            plan = self.plan(_of_present_edition(manifest), only_small=only_small)
             raise OtherTokenError(token_of(plan.text), edition=True) from None
         if plan.text != text:
             raise OtherTokenError(token_of(plan.text), edition=False)
@@ -174,31 +235,28 @@ class ModelStore:
         self.keep(token, model)
         return model
 
-    def plan(self, manifest: Manifest) -> ModelPlan:
+    def plan(self, manifest: Manifest, *, only_small: bool = False) -> ModelPlan:
         """The plan of a manifest with a seed, which is not kept.
 
-        Raises UnreadableError and ImpossibleError.
+        Raises UnreadableError and ImpossibleError. With `only_small` it takes little time: raises
+        LargeModelError for a large model, unless its outline tells that it is refused.
         """
-        with self._collector.paused():
+        if only_small and not is_small(manifest):
+            raise LargeModelError(outline(manifest, max_bytes=self._max_bytes))
+        with self._collector.passing_over():
             return plan_model(manifest, max_bytes=self._max_bytes)
-
-    def trim(self) -> None:
-        """Drop models that were used least recently until the rest take little memory."""
-        with self._lock:
-            while len(self._models) > MOST_MODELS:
-                self._models.popitem(last=False)
-            sizes = {token: model.memory for token, model in self._models.items()}
-            total = sum(sizes.values())
-            while total > MOST_BYTES:
-                token, _ = self._models.popitem(last=False)
-                total -= sizes[token]
 
     def keep(self, key: str, model: Kept) -> None:
         """Keep a model under a key. Models that were used least recently may be dropped."""
         with self._lock:
-            self._models[key] = model
-            self._models.move_to_end(key)
-        self.trim()
+            (self._small if model.is_small else self._large).put(key, model)
+
+    def weigh(self, key: str) -> None:
+        """Measure a model again, because something was made from it. Others may be dropped."""
+        with self._lock:
+            for shelf in (self._small, self._large):
+                if key in shelf.models:
+                    shelf.put(key, shelf.models[key][0])
 
 
 def manifest_of_token(token: str) -> Manifest:

@@ -28,7 +28,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.cors import CORS_HEADERS
-from service.api.problems import respond
+from service.api.problems import error_message, respond
 from service.errors import Problem
 from service.models.listing import PATH as MANIFEST_PATH
 from service.models.manifest import MOST_MANIFEST_BYTES
@@ -439,6 +439,14 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         else:
             self._next()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the request, which refers to the connection.
+
+        Without this cycle both are freed at once, and not by the garbage collector.
+        """
+        super().connection_lost(exc)
+        del self.cycle
+
     def resume_writing(self) -> None:
         """Everything is written out."""
         super().resume_writing()
@@ -502,6 +510,8 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         answer = respond(fault.status, fault.reason, Problem("", fault.message, fault.hint))
+        # The path may be one of Hub clients, and it may not have been read.
+        answer.headers["X-Error-Message"] = error_message(answer)
         headers = [*self.server_state.default_headers, *answer.raw_headers, *CORS_HEADERS]
         head = answer_head(answer.status_code, [*headers, (b"connection", b"close")])
         self.write(head if self._head.startswith(b"HEAD ") else head + bytes(answer.body))

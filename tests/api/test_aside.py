@@ -124,41 +124,63 @@ def test_a_costly_refusal_is_the_usual_one(address: Address) -> None:
     assert post(address, body).status == 422
 
 
-def test_who_says_how_long_waits_no_longer(aside: Aside) -> None:
-    """The work is not begun then. Work that has been begun is finished, and its result is given."""
-    begun = list[str]()
+def test_who_says_until_when_waits_no_longer(aside: Aside) -> None:
+    """Work that was not begun is not done. Work that was begun is finished, for who asks again."""
+    done = list[str]()
     go = Event()
 
     def work(name: str) -> str:
-        begun.append(name)
         go.wait(5)
+        done.append(name)
         return name
 
     async def crowd() -> None:
-        first = asyncio.create_task(aside.run(lambda: work("first"), 0.1))
+        first = asyncio.create_task(aside.run(lambda: work("first"), time.monotonic() + 0.2))
         await asyncio.sleep(0.05)
-        with pytest.raises(UnavailableError) as refused:
-            await aside.run(lambda: work("second"), 0.1)
-        assert refused.value.reason == "too_busy"
-        assert not first.done()
+        for waiting in (aside.run(lambda: work("second"), time.monotonic() + 0.1), first):
+            with pytest.raises(UnavailableError) as refused:
+                await waiting
+            assert refused.value.reason == "too_busy"
+        assert not done
         go.set()
-        assert await first == "first"
-        assert await aside.run(lambda: work("third"), 0.1) == "third"
+        assert await aside.run(lambda: work("third"), time.monotonic() + 5) == "third"
 
     asyncio.run(crowd())
-    assert begun == ["first", "third"]
+    assert done == ["first", "third"]
+
+
+def test_retry_after_is_the_time_of_the_work_that_is_being_done(aside: Aside) -> None:
+    """Also if all work before took less. It is expected to take as long again as it has taken."""
+    go = Event()
+
+    async def crowd() -> int | None:
+        for _ in range(9):
+            await aside.run(lambda: None)
+        waiting = [asyncio.create_task(aside.run(lambda: go.wait(9))) for _ in range(3)]
+        await asyncio.sleep(1.5)
+        with pytest.raises(UnavailableError) as refused:
+            await aside.run(lambda: None, time.monotonic() + 0.1)
+        go.set()
+        await asyncio.gather(*waiting)
+        return refused.value.retry_after
+
+    seconds = asyncio.run(crowd())
+    assert seconds is not None
+    # Four requests that take at least 1.5 s each.
+    assert 6 <= seconds <= 9
 
 
 def test_more_of_those_may_wait(aside: Aside) -> None:
-    """Up to MOST_PATIENT. A request that does not say how long is refused meanwhile, as before."""
+    """Up to MOST_PATIENT. A request that does not say until when is refused, as before."""
     go = Event()
 
     async def crowd() -> None:
-        waiting = [asyncio.create_task(aside.run(go.wait, 9.0)) for _ in range(MOST_PATIENT)]
+        until = time.monotonic() + 9.0
+        waiting = [asyncio.create_task(aside.run(go.wait, until)) for _ in range(MOST_PATIENT)]
         await asyncio.sleep(0)
-        for wait in (None, 9.0):
+        for each in (None, until):
             with pytest.raises(UnavailableError):
-                await aside.run(go.wait, wait)
+                await aside.run(go.wait, each)
         go.set()
         assert all(await asyncio.gather(*waiting))
 

@@ -317,7 +317,8 @@ def test_a_tree(address: Address) -> None:
 def test_refs(address: Address) -> None:
     main = {"name": "main", "ref": "refs/heads/main", "targetCommit": commit_of(address, "main")}
     refs = told(address, f"{MODEL}/refs?include_pull_requests=1")
-    assert refs == {"branches": [main], "tags": [], "converts": []}
+    # list_repo_refs(include_pull_requests=True) reads pullRequests.
+    assert refs == {"branches": [main], "tags": [], "converts": [], "pullRequests": []}
 
 
 def paths_info(address: Address, body: bytes, media_type: str) -> Answer:
@@ -608,3 +609,85 @@ def test_authorization_is_not_logged() -> None:
         said = served.said()
     assert said
     assert not [line for line in said if "hf_secret" in line]
+
+
+ELSEWHERE = [
+    *(f"{MODEL}/{rest}" for rest in ("commits/main", "auth-check", "tree", "tree/", "tree/main/")),
+    *(f"{MODEL}/{rest}" for rest in ("refs/", "revision", "settings", "discussions/1", "")),
+    *(f"/{TINY}/{verb}/{rest}" for verb in ("resolve", "raw") for rest in ("main", "main/", "")),
+    *("/hub/seed-9", "/hub/seed-9/", f"/hub/seed-9/hub/seed-8{MODEL}"),
+    *("/hub/seed-9/docs", f"/hub/seed-9{MODEL}/commits/main"),
+]
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_what_only_real_hubs_have_is_refused_with_words(address: Address, target: str) -> None:
+    refused_twice(address, target, "EntryNotFound")
+
+
+def test_an_endpoint_says_how_it_is_used(address: Address) -> None:
+    assert "HF_ENDPOINT" in refused_twice(address, "/hub/seed-9", "EntryNotFound")
+    for target in ("/hub/seed-09", "/hub/nine/docs"):
+        assert "write " in refused_twice(address, target, "RevisionNotFound")
+
+
+@pytest.mark.parametrize("path", ["auth-check", "commits/main", "nothing"])
+def test_nothing_is_below_a_repository_that_is_not_there(address: Address, path: str) -> None:
+    refused_twice(address, f"/api/models/fanin/gpt22/{path}", "RepoNotFound")
+    refused_twice(address, f"{MODEL.replace('fanin', 'openai')}/{path}", "RepoNotFound")
+
+
+def test_a_revision_with_slashes_that_are_not_escaped(address: Address) -> None:
+    refused_twice(address, f"{MODEL}/revision/refs/pr/1", "RevisionNotFound")
+    refused_twice(address, f"{MODEL}/revision/refs%2Fpr%2F1", "RevisionNotFound")
+
+
+@pytest.mark.parametrize("root", ["/", "/hub/seed-42/", "/v1/models/TOKEN/"])
+def test_an_endpoint_may_end_in_a_slash(address: Address, token: str, root: str) -> None:
+    root = root.replace("TOKEN", token)
+    commit = commit_of(address, "main", root)
+    assert commit == commit_of(address, "main", root[:-1])
+    target = f"{root}/{TINY}/resolve/{commit}/model.safetensors"
+    answer = ask(address, target)
+    assert answer.status == 200
+    assert answer.body == ask(address, target.replace("//", "/")).body
+
+
+REFUSALS: list[tuple[int, str, str, dict[str, str]]] = [
+    (405, "PUT", f"{SEED_42}/config.json", {}),
+    (405, "DELETE", MODEL, {}),
+    (412, "HEAD", f"{SEED_42}/config.json", {"If-Match": '"x"'}),
+    (416, "GET", f"{SEED_42}/config.json", {"Range": "bytes=9999999-"}),
+    (414, "GET", f"/{TINY}/resolve/main/{'x' * 100_000}", {}),
+    (413, "POST", f"{MODEL}/paths-info/main", {"Content-Length": "99999999", **JSON}),
+    (415, "POST", f"{MODEL}/paths-info/main", {"Content-Type": "text/html"}),
+    (415, "POST", f"{MODEL}/paths-info/main", {"Content-Encoding": "gzip", **JSON}),
+    (400, "POST", f"{MODEL}/paths-info/main", JSON),
+]
+
+
+@pytest.mark.parametrize(("status", "method", "target", "headers"), REFUSALS)
+def test_every_refusal_has_its_message_in_a_header(
+    address: Address, status: int, method: str, target: str, headers: dict[str, str]
+) -> None:
+    answer = ask(address, target, method, headers, b"{" if method == "POST" else None)
+    assert answer.status == status
+    message = answer.headers["x-error-message"]
+    assert re.fullmatch(f"[ -~]{{20,{MOST_MESSAGE}}}", message)
+    assert not message.startswith(":")
+    if answer.body:
+        first = problem(answer)["errors"][0]
+        assert message == f"{first['message']}; {first['hint']}"[: len(message) - 3] + message[-3:]
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"{}", b'{"paths": "x"}', b'{"paths": [1]}', b"\xff"]
+)
+def test_the_hint_for_a_body_is_a_body_that_works(address: Address, body: bytes) -> None:
+    answer = paths_info(address, body, "application/json")
+    assert answer.status == 400
+    hint = problem(answer)["errors"][0]["hint"]
+    found = re.search(r"\{.*\}", hint)
+    assert found is not None
+    followed = paths_info(address, found[0].encode(), "application/json")
+    assert [each["path"] for each in json.loads(followed.body)] == ["config.json"]

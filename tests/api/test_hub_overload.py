@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count
+from typing import Any
 
 import pytest
 
 from service.api.admission import WAIT_SECONDS as OTHERS_WAIT
 from service.api.routes import hub
+from service.hub.snapshots import Snapshot, planned
 from tests.application import Answer, ask, problem, ready, serving
 from tests.server import Address, until
 from tests.server import ask as ask_only
@@ -123,22 +125,76 @@ def quick() -> str:
 def test_planning_is_waited_for_as_long(
     address: Address, client: dict[str, str], status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is planned already is answered meanwhile, and so is what is not there."""
+    """A plan that takes longer is finished all the same, for the client that asks again."""
     monkeypatch.setattr(hub, "WAIT_SECONDS", 0.5)
-    with ThreadPoolExecutor(1) as thread:
-        planning = thread.submit(ask, address, slow())
+    target = slow()
+    answer, seconds = timed(address, target, headers=client)
+    assert answer.status == status, "planning was over too soon"
+    assert 0.5 <= seconds < 1.5
+    assert 2 <= int(answer.headers["retry-after"]) <= 20
+    assert until(lambda: ask(address, target, headers=client).status == 200, 20)
+
+
+def test_small_models_do_not_wait_for_large_ones(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New ones, known ones, and what is not there."""
+    monkeypatch.setattr(hub, "WAIT_SECONDS", 30.0)
+    with ThreadPoolExecutor(2) as threads:
+        planning = [threads.submit(ask, address, slow()) for _ in range(2)]
         time.sleep(0.2)
-        answer, seconds = timed(address, quick(), headers=client)
-        assert answer.status == status, "planning was over too soon"
-        assert 0.5 <= seconds < 1.5
-        assert int(answer.headers["retry-after"]) >= 1
-        for target, expected in ((SMALL, 200), (f"{SMALL}.x", 404), ("/gpt2/resolve/a/b", 404)):
-            answer, seconds = timed(address, target)
+        for target, method, expected in (
+            (quick(), "GET", 200),
+            (quick(), "HEAD", 200),
+            (quick().replace("/api/models", "").replace("revision", "resolve") + "/x", "GET", 404),
+            (SMALL, "GET", 200),
+            ("/gpt2/resolve/a/b", "GET", 404),
+        ):
+            answer, seconds = timed(address, target, method)
             assert answer.status == expected
-            assert seconds < 0.5
-        # What has been begun is finished, however long it takes.
-        assert planning.result().status == 200
-    assert ask(address, quick()).status == 200
+            assert seconds < 1
+        assert not planning[1].done(), "planning was over too soon"
+        assert [each.result().status for each in planning] == [200, 200]
+
+
+def test_all_places_of_a_request_have_one_deadline(address: Address) -> None:
+    """Planning and the place of a stream are not waited for one after the other."""
+    with full(address), ThreadPoolExecutor(1) as thread:
+        planning = thread.submit(ask, address, slow())
+        time.sleep(0.1)
+        target = f"/fanin/deepseek_v3/resolve/seed-{next(_seeds)}/model-00001-of-00539.safetensors"
+        answer, seconds = timed(address, target)
+        assert answer.status == 429
+        assert seconds < WAIT + 1
+        planning.result()
+
+
+def test_a_refusal_is_remembered(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the model and the dtype. It is answered from another seed, too, and for all paths."""
+    calls = list[object]()
+
+    def counted(*given: Any, **named: Any) -> Snapshot:
+        calls.append(given)
+        return planned(*given, **named)
+
+    monkeypatch.setattr("service.api.routes.hub.planned", counted)
+    repo_id = "fanin/gpt2.n_embd-999983"
+    for path in ("refs", "revision/seed-1", "revision/seed-2", "tree/seed-3", "refs"):
+        answer = ask(address, f"/api/models/{repo_id}/{path}")
+        assert (answer.status, answer.headers["x-error-code"]) == (404, "RepoNotFound")
+        assert "50000000000" in answer.headers["x-error-message"]
+    assert len(calls) == 1
+    assert ask(address, f"/api/models/{repo_id}/revision/seed-1-bfloat16").status == 404
+    assert len(calls) == 2
+
+
+def test_a_large_model_that_is_refused_takes_no_seconds(address: Address) -> None:
+    """Its outline tells, so refs refuses it, too."""
+    for path in ("refs", "revision/seed-1"):
+        target = f"/api/models/fanin/gpt2.n_layer-9000.n_embd-999983/{path}"
+        answer, seconds = timed(address, target)
+        assert (answer.status, answer.headers["x-error-code"]) == (404, "RepoNotFound")
+        assert seconds < 1
 
 
 def test_before_the_kernels_are_checked_clients_are_told_to_come_back() -> None:

@@ -390,10 +390,10 @@ def test_nothing_is_planned_for_clients_that_have_left(
     """The plan that has begun is finished. The others are not begun."""
     planned, seeds = ModelStore.planned, list[int | None]()
 
-    def slowly(store: ModelStore, manifest: Manifest) -> StoredModel:
+    def slowly(store: ModelStore, manifest: Manifest, *, only_small: bool) -> StoredModel:
         seeds.append(manifest.seed)
         time.sleep(0.5)
-        return planned(store, manifest)
+        return planned(store, manifest, only_small=only_small)
 
     monkeypatch.setattr(ModelStore, "planned", slowly)
     for seed in range(100, 108):

@@ -302,7 +302,7 @@ def test_every_accepted_id_has_a_model(case: tuple[str, list[str]]) -> None:
     assert choice is not None
     values, ignored = config_values(choice)
     assert not ignored
-    assert choice.recipe.most_tensors(values) <= MOST_TENSORS
+    assert choice.recipe.spent(values) <= MOST_TENSORS
 
 
 @pytest.mark.parametrize("repo_id", SIZES)
@@ -312,7 +312,7 @@ def test_the_count_of_tensors_is_never_too_small(repo_id: str) -> None:
     choice = choice_of(manifest)
     assert choice is not None
     parts = sum(len(tensor.parts) for tensor in model.tensors)
-    assert parts <= choice.recipe.most_tensors(config_values(choice)[0]) <= MOST_TENSORS
+    assert parts <= choice.recipe.spent(config_values(choice)[0]) <= MOST_TENSORS
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.errors import FaninError
 from service.hub.errors import HubError
 from service.hub.repositories import families, repository_of
 from service.hub.revisions import Revision, revision_of
@@ -280,3 +281,36 @@ def test_memory_grows_with_what_is_made() -> None:
     made.info()
     made.tree()
     assert made.memory > before
+
+
+ODD: tuple[object, ...] = ([], {}, [["a"]], {"a": {"b": [1]}}, True, 1.5, -1, 2**62, "x", "", None)
+"""Values of JSON that a config may have in place of the usual ones."""
+
+READ = (
+    *("model_type", "architectures", "vocab_size", "dtype", "torch_dtype", "n_positions"),
+    *("bos_token_id", "eos_token_id", "other_token_id", "max_position_embeddings", "id2label"),
+    *("rope_parameters", "rope_scaling", "rope_theta"),
+)
+"""Keys of a config that the config.json, the tokenizer, the info and the warnings are made from."""
+
+
+@pytest.mark.parametrize("key", READ)
+def test_odd_values_of_a_config_are_refused_or_served(key: str) -> None:
+    """Nothing else is raised, whatever the type of a value is."""
+    tensors = {"tensors": [{"name": "w", "shape": [4]}], "seed": 1}
+    usual = {"model_type": "gpt2", "vocab_size": 300}
+    served = 0
+    for value in ODD:
+        for manifest in (
+            tensors | {"config": usual | {key: value}},
+            {"architecture": "LlamaForCausalLM", "size": "tiny", "config": {key: value}},
+        ):
+            try:
+                made = of_manifest(manifest)
+            except (FaninError, HubError):
+                continue
+            assert json.loads(made.info())["id"] == TINY
+            assert json.loads(made.tree())
+            served += 1
+    # The config of a list of tensors is never read for its tensors.
+    assert served >= len(ODD)

@@ -90,6 +90,8 @@ def test_a_refusal_names_the_place(members: dict[str, Any], place: str) -> None:
         (b'{"config":' + b'{"a":' * 12 + b"1" + b"}" * 12 + b"}", "malformed_json"),
         (b'{"metadata":{"\\ud800":"a"}}', "malformed_text"),
         (b'{"config":{"a":"\\ud800"}}', "malformed_text"),
+        (b'{"config":{"\\ud800":1}}', "malformed_text"),
+        (b'{"config":{"a":[{"b":{"\\udfff":1}}]}}', "malformed_text"),
         ({"tensors": [tensor("w"), tensor("w")]}, "duplicate_name"),
         ({"tensors": [tensor("w.{0..3}"), tensor("w.2")]}, "duplicate_name"),
         ({"tensors": [tensor("__metadata__", scheme="zeros")]}, "reserved_name"),

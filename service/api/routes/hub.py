@@ -1,18 +1,18 @@
 """The Hub endpoint: what clients of the Hugging Face Hub ask for, answered with fresh weights."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from service.api.answers import RecentlyUsed
-from service.api.aside import Aside
 from service.api.digests import wanted_algorithm
 from service.api.headers import DRAFT, HeaderLines
 from service.api.hub_operations import (
@@ -20,6 +20,7 @@ from service.api.hub_operations import (
     folder_operations,
     info_operations,
     models_operations,
+    nothing_operations,
     other_kinds_operations,
     paths_info_operations,
     refs_operations,
@@ -28,6 +29,7 @@ from service.api.hub_operations import (
 )
 from service.api.hub_root import Root, root_of
 from service.api.hub_route import HubRoute, not_found
+from service.api.planners import Planners
 from service.api.ranges import partial_content, requested_ranges
 from service.api.readiness import Readiness
 from service.api.requests import refuse_fields, typed_body
@@ -35,26 +37,37 @@ from service.api.responses import Document, json_response, not_modified, revalid
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TextBody, WholeBody
-from service.errors import FaninError
+from service.errors import FaninError, Problem, UnreadableError
 from service.fields.parsing import json_members
+from service.hub.commits import is_commit
 from service.hub.errors import HubError
 from service.hub.repositories import Repository, families, repository_of, repository_under
-from service.hub.revisions import MAIN, Resolved, Revision, revision_of
+from service.hub.revisions import MAIN, Resolved, Revision, read_revision, revision_of
 from service.hub.snapshots import HubFile, Snapshot, model_records, planned
 from service.models.body import FileBody
 from service.models.manifest import Manifest
-from service.models.store import ModelStore, OtherTokenError, manifest_of_token
+from service.models.store import (
+    LargeModelError,
+    ModelStore,
+    OtherTokenError,
+    manifest_of_token,
+)
 from service.wire.json_text import json_bytes
 
 WAIT_SECONDS = 8.0
-"""How long a request waits for its place. huggingface_hub gives up after 10 s."""
+"""How long a request waits for all of its places together. huggingface_hub gives up after 10 s."""
 
 MOST_COMMITS = 512
 """How many revisions have their commits kept. An endpoint with a token has up to 6 KiB in it."""
 
+MOST_REFUSALS = 512
+"""How many refusals are remembered, of models that were refused when they were planned."""
+
 _FORM = "application/x-www-form-urlencoded"
 _MOST_PATHS = 10_000
 _MOST_MARKS = 64 * 1024
+
+_PATHS_HINT = 'send {"paths": ["config.json"]}, or the form paths=config.json'
 
 _MOST_SHOWN = 60
 """The most characters of a name that a message repeats, so that the files which are there fit."""
@@ -88,15 +101,18 @@ class Named(NamedTuple):
 class Hub:
     """The handlers of the Hub endpoint and what they need.
 
-    `aside` is the thread that plans models, and the only one that may change `store`. A snapshot
-    that is kept is answered on the event loop.
+    `planners` are the threads that plan models. A snapshot that is kept is answered on the event
+    loop, and so is a model whose refusal is remembered.
     """
 
     store: ModelStore
     pool: StreamPool
     readiness: Readiness
-    aside: Aside
+    planners: Planners
     commits: RecentlyUsed[Asked, Named] = field(default_factory=partial(RecentlyUsed, MOST_COMMITS))
+    refusals: RecentlyUsed[tuple[str | None, str, str], HubError] = field(
+        default_factory=partial(RecentlyUsed, MOST_REFUSALS)
+    )
 
     def routes(self) -> list[PlainRoute]:
         """The routes of Hub clients, and the list of families."""
@@ -117,49 +133,68 @@ class Hub:
                 for verb in ("resolve", "raw")
                 for operations in [resolve_operations(verb)]
             ),
+            HubRoute(
+                f"{model}/{{rest}}",
+                self.nothing,
+                nothing_operations("get_hub_other", "namespace", "name", "rest"),
+            ),
+            *(
+                HubRoute(
+                    f"{files}/{verb}/{{rest}}",
+                    self.nothing,
+                    nothing_operations(f"get_hub_{verb}_other", "namespace", "name", "rest"),
+                )
+                for verb in ("resolve", "raw")
+            ),
+            HubRoute("/hub/{rest}", _endpoint, nothing_operations("get_hub_endpoint", "rest")),
         ]
 
     async def info(self, request: Request) -> Response:
         """What a Hub says about a model."""
-        snapshot, named = await self._snapshot(request)
-        text = snapshot.known_info
-        if text is None:
-            text = await self._aside(request, snapshot.info)
-        return _json(request, text, named, snapshot)
+        snapshot, named = await self._snapshot(request, _until())
+        return _json(request, snapshot.info(), named, snapshot)
 
     async def tree(self, request: Request) -> Response:
         """All files, on one page."""
-        snapshot, named = await self._snapshot(request)
-        text = snapshot.known_tree
-        if text is None:
-            # Small tensors are computed for it.
-            self.readiness.require()
-            text = await self._aside(request, snapshot.tree)
-        return _json(request, text, named, snapshot)
+        until = _until()
+        snapshot, named = await self._snapshot(request, until)
+        return _json(request, await self._tree(request, snapshot, until), named, snapshot)
 
     async def folder(self, request: Request) -> Response:
         """A folder of a repository. There is none."""
-        snapshot, named = await self._snapshot(request)
+        snapshot, named = await self._snapshot(request, _until())
         return _no_entry("folder", request.path_params["folder"], snapshot, named)
+
+    async def nothing(self, request: Request) -> Response:
+        """What real Hubs have below a model, and this one has not. A model must be there for it."""
+        place = await self._place(request, _asked(request), _until())
+        rest = request.path_params["rest"]
+        if rest.startswith("revision/"):
+            # Clients escape the slashes within a revision.
+            read_revision(rest.removeprefix("revision/"))
+        message = (
+            f"nothing is at {rest[:_MOST_SHOWN]}: GET /api/models/{place.repository.id}/tree/main "
+            f"lists all files, and /{place.repository.id}/resolve/main/FILE is one"
+        )
+        return not_found(HubError("EntryNotFound", message))
 
     async def refs(self, request: Request) -> Response:
         """The branches: `main` alone."""
         asked = _asked(request)
         named = self.commits.get(asked)
         if named is None:
-            named = self._name(asked, await self._place(request, asked))
+            named = await self._checked(request, asked)
         main = {"name": MAIN, "ref": f"refs/heads/{MAIN}", "targetCommit": named.commit}
-        text = json_bytes({"branches": [main], "tags": [], "converts": []})
+        text = json_bytes({"branches": [main], "tags": [], "converts": [], "pullRequests": []})
         return _json(request, text, named)
 
     async def paths_info(self, request: Request) -> Response:
         """The entries of some files. Names that are not there are left out."""
         media_type, body = await typed_body(request, (_FORM, "application/json"))
         paths = _form_paths(body) if media_type == _FORM else _json_paths(body)
-        snapshot, named = await self._snapshot(request)
-        if snapshot.known_tree is None:
-            self.readiness.require()
-            await self._aside(request, snapshot.tree)
+        until = _until()
+        snapshot, named = await self._snapshot(request, until)
+        await self._tree(request, snapshot, until)
         entries = snapshot.entries
         found = [entries[path] for path in dict.fromkeys(paths) if path in entries]
         headers = {"Cache-Control": "no-store", "X-Repo-Commit": named.commit}
@@ -167,24 +202,32 @@ class Hub:
 
     async def file(self, request: Request) -> ASGIApp:
         """A file of a repository: a text, or tensors."""
-        snapshot, named = await self._snapshot(request)
+        until = _until()
+        snapshot, named = await self._snapshot(request, until)
         name = request.path_params["file"]
         file = snapshot.files.get(name)
         if file is None:
             return _no_entry("file", name, snapshot, named)
-        body: WholeBody
+        if request.method == "HEAD":
+            return self._answer(request, snapshot, named, file, None, until)
         if isinstance(file.content, bytes):
-            body = TextBody(file.content)
-        else:
-            layout = snapshot.known_layout(file.content)
-            if layout is None:
-                layout = await self._aside(request, partial(snapshot.layout, file.content))
-            body = FileBody(layout)
-        return self._answer(request, snapshot, named, file, body)
+            return self._answer(request, snapshot, named, file, TextBody(file.content), until)
+        layout = snapshot.known_layout(file.content)
+        if layout is None:
+            make = partial(snapshot.layout, file.content)
+            layout = await self._made(request, snapshot, make, until)
+        return self._answer(request, snapshot, named, file, FileBody(layout), until)
 
     def _answer(
-        self, request: Request, snapshot: Snapshot, named: Named, file: HubFile, body: WholeBody
+        self,
+        request: Request,
+        snapshot: Snapshot,
+        named: Named,
+        file: HubFile,
+        body: WholeBody | None,
+        until: float,
     ) -> ASGIApp:
+        """The answer with a file. HEAD needs no body."""
         own = f"{root_of(request.scope).prefix}/{snapshot.repository.id}/resolve/{snapshot.commit}"
         is_canonical = (
             request.scope["raw_path"] == f"{own}/{file.name}".encode()
@@ -201,18 +244,21 @@ class Hub:
         if unchanged is not None:
             return _warned(unchanged, named, snapshot)
         ranges = requested_ranges(request, file.tag, file.size)
-        digest = None
-        if request.method != "HEAD":
-            if not isinstance(file.content, bytes):
-                self.readiness.require()
-            digest = wanted_algorithm(request)
         headers = _headers(snapshot, file, caching) + _warnings(named, snapshot)
+        if body is None:
+            answer = Response()
+            answer.raw_headers = [*headers, (b"content-length", str(file.size).encode())]
+            return answer
+        if not isinstance(file.content, bytes):
+            self.readiness.require()
+        digest = wanted_algorithm(request)
+        wait = until - time.monotonic()
         if ranges is None:
-            return TensorResponse(body, headers, self.pool, digest=digest, wait=WAIT_SECONDS)
+            return TensorResponse(body, headers, self.pool, digest=digest, wait=wait)
         part, headers = partial_content(body, ranges, headers, file.tag)
-        return TensorResponse(part, headers, self.pool, 206, digest, WAIT_SECONDS)
+        return TensorResponse(part, headers, self.pool, 206, digest, wait)
 
-    async def _snapshot(self, request: Request) -> tuple[Snapshot, Named]:
+    async def _snapshot(self, request: Request, until: float) -> tuple[Snapshot, Named]:
         """The snapshot that the path names. Raises HubError and the errors of Aside.run_for."""
         asked = _asked(request)
         named = self.commits.get(asked)
@@ -220,38 +266,97 @@ class Hub:
             known = self.store.kept(_key(asked, named.commit), Snapshot)
             if known is not None:
                 return known, named
-        place = await self._place(request, asked)
-        named = self._name(asked, place)
-        return await self._aside(request, partial(self._planned, asked, place)), named
+        place = await self._place(request, asked, until)
+        with self._remembered(asked, place):
+            work = partial(self._planned, asked, place)
+            snapshot = await self.planners.planned(request.receive, work, until)
+        return snapshot, self._name(asked, place)
 
-    async def _place(self, request: Request, asked: Asked) -> Place:
+    async def _checked(self, request: Request, asked: Asked) -> Named:
+        """The commit that the path names. Of a large model only the outline is looked at.
+
+        Raises HubError and the errors of Aside.run_for.
+        """
+        until = _until()
+        place = await self._place(request, asked, until)
+        with self._remembered(asked, place), suppress(LargeModelError):
+            work = partial(self._planned, asked, place, only_small=True)
+            await self.planners.small.run_for(request.receive, work, until)
+        return self._name(asked, place)
+
+    async def _place(self, request: Request, asked: Asked, until: float) -> Place:
         """The place that a path names. Only the manifest of a token takes long to read."""
         if asked.root.token is None:
             return _place(asked)
-        return await self._aside(request, partial(_place, asked))
+        return await self.planners.small.run_for(request.receive, partial(_place, asked), until)
+
+    @contextmanager
+    def _remembered(self, asked: Asked, place: Place) -> Iterator[None]:
+        """Remember a refusal within the block. Raises HubError, also for one that is remembered.
+
+        It depends on the model and on its dtype, and not on the seed.
+        """
+        model = asked.root.token, asked.repo_id, place.resolved.dtype
+        known = self.refusals.get(model)
+        if known is not None:
+            raise HubError(known.code, known.message)
+        try:
+            yield
+        except HubError as error:
+            # The error itself has a traceback, and so the manifest and all that was made of it.
+            self.refusals.put(model, HubError(error.code, error.message))
+            raise
 
     def _name(self, asked: Asked, place: Place) -> Named:
         named = Named(place.resolved.commit, place.resolved.is_main)
         self.commits.put(asked, named)
         return named
 
-    def _planned(self, asked: Asked, place: Place) -> Snapshot:
+    def _planned(self, asked: Asked, place: Place, *, only_small: bool) -> Snapshot:
         key = _key(asked, place.resolved.commit)
         known = self.store.kept(key, Snapshot)
         if known is None:
-            known = planned(*place, self.store)
+            known = planned(*place, self.store, only_small=only_small)
+            known.info()
             self.store.keep(key, known)
         return known
 
-    async def _aside(self, request: Request, work: Callable[[], Made]) -> Made:
-        """What the work makes in the thread. It may be kept with a snapshot, so others may go."""
+    async def _tree(self, request: Request, snapshot: Snapshot, until: float) -> bytes:
+        """The entries of all files. Small tensors are computed for them.
+
+        Raises UnavailableError before the kernels are checked, and the errors of Aside.run_for.
+        """
+        if snapshot.known_tree is not None:
+            return snapshot.known_tree
+        self.readiness.require()
+        aside = self.planners.hashes if snapshot.is_small else self.planners.large
+        work = self._weighed(request, snapshot, snapshot.tree)
+        return await aside.run_for(request.receive, work, until)
+
+    async def _made(
+        self, request: Request, snapshot: Snapshot, make: Callable[[], Made], until: float
+    ) -> Made:
+        """What `make` returns, in a thread. Raises the errors of Aside.run_for."""
+        work = self._weighed(request, snapshot, make)
+        return await self.planners.made(request.receive, work, until, is_small=snapshot.is_small)
+
+    def _weighed(
+        self, request: Request, snapshot: Snapshot, make: Callable[[], Made]
+    ) -> Callable[[], Made]:
+        """`make` for something that is kept with the snapshot, so that others may be dropped."""
+        key = _key(_asked(request), snapshot.commit)
 
         def made() -> Made:
-            done = work()
-            self.store.trim()
+            done = make()
+            self.store.weigh(key)
             return done
 
-        return await self.aside.run_for(request.receive, made, WAIT_SECONDS)
+        return made
+
+
+def _until() -> float:
+    """The moment (time.monotonic) until which a request that begins now waits for its places."""
+    return time.monotonic() + WAIT_SECONDS
 
 
 def _asked(request: Request) -> Asked:
@@ -353,17 +458,36 @@ def _form_paths(body: bytes) -> list[str]:
     try:
         fields = parse_qs(body.decode("ascii"), max_num_fields=_MOST_PATHS)
     except ValueError:
-        raise HTTPException(400, "the body is not a form of at most 10,000 fields") from None
+        message = f"the body is not a form of at most {_MOST_PATHS} fields"
+        raise UnreadableError("bad_request", Problem("", message, _PATHS_HINT)) from None
     return fields.get("paths", [])
 
 
 def _json_paths(body: bytes) -> list[str]:
-    """The paths of a JSON object, as the JavaScript client sends them."""
-    members = dict(json_members(body, most_marks=_MOST_MARKS))
+    """The paths of a JSON object, as the JavaScript client sends them. Raises UnreadableError."""
+    try:
+        members = dict(json_members(body, most_marks=_MOST_MARKS))
+    except UnreadableError as error:
+        problems = (Problem(each.field, each.message, _PATHS_HINT) for each in error.problems)
+        raise UnreadableError(error.reason, *problems) from None
     paths = members.get("paths")
-    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise HTTPException(400, 'the body is not like {"paths": ["config.json"]}')
+    # A number is text of another class.
+    if not isinstance(paths, list) or not all(type(path) is str for path in paths):
+        problem = Problem("paths", "it is not a list of names of files", _PATHS_HINT)
+        raise UnreadableError("malformed_list", problem)
     return paths
+
+
+async def _endpoint(request: Request) -> Response:
+    """An endpoint without the path of a Hub client, or with another endpoint behind it."""
+    revision, _, more = request.path_params["rest"].partition("/")
+    if not is_commit(revision):
+        read_revision(revision)
+    message = f"/hub/{revision} is an endpoint of Hub clients: set HF_ENDPOINT to its URL"
+    if more:
+        message = f"nothing is at {more[:_MOST_SHOWN]} behind /hub/{revision}: an endpoint has one "
+        message += "revision, and paths such as /fanin/gpt2-tiny/resolve/main/config.json follow"
+    return not_found(HubError("EntryNotFound", message))
 
 
 def _families() -> Callable[[Request], object]:

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from service.api.aside import Aside
 from service.api.digests import wanted_algorithm
 from service.api.headers import DRAFT, HeaderLines
 from service.api.long_answers import SHORT_BYTES, LongAnswers
@@ -25,6 +24,7 @@ from service.api.model_operations import (
     schema_operations,
 )
 from service.api.pages import revalidated_page
+from service.api.planners import Planners
 from service.api.problems import respond
 from service.api.ranges import partial_content, requested_ranges
 from service.api.readiness import Readiness
@@ -56,14 +56,14 @@ Made = TypeVar("Made")
 class Modeller:
     """The handlers of /v1/models and what they need.
 
-    Planning a model takes up to seconds, so it happens in a thread of its own. `aside` is that
-    thread. A model that is kept is answered on the event loop.
+    Planning a model takes up to seconds, so it happens in the threads of `planners`. A model that
+    is kept is answered on the event loop.
     """
 
     store: ModelStore
     pool: StreamPool
     readiness: Readiness
-    aside: Aside = field(default_factory=Aside)
+    planners: Planners = field(default_factory=Planners)
     long_bodies: LongBodies = field(default_factory=LongBodies)
     long_answers: LongAnswers = field(default_factory=LongAnswers)
 
@@ -84,7 +84,7 @@ class Modeller:
     async def post(self, request: Request) -> Response:
         """Check a manifest. The answer has the URL of its model."""
         body = await json_body(request, MOST_MANIFEST_BYTES, self.long_bodies)
-        text = await self._aside(request, partial(self._posted, body))
+        text = await self.planners.planned(request.receive, partial(self._posted, body))
         return self.long_answers.sent(json_response(text, {"Cache-Control": "no-store"}))
 
     async def listing(self, request: Request) -> Response:
@@ -93,7 +93,7 @@ class Modeller:
         model = await self._model(request)
         if isinstance(model, Response):
             return model
-        return await self._json(request, model.known_listing, model.listing)
+        return await self._json(request, model, model.known_listing, model.listing)
 
     async def page(self, request: Request) -> Response:
         """What a model has, as HTML."""
@@ -101,7 +101,7 @@ class Modeller:
         model = await self._model(request)
         if isinstance(model, Response):
             return model
-        text = await self._aside(request, partial(self._made, model.page))
+        text = await self._made(request, model, model.page)
         return revalidated_page(request, text)
 
     async def file(self, request: Request) -> ASGIApp:
@@ -118,7 +118,7 @@ class Modeller:
         layout = model.known_layout(file, keys)
         if layout is None:
             make = model.layout if keys is None else partial(model.selection, keys=keys)
-            layout = await self._aside(request, partial(self._made, partial(make, file)))
+            layout = await self._made(request, model, partial(make, file))
         return self._answer(request, model, layout, keys or (), canonical)
 
     def _answer(
@@ -153,19 +153,23 @@ class Modeller:
     async def _other(self, request: Request, model: StoredModel, name: str) -> Response:
         others = other_names(model.plan)
         if name in others:
-            return await self._json(request, None, lambda: model.others()[name])
+            return await self._json(request, model, None, lambda: model.others()[name])
         names = [*(each.name for each in model.plan.files), *others]
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if names[4:] else "")
         message = f"this model has no file {name[:80]}"
         return respond(404, "not_found", Problem("", message, f"it has {shown}"))
 
     async def _json(
-        self, request: Request, known: bytes | None, make: Callable[[], bytes]
+        self,
+        request: Request,
+        model: StoredModel,
+        known: bytes | None,
+        make: Callable[[], bytes],
     ) -> Response:
         """An answer of JSON. The tag of a long text takes milliseconds, so it is made aside."""
         if known is not None and len(known) <= SHORT_BYTES:
             return revalidated_json(request, known)
-        document = await self._aside(request, lambda: Document.of(self._made(make)))
+        document = await self._made(request, model, lambda: Document.of(make()))
         return self.long_answers.sent(document.answer(request))
 
     async def _model(self, request: Request) -> StoredModel | Response:
@@ -175,7 +179,7 @@ class Modeller:
         if known is not None:
             return known
         try:
-            return await self._aside(request, partial(self.store.model, token))
+            return await self.planners.planned(request.receive, partial(self.store.model, token))
         except OtherTokenError as error:
             problem = Problem("token", "the token is not the right one", "use `url` of this answer")
             members = {"url": model_url(error.token), "token": error.token}
@@ -183,21 +187,21 @@ class Modeller:
                 return respond(400, "other_edition", problem, members=members)
             return respond(400, "token_not_canonical", problem, members=members)
 
-    async def _aside(self, request: Request, work: Callable[[], Made]) -> Made:
-        """Do the work in the thread, unless the client has left before its turn.
+    async def _made(self, request: Request, model: StoredModel, make: Callable[[], Made]) -> Made:
+        """What `make` returns, in a thread. It may be kept with the model.
 
         Raises the errors of Aside.run_for.
         """
-        return await self.aside.run_for(request.receive, work)
 
-    def _made(self, make: Callable[[], Made]) -> Made:
-        """What `make` returns. It may be kept with the model, so other models may have to go."""
-        made = make()
-        self.store.trim()
-        return made
+        def made() -> Made:
+            done = make()
+            self.store.weigh(model.token)
+            return done
 
-    def _posted(self, body: bytes) -> bytes:
-        model = self.store.planned(seeded(parse_manifest(body)))
+        return await self.planners.made(request.receive, made, is_small=model.is_small)
+
+    def _posted(self, body: bytes, *, only_small: bool) -> bytes:
+        model = self.store.planned(seeded(parse_manifest(body)), only_small=only_small)
         return json_bytes(summary(model.plan, model.token))
 
 
