@@ -19,6 +19,9 @@ ALONE = (
     # How long others wait while the server is busy.
     "tests/api/test_hostile_models.py::test_others_are_answered_while_many_models_are_planned",
     "tests/api/test_models.py::test_small_requests_are_answered_while_a_model_is_planned",
+    "tests/api/test_propagate.py::test_a_hostile_body_costs_little",
+    "tests/api/test_propagate.py::test_a_second_simulation_is_told_to_wait",
+    "tests/api/test_propagate.py::test_an_answer_is_what_the_document_says",
     "tests/api/test_propagate.py::test_the_loop_answers_while_it_simulates",
     "tests/test_serving.py::test_answers_on_a_kept_connection_do_not_wait",
     # Limits of two to three times what is usual.
