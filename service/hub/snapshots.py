@@ -238,7 +238,11 @@ def planned(
         plan = store.plan(_manifest(repository, resolved), only_small=only_small)
     except FaninError as error:
         problem = error.problems[0]
-        raise HubError(code, f"{problem.message}; {problem.hint}") from None
+        hint = problem.hint
+        if problem.field == "max_shard_size" and repository.manifest.max_shard_size is None:
+            # The request has no such field.
+            hint = "choose smaller tensors"
+        raise HubError(code, f"{problem.message}; {hint}") from None
     except LargeModelError as error:
         _refuse_long(code, error.outline.largest, error.outline.largest_bytes)
         raise
