@@ -8,6 +8,7 @@ follow those that are, where the recipe says so in `fitted`.
 """
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ from service.models.config import (
     ids_outside,
     refuse_unmet,
 )
+from service.models.expansion import most_elements
 from service.models.expressions import ExpressionError, Value
 from service.models.manifest import MOST_TENSORS, Manifest, canonical_text
 from service.models.recipe import recipes
@@ -33,6 +35,12 @@ MOST_NAME = 96
 
 MOST_OTHER = 2**31 - 1
 """The largest integer of a key that decides no tensor, such as the number of positions of Llama."""
+
+MOST_FILE_BYTES = 50 * 10**9
+"""The largest file. huggingface_hub downloads no longer one over plain HTTP."""
+
+_MOST_HEADER = 2**20
+"""More bytes than the header of a file with one tensor has."""
 
 _EXAMPLE = f"{NAMESPACE}/gpt2-tiny"
 
@@ -226,19 +234,13 @@ def _manifest(base: Base, overrides: dict[str, Override]) -> Manifest:
 
     Raises HubError (RepoNotFound) for values of which there is no model.
     """
-    recipe = base.recipe
+    for key, value in overrides.items():
+        most = base.recipe.config[key].most if key in base.recipe.config else None
+        if most is not None and isinstance(value, int) and value > most:
+            shown = str(value)[:MOST_SHOWN]
+            _refuse(f"{key}: {shown} is too large; {_smaller(base, overrides, key)}")
     try:
-        for key, value in overrides.items():
-            if key in recipe.config:
-                checked(key, recipe.config[key], value)
-        config = _fitted(base, overrides)
-        choice = Choice(recipe, base.architecture, config)
-        values, _ = config_values(choice)
-        refuse_unmet(recipe.requires, values)
-        for key, number, size in ids_outside(choice):
-            _refuse(f"{key} is {number}, and must be below vocab_size, which is {size}")
-        if recipe.spent(values) > MOST_TENSORS:
-            _refuse(f"the model has more than {MOST_TENSORS} tensors: give smaller numbers")
+        choice, tensors = _checked(base, overrides)
     except FaninError as error:
         problem = error.problems[0]
         place = problem.field.removeprefix("config.")
@@ -246,21 +248,82 @@ def _manifest(base: Base, overrides: dict[str, Override]) -> Manifest:
         _refuse(f"{placed}{problem.message}; {problem.hint}")
     except ExpressionError as error:
         _refuse(f"the numbers do not fit together: {error.why}")
-    return Manifest(architecture=base.architecture, edition=recipe.edition, config=config)
+    if tensors > MOST_TENSORS:
+        hints = (_smaller(base, overrides, key) for key in overrides)
+        hint = next((each for each in hints if each != _SMALLER), _SMALLER)
+        _refuse(f"the model has more than {MOST_TENSORS} tensors; {hint}")
+    edition = base.recipe.edition
+    return Manifest(architecture=base.architecture, edition=edition, config=choice.config)
+
+
+def _checked(base: Base, overrides: dict[str, Override]) -> tuple[Choice, int]:
+    """The whole config, and how many tensors and turns of loops planning counts.
+
+    Raises FaninError, ExpressionError and HubError for values of which there is no model.
+    """
+    recipe = base.recipe
+    for key, value in overrides.items():
+        if key in recipe.config:
+            checked(key, recipe.config[key], value)
+    config = _fitted(base, overrides)
+    choice = Choice(recipe, base.architecture, config)
+    values, _ = config_values(choice)
+    # The requirements of repo ids may be about any key of the size.
+    refuse_unmet(recipe.requires, _names(config) | values)
+    for key, number, size in ids_outside(choice):
+        _refuse(f"{key} is {number}, and must be below vocab_size, which is {size}")
+    return choice, recipe.spent(values)
+
+
+_SMALLER = "give smaller numbers"
+
+
+def _smaller(base: Base, overrides: dict[str, Override], key: str) -> str:
+    """What to write instead of a number that is too large: a large one that works."""
+    least, most = base.config.get(key), overrides[key]
+    limit = base.recipe.config[key].most if key in base.recipe.config else None
+    if type(least) is not int or type(most) is not int or limit is None:
+        return _SMALLER
+    most = min(most, int(limit))
+    steps = [digit * 10**zeros for zeros in range(len(str(most))) for digit in (1, 2, 5)]
+    numbers = [least, *(each for each in steps if least < each < most), most]
+    if not _is_served(base, overrides | {key: least}):
+        return _SMALLER
+    # The largest of these numbers that works, or one below it that works, too.
+    place = bisect_left(
+        numbers, True, 1, key=lambda each: not _is_served(base, overrides | {key: each})
+    )
+    return f"with these other keys {key} may be {numbers[place - 1]}"
+
+
+def _is_served(base: Base, overrides: dict[str, Override]) -> bool:
+    """Whether planning refuses no model of these values, in float32, for its size."""
+    try:
+        choice, tensors = _checked(base, overrides)
+        if tensors > MOST_TENSORS:
+            return False
+        return 4 * most_elements(choice) <= MOST_FILE_BYTES - _MOST_HEADER
+    except (FaninError, ExpressionError, HubError):
+        return False
 
 
 def _fitted(base: Base, overrides: dict[str, Override]) -> dict[str, Any]:
     """The whole config: the size, the values that are given, and the keys that follow them."""
     config = base.config | overrides
-    names: dict[str, Value] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in config.items()
-        if isinstance(value, int | float | str | list)
-    }
+    names = _names(config)
     for key, formula in base.recipe.architectures[base.architecture].fitted.items():
         if key not in overrides:
             config[key] = names[key] = formula.integer(names)
     return config
+
+
+def _names(config: dict[str, Any]) -> dict[str, Value]:
+    """The values of a config that expressions may see."""
+    return {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in config.items()
+        if isinstance(value, int | float | str | list)
+    }
 
 
 def _keys(meant: tuple[str, ...]) -> str:

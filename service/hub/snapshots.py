@@ -16,6 +16,7 @@ import numpy as np
 from service.errors import FaninError
 from service.hub.card import CARD, card, front_matter
 from service.hub.errors import HubCode, HubError
+from service.hub.repositories import MOST_FILE_BYTES as MOST_FILE_BYTES
 from service.hub.repositories import Repository, families, repository_of
 from service.hub.revisions import Resolved
 from service.hub.tokenizer import tokenizer_files
@@ -30,10 +31,6 @@ from service.wire.json_text import json_bytes
 
 SHARD_BYTES = 5 * 10**9
 """The most bytes of tensors in a file, unless the manifest says another number."""
-
-MOST_FILE_BYTES = 50 * 10**9
-"""The largest file. huggingface_hub downloads no longer one over plain HTTP. A file above
-SHARD_BYTES has one tensor, unless the manifest asks for larger files."""
 
 MOST_HASHED_BYTES = 16 << 20
 """Tensors of a snapshot of at most so many bytes have oids that are hashes of their bytes."""
@@ -241,7 +238,11 @@ def planned(
         plan = store.plan(_manifest(repository, resolved), only_small=only_small)
     except FaninError as error:
         problem = error.problems[0]
-        raise HubError(code, f"{problem.message}; {problem.hint}") from None
+        hint = problem.hint
+        if problem.field == "max_shard_size" and repository.manifest.max_shard_size is None:
+            # The request has no such field.
+            hint = "choose smaller tensors"
+        raise HubError(code, f"{problem.message}; {hint}") from None
     except LargeModelError as error:
         _refuse_long(code, error.outline.largest, error.outline.largest_bytes)
         raise

@@ -164,6 +164,13 @@ def sampled(manifest: Manifest) -> Iterator[tuple[Drawn, int]]:
         raise no_shape(error) from None
 
 
+def most_elements(choice: Choice) -> int:
+    """The elements of a recipe's largest tensor. Raises ExpressionError and more, as `sampled`."""
+    values, _ = config_values(choice)
+    expansion = Expansion(choice.recipe, False, Count(MOST_TENSORS, _too_many))
+    return max(part.elements for part, _ in expansion.samples(values))
+
+
 def _spent(choice: Choice) -> int:
     values, _ = config_values(choice)
     try:

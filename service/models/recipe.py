@@ -212,6 +212,15 @@ class Block(_Record):
             for name, (first, dots, stop) in pairs.items()
         }
 
+    @cached_property
+    def varies(self) -> bool:
+        """Whether its turns differ in more than names, and in which of their contents are there."""
+        own = set(self.loops)
+        for name, formula in self.let.items():
+            if not formula.names.isdisjoint(own):
+                own.add(name)
+        return not own.isdisjoint(_used_within(self.contents))
+
     def ranges(self, names: Names) -> list[range]:
         """The values of each variable. Raises ExpressionError."""
         return [
@@ -314,20 +323,17 @@ def _spent_on_block(block: Block, names: Names) -> int:
     return turns + sum(within)
 
 
-MOST_TURNS_ALIKE = 64
-"""Of a loop with more turns only some are looked at before it is expanded."""
-
-
 def sampled_turns(block: Block, names: Names) -> Iterator[tuple[Names, int]]:
     """Turns of a block, and for each how many turns in a row are like it, with itself.
 
     Two turns are alike if equally much is spent on them, and then all turns between them are. This
-    is true of loops over layers, whose conditions change once from the first to the last. Loops of
-    at most MOST_TURNS_ALIKE turns are looked at as a whole. Raises ExpressionError.
+    is true of loops over layers, whose conditions change once from the first to the last. All turns
+    of a block that varies are looked at: they are those of a list of the config, or at most 26.
+    Raises ExpressionError.
     """
     ranges = block.ranges(names)
     count = prod(max(0, each.stop - each.start) for each in ranges)
-    if count <= MOST_TURNS_ALIKE:
+    if count <= 2 or block.varies:
         yield from ((turn, 1) for turn in block.turns(names))
         return
 
@@ -338,10 +344,19 @@ def sampled_turns(block: Block, names: Names) -> Iterator[tuple[Names, int]]:
             values.append(each.start + digit)
         return block.turn(names, reversed(values))
 
+    known: dict[int, tuple[Names, int]] = {}
+
+    def looked_at(place: int) -> tuple[Names, int]:
+        """A turn, and how much is spent on it."""
+        if place not in known:
+            names = turn(place)
+            known[place] = names, _spent(block.contents, names)
+        return known[place]
+
     def between(first: int, last: int) -> Iterator[tuple[Names, int]]:
         """The turns from `first` on, without `last`."""
-        one, other = turn(first), turn(last)
-        if last - first == 1 or _spent(block.contents, one) == _spent(block.contents, other):
+        (one, spent), (_, other) = looked_at(first), looked_at(last)
+        if last - first == 1 or spent == other:
             yield one, last - first
         else:
             middle = (first + last) // 2
@@ -349,7 +364,21 @@ def sampled_turns(block: Block, names: Names) -> Iterator[tuple[Names, int]]:
             yield from between(middle, last)
 
     yield from between(0, count - 1)
-    yield turn(count - 1), 1
+    yield looked_at(count - 1)[0], 1
+
+
+def _used_within(contents: tuple[Block | TensorEntry, ...]) -> frozenset[str]:
+    """The names that shapes, fields and loops depend on."""
+    used = set[str]()
+    for each in contents:
+        if isinstance(each, TensorEntry):
+            used.update(*(formula.names for formula in each.shape))
+            used |= _fields(each.given()).names()
+        else:
+            used.update(*(formula.names for pair in each.loops.values() for formula in pair))
+            used.update(*(formula.names for formula in each.let.values()))
+            used |= _used_within(each.contents)
+    return frozenset(used)
 
 
 def _entries(contents: tuple[Block | TensorEntry, ...]) -> Iterator[TensorEntry]:
@@ -387,6 +416,13 @@ class Part:
     name: str
     fields: Mapping[str, object]
     buffer: bool
+
+    @property
+    def elements(self) -> int:
+        """The product of the shape."""
+        shape = self.fields["shape"]
+        assert isinstance(shape, tuple)
+        return prod(shape)
 
 
 @dataclass(frozen=True, slots=True)

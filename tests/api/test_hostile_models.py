@@ -35,7 +35,7 @@ SLOWEST = 15.0
 
 MOST_MEMORY = 1500 * MIB
 """The most memory of the process after all of these tests. It has 250 MiB when it is ready, keeps
-models of 192 MiB, and plans a model of up to 300 MiB, while answers of up to 256 MiB are sent."""
+models of up to 264 MiB, plans a model of up to 300 MiB, and sends answers of up to 256 MiB."""
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from service.errors import UnreadableError
 from service.hub.bases import ACTIVATIONS
 from service.hub.errors import HubError
 from service.hub.repositories import (
+    MOST_FILE_BYTES,
     MOST_OTHER,
     Repository,
     families,
@@ -22,7 +23,8 @@ from service.hub.repositories import (
 from service.models.config import choice_of, config_values
 from service.models.expansion import expanded
 from service.models.manifest import MOST_TENSORS, Manifest, parse_manifest
-from service.models.recipe import recipe_of, recipes
+from service.models.planning import outline
+from service.models.recipe import Count, Expansion, recipe_of, recipes
 from service.models.token import text_of
 from tests.hub.asking import checked, refused, under_token
 
@@ -305,14 +307,34 @@ def test_every_accepted_id_has_a_model(case: tuple[str, list[str]]) -> None:
     assert choice.recipe.spent(values) <= MOST_TENSORS
 
 
-@pytest.mark.parametrize("repo_id", SIZES)
-def test_the_count_of_tensors_is_never_too_small(repo_id: str) -> None:
+MANY_TURNS = [
+    *(
+        "fanin/deepseek_v3-tiny.num_hidden_layers-99.first_k_dense_replace-7",
+        "fanin/gpt2.n_layer-99",
+    ),
+    *("fanin/mixtral-tiny.num_hidden_layers-3.num_local_experts-99", "fanin/t5-tiny.num_layers-77"),
+    "fanin/deepseek_v3-tiny.num_hidden_layers-70.first_k_dense_replace-65.n_routed_experts-66",
+]
+"""Models with loops of so many turns that only some are looked at."""
+
+
+@pytest.mark.parametrize("repo_id", [*SIZES, *MANY_TURNS])
+def test_the_count_of_tensors_is_that_of_the_plan(repo_id: str) -> None:
+    """Turns of loops count, too. A few tensors stand for all."""
     manifest = repository_of(repo_id).manifest
     model = expanded(manifest)
     choice = choice_of(manifest)
     assert choice is not None
-    parts = sum(len(tensor.parts) for tensor in model.tensors)
-    assert parts <= choice.recipe.spent(config_values(choice)[0]) <= MOST_TENSORS
+    values, _ = config_values(choice)
+    count = Count(MOST_TENSORS, AssertionError)
+    expansion = Expansion(choice.recipe, False, count)
+    parts = [part for tensor in expansion.tensors(values) for part in tensor.parts]
+    assert len(parts) == sum(len(tensor.parts) for tensor in model.tensors)
+    assert choice.recipe.spent(values) == MOST_TENSORS - count.left
+    samples = list(expansion.samples(values))
+    assert sum(alike for _, alike in samples) == len(parts)
+    assert {part.name for part, _ in samples} <= {part.name for part in parts}
+    assert max(part.elements for part, _ in samples) == max(part.elements for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -509,9 +531,12 @@ HOSTILE = [
     ("fanin/gpt2.architectures-x", "gpt2 has no key architectures"),
     ("fanin/gpt2.model_type-bert", "gpt2 has no key model_type"),
     ("fanin/gpt2.n_embd-0", "n_embd: 0 is below 1"),
-    ("fanin/gpt2.n_layer-100001", "n_layer: 100001 is above 100000"),
-    ("fanin/gpt2.n_layer-" + "9" * 80, "is above 100000"),
-    ("fanin/gpt2.n_layer-100000", f"more than {MOST_TENSORS} tensors"),
+    ("fanin/gpt2.n_layer-10001", "n_layer: 10001 is too large; with these other keys n_layer may"),
+    ("fanin/gpt2.n_layer-" + "9" * 80, "is too large"),
+    ("fanin/bert.num_hidden_layers-100000", f"more than {MOST_TENSORS} tensors"),
+    ("fanin/convnext-tiny.image_size-5", "image_size must be at least patch_size"),
+    ("fanin/convnext.image_size-31", "image_size must be at least patch_size"),
+    ("fanin/convnext-tiny.patch_size-257", "image_size must be at least patch_size"),
     ("fanin/mixtral.num_hidden_layers-100000.num_local_experts-100000", "tensors"),
     ("fanin/deepseek_v3.num_hidden_layers-9999.n_routed_experts-99999", "tensors"),
     ("fanin/convnext.num_stages-64", "num_stages has one value only, which is 4: leave it out"),
@@ -601,3 +626,37 @@ def test_the_names_are_those_of_the_namespace(repo_id: str) -> None:
 def test_the_manifest_is_one_that_has_a_recipe() -> None:
     with pytest.raises(UnreadableError):
         under_token("fanin/mine", Manifest(architecture="NoSuchModel", size="tiny"))
+
+
+LARGE = [
+    (base, key)
+    for base in ("bert", "deepseek_v3-tiny", "gpt2", "llama", "mamba", "mixtral-tiny", "t5", "vit")
+    for key in next(each["keys"] for each in FAMILIES if each["family"] == base.split("-")[0])
+    if key in ("num_hidden_layers", "n_layer", "num_layers", "n_embd", "hidden_size", "vocab_size")
+    or "expert" in key
+]
+
+
+@pytest.mark.parametrize(("base", "key"), LARGE)
+def test_a_limit_in_a_hint_is_one_that_works(base: str, key: str) -> None:
+    """For numbers above every limit, and for those whose models are too large with the others."""
+    for number in (10**5, 10**6, 10**8, 10**12):
+        repo_id = f"fanin/{base}.{key}-{number}"
+        try:
+            repository_of(repo_id)
+            continue
+        except HubError as error:
+            found = re.search(f" {key} may be ([0-9]+)$", error.message)
+        if found is None:
+            continue
+        manifest = repository_of(f"fanin/{base}.{key}-{found[1]}").manifest
+        made = outline(manifest.model_copy(update={"seed": 1}), max_bytes=2**60)
+        assert made.largest_bytes < MOST_FILE_BYTES
+        assert int(found[1]) >= config_of(f"fanin/{base}")[key]
+
+
+def test_large_depths_are_named() -> None:
+    for base, key in (("bert", "num_hidden_layers"), ("t5", "num_layers"), ("gpt2", "n_layer")):
+        found = re.search("may be ([0-9]+)$", refused(f"fanin/{base}.{key}-{10**6}"))
+        assert found is not None
+        assert int(found[1]) >= 5000

@@ -18,6 +18,7 @@ from service.models.planning import plan_model
 from service.models.recipe import recipes
 
 TINY = {"architecture": "GPT2LMHeadModel", "size": "tiny", "seed": 1}
+BERT = {"architecture": "BertForMaskedLM", "size": "tiny", "seed": 1}
 
 
 def refused(manifest: dict[str, Any] | bytes) -> tuple[str, str, str]:
@@ -117,7 +118,8 @@ def test_a_refusal_names_the_place(members: dict[str, Any], place: str) -> None:
         ({"architecture": "GPT2LMHeadModel", "size": "huge"}, "unknown_word"),
         ({"architecture": "GPT2LMHeadModel"}, "missing_field"),
         ({**TINY, "config": {"n_layer": 10**9}}, "out_of_range"),
-        ({**TINY, "config": {"n_layer": 100_000}}, "too_many_tensors"),
+        ({**TINY, "config": {"n_layer": 10_001}}, "out_of_range"),
+        ({**BERT, "config": {"num_hidden_layers": 100_000}}, "too_many_tensors"),
         ({**TINY, "config": {"n_layer": "two"}}, "out_of_range"),
         ({**TINY, "config": {"n_layer": True}}, "out_of_range"),
         ({**TINY, "config": {"n_embd": 0}}, "out_of_range"),

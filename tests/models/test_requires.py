@@ -27,7 +27,7 @@ def manifest_of(recipe: Recipe, size: str, **changes: Any) -> Manifest:
 def test_every_size_meets_what_its_recipe_requires(recipe: Recipe, size: str) -> None:
     choice = choice_of(manifest_of(recipe, size))
     assert choice is not None
-    refuse_unmet(recipe.requires, config_values(choice)[0])
+    refuse_unmet(recipe.requires, choice.config | config_values(choice)[0])
 
 
 @pytest.mark.parametrize(
