@@ -45,8 +45,8 @@ def test_the_table(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert lines[0].split()[:4] == ["tensor", "shape", "fans", "std"]
     assert [line.split()[0] for line in lines[1:12]] == list(healthy())
     row = next(line for line in lines if line.startswith("conv1.weight"))
-    assert "64x16x5x5" in row
-    assert "400,1600" in row
+    assert "64x32x5x5" in row
+    assert "800,1600" in row
     assert "torch.kaiming_normal" in row
     assert lines[-1] == "11 tensors, no faults"
     assert complained == []
