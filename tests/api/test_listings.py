@@ -405,6 +405,8 @@ def test_the_page_for_people_needs_nothing_else(address: Address) -> None:
     assert "<code>GET /v1/weights.npy</code>" in page
     assert all(f"<code>{field}=" in page for field in FIELDS)
     assert not re.search("<script|<link|src=|//", page)
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    assert answer.headers["content-security-policy"] == policy
     assert (
         ask(address, "/docs/plain", headers={"If-None-Match": answer.headers["etag"]}).status == 304
     )

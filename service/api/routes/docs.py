@@ -6,16 +6,15 @@ from html import escape
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from service.advice import Question
 from service.api.operations import page_operations
-from service.api.responses import not_modified
+from service.api.pages import revalidated_page
 from service.api.routing import PlainRoute
 from service.calibration.measurement import MEASURED_FIELDS
 from service.fields import FIELDS
 from service.listings import SchemeFilter
-from service.plan.tag import entity_tag
 from service.propagation import Stack
 
 _PAGE = """<!doctype html>
@@ -50,10 +49,7 @@ def routes() -> list[PlainRoute]:
 
 async def docs(request: Request) -> Response:
     """The page. Caches must revalidate it before each use."""
-    page = render(await request.app.document.schema())
-    tag = entity_tag(page.encode())
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-    return not_modified(request, tag, headers) or HTMLResponse(page, headers=headers)
+    return revalidated_page(request, render(await request.app.document.schema()).encode())
 
 
 def render(document: dict[str, Any]) -> str:
