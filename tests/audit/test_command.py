@@ -247,6 +247,7 @@ def test_like_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     tensors: Tensors = {"a.weight": healthy()["fc.weight"], "a.bias": np.zeros(200, np.float32)}
     here = written(tmp_path, tensors)
     there = tmp_path / "there.npz"
+    # NumPy's types take every keyword for `allow_pickle`.
     np.savez(there, **{**tensors, "a.bias": np.ones(200, np.float32)})  # type: ignore[arg-type]
     said, _ = audited(capfd, str(here), "--like", str(there), status=1)
     assert "a.bias: 200 elements differ, the first at [0]: 0.0, not 1.0" in said

@@ -70,6 +70,7 @@ def test_safetensors_of_the_official_writer(tmp_path: Path, dtype: str) -> None:
 @pytest.mark.parametrize("shape", [(5, 3, 4), (7,), (1, 9), ()])
 def test_npy(tmp_path: Path, descr: str, order: str, shape: tuple[int, ...]) -> None:
     """Both orders of bytes and of axes."""
+    # NumPy's types want a literal order.
     values = np.asarray(np.asarray(drawn(shape)).astype(descr), order=order)  # type: ignore[call-overload]
     np.save(tmp_path / "w.npy", values)
     np.testing.assert_array_equal(read(tmp_path / "w.npy")["w"], values)
