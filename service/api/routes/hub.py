@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -27,7 +27,8 @@ from service.api.hub_operations import (
     resolve_operations,
     tree_operations,
 )
-from service.api.hub_root import Root, root_of
+from service.api.hub_places import Asked, Named, Place, asked_of, key_of, place_of
+from service.api.hub_root import root_of
 from service.api.hub_route import HubRoute, not_found
 from service.api.planners import Planners
 from service.api.ranges import partial_content, requested_ranges
@@ -37,20 +38,17 @@ from service.api.responses import Document, json_response, not_modified, revalid
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, TensorResponse
 from service.chunks import TextBody, WholeBody
-from service.errors import FaninError, Problem, UnreadableError
+from service.errors import Problem, UnreadableError
 from service.fields.parsing import json_members
 from service.hub.commits import is_commit
 from service.hub.errors import HubError
-from service.hub.repositories import Repository, families, repository_of, repository_under
-from service.hub.revisions import MAIN, Resolved, Revision, read_revision, revision_of
+from service.hub.repositories import families
+from service.hub.revisions import MAIN, read_revision
 from service.hub.snapshots import HubFile, Snapshot, model_records, planned
 from service.models.body import FileBody
-from service.models.manifest import Manifest
 from service.models.store import (
     LargeModelError,
     ModelStore,
-    OtherTokenError,
-    manifest_of_token,
 )
 from service.wire.json_text import json_bytes
 
@@ -73,28 +71,6 @@ _MOST_SHOWN = 60
 """The most characters of a name that a message repeats, so that the files which are there fit."""
 
 Made = TypeVar("Made")
-
-
-class Asked(NamedTuple):
-    """What a path names: an endpoint, a repository, and a revision as it is written."""
-
-    root: Root
-    repo_id: str
-    revision: str
-
-
-class Place(NamedTuple):
-    """What an `Asked` means: a repository at a commit."""
-
-    repository: Repository
-    resolved: Resolved
-
-
-class Named(NamedTuple):
-    """The commit of an `Asked`, and whether it was asked for as `main`."""
-
-    commit: str
-    is_main: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +143,7 @@ class Hub:
 
     async def nothing(self, request: Request) -> Response:
         """What real Hubs have below a model, and this one has not. A model must be there for it."""
-        place = await self._place(request, _asked(request), _until())
+        place = await self._place(request, asked_of(request), _until())
         rest = request.path_params["rest"]
         if rest.startswith("revision/"):
             # Clients escape the slashes within a revision.
@@ -180,7 +156,7 @@ class Hub:
 
     async def refs(self, request: Request) -> Response:
         """The branches: `main` alone."""
-        asked = _asked(request)
+        asked = asked_of(request)
         named = self.commits.get(asked)
         if named is None:
             named = await self._checked(request, asked)
@@ -260,10 +236,10 @@ class Hub:
 
     async def _snapshot(self, request: Request, until: float) -> tuple[Snapshot, Named]:
         """The snapshot that the path names. Raises HubError and the errors of Aside.run_for."""
-        asked = _asked(request)
+        asked = asked_of(request)
         named = self.commits.get(asked)
         if named is not None:
-            known = self.store.kept(_key(asked, named.commit), Snapshot)
+            known = self.store.kept(key_of(asked, named.commit), Snapshot)
             if known is not None:
                 return known, named
         place = await self._place(request, asked, until)
@@ -287,8 +263,8 @@ class Hub:
     async def _place(self, request: Request, asked: Asked, until: float) -> Place:
         """The place that a path names. Only the manifest of a token takes long to read."""
         if asked.root.token is None:
-            return _place(asked)
-        return await self.planners.small.run_for(request.receive, partial(_place, asked), until)
+            return place_of(asked)
+        return await self.planners.small.run_for(request.receive, partial(place_of, asked), until)
 
     @contextmanager
     def _remembered(self, asked: Asked, place: Place) -> Iterator[None]:
@@ -313,7 +289,7 @@ class Hub:
         return named
 
     def _planned(self, asked: Asked, place: Place, *, only_small: bool) -> Snapshot:
-        key = _key(asked, place.resolved.commit)
+        key = key_of(asked, place.resolved.commit)
         known = self.store.kept(key, Snapshot)
         if known is None:
             known = planned(*place, self.store, only_small=only_small)
@@ -344,7 +320,7 @@ class Hub:
         self, request: Request, snapshot: Snapshot, make: Callable[[], Made]
     ) -> Callable[[], Made]:
         """`make` for something that is kept with the snapshot, so that others may be dropped."""
-        key = _key(_asked(request), snapshot.commit)
+        key = key_of(asked_of(request), snapshot.commit)
 
         def made() -> Made:
             done = make()
@@ -357,43 +333,6 @@ class Hub:
 def _until() -> float:
     """The moment (time.monotonic) until which a request that begins now waits for its places."""
     return time.monotonic() + WAIT_SECONDS
-
-
-def _asked(request: Request) -> Asked:
-    parameters = request.path_params
-    return Asked(root_of(request.scope), parameters["repo"], parameters.get("revision", MAIN))
-
-
-def _key(asked: Asked, commit: str) -> str:
-    """The key of a snapshot in the store. No token has a line break."""
-    return f"{asked.root.token or ''}\n{asked.repo_id}\n{commit}"
-
-
-def _place(asked: Asked) -> Place:
-    """What a path means. Raises HubError."""
-    root, repo_id, revision = asked
-    if root.token is not None:
-        manifest = _manifest(root.token)
-        repository = repository_under(repo_id, manifest, root.token)
-        main = Revision(manifest.seed or 0)
-    else:
-        repository, main = repository_of(repo_id), Revision(0)
-    if root.revision is not None:
-        resolved = revision_of(root.revision, repository, main)
-        main = Revision(resolved.seed, resolved.dtype)
-    return Place(repository, revision_of(revision, repository, main))
-
-
-def _manifest(token: str) -> Manifest:
-    """The manifest of the token in the endpoint. Raises HubError."""
-    try:
-        return manifest_of_token(token)
-    except OtherTokenError as error:
-        why = "of another edition of its recipe" if error.edition else "not in its canonical form"
-    except FaninError as error:
-        why = f"no token of a manifest ({error.problems[0].message})"
-    message = f"the endpoint's token is {why}: POST the manifest to /v1/models and use `url`"
-    raise HubError("RepoNotFound", message)
 
 
 def _no_entry(kind: str, name: str, snapshot: Snapshot, named: Named) -> Response:
