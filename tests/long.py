@@ -33,6 +33,7 @@ LONG = (
     "tests/api/test_streaming.py",
     "tests/api/test_weights.py::test_url_json_and_shell_give_the_reference_bytes",
     "tests/audit/test_command.py",
+    "tests/audit/test_extremes.py",
     "tests/audit/test_faults.py",
     "tests/audit/test_fresh_models.py::test_fanin",
     "tests/audit/test_laws.py::test_the_true_law_is_found",

@@ -35,8 +35,10 @@ FARTHEST = 6.5
 """In standard deviations. A histogram goes no farther. Values beyond are counted together."""
 
 LARGEST_EDGE = 2.0**1022
+"""A range on both sides of 0 ends here: the difference of two values beyond could be infinite."""
+
 LEAST_WIDTH = 2.0**-1000
-"""Bounds of edges and widths, within which the arithmetic of `service.audit.tally` is exact."""
+"""The least width of a bin, for which the arithmetic of `service.audit.tally` is exact."""
 
 RARELY = 21.5
 """The logarithm of 2 / p, p = 1e-9: so rarely a statistic of a correct tensor is beyond its
@@ -141,7 +143,8 @@ def edges_between(low: float, high: float, dtype: str) -> Edges:
     The tally's subtraction and product are exact for the values that matter, so a value on an edge
     is in the bin above it.
     """
-    low, high = max(low, -LARGEST_EDGE), min(high, LARGEST_EDGE)
+    if low < 0 < high:
+        low, high = max(low, -LARGEST_EDGE), min(high, LARGEST_EDGE)
     largest = max(-low, high)
     unit = max(spacing(largest, PRECISIONS[dtype]), LEAST_WIDTH)
     wanted = high / MOST_BINS - low / MOST_BINS
@@ -149,6 +152,10 @@ def edges_between(low: float, high: float, dtype: str) -> Edges:
     width = max(width, unit)
     first, last = math.floor(low / width), math.ceil(high / width)
     last = max(last, first + 1)
+    # An edge of 2^1024 is infinite. The values beyond the last finite edge are counted together.
+    first, last = first + (first * width == -math.inf), last - (last * width == math.inf)
+    if first == last:
+        first, last = min(first, 0), max(last, 0)
     # Values far below a width would be moved to an edge by the subtraction, so they share one bin.
     bins = 1 if width == LEAST_WIDTH else last - first
     return Edges(first * width, last * width, bins)
@@ -196,13 +203,15 @@ def _central(part: Part, pieces: Pieces, mean: float, scale: float) -> tuple[_Fu
     away = pieces.values / scale - mean / scale
     square = away * away
     second = total_of(pieces.masses * square)
-    far = max(abs(marginal.lowest - mean), abs(marginal.highest - mean), abs(mean)) / scale
-    at_zero = mean / scale
+    # Without zeros beside the draw, 0 may be so many standard deviations away that no square holds.
+    at_zero = mean / scale if part.kept < 1 else 0.0
+    ends = np.array([marginal.lowest / scale, marginal.highest / scale])
+    far = float(np.abs(ends - marginal.mean / scale).max())
     of_square = _Function(
         mean=s * s + m * m,
         variance=total_of(pieces.masses * (square - second) * (square - second)),
         at_zero=at_zero * at_zero,
-        farthest=far * far,
+        farthest=float(np.abs(square - second).max()),
     )
     if pieces.squares is not None:
         of_square = _of_orthogonal_square(part, of_square, square - second, pieces, scale)
@@ -292,7 +301,7 @@ def _sum(parts: Sequence[Part], functions: Sequence[_Function]) -> Expected:
         sums.append(n * (part.kept * function.mean + (1.0 - part.kept) * function.at_zero))
         variances.append(_variance(part, function))
         if variances[-1] > 0:
-            most = max(most, part.copies.most * function.farthest)
+            most = max(most, part.copies.most * _farthest(part, function))
     shared = any(part.shared for part in parts)
     error = math.sqrt(math.fsum(variances))
     if shared:
@@ -303,6 +312,12 @@ def _sum(parts: Sequence[Part], functions: Sequence[_Function]) -> Expected:
         a = most * RARELY / (3.0 * error)
         limit = a + math.sqrt(a * a + 2.0 * RARELY)
     return Expected(math.fsum(sums), error, limit)
+
+
+def _farthest(part: Part, function: _Function) -> float:
+    """The most that one element moves the sum. A fixed number of zeros does not move it."""
+    chosen = abs(function.mean - function.at_zero) if part.spread else 0.0
+    return function.farthest + chosen
 
 
 def _variance(part: Part, function: _Function) -> float:

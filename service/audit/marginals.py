@@ -84,7 +84,7 @@ class Marginal:
 class Pieces:
     """Values with their probabilities and, for an orthogonal matrix, `squares`.
 
-    `halves` are half the widths of the cells around the values, for such a matrix too.
+    `halves` are half the dtype's spacings at the values, for such a matrix too.
     """
 
     values: Float64
@@ -170,17 +170,26 @@ def _of_function(draw: Mapped, law: Law, dtype: str) -> Marginal:
 def _of_matrix(draw: Orthogonal, dtype: str) -> Marginal:
     dimension = max(draw.rows, draw.columns)
     gain = draw.gain
-    std = gain * sqrt(1.0 / dimension)
     lowest, highest = outermost_values(draw, dtype)
     if lowest == highest:
         return constant(lowest, dtype)
+    # The only entry of a 1 x 1 matrix is 1 or -1.
+    std = highest if dimension == 1 else gain * sqrt(1.0 / dimension)
+    unit = spacing(highest, PRECISIONS[dtype])
+
+    def edges(numbers: Float64, ways: Float64) -> Float64:
+        """The edges of cells, as those of the entries of Q."""
+        if unit * 0.5 > 0:
+            return (numbers[:-1] + ways) / gain
+        # Half of the least float64 is not a float64, so everything is divided by it.
+        return (numbers[:-1] / unit + 0.5) / (gain / unit)
 
     def masses(numbers: Float64, ways: Float64) -> Float64:
-        return _differences(haar.below((numbers[:-1] + ways) / gain, dimension), 1.0)
+        return _differences(haar.below(edges(numbers, ways), dimension), 1.0)
 
     def squares(numbers: Float64, ways: Float64) -> Float64:
-        edges = (numbers[:-1] + ways) / gain
-        return _differences(haar.squares_below(edges, dimension), 1.0 / dimension)
+        below = haar.squares_below(edges(numbers, ways), dimension)
+        return _differences(below, 1.0 / dimension)
 
     # As for a normal distribution: no density of an entry is above 1 / std near 0.
     least = least_that_counts(Normal(0.0, std), std)
@@ -211,13 +220,16 @@ def _enumerated(
     `mean` and `std` are those before rounding. Numbers below `least` count as 0.
     """
     ends = lowest, highest
-    zeros = 0.0
     unit = spacing(max(-lowest, highest), PRECISIONS[dtype])
     if _count(lowest, highest, dtype) <= MOST_NUMBERS or unit * FINE > std:
         numbers, ways = cells(lowest, highest, dtype, least)
         found = masses(numbers, ways)
-        mean, std = moments_of(numbers, found)
-        zeros = total_of(found[numbers == 0])
+        mean, std = (moment * unit for moment in moments_of(numbers / unit, found))
+    else:
+        tiny = spacing(0.0, PRECISIONS[dtype])
+        numbers, ways = cells(min(max(lowest, -tiny), 0.0), max(min(highest, tiny), 0.0), dtype)
+        found = masses(numbers, ways)
+    zeros = total_of(found[numbers == 0])
     zeros = zeros if zeros > RAREST else 0.0
     return Marginal(dtype, mean, std, zeros, *ends, *ends, masses)
 
@@ -248,8 +260,8 @@ def pieces_of(marginal: Marginal) -> Pieces:
     masses = marginal.masses(numbers, ways)
     if marginal.squares is None:
         return Pieces(values, masses)
-    halves = np.concatenate([ways[:1], (ways[1:] + ways[:-1]) * 0.5, ways[-1:]])
-    return Pieces(values, masses, marginal.squares(numbers, ways), halves)
+    units = [spacing(value, PRECISIONS[marginal.dtype]) for value in values.tolist()]
+    return Pieces(values, masses, marginal.squares(numbers, ways), np.array(units) * 0.5)
 
 
 def _between(low: float, high: float, pieces: int) -> Float64:

@@ -70,9 +70,12 @@ def compared(found: Summary, expected: Expectation) -> tuple[Statistics, tuple[B
     share = std / expected.scale
     square = n * (share * share) + deviation * (deviation / n)
     unit = expected.std / expected.scale
+    # Realised and expected mean and std are float64, each rounded at most twice.
+    coarse = 2.0 * math.ulp(max(abs(expected.mean), expected.std)) / expected.scale
+    away = abs(deviation) / n + share + coarse
     statistics = Statistics(
-        mean=_of_mean(mean, deviation, expected, RESOLUTION * n * unit),
-        std=_of_std(std, square, expected, 2 * RESOLUTION * n * unit * unit),
+        mean=_of_mean(mean, deviation, expected, n * (RESOLUTION * unit + coarse)),
+        std=_of_std(std, square, expected, 2.0 * n * (RESOLUTION * unit * unit + coarse * away)),
         zeros=_share(found.zeros, expected.zeros, n),
         min=_bound(
             found.min, expected.lowest, found.min is not None and found.min >= expected.lowest
@@ -115,9 +118,13 @@ def _of_std(std: float, square: float, expected: Expectation, resolution: float)
     z, consistent = _judged(square, expected.square, resolution)
     error = 0.0
     if expected.std:
-        # A std of s has the error of its square, divided by 2 s.
+        # A std of s has the error of its square, divided by 2 s. Its distances are those from the
+        # realised mean, whose square has sqrt 2 times the square of the mean's error.
         of_square = expected.square.standard_error / expected.elements
-        error = of_square / (2.0 * (expected.std / expected.scale)) * expected.scale
+        of_mean = expected.deviation.standard_error / expected.elements
+        of_mean = math.sqrt(2.0) * (of_mean * of_mean)
+        of_both = math.sqrt(of_square * of_square + of_mean * of_mean)
+        error = of_both / (2.0 * (expected.std / expected.scale)) * expected.scale
     return _comparison(std, significant(expected.std), error, z, expected.square, consistent)
 
 
@@ -141,12 +148,15 @@ def _comparison(
 
 
 def _judged(found: float, expected: Expected, resolution: float) -> tuple[float | None, bool]:
-    """z, or None without a standard error, and whether the difference is within the limit."""
+    """z, and whether the difference is within the limit.
+
+    z is None if the standard error is 0, or smaller than what the expectation is known to.
+    """
     difference, error = found - expected.sum, expected.standard_error
     if not math.isfinite(difference):
         return None, False
     consistent = abs(difference) <= expected.limit * error + resolution
-    z = difference / error if error > 0 else None
+    z = difference / error if error > resolution else None
     return None if z is None or not math.isfinite(z) else significant(z), consistent
 
 

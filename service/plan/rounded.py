@@ -141,6 +141,7 @@ def rounded(law: Law, dtype: str) -> Rounded:
     unit = spacing(max(-lowest, highest), PRECISIONS[dtype])
     if dtype in ("float32", "float64") and unit * FINE <= std:
         zeros, distinct = _zeros_among_fine(draw, std, dtype, lowest, highest), None
+        mean, std = _of_rounded_constants(draw, mean, std, dtype)
     else:
         if unit * 0.5 == 0:
             numbers, ways = _integers(lowest / unit, highest / unit)
@@ -158,6 +159,28 @@ def rounded(law: Law, dtype: str) -> Rounded:
         lowest=lowest,
         highest=highest,
     )
+
+
+def _of_rounded_constants(
+    draw: Varying, mean: float, std: float, dtype: str
+) -> tuple[float, float]:
+    """The mean and the std of a draw with its constants as the stream rounds them.
+
+    The mean moves by up to half a number of float32, which is 1/128 of the least std that is fine.
+    A subnormal std has fewer digits, and so has the step of a uniform whose limits are 2^-969 apart
+    or nearer. If such a step is rounded up, the values beyond the limits are clamped.
+    """
+    precision = PRECISIONS[dtype]
+    match draw:
+        case Normal() | SymmetricTruncatedNormal():
+            return nearest(mean, precision), std * (nearest(draw.std, precision) / draw.std)
+        case UniformBetween(low, high):
+            half, steps = high * 0.5 - low * 0.5, UNIFORM_STEPS[dtype]
+            drawn = half / steps * steps
+            if drawn != half:
+                inner = min(half, drawn)
+                std = inner * sqrt(1.0 - inner / drawn * (2.0 / 3.0))
+    return mean, std
 
 
 def _rounded_sparse(draw: Sparse, law: Law, dtype: str) -> Rounded:
@@ -279,7 +302,10 @@ def masses_of(draw: Varying, dtype: str, numbers: Float64, ways: Float64) -> Flo
             far = max(abs(draw.low - mean), abs(draw.high - mean))
             if draw.high - draw.low < far * NARROW:
                 return _flat_masses((numbers[:-1] - draw.low) + ways, draw.high - draw.low)
-    return cell_masses(((numbers[:-1] - mean) + ways) / std, below, mass, above)
+    # The std of a matrix's entries may be below the least number. They all count as the mean then.
+    with np.errstate(divide="ignore"):
+        edges = ((numbers[:-1] - mean) + ways) / std
+    return cell_masses(edges, below, mass, above)
 
 
 def _flat_masses(edges: Float64, width: float) -> Float64:
