@@ -7,7 +7,7 @@ from service.api.responses import not_modified
 from service.plan.tag import entity_tag
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""The Content-Security-Policy of a page: its own styles, and nothing else."""
+"""The Content-Security-Policy of pages, pictures and refusals: their own styles, and no more."""
 
 
 def revalidated_page(request: Request, body: bytes) -> Response:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.pages import POLICY
 from service.api.reasons import REASONS
 from service.errors import (
     FaninError,
@@ -103,7 +104,11 @@ def respond(
         "errors": [_entry(problem) for problem in problems],
         **(members or {}),
     }
-    fixed = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    fixed = {
+        "cache-control": "no-store",
+        "content-security-policy": POLICY,
+        "x-content-type-options": "nosniff",
+    }
     if status == 503:
         fixed["retry-after"] = str(RETRY_AFTER_SECONDS)
     return Response(

@@ -24,6 +24,9 @@ from service.wire.json_text import json_bytes
 MOST_ELEMENTS = 2**26
 """The most elements of an audit. A thread computes and counts them in several seconds."""
 
+PIECE_BYTES = 2**20
+"""The bytes that are decoded and counted at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpecAudit:
@@ -108,11 +111,15 @@ class SpecAuditor:
         """The bytes to take."""
         return TensorBody(self._plan)
 
-    def take(self, piece: memoryview) -> None:
+    def take(self, chunk: memoryview) -> None:
         """Count the next bytes: whole elements."""
-        raw = np.frombuffer(piece, np.uint8)
+        # A decoded value may take four times its bytes, and the chunk may be a whole matrix.
+        for start in range(0, len(chunk), PIECE_BYTES):
+            self._take_piece(chunk[start : start + PIECE_BYTES])
+
+    def _take_piece(self, piece: memoryview) -> None:
         dtype = self._tensor.spec.dtype
-        values = decoded(raw, dtype)
+        values = decoded(np.frombuffer(piece, np.uint8), dtype)
         self._digest.update(piece)
         self._tally.update(values)
         start, self._position = self._position, self._position + values.size

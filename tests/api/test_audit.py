@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from openapi_schema_validator import OAS31Validator
 
+from service.api import admission
+from service.api.pages import POLICY
 from service.api.routes.audit import MOST_AUDITS
 from service.audit.expectation import RARELY
 from service.audit.of_spec import MOST_ELEMENTS, SpecAudit
@@ -232,6 +234,30 @@ def test_the_hint_for_a_large_tensor_works(address: Address) -> None:
     assert (small["elements"], small["verdict"]) == (5760, "consistent")
 
 
+def test_every_answer_of_the_picture_has_the_policy(address: Address) -> None:
+    """Also 304, HEAD and each refusal, of whatever part of the server."""
+    target = f"{PICTURE}?shape=12,12&scheme=he_normal"
+    tag = ask(address, f"{target}&seed=7", "HEAD").headers["etag"]
+    answers = [
+        (200, ask(address, f"{target}&seed=7")),
+        (200, ask(address, f"{target}&seed=7", "HEAD")),
+        (200, ask(address, target)),
+        (200, ask(address, target, "HEAD")),
+        (304, ask(address, f"{target}&seed=7", headers={"If-None-Match": tag})),
+        (304, ask(address, f"{target}&seed=7", "HEAD", {"If-None-Match": tag})),
+        (400, ask(address, f"{target}&sede=7")),
+        (400, ask(address, f"{target}&sede=7", "HEAD")),
+        (405, ask(address, target, "POST")),
+        (412, ask(address, f"{target}&seed=7", headers={"If-Match": '"other"'})),
+        (414, ask(address, f"{target}&name={'n' * 70_000}")),
+        (422, ask(address, f"{PICTURE}?shape={MOST_ELEMENTS + 1}&scheme=zeros")),
+        (404, ask(address, f"{PICTURE}.gz")),
+        (431, ask(address, target, headers={"X-Long": "x" * 70_000})),
+    ]
+    for status, answer in answers:
+        assert (answer.status, answer.headers["content-security-policy"]) == (status, POLICY)
+
+
 def test_the_picture(address: Address) -> None:
     """A bar for each bin with its count, and one line for what is expected."""
     answer = ask(address, f"{PICTURE}?{QUERY}")
@@ -309,9 +335,11 @@ def test_so_many_audits_at_once(address: Address, drawn: Drawn) -> None:
     try:
         assert until(lambda: drawn.chunks >= MOST_AUDITS, seconds=10)
         time.sleep(0.3)
-        refused = ask(address, f"{PATH}?{QUERY.replace('seed=7', 'seed=72')}")
-        assert (refused.status, problem(refused)["reason"]) == (503, "too_busy")
-        assert int(refused.headers["retry-after"]) >= 1
+        for path in (PATH, PICTURE):
+            refused = ask(address, f"{path}?{QUERY.replace('seed=7', 'seed=72')}")
+            assert (refused.status, problem(refused)["reason"]) == (503, "too_busy")
+            assert int(refused.headers["retry-after"]) >= 1
+            assert refused.headers["content-security-policy"] == POLICY
         assert ask(address, f"{PATH}?{QUERY}", "HEAD").status == 200
         begun = time.monotonic()
         assert ask(address, "/livez").status == 200
@@ -333,6 +361,26 @@ def test_several_audits_at_once_are_right(address: Address) -> None:
     for each in found:
         assert each["sha256"] == hashlib.sha256(ask(address, each["url"]).body).hexdigest()
         assert each["elements"] == 1001 * 1003
+
+
+def test_matrices_in_audits_and_in_files_share_one_limit(
+    address: Address, drawn: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory for a matrix of 240,000 bytes, and not for two. Other audits are answered."""
+    monkeypatch.setattr(admission, "MATRIX_BYTES", 400_000)
+    drawn.seconds = 3.0
+    matrix = "shape=300,200&scheme=orthogonal&seed="
+    with ThreadPoolExecutor(3) as pool:
+        held = pool.submit(ask, address, f"{PATH}?{matrix}91")
+        assert until(lambda: drawn.chunks > 0)
+        drawn.seconds = 0.0
+        targets = (f"{PATH}?{matrix}92", f"/v1/weights.raw?{matrix}92")
+        for refused in pool.map(lambda target: ask(address, target), targets):
+            assert (refused.status, problem(refused)["reason"]) == (503, "too_busy")
+            assert "memory" in problem(refused)["detail"]
+        assert ask(address, f"{PATH}?{QUERY.replace('seed=7', 'seed=93')}").status == 200
+        assert held.result(20).status == 200
+    assert ask(address, f"{PATH}?{matrix}92").status == 200
 
 
 def test_it_takes_the_place_of_a_stream() -> None:

@@ -75,6 +75,13 @@ def test_a_picture_forbids_everything_but_its_style(address: Address) -> None:
     answer = ask(address, f"/propagate.svg?{QUERY}")
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     assert answer.headers["content-security-policy"] == policy
+    tag = {"If-None-Match": answer.headers["etag"]}
+    others = [
+        ask(address, f"/propagate.svg?{QUERY}", headers=tag),
+        ask(address, "/propagate.svg?x=1"),
+    ]
+    assert [each.status for each in others] == [304, 400]
+    assert {each.headers["content-security-policy"] for each in others} == {policy}
     root = ElementTree.fromstring(answer.body)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     attributes = {name for element in root.iter() for name in element.attrib}

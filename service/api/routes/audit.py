@@ -44,6 +44,8 @@ MOST_ANSWERS = 16
 
 _JSON, _PICTURE = PATH, f"{PATH}.svg"
 
+_POLICIES = {_JSON: dict[str, str](), _PICTURE: {"Content-Security-Policy": POLICY}}
+
 
 @dataclass(slots=True)
 class Places:
@@ -90,10 +92,10 @@ class Auditor:
         """The audit of the tensor that the query describes. HEAD and 304 compute no value."""
         query: bytes = request.scope["query_string"]
         plan = await self.aside.run_if_costly(query, partial(_planned, query, self.max_bytes))
-        headers = {"Cache-Control": "no-store"}
+        headers = {"Cache-Control": "no-store"} | _POLICIES[path]
         if not plan.drawn:
             tag = _tag(path, plan)
-            headers = {"ETag": tag, "Cache-Control": "no-cache"}
+            headers |= {"ETag": tag, "Cache-Control": "no-cache"}
             unchanged = not_modified(request, tag, headers)
             if unchanged is not None:
                 return unchanged
@@ -111,11 +113,12 @@ class Auditor:
         known = self.answers.get(key)
         if known is not None:
             return known
-        auditor = await self.aside.run(partial(SpecAuditor, plan))
-        if auditor.body.chunk_count:
-            with self.places.place():
-                if not await read_body(auditor.body, self.pool, receive, auditor.take):
-                    return None
+        with self.places.place():
+            auditor = await self.aside.run(partial(SpecAuditor, plan))
+            if auditor.body.chunk_count and not await read_body(
+                auditor.body, self.pool, receive, auditor.take
+            ):
+                return None
         made = auditor.answer()
         if not plan.drawn:
             self.answers.put(key, made)
@@ -162,9 +165,5 @@ def _tag(path: str, plan: Plan) -> str:
 def _response(path: str, content: bytes, headers: dict[str, str]) -> Response:
     if path == _JSON:
         return json_response(content, headers)
-    fixed = {
-        "Content-Type": MEDIA_TYPE,
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": POLICY,
-    }
+    fixed = {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff"}
     return Response(content, headers=fixed | headers)

@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from service.api.admission import Admission, Load, retry_seconds
 from service.api.operations import picture_operations, propagate_operations
+from service.api.pages import POLICY
 from service.api.readiness import Readiness
 from service.api.requests import json_body
 from service.api.responses import json_response, not_modified, revalidated_json
@@ -49,9 +50,6 @@ LONG_SECONDS = 1.0
 
 NICENESS = 5
 """The niceness of both threads: the event loop and the threads of tensors run first."""
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""The Content-Security-Policy of a picture: its own styles, and nothing else."""
 
 _SIMULATION = Load(simulations=1)
 
