@@ -259,7 +259,7 @@ def test_every_answer_of_the_picture_has_the_policy(address: Address) -> None:
 
 
 def test_the_picture(address: Address) -> None:
-    """A bar for each bin with its count, and one line for what is expected."""
+    """A bar for each bin with its count, one line for what is expected, and what they mean."""
     answer = ask(address, f"{PICTURE}?{QUERY}")
     headers = ("content-type", "content-security-policy", "x-content-type-options")
     assert [answer.headers[name] for name in headers] == [
@@ -268,13 +268,73 @@ def test_the_picture(address: Address) -> None:
         "nosniff",
     ]
     root = ElementTree.fromstring(answer.body)
-    bins = audit(address, QUERY)["histogram"][1:-1]
+    found = audit(address, QUERY)
+    bins = found["histogram"][1:-1]
     titles = [bar.findtext(f"{SVG}title") or "" for bar in root.iter(f"{SVG}rect")]
     assert [int(text.split(": ")[1].split(",")[0]) for text in titles] == [
         each["count"] for each in bins
     ]
     assert len(root.findall(f"{SVG}polyline")) == 1
-    assert "consistent" in (root.findtext(f"{SVG}title") or "")
+    assert root.findtext(f"{SVG}title") == "w: consistent"
+    assert found["url"] in (root.findtext(f"{SVG}desc") or "")
+    assert "prefers-color-scheme: dark" in (root.findtext(f"{SVG}style") or "")
+    texts = [each.text or "" for each in root.iter(f"{SVG}text")]
+    assert {"w", "Verdict: consistent", "values in a bin", "expected"} <= set(texts)
+    assert "number of values in a bin" in texts
+    width = bins[0]["high"] - bins[0]["low"]
+    assert f"value (bins of width {width:.4g})" in texts
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        QUERY,
+        f"{QUERY}&dtype=float8_e4m3fn",
+        f"shape=9,9&scheme=he_normal&seed=7&name={'W' * 400}",
+        f"shape=9,9&scheme=he_normal&seed=7&name={'%E9%87%8D' * 150}",
+        "shape=64,64&scheme=normal&mean=1e308&std=1e305&dtype=float64&seed=1",
+        "shape=64,64&scheme=normal&mean=1&std=1e-12&dtype=float64&seed=1",
+        "shape=8192,8192&scheme=normal&std=1e-300&dtype=float64&seed=1&slice=0:3,0:9",
+        "shape=4096,4096&scheme=constant&value=3",
+        "shape=50&scheme=constant&value=-0.3",
+        "shape=scalar&scheme=normal&seed=3",
+        "shape=0,3&scheme=he_normal&seed=7",
+    ],
+)
+def test_the_picture_scales_and_keeps_its_text_inside(address: Address, query: str) -> None:
+    """It has no fixed size. No text leaves it, and no two lines or labels share a place.
+
+    A letter is at most 0.7 em wide here, a W 1.1 em, and one of another script as wide as the
+    picture says (`textLength`).
+    """
+    root = ElementTree.fromstring(ask(address, f"{PICTURE}?{query}").body)
+    assert (root.get("width"), root.get("height")) == ("100%", None)
+    _, _, right, bottom = map(float, (root.get("viewBox") or "").split())
+    boxes = [box_of(each) for each in root.iter(f"{SVG}text")]
+    for x, y, width, height in boxes:
+        assert x >= 0
+        assert y >= 0
+        assert x + width <= right
+        assert y + height <= bottom
+    for place, (x, y, width, height) in enumerate(boxes):
+        for x2, y2, width2, height2 in boxes[:place]:
+            apart = x + width <= x2 or x2 + width2 <= x or y + height <= y2 or y2 + height2 <= y
+            assert apart, (query, boxes)
+
+
+def box_of(text: ElementTree.Element) -> tuple[float, float, float, float]:
+    """About the most room that a text takes: x, y, width and height."""
+    class_ = (text.get("class") or "").partition(" ")[0]
+    size = {"title": 17, "verdict": 14, "url": 11}.get(class_, 13)
+    each = 0.62 if class_ == "url" else 0.7
+    shown = text.text or ""
+    width = size * sum(1.1 if letter == "W" and each == 0.7 else each for letter in shown)
+    width = float(text.get("textLength") or width)
+    x, y = float(text.get("x") or 0), float(text.get("y") or 0)
+    if text.get("transform"):
+        return x - 0.8 * size, y - width / 2, size, width
+    x -= {"middle": width / 2, "end": width}.get(text.get("text-anchor") or "", 0.0)
+    return x, y - 0.8 * size, width, size
 
 
 @pytest.mark.parametrize(
