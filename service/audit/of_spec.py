@@ -9,6 +9,7 @@ import numpy as np
 
 from service.audit.definition import defined_bytes
 from service.audit.expectation import Expectation, edges_of_all, expectation_of
+from service.audit.explanation import explained
 from service.audit.tally import Edges, Tally
 from service.audit.values import decoded
 from service.audit.verdict import Bin, Statistics, Verdict, compared, exactly
@@ -32,22 +33,23 @@ PIECE_BYTES = 2**20
 class SpecAudit:
     """The answer, as JSON has it.
 
-    `url` is the canonical URL of the values in format raw, `etag` their entity tag, `elements`
-    their number and `sha256` the digest of their bytes. `deterministic`: no random word is used, so
-    the values must be equal to their definition. `expected_sha256` is the digest of that, and None
-    for other tensors. `verdict` is `inconsistent` if an entry is not consistent, and
-    `inconsistencies` names all such entries.
+    `verdict` is `inconsistent` if an entry is not consistent. `explanation` says why, in words, and
+    `inconsistencies` names all such entries. `url` is the canonical URL of the values in format
+    raw, `etag` their entity tag, `elements` their number and `sha256` the digest of their bytes.
+    `deterministic`: no random word is used, so the values must be equal to their definition.
+    `expected_sha256` is the digest of that, and None for other tensors.
     """
 
+    verdict: Verdict
+    explanation: str
+    inconsistencies: tuple[str, ...]
     url: str
     etag: str
     dtype: str
     elements: int
+    deterministic: bool
     sha256: str
     expected_sha256: str | None
-    deterministic: bool
-    verdict: Verdict
-    inconsistencies: tuple[str, ...]
     statistics: Statistics
     histogram: tuple[Bin, ...]
 
@@ -148,16 +150,21 @@ class SpecAuditor:
             wrong.append("not_finite")
         if defined_sha is not None and sha != defined_sha:
             wrong.append("sha256")
+        inconsistencies = tuple(wrong)
+        deterministic = expectation is None
         return SpecAudit(
+            verdict="inconsistent" if wrong else "consistent",
+            explanation=explained(
+                found, statistics, bins, inconsistencies, deterministic=deterministic
+            ),
+            inconsistencies=inconsistencies,
             url=self._plan.url,
             etag=tensor_tag(self._plan.url, self._plan.drafts),
             dtype=self._tensor.spec.dtype,
             elements=found.count,
+            deterministic=deterministic,
             sha256=sha,
             expected_sha256=defined_sha,
-            deterministic=expectation is None,
-            verdict="inconsistent" if wrong else "consistent",
-            inconsistencies=tuple(wrong),
             statistics=statistics,
             histogram=bins,
         )

@@ -20,17 +20,30 @@ Verdict = Literal["consistent", "inconsistent"]
 class Comparison:
     """A statistic of the values beside its expectation.
 
-    `z` is the difference in standard errors. The statistic is `consistent` if z is within `limit`,
-    which a correct tensor exceeds with a probability of 1e-9. For `std`, z is that of the mean
-    square of the distances from the expected mean, which has no bias. Without a standard error the
-    statistic must be equal to its expectation; `min` and `max` must be within theirs.
+    `z` is the difference in standard errors. The statistic is `consistent` if |z| is at most
+    `z_limit`, which a correct tensor exceeds with a probability of 1e-9. For `std`, z is that of
+    the mean square of the distances from the expected mean, which has no bias. Both are null if the
+    expectation is not known to a standard error. Without a standard error the statistic must be
+    equal to its expectation.
     """
 
     realised: float | None
     expected: float | None
     standard_error: float | None
     z: float | None
-    limit: float | None
+    z_limit: float | None
+    consistent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The least or the largest of the values, and the outermost value that is possible.
+
+    It is `consistent` if it is not beyond `bound`, or equal to it if no random word is used.
+    """
+
+    realised: float | None
+    bound: float | None
     consistent: bool
 
 
@@ -39,6 +52,7 @@ class Bin:
     """The values from `low` to below `high`; the last bin that has a `high` includes it.
 
     The first entry has no `low`, and the last no `high`: they are the values beyond the histogram.
+    The other members are as for a statistic.
     """
 
     low: float | None
@@ -47,7 +61,7 @@ class Bin:
     expected: float
     standard_error: float
     z: float | None
-    limit: float | None
+    z_limit: float | None
     consistent: bool
 
 
@@ -58,8 +72,8 @@ class Statistics:
     mean: Comparison
     std: Comparison
     zeros: Comparison
-    min: Comparison
-    max: Comparison
+    min: Extreme
+    max: Extreme
 
 
 def compared(found: Summary, expected: Expectation) -> tuple[Statistics, tuple[Bin, ...]]:
@@ -77,10 +91,10 @@ def compared(found: Summary, expected: Expectation) -> tuple[Statistics, tuple[B
         mean=_of_mean(mean, deviation, expected, n * (RESOLUTION * unit + coarse)),
         std=_of_std(std, square, expected, 2.0 * n * (RESOLUTION * unit * unit + coarse * away)),
         zeros=_share(found.zeros, expected.zeros, n),
-        min=_bound(
+        min=Extreme(
             found.min, expected.lowest, found.min is not None and found.min >= expected.lowest
         ),
-        max=_bound(
+        max=Extreme(
             found.max, expected.highest, found.max is not None and found.max <= expected.highest
         ),
     )
@@ -94,8 +108,8 @@ def exactly(found: Summary, defined: Summary) -> tuple[Statistics, tuple[Bin, ..
         mean=_equal(found.mean, defined.mean),
         std=_equal(found.std, defined.std),
         zeros=_equal(_ratio(found.zeros, found.count), _ratio(defined.zeros, defined.count)),
-        min=_equal(found.min, defined.min),
-        max=_equal(found.max, defined.max),
+        min=Extreme(found.min, defined.min, found.min == defined.min),
+        max=Extreme(found.max, defined.max, found.max == defined.max),
     )
     if found.histogram is None or defined.histogram is None:
         return statistics, ()
@@ -143,8 +157,8 @@ def _comparison(
     expected: Expected,
     consistent: bool,
 ) -> Comparison:
-    limit = None if z is None else significant(expected.limit)
-    return Comparison(realised, wanted, significant(error), z, limit, consistent)
+    z_limit = None if z is None else significant(expected.limit)
+    return Comparison(realised, wanted, significant(error), z, z_limit, consistent)
 
 
 def _judged(found: float, expected: Expected, resolution: float) -> tuple[float | None, bool]:
@@ -171,9 +185,9 @@ def _bins(histogram: Histogram, expected: Expectation) -> tuple[Bin, ...]:
 
 def _bin(low: float | None, high: float | None, count: int, expected: Expected) -> Bin:
     z, consistent = _judged(float(count), expected, RESOLUTION * max(1.0, expected.sum))
-    limit = None if z is None else significant(expected.limit)
+    z_limit = None if z is None else significant(expected.limit)
     error = significant(expected.standard_error)
-    return Bin(low, high, count, significant(expected.sum), error, z, limit, consistent)
+    return Bin(low, high, count, significant(expected.sum), error, z, z_limit, consistent)
 
 
 def _ends(histogram: Histogram) -> list[tuple[float | None, float | None]]:
@@ -183,10 +197,6 @@ def _ends(histogram: Histogram) -> list[tuple[float | None, float | None]]:
 
 def _counts(histogram: Histogram) -> list[int]:
     return [histogram.below, *histogram.counts, histogram.above]
-
-
-def _bound(realised: float | None, bound: float, within: bool) -> Comparison:
-    return Comparison(realised, bound, None, None, None, within)
 
 
 def _equal(realised: float | None, defined: float | None) -> Comparison:

@@ -20,7 +20,7 @@ from service.api.pages import POLICY
 from service.api.routes.audit import MOST_AUDITS
 from service.audit.expectation import RARELY
 from service.audit.of_spec import MOST_ELEMENTS, SpecAudit
-from service.audit.verdict import RESOLUTION, Bin, Comparison, Statistics
+from service.audit.verdict import RESOLUTION, Bin, Comparison, Extreme, Statistics
 from service.chunks import TensorBody
 from tests.api.patterns import settled
 from tests.application import Answer, ask, problem, ready
@@ -376,10 +376,11 @@ def test_the_document_describes_both(address: Address) -> None:
 # Places, and threads.
 
 
-def test_a_client_who_leaves_ends_the_computing(address: Address, drawn: Drawn) -> None:
+@pytest.mark.parametrize("path", [PATH, PICTURE])
+def test_a_client_who_leaves_ends_the_computing(address: Address, drawn: Drawn, path: str) -> None:
     """After the chunk that was begun; of 64 few are computed."""
     drawn.seconds = 0.02
-    with connected(address, f"{PATH}?{LARGE}1"):
+    with connected(address, f"{path}?{LARGE}1"):
         assert until(lambda: drawn.chunks > 0)
     time.sleep(0.5)
     assert settled(lambda: drawn.chunks) < 32
@@ -459,6 +460,7 @@ def test_the_page_has_every_member_and_limit() -> None:
     members = [
         *SpecAudit.__dataclass_fields__,
         *Comparison.__dataclass_fields__,
+        *Extreme.__dataclass_fields__,
         *Statistics.__dataclass_fields__,
         *Bin.__dataclass_fields__,
     ]

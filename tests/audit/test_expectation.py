@@ -192,6 +192,26 @@ WRONG = [
         "scheme=normal&std=0.00105&dtype=float8_e4m3fn",
         "zeros",
     ),
+    (
+        "scheme=normal&std=0.02&dtype=float16",
+        "scheme=normal&std=0.0206&dtype=float16",
+        "std",
+    ),
+    (
+        "scheme=truncated_normal&std=0.02&dtype=float8_e5m2",
+        "scheme=truncated_normal&std=0.0206&dtype=float8_e5m2",
+        "std",
+    ),
+    (
+        "scheme=orthogonal&dtype=float16",
+        "scheme=orthogonal&gain=1.001&dtype=float16",
+        "std",
+    ),
+    (
+        "scheme=sparse&sparsity=0.5&dtype=bfloat16",
+        "scheme=sparse&sparsity=0.51&dtype=bfloat16",
+        "zeros",
+    ),
     ("scheme=he_normal&parts=256,256", "scheme=glorot_normal&parts=384,128", "std"),
     ("scheme=identity", "scheme=identity&gain=1.001", "sha256"),
     ("scheme=zeros", "scheme=constant&value=1e-30", "zeros"),
@@ -212,6 +232,39 @@ def test_other_values_are_inconsistent(
     assert inconsistency in found.inconsistencies
 
 
+@pytest.mark.parametrize(
+    ("expected", "given_values", "told"),
+    [
+        ("scheme=he_normal", "scheme=he_normal", "as those of a correct tensor"),
+        ("scheme=identity", "scheme=identity", "equal to those of the definition"),
+        (
+            "scheme=normal&std=0.02",
+            "scheme=normal&std=0.0206",
+            "The std is 0.0205966 instead of 0.02, 15.5 standard errors away; 7.21 are allowed.",
+        ),
+        (
+            "scheme=uniform&low=-1&high=1",
+            "scheme=uniform&low=-1&high=1.02",
+            "The max is 1.01999 instead of 1 or less.",
+        ),
+        (
+            "scheme=zeros",
+            "scheme=constant&value=1e-30",
+            "The share of zeros is 0 instead of 1. The min is 1e-30 instead of 0.",
+        ),
+        ("scheme=normal&std=1", "scheme=uniform&mean=0&std=1", "24 counts of the 54 in the hist"),
+        ("scheme=identity", "scheme=identity&gain=1.001", "The bytes are not those of the defin"),
+    ],
+)
+def test_the_explanation_says_why(expected: str, given_values: str, told: str) -> None:
+    """In words, with the numbers: one sentence for each inconsistency."""
+    shape = "shape=512,256&seed=5"
+    found = audited(f"{shape}&{expected}", f"{shape}&{given_values}")
+    assert told in found.explanation
+    sentences = len(found.explanation.rstrip(".").split(". "))
+    assert sentences == max(1, len(found.inconsistencies))
+
+
 def test_one_changed_element_of_a_tensor_without_words_is_found() -> None:
     """Also where two values change places, so that all statistics stay."""
     auditor = SpecAuditor(planned("shape=64,64&scheme=identity"))
@@ -228,7 +281,9 @@ def test_infinities_and_nans_are_inconsistent() -> None:
     values = np.concatenate([np.asarray(chunk) for chunk in auditor.body.chunks()]).view("<f4")
     values[3] = np.nan
     auditor.take(values.view(np.uint8).data)
-    assert "not_finite" in auditor.answer().inconsistencies
+    answer = auditor.answer()
+    assert "not_finite" in answer.inconsistencies
+    assert "infinite or no numbers: 1." in answer.explanation
 
 
 def whole(scheme: Scheme) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -153,5 +153,5 @@ def test_a_mean_far_from_zero_does_not_widen_the_limits(spec: str) -> None:
     """A limit of thousands of standard errors would let every value pass. These have 7 to 17."""
     found = audited(f"{SHAPE}&{spec}").statistics
     for statistic in (found.mean, found.std):
-        assert statistic.limit is not None
-        assert statistic.limit < 20
+        assert statistic.z_limit is not None
+        assert statistic.z_limit < 20
