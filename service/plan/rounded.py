@@ -65,7 +65,7 @@ class Rounded:
     `zeros` is the probability of 0 and -0 together; it is 0 if that is at most 2^-32. `distinct` is
     the number of values with a probability above 2^-32, where 0 and -0 are one value. It is None
     in float32 and float64 with at least 64 numbers per standard deviation. Then `mean` and `std`
-    are those before rounding.
+    are those of the constants as the stream rounds them, before rounding to the dtype.
 
     `lowest` and `highest` are the exact outermost values. `std` and `zeros` have six significant
     digits. `mean` has at least six, and as many as reach the sixth digit of `std`. If there is a

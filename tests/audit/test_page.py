@@ -1,5 +1,6 @@
 """docs/audit.md: its commands run as they stand, and print what the page says."""
 
+import json
 import os
 import re
 import subprocess
@@ -52,7 +53,15 @@ def test_the_table_is_what_is_printed(tmp_path: Path, address: Address) -> None:
 def test_the_comparison_with_a_server(tmp_path: Path, address: Address) -> None:
     """The file that curl has fetched is equal to the URL."""
     assert "all tensors are equal to the others" in shell(SHELL[1], tmp_path, address)
-    assert len(SHELL) == 2
+
+
+def test_the_answer_about_a_spec_begins_as_the_page_says(tmp_path: Path, address: Address) -> None:
+    """The members of the page's JSON are the first ones of the answer."""
+    assert len(SHELL) == 3
+    (shown,) = re.findall(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    found = json.loads(shell(SHELL[2], tmp_path, address))
+    told = json.loads(shown)
+    assert list(found.items())[: len(told)] == list(told.items())
 
 
 def test_every_verdict_is_on_the_page() -> None:
