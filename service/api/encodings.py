@@ -1,4 +1,4 @@
-"""Answers that are sent compressed if the client accepts it (RFC 9110, sections 8.4 and 12.5.3)."""
+"""Answers that are sent compressed if the client prefers it (RFC 9110, sections 8.4 and 12.5.3)."""
 
 import re
 from collections.abc import Mapping
@@ -8,36 +8,46 @@ from starlette.responses import Response
 
 from service.api.responses import field_value, not_modified
 from service.page import PageFile
-from service.plan.tag import entity_tag
 
-_WEIGHT = re.compile(r"[ \t]*q[ \t]*=[ \t]*([01](?:\.\d{0,3})?)[ \t]*", re.IGNORECASE)
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_WEIGHT = r"[ \t]*;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)"
+_ITEM = re.compile(rf"({_TOKEN})(?:{_WEIGHT})?")
+"""A coding with its weight (RFC 9110, section 12.4.2)."""
+
+_SAME_AS_GZIP = "x-gzip"
+"""RFC 9110, section 8.4.1.3."""
 
 
 def encoded(request: Request, file: PageFile, headers: Mapping[str, str]) -> Response:
-    """A file as the client accepts it, or 304 if the client has it.
+    """A file as the client prefers it, or 304 if the client has it.
 
     Each encoding has a tag of its own. Raises HTTPException 412 as `not_modified` does.
     """
-    compressed = accepts_gzip(field_value(request, b"accept-encoding"))
-    body = file.compressed if compressed else file.plain
-    tag = entity_tag(body)
-    told = dict(headers) | {"ETag": tag, "Vary": "Accept-Encoding"}
+    compressed = prefers_gzip(field_value(request, b"accept-encoding"))
+    sent = file.compressed if compressed else file.plain
+    told = dict(headers) | {"ETag": sent.tag, "Vary": "Accept-Encoding"}
     fixed = {"Content-Type": file.media_type, "X-Content-Type-Options": "nosniff"}
     if compressed:
         fixed["Content-Encoding"] = "gzip"
-    return not_modified(request, tag, told) or Response(body, headers=told | fixed)
+    return not_modified(request, sent.tag, told) or Response(sent.body, headers=told | fixed)
 
 
-def accepts_gzip(value: str | None) -> bool:
-    """Whether an Accept-Encoding accepts gzip. None means that the client did not send one.
+def prefers_gzip(value: str | None) -> bool:
+    """Whether an Accept-Encoding accepts gzip and does not give the plain file a larger weight.
 
-    A text that cannot be read accepts nothing, since the plain file is right for every client.
+    None means that the client did not send one. A text that cannot be read accepts nothing, since
+    the plain file is right for every client. Of a coding that is given twice the least weight
+    counts.
     """
     weights: dict[str, float] = {}
     for item in (value or "").split(","):
-        coding, separator, parameter = item.partition(";")
-        weight = _WEIGHT.fullmatch(parameter) if separator else None
-        if separator and weight is None:
+        if not (bare := item.strip(" \t")):
             continue
-        weights[coding.strip().lower()] = float(weight[1]) if weight else 1.0
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+        if (read := _ITEM.fullmatch(bare)) is None:
+            return False
+        coding, weight = read[1].lower(), float(read[2] or 1)
+        coding = "gzip" if coding == _SAME_AS_GZIP else coding
+        weights[coding] = min(weight, weights.get(coding, weight))
+    rest = weights.get("*", 0.0)
+    gzip, plain = weights.get("gzip", rest), weights.get("identity", rest)
+    return gzip > 0 and gzip >= plain

@@ -45,7 +45,8 @@ _FILES = {
     "json": "The certificate: every fact about the tensor, without its values",
 }
 
-_FILE_HEADERS = ("ETag", "Cache-Control", "Content-Security-Policy", "Content-Encoding", "Vary")
+_ENCODING_HEADERS = ("Content-Encoding", "Vary")
+_FILE_HEADERS = ("ETag", "Cache-Control", "Content-Security-Policy", *_ENCODING_HEADERS)
 _FILE_TYPES = ("text/css", "text/javascript", "image/svg+xml", "text/plain")
 
 _MEASUREMENT = {
@@ -282,7 +283,11 @@ def health_operations(name: str, summary: str, *, may_refuse: bool) -> dict[str,
 
 def document_operations() -> dict[str, Operation]:
     """GET and HEAD of the OpenAPI document."""
-    return readable(json_operation("openapi", "The OpenAPI document", [], {"type": "object"}))
+    get = json_operation("openapi", "The OpenAPI document", [], {"type": "object"})
+    get["responses"]["200"]["headers"] |= {
+        header: reference("headers", header) for header in _ENCODING_HEADERS
+    }
+    return readable(get)
 
 
 def html_operations(name: str, summary: str) -> dict[str, Operation]:
