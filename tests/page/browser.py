@@ -94,6 +94,8 @@ class Tab:
 
     def _answered(self) -> "Tab":
         self.page.wait_for_selector("#answer[aria-busy=false]")
+        # The page tells its own faults in words, so the console says nothing of them.
+        assert "This page has a fault" not in self.text("#answer"), self.text("#problems")
         return self
 
     def text(self, selector: str) -> str:

@@ -20,10 +20,10 @@ let shown = {};
 /** Whether all sections show the answer to one question. */
 let complete = false;
 
-/** Plot comes in a script of its own, which has run when the document is ready. */
+/** Plot comes in a script of its own, which has run when the document is ready, or never will. */
 const drawable = new Promise((resolve) => {
-  if (globalThis.Plot) resolve();
-  else addEventListener("DOMContentLoaded", resolve);
+  if (globalThis.Plot || document.readyState === "complete") resolve();
+  for (const ready of ["DOMContentLoaded", "load"]) addEventListener(ready, resolve);
 });
 
 const certificateUrl = (url) => url.replace(/^\/v1\/weights\.[a-z]+/, "/v1/weights.json");
@@ -166,7 +166,8 @@ const form = byId("question");
 prepareLines();
 prepareTyping(form);
 readAddress();
-form.addEventListener("input", ({ target }) => soon(target.tagName === "SELECT" ? 0 : PAUSE, target.id));
+// What is typed has a type of input, and what is chosen has none.
+form.addEventListener("input", ({ target, inputType }) => soon(inputType === undefined ? 0 : PAUSE, target.id));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   soon(0, document.activeElement.id);

@@ -9,6 +9,7 @@ const WORD = 1000;
  * in browsers, one letter again and again goes through all choices that begin with it. */
 export function prepareTyping(form) {
   let word = { list: null, text: "", at: 0 };
+  form.addEventListener("focusout", () => { word = { list: null, text: "", at: 0 }; });
   form.addEventListener("keydown", (event) => {
     const { target: list, key, timeStamp: at } = event;
     if (list.tagName !== "SELECT" || key.length !== 1 || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -20,7 +21,7 @@ export function prepareTyping(form) {
     const found = choiceOf(list, word.text);
     if (found === undefined || found.selected) return;
     found.selected = true;
-    list.dispatchEvent(new Event("input", { bubbles: true }));
+    list.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertText" }));
   });
 }
 
