@@ -193,7 +193,7 @@ def propagate_operations() -> dict[str, Operation]:
             **responses_of(BODY_REFUSALS | BUSY),
         },
     }
-    return readable(get) | {"post": post}
+    return readable(_in_encodings(get)) | {"post": post}
 
 
 def picture_operations() -> dict[str, Operation]:
@@ -284,10 +284,14 @@ def health_operations(name: str, summary: str, *, may_refuse: bool) -> dict[str,
 def document_operations() -> dict[str, Operation]:
     """GET and HEAD of the OpenAPI document."""
     get = json_operation("openapi", "The OpenAPI document", [], {"type": "object"})
-    get["responses"]["200"]["headers"] |= {
-        header: reference("headers", header) for header in _ENCODING_HEADERS
-    }
-    return readable(get)
+    return readable(_in_encodings(get))
+
+
+def _in_encodings(get: Operation) -> Operation:
+    """The operation, whose answer may be compressed."""
+    answer = get["responses"]["200"]
+    headers = answer["headers"] | {each: reference("headers", each) for each in _ENCODING_HEADERS}
+    return get | {"responses": get["responses"] | {"200": answer | {"headers": headers}}}
 
 
 def html_operations(name: str, summary: str) -> dict[str, Operation]:

@@ -24,7 +24,9 @@ def address() -> Iterator[Address]:
         yield address
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", D3, STYLES])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/propagate?width=64&depth=5", D3, STYLES]
+)
 def test_a_file_is_compressed_if_that_is_accepted(address: Address, path: str) -> None:
     """Each encoding has the same content and a tag of its own. Caches are told of the choice."""
     plain = ask(address, path)
@@ -135,6 +137,37 @@ def test_the_html_names_files_that_exist() -> None:
     modules = {name for name in own_files() if name.endswith(".mjs")} - {"explorer.mjs"}
     preloaded = set(re.findall(r'modulepreload" href="/page/\w+/([^"]+)"', html))
     assert preloaded == modules
+
+
+MOST_BYTES = 300_000
+"""What the first view may take over the wire."""
+
+HEAD = 500
+"""More than the head of any answer takes."""
+
+
+def test_the_first_view_is_small(address: Address) -> None:
+    """The HTML, the files that it names, and the answers to the questions of its scripts.
+
+    A browser counts the same bytes in tests/page/test_reach.py.
+    """
+    html = front().plain.body.decode()
+    files = re.findall(r'(?:href|src)="(/(?:page|vendor)/[^"]+)"', html)
+    layer = "shape=64,3,7,7&layout=torch&layer=conv2d&activation=relu"
+    stack = "/propagate?width=147&depth=10&activation=relu"
+    rivals = ("", "&scheme=glorot_normal", "&scheme=lecun_normal", "&scheme=torch.linear")
+    paths = [
+        "/",
+        *set(files),
+        f"/recommend?{layer}&depth=10&seed=42&name=conv1.weight",
+        f"/v1/weights.json?{layer}&seed=42&name=conv1.weight",
+        *(f"{stack}{rival}" for rival in rivals),
+    ]
+    answers = [ask(address, path, headers={"Accept-Encoding": "gzip"}) for path in paths]
+    assert {answer.status for answer in answers} == {200}
+    values = 4 * 64 * 3 * 7 * 7
+    sizes = [len(answer.body) + HEAD for answer in answers] + [values + HEAD]
+    assert 150_000 < sum(sizes) <= MOST_BYTES
 
 
 def test_no_script_makes_html_of_text() -> None:

@@ -291,7 +291,6 @@ def test_the_first_view_is_fast(chromium: Browser) -> None:
             tab.page.wait_for_selector("#answer[aria-busy=false]")
             seconds.append(time.monotonic() - began)
             assert tab.page.locator("#depth-plot svg").count() == 2
-    print(sorted(seconds))
     assert median(seconds) < SECONDS_OF_FIRST_VIEW + 0.5
 
 
