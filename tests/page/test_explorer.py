@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.application import ask, ready
-from tests.page.browser import DESK, PHONE, Browser, Tab, browser, faults
+from tests.page.browser import MODES, PHONE, Browser, Tab, browser, faults
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci, pytest.mark.needs("chromium")]
 
-MODES = [(size, scheme) for size in (DESK, PHONE) for scheme in ("light", "dark")]
 OPERATION = "#operations-advice-get_recommend"
 STATUS = f"{OPERATION} .live-responses-table .response-col_status"
 
@@ -32,12 +31,6 @@ def explorer(chromium: Browser) -> Iterator[Tab]:
         block.get_by_role("button", name="Execute").click()
         tab.page.locator(STATUS).first.wait_for()
         yield tab
-
-
-def switch(tab: Tab, size: tuple[int, int], scheme: str) -> None:
-    """Another window and other colours, without loading the page again."""
-    tab.page.set_viewport_size({"width": size[0], "height": size[1]})
-    tab.page.emulate_media(color_scheme=scheme)
 
 
 def test_the_explorer_sends_a_request(explorer: Tab) -> None:
@@ -77,7 +70,7 @@ def test_axe_finds_no_serious_fault_in_the_explorer(
     explorer: Tab, size: tuple[int, int], scheme: str
 ) -> None:
     """With an operation that is open and answered. Nothing is wider than the window."""
-    switch(explorer, size, scheme)
+    explorer.switch(size, scheme)
     assert faults(explorer) == []
     assert explorer.data("document.documentElement.scrollWidth") <= size[0]
     red, *_ = (
@@ -105,7 +98,7 @@ def test_axe_finds_no_serious_fault_in_the_plain_page(chromium: Browser) -> None
     with chromium.tab() as tab:
         tab.page.goto(f"{tab.url}/docs/plain")
         for size, scheme in MODES:
-            switch(tab, size, scheme)
+            tab.switch(size, scheme)
             assert faults(tab) == []
             assert tab.data("document.documentElement.scrollWidth") <= size[0]
             grounds.add(tab.data("getComputedStyle(document.body).backgroundColor"))

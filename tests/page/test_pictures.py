@@ -200,6 +200,19 @@ def test_lines_are_told_apart_without_colours(tab: Tab) -> None:
     assert tab.page.locator("#depth-plot .band").count() == 2
 
 
+@pytest.mark.parametrize("activation", share(["relu", "sigmoid", "tanh"], 2))
+@pytest.mark.parametrize("depth", share([10, 300], 1))
+def test_the_logarithmic_axis_has_powers_of_ten(tab: Tab, activation: str, depth: int) -> None:
+    """At most five, each with its number, and 1 among them."""
+    tab.open(f"/?shape=64,64&layer=dense&activation={activation}&depth={depth}&seed=1&name=w")
+    for index in range(2):
+        axis = tab.page.locator("#depth-plot svg").nth(index).locator("g[text-anchor=end] text")
+        ticks = [float(text) for text in axis.all_text_contents() if "layer" not in text]
+        assert 2 <= len(ticks) <= 6
+        assert 1 in ticks
+        assert [f"{tick:.0e}"[0] for tick in ticks] == ["1"] * len(ticks)
+
+
 @pytest.mark.ci
 def test_equal_curves_are_one_line(tab: Tab) -> None:
     """In a stack of equal widths Glorot and LeCun have one std."""

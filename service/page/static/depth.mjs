@@ -203,13 +203,20 @@ function drawCurves(lines, which, width) {
     marginTop: 12,
     className: "drawing",
     x: { label: "layer", ticks: Math.min(10, lines[0][which].length - 1), tickFormat: (each) => (Number.isInteger(each) ? String(each) : "") },
-    y: { type: "log", domain, clamp: true, label: null, grid: true, ticks: 4, tickFormat: powers },
+    y: { type: "log", domain, clamp: true, label: null, grid: true, ticks: powersIn(domain), tickFormat: powers },
     marks,
   });
 }
 
+/** At most five powers of ten in a domain, 1 among them, at equal distances. */
+function powersIn([low, high]) {
+  const [from, to] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+  const step = Math.ceil((to - from) / 4) || 1;
+  const first = Math.ceil(from / step);
+  return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, place) => Number(`1e${step * (first + place)}`));
+}
+
 /** A tick of a logarithmic axis: 0.01, 1, 100, 1e-9. */
 function powers(value) {
-  if (Math.abs(Math.log10(value) % 1) > 1e-9) return "";
   return value >= 0.001 && value <= 1000 ? String(value) : value.toExponential(0).replace("+", "");
 }
