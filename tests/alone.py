@@ -16,6 +16,7 @@ ALONE = (
     "tests/test_cli_fetch.py::test_slow_parts_that_make_progress_are_not_repeated",
     "tests/test_handing_over.py",
     "tests/test_server_accepting.py",
+    "tests/page/test_reach.py::test_the_first_view_is_fast",
     # How long others wait while the server is busy.
     "tests/api/test_hostile_models.py::test_others_are_answered_while_many_models_are_planned",
     "tests/api/test_models.py::test_small_requests_are_answered_while_a_model_is_planned",

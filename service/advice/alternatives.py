@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.advice.context import LayerContext
-from service.advice.decision import Decision, planned_choice, planned_or_none, std_of, url_of
+from service.advice.decision import Decision, planned_choice, planned_or_none, url_of
 from service.advice.variance_propagation import SCALE_FREE, edge_of_chaos
 from service.errors import ImpossibleError
 from service.plan import Plan
@@ -106,8 +106,7 @@ def _requested(decision: Decision) -> Offer | None:
     plan = decision.requested
     if plan is None or plan.facts == decision.facts:
         return None
-    what = f"your own choice, with std {std_of(plan):.6g}"
-    return _of_plan(plan, what, "you know more about the layer than the question says")
+    return _of_plan(plan, "your own choice", "you know more about the layer than the question says")
 
 
 def _siren(decision: Decision) -> Offer | None:

@@ -95,12 +95,14 @@ def _compared(decision: Decision) -> str | None:
     factor = decision.forward_factor(std)
     if factor is None or decision.requested.facts.mean != 0 or 0 in (std, recommended):
         return None
+    if f"{std:.6g}" == f"{recommended:.6g}":
+        return f"Your own std is the recommended one, {std:.6g}."
     layers = decision.depth or EXAMPLE_DEPTH
     passed = decision.through(factor, layers)
     deep = "" if passed is None else f", which leaves {_after(factor, layers)}"
     return (
-        f"Your own std of {std:.6g} is {std / recommended:.4g} times the recommended one and makes "
-        f"{factor:.4g} of a unit variance{deep}."
+        f"Your own std of {std:.6g}, where {recommended:.6g} is recommended, multiplies the "
+        f"variance by {factor:.4g}{deep}."
     )
 
 

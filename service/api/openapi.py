@@ -11,10 +11,11 @@ from starlette.responses import Response
 from service.advice import Question, Recommendation
 from service.api.block_digests import BLOCK_BYTES, MOST_BLOCKS, BlockDigests, BlockQuery
 from service.api.digests import MOST_DIGESTED_BYTES
+from service.api.encodings import encoded
 from service.api.headers import FACTS
 from service.api.operations import PROBLEM_TYPE, completed, document_operations, reference
 from service.api.reasons import REASONS, Reason
-from service.api.responses import TAG_LIST, Document
+from service.api.responses import TAG_LIST
 from service.api.routing import PlainRoute
 from service.audit.of_spec import SpecAudit
 from service.calibration import Calibration, Measurement
@@ -27,6 +28,7 @@ from service.initializers.schemes.record import Access
 from service.listings import SchemeFilter
 from service.listings.tables import ListedScheme
 from service.models.manifest import manifest_schema
+from service.page import PageFile
 from service.plan import Facts, PlanWarning
 from service.plan.certificate import FACTS_OF_A_BLOCK
 from service.plan.rounded import Rounded
@@ -196,25 +198,25 @@ class OpenapiDocument:
 
     def __init__(self, make: Callable[[], Schema]) -> None:
         self._make = make
-        self._making: asyncio.Future[tuple[Schema, Document]] | None = None
+        self._making: asyncio.Future[tuple[Schema, PageFile]] | None = None
 
     async def schema(self) -> Schema:
         """The document. Nobody may change it."""
         return (await self._made())[0]
 
-    async def written(self) -> Document:
-        """The bytes of the document, with their entity tag."""
+    async def written(self) -> PageFile:
+        """The bytes of the document, plain and compressed."""
         return (await self._made())[1]
 
-    async def _made(self) -> tuple[Schema, Document]:
+    async def _made(self) -> tuple[Schema, PageFile]:
         if self._making is None:
             self._making = asyncio.get_running_loop().run_in_executor(None, self._write)
         # Other requests wait for it, too, so it goes on if this client leaves.
         return await asyncio.shield(self._making)
 
-    def _write(self) -> tuple[Schema, Document]:
+    def _write(self) -> tuple[Schema, PageFile]:
         schema = self._make()
-        return schema, Document.of(json_bytes(schema))
+        return schema, PageFile.of("openapi.json", json_bytes(schema))
 
 
 def openapi_route() -> PlainRoute:
@@ -223,8 +225,8 @@ def openapi_route() -> PlainRoute:
 
 
 async def _answer(request: Request) -> Response:
-    document: Document = await request.app.document.written()
-    return document.answer(request)
+    document: PageFile = await request.app.document.written()
+    return encoded(request, document, {"Cache-Control": "no-cache"})
 
 
 def openapi(routes: Iterable[PlainRoute]) -> Schema:

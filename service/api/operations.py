@@ -45,7 +45,8 @@ _FILES = {
     "json": "The certificate: every fact about the tensor, without its values",
 }
 
-_FILE_HEADERS = ("ETag", "Cache-Control", "Content-Security-Policy", "Content-Encoding", "Vary")
+_ENCODING_HEADERS = ("Content-Encoding", "Vary")
+_FILE_HEADERS = ("ETag", "Cache-Control", "Content-Security-Policy", *_ENCODING_HEADERS)
 _FILE_TYPES = ("text/css", "text/javascript", "image/svg+xml", "text/plain")
 
 _MEASUREMENT = {
@@ -192,7 +193,7 @@ def propagate_operations() -> dict[str, Operation]:
             **responses_of(BODY_REFUSALS | BUSY),
         },
     }
-    return readable(get) | {"post": post}
+    return readable(_in_encodings(get)) | {"post": post}
 
 
 def picture_operations() -> dict[str, Operation]:
@@ -282,7 +283,15 @@ def health_operations(name: str, summary: str, *, may_refuse: bool) -> dict[str,
 
 def document_operations() -> dict[str, Operation]:
     """GET and HEAD of the OpenAPI document."""
-    return readable(json_operation("openapi", "The OpenAPI document", [], {"type": "object"}))
+    get = json_operation("openapi", "The OpenAPI document", [], {"type": "object"})
+    return readable(_in_encodings(get))
+
+
+def _in_encodings(get: Operation) -> Operation:
+    """The operation, whose answer may be compressed."""
+    answer = get["responses"]["200"]
+    headers = answer["headers"] | {each: reference("headers", each) for each in _ENCODING_HEADERS}
+    return get | {"responses": get["responses"] | {"200": answer | {"headers": headers}}}
 
 
 def html_operations(name: str, summary: str) -> dict[str, Operation]:

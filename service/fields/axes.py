@@ -167,13 +167,16 @@ def _not_an_interval(item: str) -> str:
 def _read_each(
     items: list[object], value: object, least: int, most: int, example: str
 ) -> Iterator[int]:
-    """Each item as an integer. The hint of an error shows the whole list."""
+    """Each item as an integer. The hint of an error shows the whole list.
+
+    Only the message for a larger integer has `most`, since 18 digits help nobody else.
+    """
     for item in items:
         try:
             yield read_integer(item, least, most)
         except FieldError as error:
             meant = _meant_integers(value)
-            hint = f"write integers from {least} to {most}, such as {example}"
+            hint = f"write integers from {least}, such as {example}"
             if meant and error.reason != "out_of_range" and all(least <= n <= most for n in meant):
                 hint = "write " + ",".join(map(str, meant))
             raise FieldError(error.reason, error.message, hint) from None

@@ -13,6 +13,7 @@ from service.dtypes import DTYPES
 from service.fields import FIELDS
 from service.initializers.activations import ACTIVATIONS
 from service.initializers.layers import FRAMEWORKS, LAYERS
+from service.initializers.layouts import THREE_AXIS_LAYOUTS
 from service.initializers.schemes import SCHEMES
 from service.page.files import PageFile, edition, template
 from service.propagation import Stack
@@ -40,6 +41,9 @@ def front() -> PageFile:
         "page.html",
         frameworks=_options({name: _NAMES_OF_FRAMEWORKS.get(name, name) for name in FRAMEWORKS}),
         layers=_options({name: name for name in LAYERS}),
+        three_axes=_options(
+            {each.letters: f"{each.letters}: {each.weight}" for each in THREE_AXIS_LAYOUTS}
+        ),
         # Typed letters choose the first name that begins with them: tanh before tanhshrink.
         activations=_options({name: name for name in sorted(ACTIVATIONS)}),
         dtypes=_options({name: name for name in DTYPES if name != _DEFAULT_DTYPE}),

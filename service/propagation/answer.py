@@ -352,14 +352,18 @@ def _summary(verdict: Verdict, network: Network) -> str:
     )
     if verdict.stable:
         kept = " and ".join(
-            f"the {what} {whose} stays from {_said(side.least)} to {_said(side.most)}"
-            for what, whose, side in sides
+            f"the {what} {whose} stays {_within(side)}" for what, whose, side in sides
         )
         return f"Stable through {_layers_of(count)}: {kept}."
     told = [
         _sentence(what, whose, side, count) for what, whose, side in sides if side.word != "stable"
     ]
     return f"{verdict.word.capitalize()}: {' '.join(told)}"
+
+
+def _within(side: Judgement) -> str:
+    least, most = _said(side.least), _said(side.most)
+    return f"at {most}" if least == most else f"between {least} and {most}"
 
 
 def _said(number: float) -> str:

@@ -158,7 +158,7 @@ def test_torchvisions_resnet_is_offered() -> None:
 def test_the_clients_own_choice_comes_first_and_once() -> None:
     """LeCun's normal on ReLU, say."""
     found = asked("shape=64,64&activation=relu&scheme=lecun_normal").alternatives
-    assert found[0].what == "your own choice, with std 0.125"
+    assert (found[0].what, found[0].std) == ("your own choice", 0.125)
     assert [each.scheme for each in found].count("lecun_normal") == 1
 
 

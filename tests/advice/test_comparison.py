@@ -27,7 +27,14 @@ def test_it_is_an_alternative_and_not_the_recommendation() -> None:
     assert answer.compared is not None
     assert answer.weights_url == asked(RELU).weights_url
     assert answer.alternatives[0].weights_url == answer.compared.weights_url
-    assert any("makes 0.0128 of a unit variance" in reason for reason in answer.rationale)
+    assert any("multiplies the variance by 0.0128" in reason for reason in answer.rationale)
+
+
+def test_an_std_that_is_the_recommended_one_is_not_compared_with_itself() -> None:
+    """No ratio of 1, and no variance that stays."""
+    answer = asked(f"{RELU}&scheme=he_normal")
+    [reason] = [each for each in answer.rationale if each.startswith("Your own std")]
+    assert reason == "Your own std is the recommended one, 0.0883883."
 
 
 def test_nothing_is_compared_where_nothing_was_chosen() -> None:

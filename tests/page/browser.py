@@ -20,6 +20,9 @@ SECONDS = 20
 DESK = (1440, 900)
 PHONE = (390, 844)
 
+MODES = [(size, scheme) for size in (DESK, PHONE) for scheme in ("light", "dark")]
+"""The windows and colours in which a page must be readable."""
+
 
 @dataclass(slots=True)
 class Seen:
@@ -94,7 +97,14 @@ class Tab:
 
     def _answered(self) -> "Tab":
         self.page.wait_for_selector("#answer[aria-busy=false]")
+        # The page tells its own faults in words, so the console says nothing of them.
+        assert "This page has a fault" not in self.text("#answer"), self.text("#problems")
         return self
+
+    def switch(self, size: Sequence[int], scheme: str) -> None:
+        """Another window and other colours, without loading the page again."""
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.emulate_media(color_scheme=scheme)
 
     def text(self, selector: str) -> str:
         """The text of the element that a person sees."""

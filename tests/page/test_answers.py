@@ -130,6 +130,46 @@ def test_why_not_glorot_with_relu(tab: Tab) -> None:
     assert ends["he_normal (recommended)"][2] == "stable"
 
 
+def test_sentences_say_nothing_twice(tab: Tab) -> None:
+    """No range from 1 to 1, no ratio of 1, and no std that stands above already."""
+    tab.open("/?shape=512,512&layer=dense&activation=relu&scheme=he_normal&name=w&depth=10")
+    assert "stays at 1 and" in tab.text("#depth-about")
+    assert "Your own std is the recommended one, 0.0625." in tab.text("#why")
+    assert "0.0625" not in tab.text("#alternatives")
+    tab.open("/?shape=512,512&layer=dense&activation=relu&scheme=glorot_uniform&name=w&depth=10")
+    own = "Your own std of 0.0441942, where 0.0625 is recommended, multiplies the variance by 0.5"
+    assert own in tab.text("#why")
+    links = tab.page.locator("#alternatives a").all_inner_texts()
+    assert links == ["orthogonal", "he_uniform"]
+
+
+def test_the_std_of_an_alternative_is_told_where_it_differs(tab: Tab) -> None:
+    """That of fan_out is another one than that of fan_in."""
+    assert "Its std is 0.0252538." in tab.text("#alternatives")
+
+
+def test_three_axes_are_a_choice_of_layers(tab: Tab) -> None:
+    """A short sentence stands beside the layer, and the list of letters says what each means."""
+    tab.open("/?shape=64,3,7")
+    (problem,) = tab.problems("layer")
+    assert "three axes fit several layers" in problem
+    assert len(problem) < 120
+    tab.choose("layout", "IOO")
+    assert tab.problems("layer") == []
+    assert tab.facts()["fan_in"] == "64"
+    told = tab.page.locator("#layout option:checked").inner_text()
+    assert told == "IOO: attention heads, in first"
+
+
+def test_a_fraction_is_no_extent(tab: Tab) -> None:
+    """The hint has an example, and no number that nobody needs."""
+    tab.write("shape", "3.5,2")
+    (problem,) = tab.problems("shape")
+    assert "'3.5' is not an integer" in problem
+    assert "write integers from 0, such as 64,3,7,7" in problem
+    assert "28823" not in problem
+
+
 def test_sigmoid_is_advised_against(tab: Tab) -> None:
     """No weights keep both the signal and the gradient."""
     tab.click("And sigmoid?")

@@ -46,7 +46,8 @@ def elements(tab: Tab) -> list[str]:
     """The elements that text could have made, and the attributes that run scripts."""
     found: list[str] = tab.data(
         "[...document.querySelectorAll('script, img, iframe, object, embed, base, "
-        ":not(svg) > style, svg:not(.plot svg), b:not(.axes b)')].map(e => e.tagName).concat("
+        ":not(svg) > style, svg:not(.plot svg, .legend svg), b:not(.axes b)')]"
+        ".map(e => e.tagName).concat("
         "[...document.querySelectorAll('*')].flatMap(e => "
         "[...e.attributes].map(a => a.name).filter(n => n.startsWith('on'))))"
     )

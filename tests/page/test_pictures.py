@@ -157,18 +157,68 @@ def test_the_curves_are_those_of_propagate(chromium: Browser, tab: Tab, activati
         "[...document.querySelectorAll('#depth-table tbody th')].map(c => c.innerText.trim())"
     )
     drawn = tab.data(f"{LINE}('#depth-plot .curve path, #depth-plot path.curve')")
+    lines = legend(tab)
     assert len(schemes) >= 4
-    assert len(drawn) == 2 * len(schemes)
-    for index, scheme in enumerate(schemes):
-        own = "" if "recommended" in scheme else f"&scheme={scheme}"
-        path = f"/propagate?width=64&depth=9&activation={activation}{own}"
-        layers = json.loads(ask(chromium.address, path).body)["layers"]
-        forward, backward = drawn[index], drawn[len(schemes) + index]
-        told = [1, *(layer["stream"] for layer in layers)]
-        assert [height for _, height in forward] == pytest.approx(told, rel=0.05)
-        told = [*(layer["stream_gradient"] for layer in layers), 1]
-        assert [height for _, height in backward] == pytest.approx(told, rel=0.05)
-        assert [round(layer) for layer, _ in forward] == list(range(10))
+    assert sorted(name for names in lines for name in names) == sorted(schemes)
+    assert len(drawn) == 2 * len(lines)
+    for index, names in enumerate(lines):
+        for scheme in names:
+            own = "" if "recommended" in scheme else f"&scheme={scheme}"
+            path = f"/propagate?width=64&depth=9&activation={activation}{own}"
+            layers = json.loads(ask(chromium.address, path).body)["layers"]
+            forward, backward = drawn[index], drawn[len(lines) + index]
+            told = [1, *(layer["stream"] for layer in layers)]
+            assert [height for _, height in forward] == pytest.approx(told, rel=0.05)
+            told = [*(layer["stream_gradient"] for layer in layers), 1]
+            assert [height for _, height in backward] == pytest.approx(told, rel=0.05)
+            assert [round(layer) for layer, _ in forward] == list(range(10))
+
+
+def legend(tab: Tab) -> list[list[str]]:
+    """The names of each line. Schemes whose curves are equal have a line in common."""
+    texts: list[str] = tab.page.locator("#depth-legend li:not(:has(.band))").all_inner_texts()
+    return [text.strip().split(" = ") for text in texts]
+
+
+STROKES = """((selector) => [...document.querySelectorAll(selector)].map((path) => {
+  const { stroke, strokeWidth, strokeDasharray } = getComputedStyle(path);
+  return [stroke, strokeWidth, strokeDasharray];
+}))"""
+
+
+@pytest.mark.ci
+def test_lines_are_told_apart_without_colours(tab: Tab) -> None:
+    """By dashes or width. The legend has them as they are drawn, and says what the band is."""
+    tab.open("/?shape=64,64&layer=dense&activation=tanh&depth=9&scheme=orthogonal&seed=1&name=w")
+    drawn = tab.data(f"{STROKES}('#depth-plot .curve path, #depth-plot path.curve')")
+    assert len(drawn) == 2 * len(legend(tab))
+    half = drawn[: len(drawn) // 2]
+    assert half == drawn[len(half) :]
+    assert len({(width, dashes) for _, width, dashes in half}) == len(half) >= 4
+    assert tab.data(f"{STROKES}('#depth-legend .sample line')") == half
+    assert "95 of 100 draws of glorot_uniform (recommended)" in tab.text("#depth-legend")
+    assert tab.page.locator("#depth-plot .band").count() == 2
+
+
+@pytest.mark.parametrize("activation", share(["relu", "sigmoid", "tanh"], 2))
+@pytest.mark.parametrize("depth", share([10, 300], 1))
+def test_the_logarithmic_axis_has_powers_of_ten(tab: Tab, activation: str, depth: int) -> None:
+    """At most five, each with its number, and 1 among them."""
+    tab.open(f"/?shape=64,64&layer=dense&activation={activation}&depth={depth}&seed=1&name=w")
+    for index in range(2):
+        axis = tab.page.locator("#depth-plot svg").nth(index).locator("g[text-anchor=end] text")
+        ticks = [float(text) for text in axis.all_text_contents() if "layer" not in text]
+        assert 2 <= len(ticks) <= 6
+        assert 1 in ticks
+        assert [f"{tick:.0e}"[0] for tick in ticks] == ["1"] * len(ticks)
+
+
+@pytest.mark.ci
+def test_equal_curves_are_one_line(tab: Tab) -> None:
+    """In a stack of equal widths Glorot and LeCun have one std."""
+    tab.open("/?shape=64,64&layer=dense&activation=relu&depth=9&seed=1&name=w")
+    assert ["glorot_normal", "lecun_normal"] in legend(tab)
+    assert ["he_normal (recommended)"] in legend(tab)
 
 
 @pytest.mark.ci
@@ -222,6 +272,7 @@ def test_an_identity_is_a_diagonal(tab: Tab, layout: str, order_of: str) -> None
     shape = "6,9" if layout == "torch" else "9,6"
     tab.open(f"/?shape={shape}&layout={layout}&layer=dense&scheme=identity&order={order_of}")
     order(np.eye(6, 9), grid(tab))
+    assert "A full colour is 1 or -1." in tab.text("#tensor-about")
 
 
 @pytest.mark.ci

@@ -254,9 +254,10 @@ def test_numbers_in_sentences_are_written_as_people_write_them() -> None:
     )
     assert "reaches 1.13e15." in stack("width=256&depth=50&activation=relu&gain=2").summary
     assert stack("width=256&depth=5&activation=relu").summary == (
-        "Stable through 5 layers: the variance of the signal stays from 1 to 1 and the squared "
-        "norm of the gradient stays from 1 to 1."
+        "Stable through 5 layers: the variance of the signal stays at 1 and the squared norm of "
+        "the gradient stays at 1."
     )
+    assert stack("width=512&depth=10&activation=tanh").summary.endswith("stays between 1 and 4.36.")
 
 
 def test_a_head_and_a_zero_branch_may_have_any_size() -> None:

@@ -19,15 +19,46 @@ from service.propagation import Stack
 
 _PAGE = """<!doctype html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
-<title>Fanin</title>
-<style>body {{ font: 1rem/1.5 sans-serif; margin: 2rem; max-width: 60rem }}
-td {{ padding: 0 1rem .5rem 0; vertical-align: top }}</style>
+<title>Fanin: all paths and fields</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<style>
+:root {{ --paper: #fbfaf7; --ink: #1c1b19; --line: #d9d5ca; --link: #1d4f91; --code: #f3f1ea }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --paper: #15171b; --ink: #e9e6df; --line: #353942; --link: #8db8f2; --code: #1d2026 }}
+}}
+body {{ margin: 0 auto; max-width: 64rem; padding: 1.5rem 1.5rem 4rem; background: var(--paper);
+  color: var(--ink); font: 1rem/1.5 system-ui, "Liberation Sans", sans-serif;
+  overflow-wrap: anywhere }}
+h1, h2 {{ font-family: Palatino, Georgia, serif; line-height: 1.2 }}
+h2 {{ margin: 2rem 0 0.5rem }}
+a {{ color: var(--link); margin-right: 1rem }}
+:focus-visible {{ outline: 2px solid var(--link); outline-offset: 2px }}
+dl {{ display: grid; grid-template-columns: 21rem minmax(0, 1fr); margin: 0 }}
+dt, dd {{ margin: 0; padding: 0.35rem 1rem 0.35rem 0; border-top: 1px solid var(--line) }}
+code {{ background: var(--code); font-size: 0.875rem; padding: 0.1rem 0.25rem; border-radius: 3px }}
+@media (max-width: 50rem) {{
+  body {{ padding: 1rem 1rem 3rem }}
+  dl {{ grid-template-columns: minmax(0, 1fr) }}
+  dt {{ padding-bottom: 0 }}
+  dd {{ border: 0; padding-top: 0.1rem }}
+}}
+</style>
+</head>
+<body>
+<main>
 <h1>Fanin</h1>
-<p>{summary} For machines: <a href="/openapi.json">openapi.json</a>.</p>
+<p>{summary}</p>
+<p><a href="/">The page for people</a> <a href="/docs">API explorer</a>
+<a href="/openapi.json">openapi.json</a></p>
 <h2>Paths</h2>
-<table>{paths}</table>
+<p>HEAD works wherever GET does, and sends only the headers.</p>
+<dl>{paths}</dl>
 {fields}
+</main>
+</body>
 </html>
 """
 
@@ -58,16 +89,17 @@ def render(document: dict[str, Any]) -> str:
         (f"{method.upper()} {path}", operation["summary"])
         for path, item in document["paths"].items()
         for method, operation in item.items()
+        if method != "head"
     )
     parameters = document["components"]["parameters"]
     members = document["components"]["schemas"]["Measurement"]["properties"]
     measured = (_member(name, members[name]) for name in MEASURED_FIELDS)
     tables = (
-        f"<h2>{heading}</h2>\n<table>{_rows(_field(parameters[name]) for name in names)}</table>"
+        f"<h2>{heading}</h2>\n<dl>{_rows(_field(parameters[name]) for name in names)}</dl>"
         for heading, names in _FIELDS.items()
     )
     summary = escape(document["info"]["summary"])
-    body = f"<h2>More members of /calibrate</h2>\n<table>{_rows(measured)}</table>"
+    body = f"<h2>More members of /calibrate</h2>\n<dl>{_rows(measured)}</dl>"
     fields = "\n".join((*tables, body))
     return _PAGE.format(summary=summary, paths=_rows(operations), fields=fields)
 
@@ -82,6 +114,5 @@ def _member(name: str, schema: dict[str, Any]) -> tuple[str, str]:
 
 def _rows(cells: Iterable[tuple[str, str]]) -> str:
     return "\n".join(
-        f"<tr><td><code>{escape(left)}</code></td><td>{escape(right)}</td></tr>"
-        for left, right in cells
+        f"<dt><code>{escape(left)}</code></dt><dd>{escape(right)}</dd>" for left, right in cells
     )

@@ -21,11 +21,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.admission import Admission, Load, retry_seconds
+from service.api.encodings import encoded_json
 from service.api.operations import picture_operations, propagate_operations
 from service.api.pages import POLICY
 from service.api.readiness import Readiness
 from service.api.requests import json_body
-from service.api.responses import json_response, not_modified, revalidated_json
+from service.api.responses import json_response, not_modified
 from service.api.routing import PlainRoute
 from service.errors import Problem, UnavailableError
 from service.plan.canonical import MOST_URL_BYTES
@@ -95,7 +96,7 @@ class Propagator:
         """The answer to the query of a GET, or to the JSON body of a POST."""
         if request.method != "POST":
             made = await self._of_query(request.scope["query_string"])
-            return revalidated_json(request, made.json)
+            return encoded_json(request, made.json)
         body = await json_body(request)
         made = await self._made(lambda: parse_network_json(body))
         return json_response(made.json, {"Cache-Control": "no-store"})

@@ -20,7 +20,7 @@ export function drawAdvice(pairs, advice, own) {
   fill("why", ...advice.rationale.map(line));
   drawWarnings([...advice.warnings, ...(own?.warnings ?? []).filter(({ code }) => !OF_SPELLING.has(code))]);
   drawClassic(pairs, advice);
-  drawAlternatives(pairs, advice.alternatives);
+  drawAlternatives(pairs, advice);
   drawEquivalents(advice.equivalents);
   drawReferences(advice.references);
 }
@@ -143,19 +143,26 @@ function drawClassic(pairs, advice) {
   fillTable("classic", ["n", "gain", "std", "limit"], rows);
 }
 
-function drawAlternatives(pairs, alternatives) {
-  show("alternatives-block", alternatives.length > 0);
+/** The alternatives as links. The question's own scheme is shown already. */
+function drawAlternatives(pairs, advice) {
+  const others = advice.alternatives.filter(({ weights_url: url }) => url !== advice.compared?.weights_url);
+  show("alternatives-block", others.length > 0);
   const numbers = new Set([...numberFields(), "scheme"]);
   fill(
     "alternatives",
-    ...alternatives.map(({ scheme, what, when, std, weights_url: url }) => {
+    ...others.map(({ scheme, what, when, std, weights_url: url }) => {
       const scheming = [...new URLSearchParams(url.split("?")[1])].filter(([field]) => numbers.has(field));
       const kept = pairs.filter(([field]) => !numbers.has(field));
       const link = element("a", { href: `/?${queryOf([...kept, ...scheming])}`, textContent: scheme });
-      const size = std === null ? "" : ` Its std is ${shortest(std)}.`;
-      return element("li", {}, link, `: ${what}, if ${when}.${size}`);
+      return element("li", {}, link, `: ${what}, if ${when}.${sizeOf(what, std, advice.std)}`);
     }),
   );
+}
+
+/** The std of an alternative, where it differs from the recommended one and `what` lacks it. */
+function sizeOf(what, std, recommended) {
+  const told = std === null || shortest(std) === shortest(recommended) || /\bstd\b/.test(what) || what === "all 0";
+  return told ? "" : ` Its std is ${shortest(std)}.`;
 }
 
 function drawEquivalents(equivalents) {

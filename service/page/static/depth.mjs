@@ -8,13 +8,14 @@ const RIVALS = ["he_normal", "glorot_normal", "lecun_normal", "torch.linear"];
 const LEAST = 1e-30;
 const MOST_WIDTH = 2 ** 24;
 
+/** Lines differ in their dashes as well as in their colours. */
 const STYLES = [
-  { stroke: "var(--accent)", width: 4.5, dash: "" },
-  { stroke: "var(--rival-1)", width: 1.75, dash: "" },
-  { stroke: "var(--rival-2)", width: 1.75, dash: "6 3" },
-  { stroke: "var(--rival-3)", width: 1.75, dash: "2 3" },
-  { stroke: "var(--rival-4)", width: 1.75, dash: "8 3 2 3" },
-  { stroke: "var(--rival-5)", width: 1.75, dash: "4 2" },
+  { stroke: "var(--accent)", width: 4, dash: "" },
+  { stroke: "var(--rival-1)", width: 2, dash: "8 4" },
+  { stroke: "var(--rival-2)", width: 2, dash: "2 3" },
+  { stroke: "var(--rival-3)", width: 2, dash: "12 3 2 3" },
+  { stroke: "var(--rival-4)", width: 2, dash: "5 2 5 2 1 2" },
+  { stroke: "var(--rival-5)", width: 1.5, dash: "" },
 ];
 
 /** The stacks: the recommended one, the question's own scheme if it has one, and the rivals.
@@ -73,22 +74,41 @@ async function stackOf(path, signal) {
 }
 
 /** The variance of the signal behind each layer, and of the gradient before it. */
-function curvesOf({ answer, label }) {
-  const { layers } = answer;
+function curvesOf({ answer: { layers } }) {
   const last = layers.length;
   return {
     forward: [
-      { layer: 0, value: 1, label },
-      ...layers.map(({ number, stream, stream_band }) => ({ layer: number, value: stream, label, band: stream_band })),
+      { layer: 0, value: 1 },
+      ...layers.map(({ number, stream, stream_band }) => ({ layer: number, value: stream, band: stream_band })),
     ],
     backward: [
       ...layers.map(({ number, stream_gradient, stream_gradient_band }) => ({
-        layer: number - 1, value: stream_gradient, label, band: stream_gradient_band,
+        layer: number - 1, value: stream_gradient, band: stream_gradient_band,
       })),
-      { layer: last, value: 1, label },
+      { layer: last, value: 1 },
     ],
   };
 }
+
+/** The lines: stacks of which all numbers are equal have one line. */
+function linesOf(told) {
+  const lines = [];
+  for (const stack of told) {
+    const curves = curvesOf(stack);
+    const line = lines.find((each) => alike(each, curves));
+    if (line !== undefined) line.names.push(nameOf(stack));
+    else lines.push({ ...curves, names: [nameOf(stack)], style: STYLES[lines.length] });
+  }
+  return lines;
+}
+
+const alike = (line, curves) =>
+  ["forward", "backward"].every((which) =>
+    line[which].every(({ value }, place) => Math.abs(value - curves[which][place].value) <= 1e-9 * Math.abs(value)),
+  );
+
+const nameOf = ({ answer, label }) =>
+  label === "recommended" && answer ? `${answer.layers[0].scheme} (recommended)` : label;
 
 /** Draw the section. */
 export function drawDepth({ why, stacks, width: fanIn, depth, advice }, width) {
@@ -96,13 +116,15 @@ export function drawDepth({ why, stacks, width: fanIn, depth, advice }, width) {
   byId("depth-about").textContent = why || (told.length === 0 ? stacks[0].problem : aboutOf(fanIn, depth, told[0]));
   show("depth-scroll", stacks.length > 0);
   fillRows(stacks);
+  fill("depth-legend");
   if (told.length === 0) {
     fill("depth-plot");
     return;
   }
-  const curves = told.map((stack) => ({ ...curvesOf(stack), style: styleOf(stacks, stack) }));
+  const lines = linesOf(told);
+  fillLegend(lines);
   const picture = (which, title, more = "") => {
-    const drawing = drawCurves(curves, which, width);
+    const drawing = drawCurves(lines, which, width);
     const text = `${title}. The table has the ends of the curves.`;
     return [element("h3", { textContent: `${title}${more}` }), described(drawing, text)];
   };
@@ -111,6 +133,26 @@ export function drawDepth({ why, stacks, width: fanIn, depth, advice }, width) {
     ...picture("forward", "Variance of the signal behind each layer"),
     ...picture("backward", "Squared norm of the gradient behind each layer", ofThisLayer(advice)),
   );
+}
+
+/** The lines as they are drawn with their names, and what the band is. */
+function fillLegend(lines) {
+  const line = ({ names, style }) => element("li", {}, sampleOf(style), names.join(" = "));
+  const [first] = lines;
+  const banded = [...bandOf(first, "forward"), ...bandOf(first, "backward")].length > 0;
+  const band = element("li", {}, element("span", { className: "sample band", ariaHidden: "true" }), `95 of 100 draws of ${first.names[0]}`);
+  fill("depth-legend", ...lines.map(line), banded ? band : null);
+}
+
+/** A short piece of a line. */
+function sampleOf({ stroke, width, dash }) {
+  const drawing = Plot.plot({
+    width: 32, height: 10, margin: 0, axis: null, x: { domain: [0, 1] }, y: { domain: [0, 1] }, className: "sample",
+    marks: [Plot.ruleY([0.5], { stroke, strokeWidth: width, strokeDasharray: dash || null })],
+  });
+  for (const part of drawing.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+  drawing.setAttribute("aria-hidden", "true");
+  return drawing;
 }
 
 /** Why the curve may be flat although Why says that this layer changes the gradient. */
@@ -124,37 +166,32 @@ function aboutOf(fanIn, depth, { answer }) {
   return `${depth} equal layers with fan_in = fan_out = ${fanIn}. ${answer.summary}`;
 }
 
-const styleOf = (stacks, stack) => STYLES[stacks.indexOf(stack)];
-
 function fillRows(stacks) {
   const rows = stacks.map((stack) => {
-    const { answer, label, problem } = stack;
-    const style = styleOf(stacks, stack);
-    const swatch = element("span", { className: style.width > 2 ? "swatch main" : "swatch", ariaHidden: "true" });
-    swatch.style.borderTopColor = style.stroke;
-    if (style.dash !== "") swatch.style.borderTopStyle = "dashed";
-    const name = element("span", {}, swatch, label === "recommended" && answer ? `${answer.layers[0].scheme} (recommended)` : label);
-    if (answer === null) return [name, element("td", { colSpan: 3, textContent: problem })];
+    const { answer, problem } = stack;
+    if (answer === null) return [nameOf(stack), element("td", { colSpan: 3, textContent: problem })];
     const { layers, verdict } = answer;
-    return [name, shortest(layers.at(-1).stream), shortest(layers[0].stream_gradient), verdict];
+    return [nameOf(stack), shortest(layers.at(-1).stream), shortest(layers[0].stream_gradient), verdict];
   });
   fillTable("depth-table", ["scheme", "variance at the end", "gradient at the start", "verdict"], rows);
 }
 
-function drawCurves(curves, which, width) {
+/** The points of a line that have a band. */
+const bandOf = (line, which) => line[which].filter(({ band }) => band && band[0] > LEAST);
+
+function drawCurves(lines, which, width) {
   const floor = (value) => Math.max(LEAST, value);
-  const values = curves.flatMap((each) => each[which].map(({ value }) => value)).filter((value) => value > LEAST);
+  const values = lines.flatMap((each) => each[which].map(({ value }) => value)).filter((value) => value > LEAST);
   const domain = [Math.min(0.1, ...values), Math.max(10, ...values)];
   const marks = [Plot.ruleY([1], { stroke: "currentColor", strokeOpacity: 0.4 })];
-  const banded = curves[0][which].filter(({ band }) => band && band[0] > LEAST);
   marks.push(
-    Plot.areaY(banded, { x: "layer", y1: ({ band }) => band[0], y2: ({ band }) => band[1], fill: "var(--band)", fillOpacity: 0.13, clip: true, className: "band" }),
+    Plot.areaY(bandOf(lines[0], which), { x: "layer", y1: ({ band }) => band[0], y2: ({ band }) => band[1], fill: "var(--band)", fillOpacity: 0.2, clip: true, className: "band" }),
   );
-  for (const { style, [which]: points } of curves) {
+  for (const { style, [which]: points } of lines) {
     marks.push(
       Plot.lineY(points, {
         x: "layer", y: ({ value }) => floor(value), stroke: style.stroke, strokeWidth: style.width,
-        strokeDasharray: style.dash || null, strokeOpacity: style.width > 2 ? 0.55 : 1, clip: true, className: "curve",
+        strokeDasharray: style.dash || null, clip: true, className: "curve",
       }),
     );
   }
@@ -165,14 +202,21 @@ function drawCurves(curves, which, width) {
     marginBottom: 40,
     marginTop: 12,
     className: "drawing",
-    x: { label: "layer", ticks: Math.min(10, curves[0][which].length - 1), tickFormat: (each) => (Number.isInteger(each) ? String(each) : "") },
-    y: { type: "log", domain, clamp: true, label: null, grid: true, ticks: 4, tickFormat: powers },
+    x: { label: "layer", ticks: Math.min(10, lines[0][which].length - 1), tickFormat: (each) => (Number.isInteger(each) ? String(each) : "") },
+    y: { type: "log", domain, clamp: true, label: null, grid: true, ticks: powersIn(domain), tickFormat: powers },
     marks,
   });
 }
 
+/** At most five powers of ten in a domain, 1 among them, at equal distances. */
+function powersIn([low, high]) {
+  const [from, to] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+  const step = Math.ceil((to - from) / 4) || 1;
+  const first = Math.ceil(from / step);
+  return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, place) => Number(`1e${step * (first + place)}`));
+}
+
 /** A tick of a logarithmic axis: 0.01, 1, 100, 1e-9. */
 function powers(value) {
-  if (Math.abs(Math.log10(value) % 1) > 1e-9) return "";
   return value >= 0.001 && value <= 1000 ? String(value) : value.toExponential(0).replace("+", "");
 }

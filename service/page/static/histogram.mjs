@@ -1,10 +1,12 @@
 // The histogram of values with what its law expects in each bin.
 
-import { gridOf } from "./values.mjs";
+import { fitsAnAxis, gridOf } from "./values.mjs";
 
 const BINS = 48;
 
-/** The bins with their counts and, if there is a law, the expected counts. */
+/** The bins with their counts and, if there is a law, the expected counts.
+ *
+ * null if the numbers are too large, or too near to each other, for the steps of an axis. */
 export function histogramOf(values, law, dtype) {
   let [from, to] = [Infinity, -Infinity];
   for (const value of values) {
@@ -14,8 +16,10 @@ export function histogramOf(values, law, dtype) {
   if (law?.range) [from, to] = [Math.min(from, law.range[0]), Math.max(to, law.range[1])];
   if (from === to) {
     const half = spanOf(from) / (2 * BINS);
+    if (!fitsAnAxis(from - half, from + half)) return null;
     return [{ x1: from - half, x2: from + half, count: values.length, expected: null }];
   }
+  if (!fitsAnAxis(from, to)) return null;
   const step = (to - from) / BINS;
   const index = (value) => Math.min(BINS - 1, Math.max(0, Math.floor((value - from) / step)));
   const bins = Array.from({ length: BINS }, (_, bin) => ({

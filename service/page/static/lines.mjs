@@ -119,7 +119,7 @@ function julia(certificate) {
 
 const chosen = () => {
   const wanted = location.hash.slice(1);
-  return wanted in LANGUAGES ? wanted : "curl";
+  return Object.hasOwn(LANGUAGES, wanted) ? wanted : "curl";
 };
 
 let current = null;
@@ -136,6 +136,11 @@ export function prepareLines() {
   };
   byId("languages").append(...Object.entries(LANGUAGES).map(choice));
   byId("copy").addEventListener("click", copy);
+}
+
+/** Choose the language that the address names. */
+export function readLanguage() {
+  document.querySelector(`input[name=language][value=${chosen()}]`).checked = true;
 }
 
 /** Show the line for a certificate's tensor. */

@@ -3,12 +3,13 @@
 import { drawAdvice, drawAxes, drawCertificate, drawScheme } from "./advice.mjs";
 import { drawDepth, fetchStacks } from "./depth.mjs";
 import { byId, show } from "./elements.mjs";
-import { drawLines, prepareLines } from "./lines.mjs";
+import { drawLines, prepareLines, readLanguage } from "./lines.mjs";
 import {
   clearProblems, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
 } from "./question.mjs";
 import { Refusal, json } from "./service.mjs";
 import { drawTensor, fetchTensor } from "./tensor.mjs";
+import { prepareTyping } from "./typing.mjs";
 
 /** Milliseconds after the last key before the service is asked. */
 const PAUSE = 150;
@@ -19,10 +20,10 @@ let shown = {};
 /** Whether all sections show the answer to one question. */
 let complete = false;
 
-/** Plot comes in a script of its own, which has run when the document is ready. */
+/** Plot comes in a script of its own, which has run when the document is ready, or never will. */
 const drawable = new Promise((resolve) => {
-  if (globalThis.Plot) resolve();
-  else addEventListener("DOMContentLoaded", resolve);
+  if (globalThis.Plot || document.readyState === "complete") resolve();
+  for (const ready of ["DOMContentLoaded", "load"]) addEventListener(ready, resolve);
 });
 
 const certificateUrl = (url) => url.replace(/^\/v1\/weights\.[a-z]+/, "/v1/weights.json");
@@ -46,9 +47,25 @@ async function answer() {
   try {
     await answerFor(seeded(question()), signal);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (signal.aborted) return;
+    // A section that is still on its way is not drawn any more.
+    running.abort();
+    showFailure(error);
   }
-  if (!signal.aborted) byId("answer").setAttribute("aria-busy", "false");
+  if (running.signal === signal) byId("answer").setAttribute("aria-busy", "false");
+}
+
+/** Say that no answer can be shown: a refusal in the middle of it, or a fault of this page. */
+function showFailure(error) {
+  clearProblems();
+  show("results", false);
+  complete = false;
+  shown = {};
+  byId("scheme-about").textContent = "";
+  const refused = error instanceof Refusal;
+  byId("decision").textContent = refused ? "There is no answer to show." : "This page has a fault: it cannot show the answer.";
+  const told = { field: "", message: String(error), hint: "change a field, or load the page again" };
+  showProblems(refused ? error.errors : [told]);
 }
 
 async function answerFor(pairs, signal) {
@@ -61,9 +78,7 @@ async function answerFor(pairs, signal) {
   show("results", certificate !== null || complete);
   byId("results").inert = certificate === null;
   if (certificate === null) {
-    const count = refusal.errors.length;
-    const before = complete ? " Below is the answer before the change." : "";
-    byId("decision").textContent = `The service cannot answer this: ${count === 1 ? "a field needs" : `${count} fields need`} a change.${before}`;
+    byId("decision").textContent = `${whatIsRefused(refusal.errors)}${complete ? " Below is the answer before the change." : ""}`;
     drawAxes(null, "");
     byId("scheme-about").textContent = "";
     return;
@@ -92,6 +107,12 @@ async function answerFor(pairs, signal) {
   complete = true;
 }
 
+function whatIsRefused(errors) {
+  const count = new Set(errors.map(({ field }) => field).filter((field) => field !== "")).size;
+  if (count === 0) return "The service cannot answer this.";
+  return `The service cannot answer this: ${count === 1 ? "a field needs" : `${count} fields need`} a change.`;
+}
+
 /** The certificate of the tensor that is shown: the question's own, or the recommended one.
  *
  * Some tensors belong to no layer that there is advice for. They are shown without it. */
@@ -113,7 +134,7 @@ const widthOf = (id) => Math.max(240, Math.floor(byId(id).clientWidth));
 
 function tensorSection({ value, refusal }) {
   if (value === null) showProblems(refusal.errors);
-  else drawTensor(value, widthOf("tensor-plot"));
+  drawTensor(value ?? { values: null, why: "The values did not come." }, widthOf("tensor-plot"));
 }
 
 function depthSection(stacks) {
@@ -122,30 +143,45 @@ function depthSection(stacks) {
 
 /** Draw the pictures again, for another width or other colours. */
 function redraw() {
-  if (shown.tensorSection?.value) tensorSection(shown.tensorSection);
-  if (shown.depthSection) depthSection(shown.depthSection);
+  try {
+    if (shown.tensorSection?.value) tensorSection(shown.tensorSection);
+    if (shown.depthSection) depthSection(shown.depthSection);
+  } catch (error) {
+    showFailure(error);
+  }
 }
 
 let timer = 0;
 
-function soon(pause) {
+/** Ask after a pause, which ends when the next key is pressed. */
+function soon(pause, field) {
   clearTimeout(timer);
   timer = setTimeout(() => {
-    writeAddress(question());
+    writeAddress(question(), field);
     answer();
   }, pause);
 }
 
+const form = byId("question");
 prepareLines();
+prepareTyping(form);
 readAddress();
-byId("question").addEventListener("input", (event) => soon(event.target.tagName === "SELECT" ? 0 : PAUSE));
-byId("question").addEventListener("submit", (event) => {
+// What is typed has a type of input, and what is chosen has none.
+form.addEventListener("input", ({ target, inputType }) => soon(inputType === undefined ? 0 : PAUSE, target.id));
+form.addEventListener("submit", (event) => {
   event.preventDefault();
-  soon(0);
+  soon(0, document.activeElement.id);
 });
 addEventListener("popstate", () => {
+  clearTimeout(timer);
   readAddress();
+  readLanguage();
   answer();
+});
+// The part behind the # is the language, so the link to the answer must not write it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("answer").focus();
 });
 let width = innerWidth;
 addEventListener("resize", () => {

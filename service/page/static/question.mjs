@@ -25,6 +25,7 @@ export function queryOf(pairs) {
 
 /** Put the address's query into the form. A further field, or a field's second value, is in `more`. */
 export function readAddress() {
+  lastEdit = { field: null, at: -Infinity };
   const found = new Map();
   const more = [];
   for (const [field, value] of pairsOf(location.search || FIRST)) {
@@ -92,9 +93,26 @@ export function numberFields() {
 /** The value of a field, or "". */
 export const given = (pairs, name) => pairs.find(([field]) => field === name)?.[1] ?? "";
 
-/** Write the question into the address, so that a link shows the same. */
-export function writeAddress(pairs) {
-  history.replaceState(null, "", `/?${queryOf(pairs)}${location.hash}`);
+/** Milliseconds without a change of a field after which the next change is an edit of its own. */
+const EDIT = 2000;
+
+let lastEdit = { field: null, at: -Infinity };
+
+/** Write the question into the address, so that a link shows the same and Back undoes the edit.
+ *
+ * What is typed into a field without a long pause is one edit, and one entry of the history. */
+export function writeAddress(pairs, field) {
+  const address = `/?${queryOf(pairs)}${location.hash}`;
+  const now = performance.now();
+  const sameEdit = field === lastEdit.field && now - lastEdit.at < EDIT;
+  lastEdit = { field, at: now };
+  if (address === `${location.pathname}${location.search}${location.hash}`) return;
+  try {
+    if (sameEdit) history.replaceState(null, "", address);
+    else history.pushState(null, "", address);
+  } catch {
+    // A browser limits how often the address changes. The next edit writes it.
+  }
 }
 
 /** Forget all problems. */
@@ -111,8 +129,16 @@ export function clearProblems() {
 /** An error in the page's words: its list of layers says "by shape" where the service says none.
  *
  * A layer whose weight has another number of axes is an error of the layout for the service. A
- * person who chose the layer and types the shape looks there. */
+ * person who chose the layer and types the shape looks there. Three axes that fit several layers
+ * are told with all stds by the service; here the lists have the layers and the letters. */
 function inWordsOfThePage({ field, message, hint }) {
+  if (field === "layout" && /\bthree axes (?:fit|have) several\b/.test(message)) {
+    return {
+      fields: ["layer", "shape"],
+      message: "three axes fit several layers, and their fans differ",
+      hint: "choose the layer, or the letters of the axes under Framework",
+    };
+  }
   const wrongRank = field === "layout" && byId("layer").value !== "" && / axes; the shape has \d+$/.test(message);
   return {
     fields: wrongRank ? ["layer", "shape"] : [field],

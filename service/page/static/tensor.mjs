@@ -7,7 +7,7 @@ import {
   departure, drawKernels, drawMatrix, drawSequence, kernelsOf, matrixOf, sliceFor, viewOf,
 } from "./pictures.mjs";
 import { firstBytes, json } from "./service.mjs";
-import { DTYPES, moments, valuesOf } from "./values.mjs";
+import { DTYPES, fitsAnAxis, moments, valuesOf } from "./values.mjs";
 
 /** Values of a histogram, which are the first ones of the tensor. */
 const MOST_VALUES = 65536;
@@ -46,23 +46,34 @@ const sliced = (certificate, items) => `${certificate.formats.json.url}&slice=${
 
 /** Draw the section. `width` is that of the picture. */
 export function drawTensor({ certificate, shown, view, values, why }, width) {
-  byId("tensor-about").textContent = aboutOf(certificate, shown, values, why);
+  byId("tensor-about").textContent = aboutOf(certificate, values, why);
   byId("measured").textContent = "";
   if (values === null) {
     fill("tensor-plot");
     return;
   }
   const drawing = pictureOf({ certificate, shown, view, values }, width);
+  if (drawing === null) {
+    const why = "There is no picture, because an axis cannot show numbers of this size.";
+    byId("tensor-about").textContent = aboutOf(certificate, values, why);
+    fill("tensor-plot");
+    return;
+  }
   fill("tensor-plot", described(drawing, `${byId("tensor-about").textContent} ${byId("measured").textContent}`));
 }
 
+/** The picture; null if no axis fits the numbers. */
 function pictureOf({ certificate, shown, view, values }, width) {
   if (view === "histogram") {
     const law = lawOf(certificate);
     byId("measured").textContent = measuredOf(certificate, values, law);
-    return drawHistogram(histogramOf(values, law, certificate.dtype), certificate.dtype, width);
+    const bins = histogramOf(values, law, certificate.dtype);
+    return bins === null ? null : drawHistogram(bins, certificate.dtype, width);
   }
+  const most = values.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
+  if (most > 0 && !fitsAnAxis(0, most)) return null;
   if (view === "sequence") return drawSequence(values, width);
+  byId("tensor-about").textContent += coloursOf(most);
   if (view === "kernels") return drawKernels(kernelsOf(shown, values), width);
   const matrix = matrixOf(shown, values);
   if (certificate.access === "materialised" && shown === certificate && certificate.slice === null) {
@@ -71,7 +82,8 @@ function pictureOf({ certificate, shown, view, values }, width) {
   return drawMatrix(matrix, width);
 }
 
-function aboutOf(certificate, shown, values, why) {
+function aboutOf(certificate, values, why) {
+  if (certificate === undefined) return why;
   const { scheme, dtype, shape, elements } = certificate;
   const what = `${scheme}, ${dtype}, ${shape.length === 0 ? "a scalar" : shape.join(" x ")}.`;
   if (why !== "") return `${what} ${why}`;
@@ -80,12 +92,16 @@ function aboutOf(certificate, shown, values, why) {
   return `${what} ${part}${counted(elements)} ${elements === 1 ? "value" : "values"}.${line}`;
 }
 
+/** How the colours of cells are read. */
+const coloursOf = (most) =>
+  most === 0 ? "" : ` Blue cells are above 0 and orange ones below. A full colour is ${shortest(most)} or -${shortest(most)}.`;
+
 /** Mean and std of the values, and how far they are from the expected ones in standard errors. */
 function measuredOf({ rounded, mean, std, distribution }, values, law) {
   if (distribution === "constant" || std === 0) return `Every value is ${shortest(values[0])}.`;
   const found = moments(values);
   const expected = { mean: rounded?.mean ?? mean, std: rounded?.std ?? std };
-  if (values.length < 2 || expected.std === null) return `Mean ${shortest(found.mean)}, std ${shortest(found.std)}.`;
+  if (values.length < 2 || !(expected.std > 0)) return `Mean ${shortest(found.mean)}, std ${shortest(found.std)}.`;
   const kurtosis = law?.kurtosis ?? found.kurtosis ?? 3;
   const errors = {
     mean: expected.std / Math.sqrt(values.length),

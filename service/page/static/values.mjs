@@ -42,11 +42,17 @@ export function gridOf(name) {
   return [...positive.slice(1).reverse().map((value) => -value), ...positive];
 }
 
-/** Mean, standard deviation and kurtosis. */
+/** Whether an axis can go from one number to the other: no step of it overflows or is subnormal. */
+export const fitsAnAxis = (from, to) => to - from >= 2 ** -960 && to - from <= 2 ** 960;
+
+/** Mean, standard deviation and kurtosis. The squares of scaled values neither overflow nor vanish. */
 export function moments(values) {
-  const average = (f) => values.reduce((sum, x) => sum + f(x), 0) / values.length;
-  const mean = values[0] + average((x) => x - values[0]);
+  const most = values.reduce((found, x) => Math.max(found, Math.abs(x)), 0);
+  const scale = most > 0 ? 2 ** Math.floor(Math.log2(most)) : 1;
+  const average = (f) => values.reduce((sum, x) => sum + f(x / scale), 0) / values.length;
+  const first = values[0] / scale;
+  const mean = first + average((x) => x - first);
   const variance = average((x) => (x - mean) ** 2);
   const kurtosis = variance > 0 ? average((x) => (x - mean) ** 4) / variance ** 2 : null;
-  return { mean, std: Math.sqrt(variance), kurtosis };
+  return { mean: scale * mean, std: scale * Math.sqrt(variance), kurtosis };
 }
