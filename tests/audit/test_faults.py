@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.audit.audit import Verdict, audit
+from service.audit.audit import audit
 from service.audit.checkpoint import opened_checkpoint
 from service.audit.likeness import differences
+from service.audit.verdicts import Verdict
 from tests.audit.drawing import RATIO, Array, normal, stored, truncated, uniform, written
 
 Tensors = dict[str, Array]

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.audit.audit import Audited, Verdict, audit
+from service.audit.audit import audit
 from service.audit.checkpoint import opened_checkpoint
 from service.audit.consistency import FEWEST
+from service.audit.verdicts import Audited, Verdict
 from tests.audit.drawing import cast, normal, stored
 from tests.peers.environment import draw, peers_python, torch_python
 from tests.process import run

@@ -14,7 +14,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from service.audit.audit import Audited, Verdict, audit_tensor
+from service.audit.audit import audit_tensor
+from service.audit.verdicts import Audited, Verdict
 from tests.audit.drawing import (
     RATIO,
     Array,
