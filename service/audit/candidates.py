@@ -242,7 +242,9 @@ def _laws(
 ) -> tuple[Candidate, ...]:
     candidates = (
         _candidate(scheme, fields, shape, reading)
-        for scheme, fields in _requests(reading, depth, usual)
+        for scheme, fields in _requests(
+            reading, depth, usual=usual, is_square=len(shape) == 2 and shape[0] == shape[1]
+        )
     )
     return tuple(each for each in candidates if each is not None)
 
@@ -279,7 +281,9 @@ def _is_flattened(name: str) -> bool:
     return preset.layer is None or name in _FLATTENED
 
 
-def _requests(reading: Reading, depth: int | None, usual: bool) -> list[tuple[Scheme, Fields]]:
+def _requests(
+    reading: Reading, depth: int | None, *, usual: bool, is_square: bool = False
+) -> list[tuple[Scheme, Fields]]:
     """The schemes to try, with the fields that differ from their defaults."""
     of_layer_alone = reading.layer in ("embedding", "recurrent", "bias")
     found: list[tuple[Scheme, Fields]] = []
@@ -300,8 +304,9 @@ def _requests(reading: Reading, depth: int | None, usual: bool) -> list[tuple[Sc
             found.append((scheme, {"distribution": "truncated_normal"}))
         if scheme.name == "torch.kaiming_uniform" and not of_layer_alone:
             found.append((scheme, {"negative_slope": sqrt(5)}))
-        # ResNets and what followed them have He's law with fan_out in their convolutions.
-        if scheme.name in _FAN_OUT and reading.layer.startswith("conv"):
+        # ResNets and what followed them have He's law with fan_out in their convolutions. In a
+        # dense layer it cannot be told from a wrong layout, unless the fans are equal.
+        if scheme.name in _FAN_OUT and (reading.layer.startswith("conv") or is_square):
             found.append((scheme, {"mode": "fan_out"}))
     return found
 

@@ -28,6 +28,7 @@ from service.audit.consistency import (
 from service.audit.levels import level_names, two_levels
 from service.audit.neighbours import Neighbours
 from service.audit.readings import Readings, Role
+from service.audit.variants import CUTS
 from service.audit.verdicts import Audited, Verdict
 
 CLEARLY_BETTER = 4.0
@@ -37,9 +38,12 @@ as likely as the other one."""
 SPAN = 3.0
 """The stds of weights are within a factor of about e^3."""
 
-ACCIDENT = 0.02
+ACCIDENT = 0.05
 """The largest probability with which any std is near one of the laws of other gains. Where it is
 larger, such a law is not stated unless tensors of other shapes have it too."""
+
+CUT_SLACK = 0.1
+"""The relative error of a bound in units of the measured std."""
 
 SAME_STD = 1e-3
 """The relative difference of the std of an orthogonal matrix from that of its shape and gain."""
@@ -178,7 +182,7 @@ def _fits_of(found: Audited, readings: Readings, neighbours: Neighbours) -> _Fit
         usual = bias_candidates(shape, neighbours.fan_ins)
     varied = [
         law
-        for distribution in dict.fromkeys(each.distribution for each in classes)
+        for distribution in _distributions(found, classes)
         for law in variants_of(shape, readings.right, distribution)
     ]
     misread = candidates_of(shape, readings.wrong, usual=True)
@@ -189,6 +193,16 @@ def _fits_of(found: Audited, readings: Readings, neighbours: Neighbours) -> _Fit
         classes,
         len(varied),
     )
+
+
+def _distributions(found: Audited, classes: tuple[Candidate, ...]) -> tuple[str, ...]:
+    """Those of the classes. Few values of a normal may also be of one that is cut beyond them."""
+    names = [each.distribution for each in classes]
+    summary, bound = found.summary, max(CUTS) * (1 + CUT_SLACK)
+    outermost = max(abs(summary.min or 0.0), abs(summary.max or 0.0))
+    if "normal" in names and outermost < bound * (summary.std or 0.0):
+        names.append("truncated_normal")
+    return tuple(dict.fromkeys(names))
 
 
 def _fitting(found: Audited, laws: Iterable[Candidate], *, exact: bool = False) -> list[_Fit]:

@@ -75,7 +75,6 @@ LAWS = (
     Law(
         "truncated_normal&std=0.02&std_kind=parent",
         lambda rng, shape, n, m: truncated(rng, shape, 0.02),
-        Verdict.UNCORRECTED,
     ),
 )
 
