@@ -163,7 +163,7 @@ def variants_of(
 
 @lru_cache(maxsize=4096)
 def bias_candidates(shape: tuple[int, ...], fan_ins: tuple[int, ...]) -> tuple[Candidate, ...]:
-    """The laws of vectors: those of biases, and of the scales of GANs, N(1, 0.02^2).
+    """The laws of vectors: those of biases and scales.
 
     The law of PyTorch's biases needs the fan_in of their weight; `fan_ins` are the possible ones.
     With them, the others are only those of biases.
@@ -172,7 +172,7 @@ def bias_candidates(shape: tuple[int, ...], fan_ins: tuple[int, ...]) -> tuple[C
     found = list(_laws((size,), _OF_VECTOR, None, bool(fan_ins)))
     name = "torch.linear.bias"
     requests: list[Request] = [(name, {"fan_in": fan_in}) for fan_in in fan_ins]
-    requests.append(("normal", {"mean": 1.0, "std": 0.02}))
+    requests += _OF_VECTORS
     for scheme, fields in requests:
         law = _candidate(SCHEMES[scheme], fields, (size,), _OF_VECTOR)
         if law is not None:
@@ -181,6 +181,12 @@ def bias_candidates(shape: tuple[int, ...], fan_ins: tuple[int, ...]) -> tuple[C
 
 
 _OF_VECTOR = Reading("bias", "O")
+
+_OF_VECTORS: tuple[Request, ...] = (
+    ("normal", {"mean": 1.0, "std": 0.02}),
+    ("normal", {"std": 1e-6}),
+)
+"""The scales of batch norms in GANs, and the biases of ViT's blocks."""
 
 
 def orthogonal_of(
@@ -316,6 +322,23 @@ _CUT = ("he_normal", "glorot_normal", "lecun_normal")
 tried cut, since JAX counts those of an attention weight by its flattened shape."""
 
 _FAN_OUT = ("he_normal", "he_uniform", "torch.kaiming_normal", "torch.kaiming_uniform")
+
+
+def is_well_known(law: Candidate) -> bool:
+    """Whether one of its names is He's, Glorot's or LeCun's, plain, or of a usual framework."""
+    for name in law.names:
+        scheme = name.partition("&")[0]
+        family, dot, _ = scheme.partition(".")
+        if family in USUAL_FAMILIES if dot else scheme in _WELL_KNOWN:
+            return True
+    return False
+
+
+_WELL_KNOWN = (
+    *("he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal"),
+    *("lecun_uniform", "normal", "uniform", "truncated_normal", "orthogonal", "gpt2_residual"),
+)
+"""Fanin's own schemes that are not of one paper or one kind of layer."""
 
 
 def _is_usual(scheme: Scheme) -> bool:

@@ -7,7 +7,7 @@ each with its standard error, and for bounded laws the outermost value: it is ne
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import inf, sqrt
+from math import ceil, inf, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -162,6 +162,7 @@ _LEAST_STD, _MOST_STD = 2.0**-1000, 2.0**1000
 """Outside of these bounds a limit of a few std may be infinite, or its ratio to the std inexact."""
 
 
+@lru_cache(maxsize=64)
 def clean_classes(summary: Summary, dtype: str) -> tuple[Candidate, ...]:
     """The distributions with mean 0 that the values may have, with the measured std.
 
@@ -375,28 +376,28 @@ def kurtosis_error(candidate: Candidate) -> float:
     return sqrt(eighth - k**2 - 4 * k * (sixth - k) + 4 * k**2 * (k - 1))
 
 
-def without_zeros(summary: Summary) -> Summary:
-    """The summary of the values that are not 0, by the raw moments.
+def without(summary: Summary, value: float, count: int) -> Summary:
+    """The summary of the values without `count` values that are `value`, by the raw moments.
 
-    The sums of powers of n values are those of the m values other than 0. The histogram is kept.
+    The sums of powers of n values are those of the m others and of the removed ones. If the removed
+    value is the least or the greatest, the others are taken to be symmetric. The histogram is kept.
     """
-    n, m = summary.finite, summary.finite - summary.zeros
+    n, m = summary.finite, summary.finite - count
     mean, std = summary.mean, summary.std
     skewness, kurtosis = summary.skewness, summary.kurtosis
-    if None in (mean, std, skewness, kurtosis) or m == 0:
+    if mean is None or std is None or skewness is None or kurtosis is None or m <= 0:
         return summary
-    assert mean is not None
-    assert std is not None
-    assert skewness is not None
-    assert kurtosis is not None
     # In units of the std, so that no power is too large or too small.
-    a = mean / std
+    a, v = mean / std, value / std
     raw = (a, 1 + a**2, skewness + 3 * a + a**3, kurtosis + 4 * a * skewness + 6 * a**2 + a**4)
-    first, second, third, fourth = (moment * n / m for moment in raw)
+    first, second, third, fourth = (
+        (n * moment - count * v**power) / m for power, moment in enumerate(raw, 1)
+    )
     variance = second - first**2
     if variance <= 0:
         return summary
     central = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
+    low, high = summary.min or 0.0, summary.max or 0.0
     return replace(
         summary,
         count=m,
@@ -408,7 +409,40 @@ def without_zeros(summary: Summary) -> Summary:
         rms=std * sqrt(second),
         skewness=(third - 3 * first * second + 2 * first**3) / variance**1.5,
         kurtosis=central / variance**2,
+        min=-high if value == low else low,
+        max=-low if value == high else high,
     )
+
+
+TORCH_BOUND = -2.0
+"""The default bound of PyTorch's trunc_normal_. It takes erfinv of numbers of 24 bits in releases
+before 2.13 and in timm, so one of 2^24 values is the bound itself, whatever the std is."""
+
+OUTLYING = 10.0
+"""How many times as far from 0 as all others an outlier is."""
+
+
+def outliers(summary: Summary) -> tuple[float, int]:
+    """A value that is far from all others, and how often it occurs; (0, 0) if there is none.
+
+    It occurs once, or it is PyTorch's bound. The histogram tells how many are beyond its half.
+    """
+    low, high, histogram = summary.min, summary.max, summary.histogram
+    if low is None or high is None or histogram is None:
+        return 0.0, 0
+    value, others = (low, high) if -low > high else (high, -low)
+    if abs(others) * OUTLYING > abs(value):
+        return 0.0, 0
+    edges, counts = histogram.edges, histogram.counts
+    middle = (value / 2 - edges.low) / (edges.high - edges.low) * edges.bins
+    # The edges are those of the first values, so the half may be beyond them.
+    middle = min(max(middle, 0.0), float(edges.bins))
+    if value < 0:
+        count = histogram.below + sum(counts[: ceil(middle)])
+    else:
+        count = histogram.above + sum(counts[int(middle) :])
+    at_bound = value == TORCH_BOUND and count <= 8 + summary.finite * 2.0**-20
+    return (value, count) if count == 1 or at_bound else (0.0, 0)
 
 
 def has_planted_zeros(summary: Summary, dtype: str) -> bool:

@@ -11,6 +11,7 @@ from service.audit.candidates import (
     bias_candidates,
     candidates_of,
     distinct,
+    is_well_known,
     orthogonal_of,
     plain_orthogonal,
     variants_of,
@@ -18,16 +19,20 @@ from service.audit.candidates import (
 from service.audit.consistency import (
     FEWEST,
     LIKELY_ERRORS,
+    TORCH_BOUND,
     clean_classes,
     distance,
     half_unit,
     has_planted_zeros,
+    outliers,
     window,
-    without_zeros,
+    without,
 )
 from service.audit.levels import level_names, two_levels
 from service.audit.neighbours import Neighbours
 from service.audit.readings import Readings, Role
+from service.audit.tables import table_of
+from service.audit.tally import Summary
 from service.audit.variants import CUTS
 from service.audit.verdicts import Audited, Verdict
 
@@ -50,11 +55,13 @@ SAME_STD = 1e-3
 
 ZERO_ON_PURPOSE = re.compile(
     r"lora_(embedding_)?b|pos\w*_?emb\w*|(cls|dist|mask|class)_token|ada_?ln|adaptive|zero_conv|"
-    r"zero_init|zero_proj|rel\w*_pos\w*|rezero|resweight|skip_?gain|final_layer",
+    r"zero_init|zero_proj|rel\w*_pos\w*|rezero|resweight|skip_?gain|final_layer|"
+    r"heads\.head",
     re.IGNORECASE,
 )
 """Weights that begin with zeros: LoRA's second factor, positions, class tokens, the modulation and
-the last layer of DiT, ControlNet's convolutions, relative positions and ReZero's factors."""
+the last layer of DiT, ControlNet's convolutions, relative positions, ReZero's factors and the last
+layer of torchvision's ViT."""
 
 
 def judged(found: Audited, readings: Readings, neighbours: Neighbours) -> Audited:
@@ -105,14 +112,32 @@ def _by_laws(found: Audited, readings: Readings, neighbours: Neighbours) -> Audi
         return levels
     if found.orthogonal is not None:
         return _of_orthogonal(found, readings, found.orthogonal.gain)
-    if not has_planted_zeros(found.summary, found.tensor.dtype):
-        return _of_distribution(found, readings, neighbours)
-    # A row of padding, or a sparse matrix: the law is that of the other values.
-    others = replace(found, summary=without_zeros(found.summary))
-    judged_others = _of_distribution(others, readings, neighbours)
-    share = f"{found.summary.zeros} of {found.summary.count} elements are 0"
-    note = f"{share}; the law is that of the others" if judged_others.laws else share
-    return replace(judged_others, summary=found.summary, note=note)
+    zeros, summary = found.summary.zeros, found.summary
+    if not clean_classes(summary, found.tensor.dtype):
+        table = table_of(found.tensor.shape, summary)
+        if table is not None:
+            return found.decided(Verdict.EXPECTED_CONSTANT, f"the values of {table}")
+    if has_planted_zeros(summary, found.tensor.dtype):
+        # A row of padding, or a sparse matrix.
+        note = f"{zeros} of {summary.count} elements are 0"
+        return _of_others(found, readings, neighbours, without(summary, 0.0, zeros), note)
+    value, count = outliers(summary)
+    if count:
+        note = f"{count} of {summary.count} elements {'is' if count == 1 else 'are'} {value:.6g}"
+        if value == TORCH_BOUND:
+            note += ", the bound of trunc_normal_, which its older releases draw by a fault"
+        return _of_others(found, readings, neighbours, without(summary, value, count), note)
+    return _of_distribution(found, readings, neighbours)
+
+
+def _of_others(
+    found: Audited, readings: Readings, neighbours: Neighbours, others: Summary, note: str
+) -> Audited:
+    """The verdict on the values that are not of one kind, with a note on those that are."""
+    decided = _of_distribution(replace(found, summary=others), readings, neighbours)
+    of_others = "the law is that of the others" if decided.laws else None
+    told = "; ".join(filter(None, (note, of_others, decided.note)))
+    return replace(decided, summary=found.summary, note=told)
 
 
 def _of_levels(found: Audited, readings: Readings) -> Audited | None:
@@ -249,8 +274,9 @@ def _of_usual(found: Audited, usual: list[_Fit], fits: _Fits) -> Audited:
     A law of another gain is one of the laws if it is clearly better, and else beside the nearest
     law: it can be neither excluded nor preferred. He's law with a slope is beside He's law.
     """
+    usual, rare = _without_rare(usual)
     nearest = min(fit.errors for fit in usual)
-    laws, near = [fit.law for fit in usual], []
+    laws, near = [fit.law for fit in usual], [fit.law for fit in rare]
     schemes = {name for law in laws for name in _schemes(law)}
     for fit in fits.varied:
         same = any(fit.law.is_same(law) for law in laws)
@@ -261,6 +287,14 @@ def _of_usual(found: Audited, usual: list[_Fit], fits: _Fits) -> Audited:
         else:
             near.append(fit.law)
     return _of_laws(found, _with_near(distinct(laws), near), fits.classes)
+
+
+def _without_rare(usual: list[_Fit]) -> tuple[list[_Fit], list[_Fit]]:
+    """The well-known laws and the others; all are well-known if no such law is likely."""
+    known = [fit for fit in usual if is_well_known(fit.law)]
+    if not _likely(known):
+        return usual, []
+    return known, [fit for fit in usual if fit not in known]
 
 
 def _of_varied(found: Audited, fits: _Fits) -> Audited:
@@ -278,6 +312,8 @@ def _of_varied(found: Audited, fits: _Fits) -> Audited:
         else:
             near.append(fit.law)
     told = _of_laws(found, _with_near(tuple(laws), near), fits.classes)
+    if len(laws) > 1:
+        return replace(told, others=tuple(laws))
     accident = fits.tried * window(lead.law, found.summary.finite) / SPAN
     if told.verdict is not Verdict.CONSISTENT or accident <= ACCIDENT:
         return told

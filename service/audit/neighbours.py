@@ -98,7 +98,7 @@ def _texts(name: str) -> Texts:
 def compared(audited: Iterable[Audited]) -> list[Audited]:
     """The same, where the verdicts of the other tensors are taken into account."""
     found = _with_shared_variants(_with_repeated_zeros(list(audited)))
-    return _with_duplicates(found)
+    return _with_duplicates(_with_fan_out(found))
 
 
 def _with_repeated_zeros(audited: list[Audited]) -> list[Audited]:
@@ -141,6 +141,31 @@ def _with_shared_variants(audited: list[Audited]) -> list[Audited]:
             told = replace(each, laws=(shared[0],))
             audited[number] = told.decided(Verdict.CONSISTENT, explanation)
     return audited
+
+
+def _with_fan_out(audited: list[Audited]) -> list[Audited]:
+    """A dense layer with mode=fan_out is meant so, if the convolutions have it too.
+
+    EfficientNet and MNASNet are such networks.
+    """
+    if not any(map(_is_of_fan_out, audited)):
+        return audited
+    for number, each in enumerate(audited):
+        law = each.laws[0] if each.verdict is Verdict.WRONG_LAYOUT else None
+        if law is not None and law.reading is not None and len(law.reading.letters) == 2:
+            names = tuple(f"{name}&mode=fan_out" for name in law.names)
+            told = replace(each, laws=(replace(law, names=names),))
+            explanation = f"std {law.std:.6g}, with mode=fan_out as the convolutions"
+            audited[number] = told.decided(Verdict.CONSISTENT, explanation)
+    return audited
+
+
+def _is_of_fan_out(audited: Audited) -> bool:
+    """Whether a convolution has He's law with mode=fan_out, and its fans differ."""
+    shape = audited.tensor.shape
+    if len(shape) < 3 or shape[0] == shape[1] or audited.verdict is not Verdict.CONSISTENT:
+        return False
+    return "torch.kaiming_normal&mode=fan_out" in audited.laws[0].names
 
 
 def _with_duplicates(audited: list[Audited]) -> list[Audited]:

@@ -71,7 +71,7 @@ _OF_NAME = (
 """The last part of a name, and the framework whose letters it tells. A Flax kernel has the letters
 of Keras, except in transposed layers, where both are tried."""
 
-_BIAS = re.compile(r"(.*_)?bias(_.*)?|beta|b|bhn")
+_BIAS = re.compile(r"(.*_)?bias(es)?(_.*)?|beta|b|bhn")
 _SCALE = re.compile(r"weight|gamma|scale|g")
 _MEAN = re.compile(r"(running_|moving_)?mean")
 _VARIANCE = re.compile(r"(running_|moving_)?var(iance)?")

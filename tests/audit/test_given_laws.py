@@ -218,3 +218,38 @@ def test_a_bias_without_its_weight_has_no_law() -> None:
     tensors = {"fc.bias": uniform(rng, (5000,), 0.1), "gc.weight": uniform(rng, (5000, 100), 0.1)}
     found = audit([stored(name, cast(values, "float32")) for name, values in tensors.items()])
     assert "torch.linear.bias" not in str(found[0].laws)
+
+
+def test_outliers() -> None:
+    """One far element, or several at PyTorch's bound; the law is that of the others."""
+    clean = normal(np.random.default_rng(17), (768, 768), 0.02)
+    for places, value in (((12345,), -2.0), ((3, 500_000), -2.0), ((77,), 5.0), ((99,), -100.0)):
+        values = clean.copy()
+        values.reshape(-1)[list(places)] = value
+        found = audited("blocks.1.attn.proj.weight", values)
+        assert found.verdict is Verdict.CONSISTENT, found.explanation
+        assert "normal&std=0.02" in found.laws[0].names
+        assert found.note is not None
+        assert found.note.startswith(f"{len(places)} of {clean.size} elements")
+        assert (found.summary.min, found.summary.max)[value > 0] == value
+
+
+def test_control_several_outliers_look_trained() -> None:
+    """Five different far values are no accident."""
+    values = normal(np.random.default_rng(18), (768, 768), 0.02)
+    values.reshape(-1)[:5] = (1.0, -2.0, 1.5, 0.9, -1.2)
+    assert audited("a.weight", values).verdict is Verdict.TRAINED
+
+
+def test_tables_are_expected() -> None:
+    """They are computed, and not drawn: Mamba's A_log, positions, rotary frequencies."""
+    a_log = np.log(np.tile(np.arange(1, 17), (512, 1)))
+    assert audited("mixer.A_log", a_log).explanation == "the values of mamba_a_log"
+    angles = np.arange(200)[:, np.newaxis] / 10000 ** (np.arange(32) / 32)
+    positions = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    assert audited("pe", positions).explanation == "the values of sinusoidal_positions"
+    frequencies = 10000.0 ** -(np.arange(32) / 32)
+    found = audited("rotary_emb.inv_freq", frequencies)
+    assert found.explanation == "the values of rotary_frequencies"
+    assert found.verdict is Verdict.EXPECTED_CONSTANT
+    assert audited("mixer.A_log", a_log * 1.001).verdict is Verdict.TRAINED
