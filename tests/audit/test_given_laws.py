@@ -248,7 +248,7 @@ def test_tables_are_expected() -> None:
     angles = np.arange(200)[:, np.newaxis] / 10000 ** (np.arange(32) / 32)
     positions = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     assert audited("pe", positions).explanation == "the values of sinusoidal_positions"
-    frequencies = 10000.0 ** -(np.arange(32) / 32)
+    frequencies = 10000.0 ** -(np.arange(256) / 256)
     found = audited("rotary_emb.inv_freq", frequencies)
     assert found.explanation == "the values of rotary_frequencies"
     assert found.verdict is Verdict.EXPECTED_CONSTANT
