@@ -11,6 +11,7 @@ from math import exp, isclose, pi, prod, sqrt
 from statistics import NormalDist
 
 from service.audit.readings import Reading
+from service.audit.variants import Fields, Request, variants
 from service.errors import FaninError
 from service.fields import Spec
 from service.initializers.schemes import SCHEMES, Law, Scheme
@@ -27,15 +28,15 @@ WIDEST_BOUND = 6.5
 SAME = 1e-5
 """The relative difference of two numbers below which two laws are one."""
 
-Fields = dict[str, str | float]
-
-USUAL_REQUESTS: tuple[tuple[str, Fields], ...] = (
+USUAL_REQUESTS: tuple[Request, ...] = (
     ("normal", {"std": 0.02}),
+    ("normal", {"std": 0.01}),
     ("truncated_normal", {"std": 0.02}),
     ("truncated_normal", {"std": 0.02, "std_kind": "parent"}),
 )
 """What most language models have: HuggingFace's `initializer_range`, and BERT's truncated normal,
-whose std is 0.88 of it. These are no defaults of a scheme."""
+whose std is 0.88 of it. The last layers of torchvision's networks have N(0, 0.01^2). These are no
+defaults of a scheme."""
 
 USUAL_FAMILIES = ("", "torch", "keras", "flax", "jax")
 """The prefixes of schemes that are tried with the letters of another framework. Rare schemes would
@@ -53,7 +54,8 @@ class Candidate:
 
     `low` and `high` are None for a normal one. `law` is that of the first name. `target` is the
     std that it would have if its truncation were corrected, and None if it need not be: that of a
-    scheme whose std is computed from the fans.
+    scheme whose std is computed from the fans. `near` are laws of other gains and stds, which the
+    values of a tensor do not exclude.
     """
 
     distribution: str
@@ -66,6 +68,7 @@ class Candidate:
     law: Law
     reading: Reading | None
     target: float | None = None
+    near: tuple["Candidate", ...] = ()
 
     def led_by(self, framework: str | None) -> "Candidate":
         """The same with the names in the order in which a reader expects them.
@@ -83,7 +86,11 @@ class Candidate:
                 return 2 if _is_usual(scheme) or scheme.name in CLASSES else 4
             return 3 if family in USUAL_FAMILIES else 5
 
-        return replace(self, names=tuple(sorted(self.names, key=place)))
+        def order(name: str) -> tuple[int, bool]:
+            return place(name), "&" in name
+
+        near = tuple(law.led_by(framework) for law in self.near)
+        return replace(self, names=tuple(sorted(self.names, key=order)), near=near)
 
     def share_between(self, start: float, stop: float) -> float:
         """The probability of a value from start to stop, for a picture."""
@@ -133,31 +140,90 @@ def candidates_of(
     """
     laws = (_laws(shape, reading, depth, usual) for reading in readings)
     flattened = (_flattened_laws(shape, reading, usual) for reading in readings)
-    return _distinct(each for of_reading in (*laws, *flattened) for each in of_reading)
+    return distinct(each for of_reading in (*laws, *flattened) for each in of_reading)
 
 
-def bias_candidates(shape: tuple[int, ...], fan_in: int | None) -> tuple[Candidate, ...]:
-    """The laws of vectors: those of biases, and N(0, 0.02^2).
+@lru_cache(maxsize=4096)
+def variants_of(
+    shape: tuple[int, ...], readings: tuple[Reading, ...], distribution: str
+) -> tuple[Candidate, ...]:
+    """The different laws of other gains and stds (`service.audit.variants`), for these meanings.
 
-    The law of PyTorch's biases needs the fan_in of their weight. With it, the others are only those
-    of biases.
+    A vector has no meanings, and its laws are those of plain numbers.
     """
-    size, reading = prod(shape), Reading("bias", "O")
-    found = list(_laws((size,), reading, None, fan_in is not None))
-    if fan_in:
-        name = "torch.linear.bias"
-        bias = _candidate(SCHEMES[name], {"fan_in": fan_in}, (size,), reading)
-        found += [] if bias is None else [replace(bias, names=(name,))]
-    return _distinct(found)
+    meanings = [(shape, reading) for reading in readings] or [((prod(shape),), _OF_VECTOR)]
+    found = []
+    for extents, reading in meanings:
+        convolution = reading.layer.startswith("conv")
+        with_fans = convolution or reading.layer == "dense"
+        for scheme, fields in variants(distribution, with_fans=with_fans, with_fan_out=convolution):
+            found.append(_candidate(SCHEMES[scheme], fields, extents, reading))
+    return distinct(each for each in found if each is not None)
 
 
-def fitted(scheme: str, std: float) -> Candidate | None:
-    """The law of a plain scheme with mean 0 and this std."""
+@lru_cache(maxsize=4096)
+def bias_candidates(shape: tuple[int, ...], fan_ins: tuple[int, ...]) -> tuple[Candidate, ...]:
+    """The laws of vectors: those of biases and scales.
+
+    The law of PyTorch's biases needs the fan_in of their weight; `fan_ins` are the possible ones.
+    With them, the others are only those of biases.
+    """
+    size = prod(shape)
+    found = list(_laws((size,), _OF_VECTOR, None, bool(fan_ins)))
+    name = "torch.linear.bias"
+    requests: list[Request] = [(name, {"fan_in": fan_in}) for fan_in in fan_ins]
+    requests += _OF_VECTORS
+    for scheme, fields in requests:
+        law = _candidate(SCHEMES[scheme], fields, (size,), _OF_VECTOR)
+        if law is not None:
+            found.append(replace(law, names=(name,)) if scheme == name else law)
+    return distinct(found)
+
+
+_OF_VECTOR = Reading("bias", "O")
+
+_OF_VECTORS: tuple[Request, ...] = (
+    ("normal", {"mean": 1.0, "std": 0.02}),
+    ("normal", {"std": 1e-6}),
+)
+"""The scales of batch norms in GANs, and the biases of ViT's blocks."""
+
+
+def orthogonal_of(
+    shape: tuple[int, ...], readings: tuple[Reading, ...], gain: float
+) -> tuple[Candidate, ...]:
+    """The laws of orthogonal matrices with this gain, for these meanings."""
+    found = []
+    for reading in readings or (Reading("dense", "OI"),):
+        for scheme, _ in _requests(reading, None, usual=False):
+            if scheme.distribution == "orthogonal":
+                fields: Fields = {} if isclose(gain, 1, rel_tol=1e-3) else {"gain": gain}
+                found.append(_candidate(scheme, fields, shape, reading))
+    return distinct(each for each in found if each is not None)
+
+
+def plain_orthogonal(std: float, gain: float) -> Candidate:
+    """The law of orthogonal vectors of any number, with this std of their elements."""
+    reading = Reading("dense", "OI")
+    law = _candidate(SCHEMES["orthogonal"], {"gain": std * sqrt(2)}, (2, 2), reading)
+    assert law is not None
+    name = "orthogonal" if gain == 1 else f"orthogonal&gain={gain:.6g}"
+    return replace(law, names=(name,), reading=None)
+
+
+def fitted(scheme: str, std: float, bound: float | None = None) -> Candidate | None:
+    """The law of a plain scheme with mean 0 and this std.
+
+    `bound` is that of a truncated normal in standard deviations before the truncation, if it is
+    not 2.
+    """
     fields: Fields = {"std": std, "mean": 0.0}
+    if bound is not None:
+        fields["bounds"] = bound
     return _candidate(SCHEMES[scheme], fields, (1, 1), Reading("dense", "OI"))
 
 
-def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+def distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """The candidates, where those with the same distribution are one."""
     found: list[Candidate] = []
     for candidate in candidates:
@@ -182,7 +248,9 @@ def _laws(
 ) -> tuple[Candidate, ...]:
     candidates = (
         _candidate(scheme, fields, shape, reading)
-        for scheme, fields in _requests(reading, depth, usual)
+        for scheme, fields in _requests(
+            reading, depth, usual=usual, is_square=len(shape) == 2 and shape[0] == shape[1]
+        )
     )
     return tuple(each for each in candidates if each is not None)
 
@@ -219,7 +287,9 @@ def _is_flattened(name: str) -> bool:
     return preset.layer is None or name in _FLATTENED
 
 
-def _requests(reading: Reading, depth: int | None, usual: bool) -> list[tuple[Scheme, Fields]]:
+def _requests(
+    reading: Reading, depth: int | None, *, usual: bool, is_square: bool = False
+) -> list[tuple[Scheme, Fields]]:
     """The schemes to try, with the fields that differ from their defaults."""
     of_layer_alone = reading.layer in ("embedding", "recurrent", "bias")
     found: list[tuple[Scheme, Fields]] = []
@@ -240,8 +310,9 @@ def _requests(reading: Reading, depth: int | None, usual: bool) -> list[tuple[Sc
             found.append((scheme, {"distribution": "truncated_normal"}))
         if scheme.name == "torch.kaiming_uniform" and not of_layer_alone:
             found.append((scheme, {"negative_slope": sqrt(5)}))
-        # ResNets and what followed them have He's law with fan_out in their convolutions.
-        if scheme.name in _FAN_OUT and reading.layer.startswith("conv"):
+        # ResNets and what followed them have He's law with fan_out in their convolutions. In a
+        # dense layer it cannot be told from a wrong layout, unless the fans are equal.
+        if scheme.name in _FAN_OUT and (reading.layer.startswith("conv") or is_square):
             found.append((scheme, {"mode": "fan_out"}))
     return found
 
@@ -251,6 +322,23 @@ _CUT = ("he_normal", "glorot_normal", "lecun_normal")
 tried cut, since JAX counts those of an attention weight by its flattened shape."""
 
 _FAN_OUT = ("he_normal", "he_uniform", "torch.kaiming_normal", "torch.kaiming_uniform")
+
+
+def is_well_known(law: Candidate) -> bool:
+    """Whether one of its names is He's, Glorot's or LeCun's, plain, or of a usual framework."""
+    for name in law.names:
+        scheme = name.partition("&")[0]
+        family, dot, _ = scheme.partition(".")
+        if family in USUAL_FAMILIES if dot else scheme in _WELL_KNOWN:
+            return True
+    return False
+
+
+_WELL_KNOWN = (
+    *("he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal"),
+    *("lecun_uniform", "normal", "uniform", "truncated_normal", "orthogonal", "gpt2_residual"),
+)
+"""Fanin's own schemes that are not of one paper or one kind of layer."""
 
 
 def _is_usual(scheme: Scheme) -> bool:
@@ -301,7 +389,7 @@ def _of_law(law: Law, name: str, scheme: Scheme, reading: Reading) -> Candidate 
             distribution, low, high = "normal", None, None
         else:
             kurtosis = truncated_kurtosis(*bounds)
-            target = parent if _is_uncorrected(scheme, name) else None
+            target = parent if _is_uncorrected(scheme) else None
     elif distribution == "orthogonal":
         low = high = None
     elif distribution != "normal":
@@ -315,14 +403,12 @@ def _text(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
 
 
-def _is_uncorrected(scheme: Scheme, name: str) -> bool:
+def _is_uncorrected(scheme: Scheme) -> bool:
     """Whether the std that was meant is that before the truncation.
 
-    A preset with fans is meant to have He's, Glorot's or LeCun's std. The default std of Keras's
-    truncated normal is only a number, so it is as it should be.
+    A preset with fans is meant to have He's, Glorot's or LeCun's std. The std of a plain truncated
+    normal is only a number, so it is as it should be: BERT and ViT have 0.88 of 0.02.
     """
-    if name.startswith("truncated_normal&"):
-        return "std_kind=parent" in name
     of_fans = scheme.preset is not None and scheme.mode is not None
     return of_fans and scheme.defaults.std_kind == "parent"
 

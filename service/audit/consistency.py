@@ -4,9 +4,10 @@ First the class is tested, by the kurtosis and the outermost values. Then mean a
 each with its standard error, and for bounded laws the outermost value: it is near the bound.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import inf, sqrt
+from math import ceil, inf, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from service.audit.candidates import Candidate, fitted, truncated_moments
 from service.audit.tally import Summary
+from service.audit.variants import CUTS
 from service.dtypes import DTYPES
 from service.errors import FaninError
 from service.initializers.truncation import between
@@ -29,7 +31,8 @@ STANDARD_ERRORS = 5.0
 """How far mean and std may be from the law's. One right tensor in 1.7 million is farther."""
 
 LIKELY_ERRORS = 3.0
-"""The standard errors of the std within which another layout is not considered."""
+"""The standard errors of the std within which another layout is not considered. One right tensor in
+370 is farther."""
 
 KURTOSIS_ERRORS = 8.0
 """The same for the kurtosis, whose distribution has a long tail."""
@@ -51,9 +54,6 @@ FAR = 3.0
 """The factor of the std beyond which no rounding to a dtype makes a tensor consistent. It saves the
 computation of the rounded distribution."""
 
-ORTHOGONAL_SLACK = 1e-4
-"""The relative error of the std of an orthogonal matrix. It is fixed by the shape."""
-
 QUANTILES = 4096
 """The values of a law of which the kurtosis after rounding to 8 bits is computed."""
 
@@ -66,6 +66,7 @@ class Expected:
 
     `slack` is relative: half a unit of a dtype of 16 bits, in which some frameworks draw directly,
     so that not only the rounding counts. `unit` is the distance of two numbers near the bounds.
+    `levels` is the number of equally probable values, where they are so few that it matters.
     """
 
     mean: float
@@ -75,52 +76,98 @@ class Expected:
     high: float | None
     slack: float
     unit: float
+    levels: int = 0
 
 
-def is_consistent(candidate: Candidate, summary: Summary, dtype: str) -> bool:
-    """Whether the summary of a tensor with values of one dtype is consistent with a law.
+def distance(
+    candidate: Candidate, summary: Summary, dtype: str, *, exact: bool = False
+) -> float | None:
+    """How far the std is from the law's in standard errors; None if the law is excluded.
 
-    An orthogonal law needs the test of `service.audit.orthogonality` as well.
+    The values are those of a tensor of one dtype. With `exact` nothing is allowed for frameworks
+    that draw in 16 bits. An orthogonal law needs the test of `service.audit.orthogonality`, and is
+    excluded here.
     """
-    if summary.finite < FEWEST or summary.std is None or summary.mean is None:
-        return False
-    if summary.min is None or summary.max is None or summary.kurtosis is None:
-        return False
-    if candidate.distribution == "orthogonal":
-        return _is_close(summary.rms or 0.0, candidate.std, ORTHOGONAL_SLACK + half_unit(dtype))
+    if summary.finite < FEWEST or summary.std is None or candidate.distribution == "orthogonal":
+        return None
     if not candidate.std / FAR < summary.std < candidate.std * FAR:
-        return False
+        return None
     expected = expected_of(candidate, dtype)
-    n = summary.finite
-    spread = STANDARD_ERRORS * expected.std / sqrt(n)
-    if abs(summary.mean - expected.mean) > spread + 4 * expected.slack * expected.std:
-        return False
-    if not _is_close(summary.std, expected.std, _std_error(candidate, n) + expected.slack):
-        return False
-    return has_class(candidate, summary, expected)
+    if exact:
+        return _distance(candidate, summary, replace(expected, slack=0.0))
+    found = _distance(candidate, summary, expected)
+    if found is None and candidate.distribution == "normal" and dtype in _COARSE:
+        found = _distance(candidate, summary, _coarse(candidate, dtype))
+    return found
 
 
-def is_near(candidate: Candidate, summary: Summary, dtype: str) -> bool:
-    """Whether the std of a consistent tensor is within three standard errors of the law's.
+def _distance(candidate: Candidate, summary: Summary, expected: Expected) -> float | None:
+    assert summary.std is not None
+    if not _has_mean(summary, expected):
+        return None
+    away = abs(summary.std - expected.std) / expected.std - expected.slack
+    errors = max(0.0, away) / _std_error(candidate, summary.finite)
+    return errors if errors <= STANDARD_ERRORS and has_class(candidate, summary, expected) else None
 
-    One right tensor in 370 is farther. The law of another layout may then be the right one.
+
+def window(candidate: Candidate, n: int) -> float:
+    """How far the std of a law may be from that of n values which fit it, relative to it.
+
+    The outermost value of a bounded law tells its limit better than the std does.
     """
-    if candidate.distribution == "orthogonal" or summary.std is None:
-        return True
-    expected = expected_of(candidate, dtype)
-    share = LIKELY_ERRORS * sqrt((candidate.kurtosis - 1) / (4 * summary.finite))
-    return _is_close(summary.std, expected.std, share)
+    share = 2 * LIKELY_ERRORS * _std_error(candidate, n)
+    return share if candidate.low is None else min(share, bound_gap(candidate, n))
+
+
+def _has_mean(summary: Summary, expected: Expected) -> bool:
+    assert summary.mean is not None
+    spread = STANDARD_ERRORS / sqrt(summary.finite) + 4 * expected.slack
+    return abs(summary.mean - expected.mean) <= spread * expected.std
+
+
+_COARSE = ("bfloat16", "float16")
+
+
+def _coarse(candidate: Candidate, dtype: str) -> Expected:
+    """What a normal law means where JAX draws it in a dtype of 16 bits.
+
+    It takes sqrt(2) erfinv(u) of 2^f numbers u, where f is the number of fraction bits: they begin
+    at -1 + 2^-(f+1), and their distance is 2^(1-f) (jax.random.normal, release 0.10.2).
+    """
+    mean, std, kurtosis, low, high = _coarse_moments(DTYPES[dtype].fraction_bits)
+    slack = half_unit(dtype)
+    return Expected(
+        mean=candidate.mean + mean * candidate.std,
+        std=std * candidate.std,
+        kurtosis=kurtosis,
+        low=candidate.mean + low * candidate.std,
+        high=candidate.mean + high * candidate.std,
+        slack=slack,
+        unit=4 * slack * max(-low, high) * candidate.std,
+        levels=2 ** DTYPES[dtype].fraction_bits,
+    )
+
+
+@lru_cache(maxsize=2)
+def _coarse_moments(fraction_bits: int) -> tuple[float, float, float, float, float]:
+    """Mean, std, kurtosis, least and greatest value of a standard normal that is drawn so."""
+    count = 2**fraction_bits
+    shares = (np.arange(count) + 0.25) / count
+    values = np.array([_NORMAL.inv_cdf(share) for share in shares.tolist()])
+    mean, std = float(values.mean()), float(values.std())
+    return mean, std, _kurtosis(values), float(values[0]), float(values[-1])
 
 
 _LEAST_STD, _MOST_STD = 2.0**-1000, 2.0**1000
 """Outside of these bounds a limit of a few std may be infinite, or its ratio to the std inexact."""
 
 
-def clean_classes(summary: Summary, dtype: str) -> tuple[str, ...]:
-    """The distributions with mean 0 and an unknown std that the values may have.
+@lru_cache(maxsize=64)
+def clean_classes(summary: Summary, dtype: str) -> tuple[Candidate, ...]:
+    """The distributions with mean 0 that the values may have, with the measured std.
 
     They are normal, uniform, and a normal cut at two standard deviations. There are several if the
-    values are too few to tell them apart.
+    values are too few to tell them apart. If it is none of these, the other `CUTS` are tried.
     """
     if summary.std is None or not summary.std > 0 or summary.finite < FEWEST:
         return ()
@@ -128,35 +175,39 @@ def clean_classes(summary: Summary, dtype: str) -> tuple[str, ...]:
         return ()
     if not _LEAST_STD < summary.std < _MOST_STD:
         return ()
-    found = []
-    for scheme in ("normal", "uniform", "truncated_normal"):
-        candidate = fitted(scheme, summary.std)
-        if candidate is not None and _has_class_of_any_std(candidate, summary, dtype):
-            found.append(scheme)
-    return tuple(found)
+    usual = [fitted(scheme, summary.std) for scheme in ("normal", "uniform", "truncated_normal")]
+    found = _of_any_std(usual, summary, dtype)
+    if found:
+        return found
+    return _of_any_std(
+        [fitted("truncated_normal", summary.std, cut) for cut in CUTS], summary, dtype
+    )
 
 
-def _has_class_of_any_std(fit: Candidate, summary: Summary, dtype: str) -> bool:
-    """Whether the values have the distribution of `fit`, whose std is the measured one.
+def _of_any_std(
+    fits: Sequence[Candidate | None], summary: Summary, dtype: str
+) -> tuple[Candidate, ...]:
+    """The fits whose distribution the values have.
 
     The measured std has a standard error. The limit that is computed from it has the same relative
     error, which may be larger than the distance of the outermost value from the limit.
     """
-    assert summary.mean is not None
-    expected = expected_of(fit, dtype)
-    n = summary.finite
-    if abs(summary.mean) > (STANDARD_ERRORS / sqrt(n) + 4 * expected.slack) * expected.std:
-        return False
-    return has_class(fit, summary, expected, share=_std_error(fit, n))
+    found = []
+    for fit in fits:
+        if fit is None:
+            continue
+        share = _std_error(fit, summary.finite) * STANDARD_ERRORS
+        forms = [expected_of(fit, dtype)]
+        if fit.distribution == "normal" and dtype in _COARSE:
+            forms.append(_coarse(fit, dtype))
+        if any(_has_mean(summary, form) and has_class(fit, summary, form, share) for form in forms):
+            found.append(fit)
+    return tuple(found)
 
 
 def _std_error(candidate: Candidate, n: int) -> float:
-    """How far the std of n values may be from the law's, relative to it."""
-    return STANDARD_ERRORS * sqrt((candidate.kurtosis - 1) / (4 * n))
-
-
-def _is_close(value: float, target: float, share: float) -> bool:
-    return abs(value - target) <= share * target
+    """The standard error of the std of n values, relative to it."""
+    return sqrt((candidate.kurtosis - 1) / (4 * n))
 
 
 def has_class(
@@ -184,9 +235,16 @@ def has_class(
     slack = FLOAT32_SLACK * (half + abs(middle)) + expected.unit
     if max(ends) > half * (1 + share) + slack:
         return False
-    if share and min(ends) < half * (1 - bound_gap(candidate, n, ends=1)) * (1 - share) - slack:
+    if share and min(ends) < half * (1 - _gap(candidate, expected, n, 1)) * (1 - share) - slack:
         return False
-    return max(ends) >= half * (1 - bound_gap(candidate, n)) * (1 - share) - slack
+    return max(ends) >= half * (1 - _gap(candidate, expected, n, 2)) * (1 - share) - slack
+
+
+def _gap(candidate: Candidate, expected: Expected, n: int, ends: int) -> float:
+    """`bound_gap`, or that of a law with few levels, whose outermost one occurs or does not."""
+    if expected.levels:
+        return 0.0 if n > RARE * expected.levels else 1.0
+    return bound_gap(candidate, n, ends)
 
 
 def half_unit(dtype: str) -> float:
@@ -316,3 +374,84 @@ def kurtosis_error(candidate: Candidate) -> float:
     else:
         sixth, eighth = 15.0, 105.0
     return sqrt(eighth - k**2 - 4 * k * (sixth - k) + 4 * k**2 * (k - 1))
+
+
+def without(summary: Summary, value: float, count: int) -> Summary:
+    """The summary of the values without `count` values that are `value`, by the raw moments.
+
+    The sums of powers of n values are those of the m others and of the removed ones. If the removed
+    value is the least or the greatest, the others are taken to be symmetric. The histogram is kept.
+    """
+    n, m = summary.finite, summary.finite - count
+    mean, std = summary.mean, summary.std
+    skewness, kurtosis = summary.skewness, summary.kurtosis
+    if mean is None or std is None or skewness is None or kurtosis is None or m <= 0:
+        return summary
+    # In units of the std, so that no power is too large or too small.
+    a, v = mean / std, value / std
+    raw = (a, 1 + a**2, skewness + 3 * a + a**3, kurtosis + 4 * a * skewness + 6 * a**2 + a**4)
+    first, second, third, fourth = (
+        (n * moment - count * v**power) / m for power, moment in enumerate(raw, 1)
+    )
+    variance = second - first**2
+    if variance <= 0:
+        return summary
+    central = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
+    low, high = summary.min or 0.0, summary.max or 0.0
+    return replace(
+        summary,
+        count=m,
+        zeros=0,
+        nan=0,
+        inf=0,
+        mean=first * std,
+        std=std * sqrt(variance),
+        rms=std * sqrt(second),
+        skewness=(third - 3 * first * second + 2 * first**3) / variance**1.5,
+        kurtosis=central / variance**2,
+        min=-high if value == low else low,
+        max=-low if value == high else high,
+    )
+
+
+TORCH_BOUND = -2.0
+"""The default bound of PyTorch's trunc_normal_. It takes erfinv of numbers of 24 bits in releases
+before 2.13 and in timm, so one of 2^24 values is the bound itself, whatever the std is."""
+
+OUTLYING = 10.0
+"""How many times as far from 0 as all others an outlier is."""
+
+
+def outliers(summary: Summary) -> tuple[float, int]:
+    """A value that is far from all others, and how often it occurs; (0, 0) if there is none.
+
+    It occurs once, or it is PyTorch's bound. The histogram tells how many are beyond its half.
+    """
+    low, high, histogram = summary.min, summary.max, summary.histogram
+    if low is None or high is None or histogram is None:
+        return 0.0, 0
+    value, others = (low, high) if -low > high else (high, -low)
+    if abs(others) * OUTLYING > abs(value):
+        return 0.0, 0
+    edges, counts = histogram.edges, histogram.counts
+    middle = (value / 2 - edges.low) / (edges.high - edges.low) * edges.bins
+    # The edges are those of the first values, so the half may be beyond them.
+    middle = min(max(middle, 0.0), float(edges.bins))
+    if value < 0:
+        count = histogram.below + sum(counts[: ceil(middle)])
+    else:
+        count = histogram.above + sum(counts[int(middle) :])
+    at_bound = value == TORCH_BOUND and count <= 8 + summary.finite * 2.0**-20
+    return (value, count) if count == 1 or at_bound else (0.0, 0)
+
+
+def has_planted_zeros(summary: Summary, dtype: str) -> bool:
+    """Whether there are far more zeros than a distribution without a zero has by rounding.
+
+    A uniform number of 24 bits is 0 with the probability 2^-24, and one of 8 bits with 2^-8. In
+    8 bits many values are rounded to 0.
+    """
+    if dtype not in DTYPES or DTYPES[dtype].itemsize == 1:
+        return False
+    share = 2.0**-6 if DTYPES[dtype].itemsize == 2 else 2.0**-20
+    return 8 + share * summary.finite < summary.zeros < summary.finite

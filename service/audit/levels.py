@@ -1,8 +1,10 @@
 """Tensors of zeros and one other value, such as identities and the bias of an LSTM."""
 
 from dataclasses import dataclass
-from math import isclose
+from hashlib import sha256
+from math import isclose, prod
 
+from service.audit.definition import defined_bytes
 from service.audit.readings import Reading
 from service.audit.tally import Summary
 from service.errors import FaninError
@@ -10,6 +12,10 @@ from service.fields import Spec
 from service.initializers.schemes import SCHEMES
 from service.plan.laws import BlockLaw, laws_of
 from service.plan.placement import place
+from service.plan.tensor import resolve
+
+MOST_ELEMENTS = 2**26
+"""The elements of a tensor of which each is compared. In a larger one their numbers are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,17 @@ def two_levels(summary: Summary) -> TwoLevels | None:
 
 
 def level_names(
-    shape: tuple[int, ...], readings: tuple[Reading, ...], levels: TwoLevels
+    shape: tuple[int, ...],
+    dtype: str,
+    digest: str,
+    readings: tuple[Reading, ...],
+    levels: TwoLevels,
 ) -> tuple[str, ...]:
-    """The schemes that fill this shape with these values in these shares."""
+    """The schemes whose values are these, element by element.
+
+    `digest` is the SHA-256 of the bytes in this dtype. It is only compared with that of a scheme
+    that has as many elements with the value.
+    """
     meanings = readings or (Reading("bias", "O"),)
     found = (
         name
@@ -54,6 +68,7 @@ def level_names(
         for name, scheme in SCHEMES.items()
         if scheme.distribution in ("constant", "deterministic") and scheme.sub_kernel is None
         if _has_levels(name, shape, reading, levels)
+        if prod(shape) > MOST_ELEMENTS or _digest_of(name, shape, dtype, reading) == digest
     )
     return tuple(dict.fromkeys(found))
 
@@ -66,6 +81,18 @@ def _has_levels(name: str, shape: tuple[int, ...], reading: Reading, levels: Two
         return False
     share = _share(laws, levels.value)
     return share is not None and isclose(share * levels.of, levels.count, rel_tol=1e-9)
+
+
+def _digest_of(name: str, shape: tuple[int, ...], dtype: str, reading: Reading) -> str:
+    """The SHA-256 of the scheme's bytes."""
+    spec = Spec(
+        shape=shape, layer=reading.layer, layout=reading.letters, scheme=name, dtype=dtype, seed=0
+    )
+    tensor = resolve(spec, "raw")
+    digest = sha256()
+    for piece in defined_bytes(tensor, 0, prod(shape)):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _share(laws: tuple[BlockLaw, ...], value: float) -> float | None:

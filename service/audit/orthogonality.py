@@ -1,21 +1,21 @@
-"""The Gram test: whether some rows or columns of a tensor are orthogonal and equally long."""
+"""The Gram test: whether some rows or columns of a tensor are orthogonal and equally long.
+
+The vectors are gathered while the values are read, so that a tensor is read once.
+"""
 
 from dataclasses import dataclass
-from math import isclose, prod, sqrt
+from math import erf, prod, sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from service.audit.stored import Stored
-
 VECTORS = 8
-"""The rows or columns that are compared."""
+"""The most rows or columns that are compared."""
 
-LONGEST = 2**20
-"""The longest row or column. Fanin issues no orthogonal matrix with longer ones."""
-
-FEWEST = 3
-"""Fewer vectors may be orthogonal by accident in a dtype of few digits."""
+MOST_VALUES = 2**19
+"""The most values of the compared vectors, which take 2 MiB. Longer rows or columns are fewer, and
+those of more than 2^17 elements are not compared."""
 
 TOLERANCE = 2e-5
 """The largest cosine of two vectors in float32. QR leaves less than 1e-6 to 1e-5."""
@@ -24,73 +24,126 @@ ROUNDING = 4.0
 """Rounding to a dtype with the half unit e moves a cosine of n elements by about e / sqrt n. This
 many times that are allowed. The cosine of random vectors is about 1 / sqrt n."""
 
-SAME_LENGTH = 1e-3
-"""The relative difference of std from gain / sqrt(larger side)."""
+ACCIDENT = 1e-9
+"""The largest probability that random vectors pass the test."""
+
+GAINS = (1.0, sqrt(2), 5 / 3, 3 / 4, 1 / sqrt(2), 2.0, 0.5, 0.1, 0.02, 0.01)
+"""Gains that people give. A measured gain that differs by its rounding is one of them."""
+
+SAME_GAIN = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class _Matrix:
-    """A tensor as a matrix in C order."""
+class Orthogonal:
+    """The first rows or columns are orthogonal, and their length is `gain`.
 
-    rows: int
-    columns: int
-
-    @property
-    def vectors(self) -> npt.NDArray[np.int64]:
-        """The element numbers of the first vectors along the shorter side, shape (v, length)."""
-        if self.rows <= self.columns:
-            first = min(VECTORS, self.rows)
-            return np.arange(first * self.columns).reshape(first, self.columns)
-        first = min(VECTORS, self.columns)
-        return np.arange(self.rows) * self.columns + np.arange(first)[:, np.newaxis]
-
-
-def is_orthogonal(tensor: Stored, std: float, half_unit: float) -> bool:
-    """Whether the first vectors along the shorter side are orthogonal and equally long.
-
-    The matrix is that of the first axis and the others, as in PyTorch, or that of the last axis
-    and the others, as in Keras and JAX. `std` is that of the law with gain 1, which tells the
-    larger side. `half_unit` is the relative rounding error of the dtype.
+    `of_blocks` tells that they are more than they have elements. Then the matrix has blocks, such
+    as the gates of an LSTM, and each block is orthogonal.
     """
-    return any(
-        _has_orthogonal_vectors(tensor, matrix, half_unit)
-        for matrix in _matrices(tensor.shape)
-        if isclose(std * sqrt(max(matrix.rows, matrix.columns)), 1, rel_tol=SAME_LENGTH)
-    )
+
+    gain: float
+    of_blocks: bool
 
 
-def _matrices(shape: tuple[int, ...]) -> list[_Matrix]:
-    found = [
-        _Matrix(shape[0], prod(shape[1:])),
-        _Matrix(prod(shape[:-1]), shape[-1]),
-    ]
-    return [each for each in dict.fromkeys(found) if max(each.rows, each.columns) <= LONGEST]
+class _Vectors:
+    """`count` vectors of a tensor. They begin at multiples of `distance`, and have every `step`-th
+    element from there on."""
+
+    def __init__(self, count: int, size: int, *, distance: int, step: int, of_blocks: bool) -> None:
+        self.found = np.zeros((count, size), np.float32)
+        self.of_blocks = of_blocks
+        self._distance, self._step = distance, step
+
+    def update(self, values: npt.NDArray[Any], first: int) -> None:
+        """Take what is in `values`, whose first element has this number."""
+        step = self._step
+        for number, vector in enumerate(self.found):
+            start = number * self._distance
+            skipped = max(0, -(-(first - start) // step))
+            at = start + skipped * step - first
+            if at < values.size and skipped < vector.size:
+                taken = values[at : at + (vector.size - skipped) * step : step]
+                # A float64 beyond float32 becomes infinite, and such vectors do not pass.
+                with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                    vector[skipped : skipped + taken.size] = taken
+
+    def gain(self, half_unit: float) -> float | None:
+        """The length of the vectors if they are equally long and orthogonal; else None."""
+        count, size = self.found.shape
+        tolerance = TOLERANCE + ROUNDING * half_unit / sqrt(size)
+        pairs = count * (count - 1) // 2
+        # The cosine of two random vectors has about the distribution N(0, 1 / size).
+        if erf(tolerance * sqrt(size / 2)) ** pairs > ACCIDENT:
+            return None
+        vectors = self.found.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            lengths = np.sqrt((vectors * vectors).sum(axis=1))
+            # The lengths of random vectors differ by about as much as their cosines differ from 0.
+            shortest = float(lengths.min())
+            if not shortest > 0 or not lengths.max() <= shortest * (1 + tolerance + half_unit):
+                return None
+            unit = vectors / lengths[:, np.newaxis]
+            cosines = np.abs(np.einsum("ik,jk->ij", unit, unit) - np.eye(count))
+            return float(lengths.mean()) if cosines.max() <= tolerance else None
 
 
-def _has_orthogonal_vectors(tensor: Stored, matrix: _Matrix, half_unit: float) -> bool:
-    wanted = matrix.vectors
-    if wanted.shape[0] < FEWEST:
-        return False
-    vectors = _elements(tensor, wanted.reshape(-1)).reshape(wanted.shape)
-    lengths = np.sqrt((vectors * vectors).sum(axis=1))
-    tolerance = TOLERANCE + ROUNDING * half_unit / sqrt(wanted.shape[1])
-    # The lengths of random vectors differ by about as much as their cosines differ from 0.
-    if lengths.min() == 0 or lengths.max() > lengths.min() * (1 + tolerance + half_unit):
-        return False
-    unit = vectors / lengths[:, np.newaxis]
-    cosines = np.abs(np.einsum("ik,jk->ij", unit, unit) - np.eye(len(unit)))
-    return bool(cosines.max() <= tolerance)
+class GramTest:
+    """The test of a tensor's values, which are given in pieces.
+
+    The matrix is that of the first axis and the others, as in PyTorch, that of the last axis and
+    the others, as in Keras and JAX, or the first of several matrices of the last two axes.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._vectors = _vectors_of(shape)
+        self._first = 0
+
+    def update(self, values: npt.NDArray[Any]) -> None:
+        """Take the next values, in C order."""
+        for vectors in self._vectors:
+            vectors.update(values, self._first)
+        self._first += values.size
+
+    def result(self, half_unit: float) -> Orthogonal | None:
+        """What was found. `half_unit` is the relative rounding error of the dtype."""
+        passed = [
+            Orthogonal(_known(gain, half_unit), vectors.of_blocks)
+            for vectors in self._vectors
+            if (gain := vectors.gain(half_unit)) is not None
+        ]
+        # A stack of orthogonal blocks has orthogonal columns too, so what tells blocks decides.
+        return next((each for each in passed if each.of_blocks), next(iter(passed), None))
 
 
-def _elements(tensor: Stored, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The values of some elements, read a piece at a time."""
-    found = np.empty(numbers.size, np.float64)
-    first = 0
-    for piece in tensor.raw():
-        values = tensor.values(piece)
-        inside = (numbers >= first) & (numbers < first + values.size)
-        found[inside] = values[numbers[inside] - first]
-        first += values.size
-        if first > numbers.max():
-            break
-    return found
+def _vectors_of(shape: tuple[int, ...]) -> list[_Vectors]:
+    """The rows and the columns of each matrix."""
+    if len(shape) < 2 or prod(shape) == 0:
+        return []
+    matrices = [(shape[0], prod(shape[1:])), (prod(shape[:-1]), shape[-1])]
+    found = []
+    for rows, columns in dict.fromkeys(matrices):
+        found.append(_rows(rows, columns))
+        found.append(_columns(rows, columns, of_blocks=columns > rows))
+    if len(shape) == 3 and shape[1] > shape[2]:
+        found.append(_columns(shape[1], shape[2], of_blocks=True))
+    return [each for each in found if each is not None]
+
+
+def _rows(rows: int, columns: int) -> _Vectors | None:
+    count = min(rows, VECTORS, MOST_VALUES // columns)
+    if count < 2:
+        return None
+    return _Vectors(count, columns, distance=columns, step=1, of_blocks=rows > columns)
+
+
+def _columns(rows: int, columns: int, *, of_blocks: bool) -> _Vectors | None:
+    count = min(columns, VECTORS, MOST_VALUES // rows)
+    if count < 2:
+        return None
+    return _Vectors(count, rows, distance=1, step=columns, of_blocks=of_blocks)
+
+
+def _known(gain: float, half_unit: float) -> float:
+    """The gain that was meant, where the measured one differs by rounding alone."""
+    share = SAME_GAIN + half_unit / 8
+    return next((each for each in GAINS if abs(gain - each) <= share * each), gain)

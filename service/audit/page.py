@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
-from service.audit.audit import Audited
 from service.audit.candidates import Candidate
 from service.audit.likeness import Difference
 from service.audit.tally import Histogram
+from service.audit.verdicts import Audited
 from service.models.html import count_of, element, shown_name, significant, written_page
 
 _STYLE = """

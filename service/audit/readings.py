@@ -21,6 +21,13 @@ class Role(Enum):
     WEIGHT = "weight"
     BIAS = "bias"
     SCALE = "scale"
+    MEAN = "running mean"
+    VARIANCE = "running variance"
+
+    @property
+    def is_statistic(self) -> bool:
+        """Whether it is counted during training, and not drawn."""
+        return self in (Role.MEAN, Role.VARIANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,18 @@ _OF_NAME = (
 """The last part of a name, and the framework whose letters it tells. A Flax kernel has the letters
 of Keras, except in transposed layers, where both are tried."""
 
-_BIAS = re.compile(r"(.*_)?bias(_.*)?|beta|.*mean|b|bhn")
-_SCALE = re.compile(r"weight|gamma|scale|g|.*var(iance)?")
+_BIAS = re.compile(r"(.*_)?bias(es)?(_.*)?|beta|b|bhn")
+_SCALE = re.compile(r"weight|gamma|scale|g")
+_MEAN = re.compile(r"(running_|moving_)?mean")
+_VARIANCE = re.compile(r"(running_|moving_)?var(iance)?")
+_ROLES = (
+    (_BIAS, Role.BIAS),
+    (_SCALE, Role.SCALE),
+    (_MEAN, Role.MEAN),
+    (_VARIANCE, Role.VARIANCE),
+)
+"""The last part of a vector's name, and its role."""
+
 _EMBEDDING = re.compile(r"emb|wte|wpe|vocab|token|lookup")
 _RECURRENT = re.compile(r"rnn|lstm|gru|recurrent|weight_(ih|hh)|cell")
 
@@ -112,9 +129,7 @@ def _heads(name: str, leaf: str, shape: tuple[int, ...]) -> tuple[Reading, ...]:
 
 
 def _role_of_vector(leaf: str) -> Role:
-    if _BIAS.fullmatch(leaf):
-        return Role.BIAS
-    return Role.SCALE if _SCALE.fullmatch(leaf) else Role.WEIGHT
+    return next((role for names, role in _ROLES if names.fullmatch(leaf)), Role.WEIGHT)
 
 
 def _framework(leaf: str) -> str | None:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from service.audit.audit import Audited
 from service.audit.candidates import Candidate
 from service.audit.likeness import Difference
 from service.audit.tally import Summary
+from service.audit.verdicts import Audited
 
 
 def audit_record(audited: Sequence[Audited], differences: Sequence[Difference] | None) -> Any:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from service.audit.audit import Audited, Verdict, audit
+from service.audit.audit import audit
 from service.audit.checkpoint import opened_checkpoint
 from service.audit.likeness import Difference, differences
 from service.audit.page import audit_page, described, named
 from service.audit.records import audit_record
 from service.audit.sources import AuditError
 from service.audit.stored import Stored
+from service.audit.verdicts import Audited, Verdict
 from service.cli.audit_reference import opened_reference
 from service.cli.files import opened
 from service.cli.options import Once

@@ -169,6 +169,143 @@ def _torch_models() -> Iterator[tuple[str, Model]]:
     )
 
 
+def _torch_gains() -> Iterator[tuple[str, Model]]:
+    """Layers with the gains, slopes and stds that people give, and those that PyTorch changes."""
+    torch: Any = import_module("torch")
+    nn, init = torch.nn, torch.nn.init
+    shapes = ((512, 256), (300, 784), (1024, 512))
+    functions: dict[str, tuple[Any, str]] = {
+        "orthogonal": (lambda w: init.orthogonal_(w, 2**0.5), "torch.orthogonal&gain=1.41421"),
+        "last": (lambda w: init.orthogonal_(w, 0.01), "torch.orthogonal&gain=0.01"),
+        "leaky": (
+            lambda w: init.kaiming_normal_(w, 0.2),
+            "torch.kaiming_normal&negative_slope=0.2",
+        ),
+        "tanh": (
+            lambda w: init.xavier_uniform_(w, init.calculate_gain("tanh")),
+            "torch.xavier_uniform&gain=1.66667",
+        ),
+        "tanh_normal": (
+            lambda w: init.xavier_normal_(w, 5 / 3),
+            "torch.xavier_normal&gain=1.66667",
+        ),
+        "attention": (
+            lambda w: init.xavier_uniform_(w, 2**-0.5),
+            "torch.xavier_uniform&gain=0.707107",
+        ),
+        "selu": (
+            lambda w: init.kaiming_normal_(w, nonlinearity="selu"),
+            "torch.kaiming_normal&activation=selu",
+        ),
+        "tenth": (lambda w: init.normal_(w, std=0.1), "normal&std=0.1"),
+        "head": (lambda w: init.normal_(w, std=0.01), "normal&std=0.01"),
+        "recurrent_range": (lambda w: init.uniform_(w, -0.08, 0.08), "uniform&low=-0.08&high=0.08"),
+        "cut": (
+            lambda w: init.trunc_normal_(w, std=0.02, a=-0.04, b=0.04),
+            "truncated_normal&std=0.02&std_kind=parent",
+        ),
+        "cut_at_3": (
+            lambda w: init.trunc_normal_(w, std=0.02, a=-0.06, b=0.06),
+            "truncated_normal&std=0.02&std_kind=parent&bounds=3",
+        ),
+        "sparse": (lambda w: init.sparse_(w, 0.1), "normal&std=0.01"),
+    }
+    for number, (name, (function, scheme)) in enumerate(functions.items()):
+        torch.manual_seed(100 + number)
+        state, truth = {}, {}
+        for layer, shape in enumerate(shapes):
+            weight = torch.empty(shape)
+            function(weight)
+            state[f"layers.{layer}.weight"] = weight.numpy()
+            truth[f"layers.{layer}.weight"] = scheme
+        yield f"torch-gains-{name}", (state, truth)
+    torch.manual_seed(200)
+    module = nn.ModuleDict(
+        {
+            "bilinear": nn.Bilinear(60, 40, 500),
+            "normed": nn.utils.parametrizations.weight_norm(nn.Linear(100, 500)),
+            "spectral": nn.utils.spectral_norm(nn.Linear(100, 500)),
+            "padded": nn.Embedding(300, 64, padding_idx=0),
+            "lstm": nn.LSTM(128, 128),
+        }
+    )
+    for gate in module["lstm"].weight_hh_l0.detach().chunk(4):
+        init.orthogonal_(gate)
+    state = {name: each.detach().numpy() for name, each in module.state_dict().items()}
+    truth = {
+        "bilinear.weight": "torch.bilinear",
+        "bilinear.bias": "torch.linear.bias",
+        "normed.bias": "torch.linear.bias",
+        "normed.parametrizations.weight.original1": "torch.linear",
+        "spectral.bias": "torch.linear.bias",
+        "spectral.weight_orig": "torch.linear",
+        "padded.weight": "torch.embedding",
+        "lstm.weight_ih_l0": "torch.lstm",
+        "lstm.weight_hh_l0": "orthogonal",
+    }
+    yield "torch-changed", ({name: state[name] for name in truth}, truth)
+
+
+def _torch_on_purpose() -> Iterator[tuple[str, Model]]:
+    """Zeros, equal tensors and running statistics that belong there."""
+    torch: Any = import_module("torch")
+    nn, init = torch.nn, torch.nn.init
+    torch.manual_seed(300)
+    module = nn.ModuleDict(
+        {
+            "wte": nn.Embedding(1000, 64),
+            "lm_head": nn.Linear(64, 1000, bias=False),
+            "lora_A": nn.Linear(64, 8, bias=False),
+            "lora_B": nn.Linear(8, 64, bias=False),
+            "bn": nn.BatchNorm2d(64),
+        }
+    )
+    module["lm_head"].weight = module["wte"].weight
+    init.zeros_(module["lora_B"].weight)
+    init.normal_(module["bn"].weight, 1.0, 0.02)
+    for _ in range(3):
+        module["bn"](torch.randn(8, 64, 4, 4))
+    blocks = nn.Sequential(*(nn.BatchNorm2d(32) for _ in range(3)))
+    for block in blocks:
+        init.zeros_(block.weight)
+    tables = {
+        f"layers.{layer}.rotary_emb.inv_freq": 1e4 ** -(np.arange(32) / 32) for layer in (0, 1)
+    }
+    state = {
+        **{name: each.detach().numpy() for name, each in module.state_dict().items()},
+        **{f"blocks.{name}": each.detach().numpy() for name, each in blocks.state_dict().items()},
+        **tables,
+        "pos_embed": np.zeros((1, 197, 64), np.float32),
+    }
+    yield (
+        "torch-on-purpose",
+        ({name: each for name, each in state.items() if each.dtype.kind == "f"}, {}),
+    )
+
+
+def _jax_narrow() -> Iterator[tuple[str, Model]]:
+    """JAX draws in the dtype of the parameters."""
+    import jax
+    import jax.numpy as jnp
+
+    inits = jax.nn.initializers
+    for dtype in ("bfloat16", "float16"):
+        state, truth = {}, {}
+        for number, (function, scheme) in enumerate(
+            (
+                (inits.normal(0.02), "normal&std=0.02"),
+                (inits.truncated_normal(0.02), "truncated_normal&std=0.02&std_kind=parent"),
+                (inits.lecun_normal(), "jax.lecun_normal"),
+                (inits.glorot_uniform(), "jax.glorot_uniform"),
+            )
+        ):
+            for layer, shape in enumerate(((300, 512), (100, 300))):
+                name = f"block_{number}_{layer}/kernel"
+                drawn = function(jax.random.key(10 * number + layer), shape, jnp.dtype(dtype))
+                state[name], truth[name] = np.array(drawn), scheme
+        yield f"jax-{dtype}", (state, truth)
+
+
 def _keras_models() -> Iterator[tuple[str, Model]]:
     import keras
     from keras import layers
@@ -405,6 +542,9 @@ def _torch_pitfalls() -> Iterator[tuple[str, Model]]:
 
 MODELS = {
     "torch-pitfalls": _torch_pitfalls,
+    "torch-gains": _torch_gains,
+    "torch-on-purpose": _torch_on_purpose,
+    "jax-narrow": _jax_narrow,
     "torch": _torch_models,
     "keras": _keras_models,
     "flax": _flax_models,

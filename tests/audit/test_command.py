@@ -142,7 +142,8 @@ def test_one_law_of_a_small_tensor_is_not_all(
     said, _ = audited(capfd, str(tmp_path / "layer.weight.npy"))
     line = next(line for line in said.splitlines() if line.startswith("layer.weight"))
     assert "undecided" in line
-    assert "truncated normal 0.08796 (switch_router); the values may also be " in line
+    assert "truncated normal 0.08796 (truncated_normal&std=0.1&std_kind=parent, " in line
+    assert "; the values may also be " in line
     assert "; more elements would decide" in line
 
 

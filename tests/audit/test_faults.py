@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.audit.audit import Verdict, audit
+from service.audit.audit import audit
 from service.audit.checkpoint import opened_checkpoint
 from service.audit.likeness import differences
+from service.audit.verdicts import Verdict
 from tests.audit.drawing import RATIO, Array, normal, stored, truncated, uniform, written
 
 Tensors = dict[str, Array]
@@ -218,3 +219,67 @@ def test_extreme_magnitudes_have_a_verdict(tmp_path: Path) -> None:
         found = {each.tensor.name: each.verdict for each in audit(read)}
     assert set(found) == set(tensors)
     assert Verdict.CONSISTENT not in found.values()
+
+
+def _audited(tensors: Tensors) -> dict[str, Verdict]:
+    found = audit([stored(name, values.astype(np.float32)) for name, values in tensors.items()])
+    return {each.tensor.name: each.verdict for each in found}
+
+
+def test_scales_that_are_zeros_in_all_blocks_are_so_on_purpose() -> None:
+    """The last scale of a residual block. A single one was forgotten."""
+    zero, one = np.zeros(64), np.ones(64)
+    blocks = {f"blocks.{number}.bn2.weight": zero for number in range(3)}
+    assert set(_audited(blocks).values()) == {Verdict.EXPECTED_CONSTANT}
+    found = _audited({**blocks, "blocks.1.bn2.weight": one})
+    assert found["blocks.0.bn2.weight"] is Verdict.FORGOTTEN
+    assert _audited({"blocks.0.bn2.weight": zero}) == {"blocks.0.bn2.weight": Verdict.FORGOTTEN}
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("layers.0.q_proj.lora_B.default.weight", Verdict.EXPECTED_CONSTANT),
+        ("pos_embed", Verdict.EXPECTED_CONSTANT),
+        ("vit.embeddings.position_embeddings", Verdict.EXPECTED_CONSTANT),
+        ("blocks.3.adaLN_modulation.1.weight", Verdict.EXPECTED_CONSTANT),
+        ("blocks.3.attn.relative_position_bias_table", Verdict.EXPECTED_CONSTANT),
+        ("layers.0.q_proj.lora_A.default.weight", Verdict.FORGOTTEN),
+        ("embeddings.weight", Verdict.FORGOTTEN),
+        ("fc.weight", Verdict.FORGOTTEN),
+        ("position.conv.weight", Verdict.FORGOTTEN),
+    ],
+)
+def test_zeros_by_name(name: str, verdict: Verdict) -> None:
+    """Where zeros are usual, and controls where they are not."""
+    assert _audited({name: np.zeros((32, 64))}) == {name: verdict}
+
+
+@pytest.mark.parametrize(
+    ("names", "faults"),
+    [
+        (("wte.weight", "lm_head.weight"), 0),
+        (("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"), 0),
+        (("layers.0.rotary_emb.inv_freq", "layers.1.rotary_emb.inv_freq"), 0),
+        (("fc1.weight", "fc2.weight"), 2),
+        (("wte.weight", "fc2.weight"), 2),
+        (("head1.weight", "head2.weight"), 2),
+        (("wte.weight", "lm_head.weight", "fc.weight"), 3),
+    ],
+)
+def test_equal_tensors_by_name(names: tuple[str, ...], faults: int) -> None:
+    """An embedding may be tied to the output layer, and a table is equal in all layers."""
+    values = normal(np.random.default_rng(20), (100, 200), 0.02)
+    found = _audited(dict.fromkeys(names, values))
+    assert sum(verdict is Verdict.DUPLICATED for verdict in found.values()) == faults
+
+
+def test_a_plain_truncated_normal_is_no_fault() -> None:
+    """BERT's and ViT's std is 0.88 of 0.02. Control: of He's std it is a fault."""
+    values = truncated(np.random.default_rng(21), (300, 784), 0.02)
+    (found,) = audit([stored("a.weight", values.astype(np.float32))])
+    assert found.verdict is Verdict.CONSISTENT
+    assert "0.88 of that" in (found.note or "")
+    values = truncated(np.random.default_rng(21), (300, 784), math.sqrt(2 / 784))
+    (found,) = audit([stored("a.weight", values.astype(np.float32))])
+    assert found.verdict is Verdict.UNCORRECTED

@@ -14,7 +14,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from service.audit.audit import Audited, Verdict, audit_tensor
+from service.audit.audit import audit_tensor
+from service.audit.verdicts import Audited, Verdict
 from tests.audit.drawing import (
     RATIO,
     Array,
@@ -74,7 +75,6 @@ LAWS = (
     Law(
         "truncated_normal&std=0.02&std_kind=parent",
         lambda rng, shape, n, m: truncated(rng, shape, 0.02),
-        Verdict.UNCORRECTED,
     ),
 )
 
