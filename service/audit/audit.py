@@ -19,6 +19,7 @@ from service.audit.orthogonality import is_orthogonal
 from service.audit.readings import Reading, Readings, Role, readings_of
 from service.audit.stored import Stored
 from service.audit.tally import Edges, Summary, Tally
+from service.fields.types import MOST_DEPTH
 from service.initializers.fans import Fans
 
 BINS = 64
@@ -366,9 +367,9 @@ _NUMBER = re.compile(r"(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9])")
 
 
 def _depths(shapes: dict[str, tuple[int, ...]]) -> dict[tuple[str, ...], int]:
-    """How many names have the same texts and one number, where there are several."""
-    counts = Counter(_texts(name) for name in shapes)
-    return {texts: count for texts, count in counts.items() if count > 1 and len(texts) == 2}
+    """How many names have the same texts and one number, where a network may be so deep."""
+    counts = Counter(_texts(name) for name in shapes if len(_texts(name)) == 2)
+    return {texts: count for texts, count in counts.items() if 1 < count <= MOST_DEPTH}
 
 
 def _fan_in_of_bias(name: str, shapes: dict[str, tuple[int, ...]]) -> int | None:

@@ -4,16 +4,20 @@ The names are those of the table of schemes. Two names are one candidate if thei
 same distribution, for example `torch.linear` and `he_uniform` with negative_slope = sqrt 5.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, isclose, pi, prod, sqrt
 from statistics import NormalDist
 
+from pydantic import ValidationError
+
 from service.audit.readings import Reading
 from service.errors import FaninError
 from service.fields import Spec
 from service.initializers.schemes import SCHEMES, Law, Scheme
+from service.initializers.schemes.plain import normal_law, uniform_within
+from service.initializers.schemes.truncated import CUT_DEFAULTS, cut_at_sigmas
 from service.initializers.truncation import between
 from service.plan.laws import laws_of
 from service.plan.placement import place
@@ -152,9 +156,19 @@ def bias_candidates(shape: tuple[int, ...], fan_in: int | None) -> tuple[Candida
 
 
 def fitted(scheme: str, std: float) -> Candidate | None:
-    """The law of a plain scheme with mean 0 and this std."""
-    fields: Fields = {"std": std, "mean": 0.0}
-    return _candidate(SCHEMES[scheme], fields, (1, 1), Reading("dense", "OI"))
+    """The law of a plain scheme with mean 0 and this std.
+
+    A checkpoint may ask for it three times for each tensor, so no spec is made.
+    """
+    law = _FITTED[scheme](std)
+    return _of_law(law, scheme, SCHEMES[scheme], Reading("dense", "OI"))
+
+
+_FITTED: dict[str, Callable[[float], Law]] = {
+    "normal": lambda std: normal_law(0.0, std),
+    "uniform": lambda std: uniform_within(std * sqrt(3), std),
+    "truncated_normal": lambda std: cut_at_sigmas(0.0, std, CUT_DEFAULTS),
+}
 
 
 def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
@@ -275,7 +289,7 @@ def _candidate(
             }
         )
         laws = laws_of(spec, place(spec))
-    except FaninError:
+    except (FaninError, ValidationError):
         return None
     law = laws[0].law
     if len(laws) > 1 or law.std is None or law.mean is None or not law.std > 0:

@@ -124,7 +124,7 @@ def _tensors(file: Path, opened: ExitStack) -> Iterator[Stored]:
     if file.suffix == ".npz":
         if not file.is_file():
             raise AuditError(f"{file} is {'not a regular file' if file.exists() else 'not there'}")
-        return read_npz(file)
+        return read_npz(file, opened)
     if file.suffix in (".npy", ".safetensors"):
         source = opened.enter_context(FileSource(file))
         return read_npy(source) if file.suffix == ".npy" else read_safetensors(source)

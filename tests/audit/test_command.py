@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+import zipfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from service.cli.audit import audit_checkpoint
 from tests.application import ask, ready
@@ -301,6 +303,63 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         peaks.append(peak_of(path))
     assert (tmp_path / "large.npy").stat().st_size > 2**30
     assert peaks[1] - peaks[0] < 16 * 1024, peaks
+
+
+def fortran_ordered(path: Path, shape: tuple[int, int]) -> None:
+    """Write a file of float32 in Fortran order, some columns at a time."""
+    header = {"descr": "<f4", "fortran_order": True, "shape": shape}
+    rng = np.random.default_rng(5)
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for first in range(0, shape[1], 64):
+            count = min(64, shape[1] - first)
+            stream.write(rng.standard_normal((count, shape[0]), np.float32).tobytes())
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_a_file_in_fortran_order(tmp_path: Path) -> None:
+    """512 MiB need no more than 64 MiB do, within 16 MiB. Few rows, and few columns."""
+    peaks = []
+    for rows, columns in ((2**14, 2**10), (2**17, 2**10), (2**3, 2**24), (2**24, 2**3)):
+        path = tmp_path / "w.npy"
+        fortran_ordered(path, (rows, columns))
+        peaks.append(peak_of(path))
+    assert max(peaks) - peaks[0] < 16 * 1024, peaks
+
+
+@pytest.mark.slow
+def test_a_zipped_array_in_fortran_order_is_kept_once(tmp_path: Path) -> None:
+    """240 MiB need no more than 240 MiB and some pieces above what a small file needs."""
+    peaks = []
+    for columns in (16, 960):
+        fortran_ordered(tmp_path / "w.npy", (2**16, columns))
+        with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+            archive.write(tmp_path / "w.npy")
+        peaks.append(peak_of(tmp_path / "w.npz"))
+    assert peaks[1] - peaks[0] < (240 + 24) * 1024, peaks
+
+
+def test_names_of_more_tensors_than_a_network_is_deep(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """10,001 names that differ in one number are no depth that a scheme takes."""
+    rng = np.random.default_rng(9)
+    tensors = {f"h.{n}.weight": normal(rng, (8, 8), 0.02).astype(np.float32) for n in range(10_001)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    said, _ = audited(capfd, str(tmp_path / "model.safetensors"))
+    assert said.splitlines()[-1] == "10001 tensors, no faults"
+
+
+def test_more_axes_than_a_spec_has(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Zeros and ones, and drawn values."""
+    rng = np.random.default_rng(9)
+    shape = (2,) * 10
+    tensors: Tensors = {
+        "levels": rng.integers(0, 2, shape).astype(np.float32),
+        "drawn.weight": normal(rng, shape, 0.02).astype(np.float32),
+    }
+    said, _ = audited(capfd, str(written(tmp_path, tensors)))
+    assert said.splitlines()[-1] == "2 tensors, no faults"
 
 
 def test_help_names_every_option() -> None:
