@@ -47,7 +47,10 @@ def read_npy(source: Source) -> Iterator[Stored]:
         raise AuditError(f"{source.name} {what}: {source.length} bytes, not {begin + size}")
     # Both orders are the same if at most one axis is longer than 1.
     if fortran and sum(extent > 1 for extent in shape) > 1:
-        raw = partial(_of_columns, source, begin, shape, dtype)
+        pieces = partial(pieces_of, source, begin, begin + size)
+        raw = partial(_kept, shape, dtype, pieces, f"{source.name} {_REMOTE_ADVICE}")
+        if source.is_local and size > STRIP_BYTES:
+            raw = partial(_of_columns, source, begin, shape, dtype)
     else:
         raw = partial(_native, dtype, partial(pieces_of, source, begin, begin + size))
     yield Stored(PurePath(source.name).stem, shape, _name(dtype), source.name, raw)
@@ -87,15 +90,20 @@ def _member(
     unpacked = partial(_unpacked, archive, member, begin, where)
     raw = partial(_native, dtype, unpacked)
     if fortran and sum(extent > 1 for extent in shape) > 1:
-        raw = partial(_reordered, shape, dtype, unpacked, where)
+        raw = partial(_kept, shape, dtype, unpacked, f"{where} {_ZIPPED_ADVICE}")
     return Stored(member.filename.removesuffix(".npy"), shape, _name(dtype), str(path), raw)
 
 
 _INVALID = (ValueError, TypeError, SyntaxError, TokenError, EOFError, MemoryError, RecursionError)
 """What NumPy raises for a header that it cannot parse."""
 
-MOST_REORDERED_BYTES = 2**28
-"""The most bytes of a zipped array in Fortran order. It cannot be read row by row."""
+MOST_KEPT_BYTES = 2**28
+"""The most bytes of an array in Fortran order in an archive or on a server. It is kept as a whole,
+because it cannot be read row by row."""
+
+_TOO_LARGE = f"is in Fortran order and has more than {MOST_KEPT_BYTES >> 20} MiB"
+_ZIPPED_ADVICE = f"{_TOO_LARGE}; save numpy.ascontiguousarray of it, or a .npy file"
+_REMOTE_ADVICE = f"{_TOO_LARGE}; ask for order=C, which has the same values"
 
 STRIP_BYTES = 2**25
 """The most bytes of a strip of a file in Fortran order."""
@@ -150,21 +158,17 @@ def _unpacked(
         raise AuditError(f"{where}: {error}") from None
 
 
-def _reordered(
+def _kept(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
-    unpacked: Callable[[], Iterator[bytes]],
-    where: str,
+    pieces: Callable[[], Iterator[bytes]],
+    too_large: str,
 ) -> Iterator[bytes]:
-    """The values of a zipped array in Fortran order, in C order. The array is kept once."""
+    """The values of an array in Fortran order, in C order. The array is kept once."""
     size = prod(shape) * dtype.itemsize
-    if size > MOST_REORDERED_BYTES:
-        most = MOST_REORDERED_BYTES >> 20
-        raise AuditError(
-            f"{where} is zipped in Fortran order and has more than {most} MiB; save "
-            "numpy.ascontiguousarray of it, or a .npy file"
-        )
-    yield from _in_rows(_filled(size, unpacked()).view(dtype).reshape(shape, order="F"))
+    if size > MOST_KEPT_BYTES:
+        raise AuditError(too_large)
+    yield from _in_rows(_filled(size, pieces()).view(dtype).reshape(shape, order="F"))
 
 
 def _filled(size: int, pieces: Iterator[bytes]) -> npt.NDArray[np.uint8]:
@@ -185,11 +189,6 @@ def _of_columns(
     later axes, and one index of each axis before. Its axis is the first one for which one index
     has at most STRIP_BYTES.
     """
-    size = prod(shape) * dtype.itemsize
-    if size <= STRIP_BYTES:
-        whole = _filled(size, pieces_of(source, begin, begin + size))
-        yield from _in_rows(whole.view(dtype).reshape(shape, order="F"))
-        return
     axis = next(
         k for k in range(len(shape)) if prod(shape[k + 1 :]) * dtype.itemsize <= STRIP_BYTES
     )

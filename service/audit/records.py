@@ -7,16 +7,29 @@ from typing import Any
 from service.audit.audit import Audited
 from service.audit.candidates import Candidate
 from service.audit.likeness import Difference
+from service.audit.overview import counts_of, fitted_count, not_fitted
 from service.audit.tally import Summary
 
 
-def audit_record(audited: Sequence[Audited], differences: Sequence[Difference] | None) -> Any:
-    """The whole audit. `differences` is None without `--like`."""
+def audit_record(
+    audited: Sequence[Audited],
+    differences: Sequence[Difference] | None,
+    layout: str | None = None,
+) -> Any:
+    """The whole audit. `differences` is None without `--like`, and `layout` without `--layout`."""
     record: dict[str, Any] = {
         "tensors": [tensor_record(each) for each in audited],
         "elements": sum(each.summary.count for each in audited),
         "faults": sum(each.is_fault for each in audited),
+        "verdicts": {verdict.value: count for verdict, count in counts_of(audited)},
     }
+    if layout is not None:
+        names = [each.tensor.name for each in not_fitted(audited, layout)]
+        record["layout"] = {
+            "requested": layout,
+            "fitted": fitted_count(audited, layout),
+            "not_fitted": names,
+        }
     if differences is not None:
         record["differences"] = [_difference_record(each) for each in differences]
     return record

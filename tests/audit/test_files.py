@@ -354,9 +354,12 @@ def test_an_index_that_does_not_fit_its_files(tmp_path: Path) -> None:
     save_file({"b": drawn((3, 4)), "c": drawn((2,))}, tmp_path / "two.safetensors")
     refused("has 'c', which", a="one.safetensors", b="two.safetensors")
     save_file({"a": drawn((3, 4))}, tmp_path / "two.safetensors")
-    refused("'a' is in", a="one.safetensors", b="two.safetensors")
+    refused("'a' is in .*; give one of the files", a="one.safetensors", b="two.safetensors")
     (tmp_path / "other.index.json").write_text("{}")
-    refused("2 indices", a="one.safetensors")
+    refused(
+        "2 indices, model.safetensors.index.json, other.index.json; give one of them as FILE",
+        a="one.safetensors",
+    )
 
 
 def test_other_paths(tmp_path: Path) -> None:
