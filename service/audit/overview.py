@@ -73,6 +73,9 @@ def joined(audited: Sequence[Audited]) -> list[Alike]:
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])(?:0|[1-9][0-9]{0,8})(?![A-Za-z0-9])")
 """A number in a name. One with zeros before it would not be written again as it was."""
 
+MOST_NUMBERS = 4
+"""The most numbers in names that are joined."""
+
 _DIGITS = re.compile(r"[0-9.]+(e-?[0-9]+)?")
 
 
@@ -97,6 +100,9 @@ def _numbers(name: str) -> list[int]:
 
 def _products(audited: Sequence[Audited], group: list[int]) -> Iterator[list[int]]:
     """Parts of a group that have all combinations of their numbers, so that a name tells them."""
+    if len(_numbers(audited[group[0]].tensor.name)) > MOST_NUMBERS:
+        yield from ([number] for number in group)
+        return
     columns = list(zip(*(_numbers(audited[number].tensor.name) for number in group), strict=True))
     varying = [column for column in columns if len(set(column)) > 1]
     if prod(len(set(column)) for column in varying) == len(group):

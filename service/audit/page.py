@@ -9,7 +9,7 @@ from service.audit.candidates import Candidate
 from service.audit.likeness import Difference
 from service.audit.overview import counts_of, faults_first
 from service.audit.tally import Histogram
-from service.models.html import count_of, element, shown_name, significant, written_page
+from service.models.html import count_of, element, shown_name, significant, written, written_page
 
 _STYLE = """
 :root{color-scheme:light dark;--ground:#fff;--text:#1b1f24;--quiet:#57606a;--edge:#d0d7de;
@@ -105,7 +105,6 @@ def audit_page(
             *([] if differences is None else _differences(differences)),
             element("h2", "Tensors"),
             element("p", _LEGEND, class_="quiet"),
-            *_tables(ordered),
         ),
     )
     head = element(
@@ -115,7 +114,11 @@ def audit_page(
         element("title", f"Audit of {shown_name(title)}"),
         element("style", _STYLE),
     )
-    return written_page(element("html", head, body, lang="en"))
+    page = written_page(element("html", head, body, lang="en"))
+    # A tree of all rows would need a gigabyte for 200,000 tensors. No text has this tag: it would
+    # be escaped.
+    before, end, after = page.rpartition(b"</main>")
+    return b"".join((before, *map(written, _tables(ordered)), end, after))
 
 
 def _counts(audited: Sequence[Audited]) -> Iterator[Element]:

@@ -66,6 +66,13 @@ def test_names_that_braces_cannot_write_are_not_joined() -> None:
     assert names_of(of(tensors)) == [f"{name} 1" for name in names]
 
 
+def test_names_with_many_numbers_are_not_joined() -> None:
+    """Trying all their combinations would take long, and no network has such names."""
+    names = [".".join("0" * first + "1" * (1200 - first)) for first in range(1200)]
+    tensors = {name: np.zeros(2, np.float32) for name in names}
+    assert len(joined(of(tensors))) == 1200
+
+
 def text(audited: list[Audited], **options: bool) -> list[str]:
     return audit_text(audited, None, **options).decode().splitlines()
 
