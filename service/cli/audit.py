@@ -9,7 +9,7 @@ from service.audit.checkpoint import left_out, opened_checkpoint
 from service.audit.likeness import Difference, differences
 from service.audit.overview import fitted_count, not_fitted
 from service.audit.page import audit_page
-from service.audit.records import audit_record
+from service.audit.records import audit_json
 from service.audit.sources import AuditError
 from service.audit.stored import Stored
 from service.cli.audit_reference import opened_reference
@@ -24,7 +24,6 @@ from service.errors import FaninError
 from service.initializers.layers import FRAMEWORKS
 from service.initializers.layouts import layer_of_letters, resolve_letters
 from service.models.html import shown_name
-from service.wire.json_text import json_bytes
 
 _DESCRIPTION = (
     "Read the tensors of a checkpoint and say for each which initializers its values are "
@@ -79,7 +78,7 @@ def audit_checkpoint(arguments: list[str]) -> int:
     if options.layout is not None:
         _tell_of_layout(audited, options.layout)
     if options.json:
-        text = json_bytes(audit_record(audited, found, options.layout))
+        text = audit_json(audited, found, options.layout)
     else:
         text = audit_text(audited, found, every=options.all, faults=options.faults)
     status = printed(text)

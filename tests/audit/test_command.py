@@ -71,6 +71,7 @@ def test_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     tensors["head.weight"][0, 0] = np.nan
     said, _ = audited(capfd, str(written(tmp_path, tensors)), "--json", status=1)
     record = json.loads(said)
+    assert sum(line.startswith('{"name": ') for line in said.splitlines()) == len(tensors)
     assert record["faults"] == 1
     rows = {each["name"]: each for each in record["tensors"]}
     row = rows["conv2.weight"]
