@@ -47,6 +47,8 @@ ALONE = (
     # Memory and processor time of a server that sends as fast as it can.
     "tests/api/test_matrices.py::test_the_memory_of_ranges_is_bounded",
     "tests/api/test_size.py",
+    "tests/audit/test_command.py::test_a_zipped_array_in_fortran_order_is_kept_once",
+    "tests/audit/test_command.py::test_memory_does_not_grow",
     "tests/front/test_large.py",
 )
 """The beginnings of test ids: a file, or one test in it with all its parameters."""

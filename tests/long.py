@@ -38,6 +38,8 @@ LONG = (
     "tests/audit/test_fresh_models.py::test_fanin",
     "tests/audit/test_laws.py::test_the_true_law_is_found",
     "tests/audit/test_page.py",
+    "tests/audit/test_reference.py",
+    "tests/audit/test_report.py",
     "tests/calibration/test_calibration.py::test_no_measurement_breaks_it",
     "tests/calibration/test_lsuv.py",
     "tests/calibration/test_page.py::test_the_loop_brings_each_layer_to_variance_1",

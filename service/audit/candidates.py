@@ -4,17 +4,21 @@ The names are those of the table of schemes. Two names are one candidate if thei
 same distribution, for example `torch.linear` and `he_uniform` with negative_slope = sqrt 5.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, isclose, pi, prod, sqrt
 from statistics import NormalDist
+
+from pydantic import ValidationError
 
 from service.audit.readings import Reading
 from service.audit.variants import Fields, Request, variants
 from service.errors import FaninError
 from service.fields import Spec
 from service.initializers.schemes import SCHEMES, Law, Scheme
+from service.initializers.schemes.plain import normal_law, uniform_within
+from service.initializers.schemes.truncated import CUT_DEFAULTS, cut_at_sigmas
 from service.initializers.truncation import between
 from service.plan.laws import laws_of
 from service.plan.placement import place
@@ -215,12 +219,17 @@ def fitted(scheme: str, std: float, bound: float | None = None) -> Candidate | N
     """The law of a plain scheme with mean 0 and this std.
 
     `bound` is that of a truncated normal in standard deviations before the truncation, if it is
-    not 2.
+    not 2. A checkpoint may ask for some of them for each tensor, so no spec is made.
     """
-    fields: Fields = {"std": std, "mean": 0.0}
-    if bound is not None:
-        fields["bounds"] = bound
-    return _candidate(SCHEMES[scheme], fields, (1, 1), Reading("dense", "OI"))
+    numbers = CUT_DEFAULTS if bound is None else replace(CUT_DEFAULTS, bounds=(bound,))
+    law = cut_at_sigmas(0.0, std, numbers) if scheme == "truncated_normal" else _FITTED[scheme](std)
+    return _of_law(law, scheme, SCHEMES[scheme], Reading("dense", "OI"))
+
+
+_FITTED: dict[str, Callable[[float], Law]] = {
+    "normal": lambda std: normal_law(0.0, std),
+    "uniform": lambda std: uniform_within(std * sqrt(3), std),
+}
 
 
 def distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
@@ -363,7 +372,7 @@ def _candidate(
             }
         )
         laws = laws_of(spec, place(spec))
-    except FaninError:
+    except (FaninError, ValidationError):
         return None
     law = laws[0].law
     if len(laws) > 1 or law.std is None or law.mean is None or not law.std > 0:

@@ -28,6 +28,9 @@ _CONVERSIONS = {
 
 MOST_INDEX_BYTES = 2**26
 
+MOST_NAMED = 3
+"""The most indices that a message names."""
+
 
 @contextmanager
 def opened_checkpoint(path: Path) -> Iterator[list[Stored]]:
@@ -41,8 +44,9 @@ def opened_checkpoint(path: Path) -> Iterator[list[Stored]]:
         for file in _files(path):
             for tensor in _tensors(file, opened):
                 if tensor.name in tensors:
-                    other = tensors[tensor.name].file
-                    raise AuditError(f"{tensor.name!r} is in {other} and in {tensor.file}")
+                    both = f"{tensors[tensor.name].file} and in {tensor.file}"
+                    advice = "; give one of the files as FILE" if path.is_dir() else ""
+                    raise AuditError(f"{tensor.name!r} is in {both}{advice}")
                 tensors[tensor.name] = tensor
         index = _index_of(path)
         if index is not None:
@@ -50,6 +54,15 @@ def opened_checkpoint(path: Path) -> Iterator[list[Stored]]:
         if not tensors:
             raise AuditError(f"{path} has no tensor")
         yield list(tensors.values())
+
+
+def left_out(path: Path) -> list[Path]:
+    """The files of a directory that could be read, but are not those of its index."""
+    index = _index_of(path) if path.is_dir() else None
+    if index is None:
+        return []
+    read = set(_files(path))
+    return [file for file in sorted(path.iterdir()) if file.suffix in SUFFIXES and file not in read]
 
 
 def read_source(source: Source) -> list[Stored]:
@@ -80,7 +93,8 @@ def _index_of(path: Path) -> Path | None:
         return path if path.name.endswith(INDEX_SUFFIX) else None
     found = sorted(path.glob(f"*{INDEX_SUFFIX}"))
     if len(found) > 1:
-        raise AuditError(f"{path} has {len(found)} indices; name one of them")
+        names = ", ".join(each.name for each in found[:MOST_NAMED])
+        raise AuditError(f"{path} has {len(found)} indices, {names}; give one of them as FILE")
     return found[0] if found else None
 
 
@@ -124,7 +138,7 @@ def _tensors(file: Path, opened: ExitStack) -> Iterator[Stored]:
     if file.suffix == ".npz":
         if not file.is_file():
             raise AuditError(f"{file} is {'not a regular file' if file.exists() else 'not there'}")
-        return read_npz(file)
+        return read_npz(file, opened)
     if file.suffix in (".npy", ".safetensors"):
         source = opened.enter_context(FileSource(file))
         return read_npy(source) if file.suffix == ".npy" else read_safetensors(source)

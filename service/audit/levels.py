@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from math import isclose, prod
 
+from pydantic import ValidationError
+
 from service.audit.definition import defined_bytes
 from service.audit.readings import Reading
 from service.audit.tally import Summary
@@ -77,7 +79,7 @@ def _has_levels(name: str, shape: tuple[int, ...], reading: Reading, levels: Two
     try:
         spec = Spec(shape=shape, layer=reading.layer, layout=reading.letters, scheme=name)
         laws = laws_of(spec, place(spec))
-    except FaninError:
+    except (FaninError, ValidationError):
         return False
     share = _share(laws, levels.value)
     return share is not None and isclose(share * levels.of, levels.count, rel_tol=1e-9)

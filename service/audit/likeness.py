@@ -41,7 +41,7 @@ def differences(
     else:
         there = {other.name: other for other in others}
         pairs = {each.name: (each, there[each.name]) for each in tensors if each.name in there}
-        yield from (Difference(name, "is not here") for name in there if name not in pairs)
+        yield from (Difference(name, "is only there") for name in there if name not in pairs)
     for tensor in tensors:
         if tensor.name not in pairs:
             yield Difference(tensor.name, "is only here")
@@ -53,9 +53,9 @@ def differences(
 
 def _difference(here: Stored, there: Stored, advance: Advance) -> Difference | None:
     if here.shape != there.shape:
-        return Difference(here.name, f"has the shape {here.shape}, not {there.shape}")
+        return Difference(here.name, f"has the shape {here.shape} here, {there.shape} there")
     if here.dtype != there.dtype:
-        return Difference(here.name, f"has the dtype {here.dtype}, not {there.dtype}")
+        return Difference(here.name, f"has the dtype {here.dtype} here, {there.dtype} there")
     count, first, values = 0, 0, (0.0, 0.0)
     done, itemsize = 0, here.itemsize
     for mine, its in _aligned(here.raw(), there.raw()):

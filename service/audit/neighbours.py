@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
+from service.fields.types import MOST_DEPTH
 from service.audit.verdicts import Audited, Verdict
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -52,7 +53,7 @@ class Company:
 
     def __init__(self, shapes: Shapes) -> None:
         self._shapes = shapes
-        self._counts = Counter(_texts(name) for name in shapes)
+        self._counts = Counter(texts for name in shapes if len(texts := _texts(name)) == 2)
         self._weights: dict[str, list[str]] = defaultdict(list)
         for name, shape in shapes.items():
             if len(shape) > 1:
@@ -60,9 +61,8 @@ class Company:
 
     def neighbours(self, name: str) -> Neighbours:
         """What they tell about one of them."""
-        texts = _texts(name)
-        count = self._counts[texts]
-        depth = count if count > 1 and len(texts) == 2 else None
+        count = self._counts[_texts(name)]
+        depth = count if 1 < count <= MOST_DEPTH else None
         return Neighbours(self._fan_ins(name), depth)
 
     def _fan_ins(self, name: str) -> tuple[int, ...]:

@@ -1,22 +1,51 @@
 """The audit as JSON records."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from service.audit.verdicts import Audited
 from service.audit.candidates import Candidate
 from service.audit.likeness import Difference
+from service.audit.overview import counts_of, fitted_count, not_fitted
 from service.audit.tally import Summary
-from service.audit.verdicts import Audited
+from service.wire.json_text import json_bytes
 
 
-def audit_record(audited: Sequence[Audited], differences: Sequence[Difference] | None) -> Any:
-    """The whole audit. `differences` is None without `--like`."""
+def audit_json(
+    audited: Sequence[Audited],
+    differences: Sequence[Difference] | None,
+    layout: str | None = None,
+) -> bytes:
+    """The whole audit. `differences` is None without `--like`, and `layout` without `--layout`.
+
+    A tensor is a line: indented, the records of 200,000 tensors would need 4 GB of memory.
+    """
+    lines = (
+        json.dumps(tensor_record(each), ensure_ascii=False, allow_nan=False).encode()
+        for each in audited
+    )
+    others = json_bytes(_totals(audited, differences, layout)).removeprefix(b"{\n")
+    return b"".join((b'{\n  "tensors": [\n', b",\n".join(lines), b"\n  ],\n", others))
+
+
+def _totals(
+    audited: Sequence[Audited], differences: Sequence[Difference] | None, layout: str | None
+) -> dict[str, Any]:
+    """What is known of all tensors together."""
     record: dict[str, Any] = {
-        "tensors": [tensor_record(each) for each in audited],
         "elements": sum(each.summary.count for each in audited),
         "faults": sum(each.is_fault for each in audited),
+        "verdicts": {verdict.value: count for verdict, count in counts_of(audited)},
     }
+    if layout is not None:
+        names = [each.tensor.name for each in not_fitted(audited, layout)]
+        record["layout"] = {
+            "requested": layout,
+            "fitted": fitted_count(audited, layout),
+            "not_fitted": names,
+        }
     if differences is not None:
         record["differences"] = [_difference_record(each) for each in differences]
     return record

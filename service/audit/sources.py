@@ -21,12 +21,18 @@ class Source(Protocol):
     def length(self) -> int:
         """The length in bytes."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether short reads at many places are quick."""
+
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from start to stop, which are within the length. Raises AuditError."""
 
 
 class FileSource:
     """A regular file on disk. It is opened once, and reading moves no position."""
+
+    is_local = True
 
     def __init__(self, path: Path) -> None:
         """Raises AuditError if there is no such file, or if it is not a regular file."""

@@ -150,13 +150,16 @@ def power_sums(table: Words, dtype: str) -> Iterator[int]:
     """The exact sums of x, x^2, x^3 and x^4 of a table, each in units of 2^-1074k for power k."""
     columns, exponents = FIRST_COLUMNS[dtype], ROWS[dtype] // 2
     least = -1074 if dtype == "float64" else -149
-    used = [int(row) for row in np.flatnonzero(table[:, 0])]
+    used = np.flatnonzero(table[:, 0])
+    shifts = [max(row % exponents, 1) - 1 + least + 1074 for row in used.tolist()]
+    negative = (used >= exponents).tolist()
+    limbs = table[used].T.tolist()
     for power, (start, stop) in enumerate(pairwise(columns), 1):
-        total = 0
-        for row in used:
-            limbs = table[row, start:stop].tolist()
-            whole = sum(limb << 32 * place for place, limb in enumerate(limbs))
-            shift = max(row % exponents, 1) - 1 + least + 1074
-            signed = -whole if row >= exponents and power % 2 else whole
-            total += signed << shift * power
-        yield total
+        whole = limbs[stop - 1]
+        for column in reversed(limbs[start : stop - 1]):
+            whole = [(high << 32) + low for high, low in zip(whole, column, strict=True)]
+        signs = negative if power % 2 else [False] * len(negative)
+        yield sum(
+            (-each if sign else each) << shift * power
+            for each, sign, shift in zip(whole, signs, shifts, strict=True)
+        )

@@ -4,6 +4,7 @@ from functools import lru_cache
 from math import isclose, prod
 
 import numpy as np
+from pydantic import ValidationError
 
 from service.audit.definition import defined_bytes
 from service.audit.tally import Summary
@@ -44,7 +45,7 @@ def _moments(name: str, shape: tuple[int, ...]) -> tuple[float, ...] | None:
         tensor = resolve(
             Spec(shape=shape, layer=layer, scheme=name, dtype="float64", seed=0), "raw"
         )
-    except FaninError:
+    except (FaninError, ValidationError):
         return None
     content = b"".join(defined_bytes(tensor, 0, prod(shape)))
     values = np.frombuffer(content, "<f8")

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from service.audit.verdicts import Audited
 from service.audit.audit import audit
-from service.audit.checkpoint import opened_checkpoint
+from service.audit.checkpoint import left_out, opened_checkpoint
 from service.audit.likeness import Difference, differences
-from service.audit.page import audit_page, described, named
-from service.audit.records import audit_record
+from service.audit.overview import fitted_count, not_fitted
+from service.audit.page import audit_page
+from service.audit.records import audit_json
 from service.audit.sources import AuditError
 from service.audit.stored import Stored
-from service.audit.verdicts import Audited, Verdict
 from service.cli.audit_reference import opened_reference
+from service.cli.audit_text import audit_text
 from service.cli.files import opened
 from service.cli.options import Once
 from service.cli.output import FAILED, REFUSED, complain, printed
@@ -23,7 +25,6 @@ from service.errors import FaninError
 from service.initializers.layers import FRAMEWORKS
 from service.initializers.layouts import layer_of_letters, resolve_letters
 from service.models.html import shown_name
-from service.wire.json_text import json_bytes
 
 _DESCRIPTION = (
     "Read the tensors of a checkpoint and say for each which initializers its values are "
@@ -36,38 +37,51 @@ _EPILOG = (
     "they are found."
 )
 
-MOST_NAMES = 2
-"""The most names of a law in the table."""
-
 
 def audit_checkpoint(arguments: list[str]) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
+    if len(options.file) > 1:
+        complain("give one FILE; for several files, give a directory that has no other ones")
+        return REFUSED
+    (file,) = options.file
+    if "://" in file:
+        complain(f"{shown_name(file)}: FILE must be a file or a directory; --like takes a URL")
+        return REFUSED
     try:
         _check_layout(options.layout)
         with ExitStack() as stack:
-            tensors = stack.enter_context(opened_checkpoint(Path(options.file)))
+            tensors = stack.enter_context(opened_checkpoint(Path(file)))
             others = None
             if options.like is not None:
                 others = stack.enter_context(opened_reference(options.like))
             audited, found = _audited(tensors, others, options.layout)
+        _tell_of_files(Path(file))
     except FaninError as error:
         complain_of(error.problems)
         return REFUSED
-    except (AuditError, RemoteError) as error:
+    except AuditError as error:
         complain(shown_name(str(error)))
         return REFUSED
+    except RemoteError as error:
+        complain("\n".join(map(shown_name, str(error).splitlines())))
+        return REFUSED
     except OSError as error:
-        complain(f"{options.file}: {error.strerror or error}")
+        complain(f"{file}: {error.strerror or error}")
         return REFUSED
     if options.html is not None:
         try:
             with opened(options.html) as stream:
-                stream.write(audit_page(options.file, audited, found))
+                stream.write(audit_page(file, audited, found))
         except OSError as error:
             complain(f"{options.html}: {error.strerror or error}")
             return REFUSED
-    text = json_bytes(audit_record(audited, found)) if options.json else _text(audited, found)
+    if options.layout is not None:
+        _tell_of_layout(audited, options.layout)
+    if options.json:
+        text = audit_json(audited, found, options.layout)
+    else:
+        text = audit_text(audited, found, every=options.all, faults=options.faults)
     status = printed(text)
     return status or (FAILED if found or any(each.is_fault for each in audited) else 0)
 
@@ -76,6 +90,7 @@ def _parser() -> LineParser:
     parser = LineParser("audit", _DESCRIPTION, epilog=_EPILOG)
     parser.add_argument(
         "file",
+        nargs="+",
         metavar="FILE",
         help="a .safetensors, .npz or .npy file, a directory of them, or a .index.json of shards",
     )
@@ -92,11 +107,46 @@ def _parser() -> LineParser:
         metavar="URL",
         help="compare with the tensor or the model at this URL of a running server, or with a file",
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="a row for each tensor; otherwise tensors are one row if only numbers in their names "
+        "differ, such as those of equal layers",
+    )
+    parser.add_argument("--faults", action="store_true", help="print only the rows of faults")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
         "--html", action=Once, metavar="FILE", help="write a page, which needs no other file"
     )
     return parser
+
+
+def _tell_of_files(path: Path) -> None:
+    """Say which files of a directory were not read because of its index."""
+    others = left_out(path)
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        complain(
+            shown_name(
+                f"{path}: the files of the index were read, but not {others[0].name}{more}; give "
+                "that file as FILE to audit it"
+            )
+        )
+
+
+def _tell_of_layout(audited: Sequence[Audited], layout: str) -> None:
+    """Say how many weights the option tells nothing about."""
+    others = not_fitted(audited, layout)
+    if not others:
+        return
+    fitted, first = fitted_count(audited, layout), others[0].tensor
+    shape = "x".join(map(str, first.shape))
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    axes = "" if layout in FRAMEWORKS else f"; it is for weights with {len(layout)} axes"
+    complain(
+        f"--layout {layout} fits {fitted or 'none'} of {fitted + len(others)} weights: not "
+        f"{shown_name(first.name)} ({shape}){more}{axes}"
+    )
 
 
 def _check_layout(layout: str | None) -> None:
@@ -115,65 +165,3 @@ def _audited(
         audited = audit(tensors, layout, advance)
         found = None if others is None else list(differences(tensors, others, advance))
     return audited, found
-
-
-_NUMBERS = ("std", "/He", "/Glorot", "/LeCun")
-_COLUMNS = ("tensor", "shape", "fans", *_NUMBERS, "verdict", "law or explanation")
-"""A column such as /He is the std divided by He's."""
-
-_WIDEST_NAME = 48
-
-
-def _text(audited: Sequence[Audited], found: Sequence[Difference] | None) -> bytes:
-    """The table for a terminal, then the differences, then the number of both."""
-    rows = [_COLUMNS, *(_row(each) for each in audited)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
-    lines = [_line(row, widths) for row in rows]
-    if found is not None:
-        lines.append("")
-        lines += [described(each) for each in found] or ["all tensors are equal to the others"]
-    faults = sum(each.is_fault for each in audited)
-    count = f"{len(audited)} tensor{'' if len(audited) == 1 else 's'}"
-    lines += ["", f"{count}, {faults or 'no'} fault{'' if faults == 1 else 's'}"]
-    if found:
-        lines[-1] += f", {len(found)} difference{'' if len(found) == 1 else 's'}"
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    cells = [
-        text.rjust(width) if column in _NUMBERS else text.ljust(width)
-        for text, width, column in zip(row, widths, _COLUMNS, strict=False)
-    ]
-    return "  ".join((*cells, row[-1])).rstrip()
-
-
-def _row(audited: Audited) -> tuple[str, ...]:
-    fans, gains, summary = audited.fans, audited.gains, audited.summary
-    ratios = (None,) * 3 if gains is None else (gains.he, gains.glorot, gains.lecun)
-    return (
-        _short(shown_name(audited.tensor.name)),
-        "x".join(map(str, audited.tensor.shape)) or "scalar",
-        "-" if fans is None else f"{fans.fan_in:g},{fans.fan_out:g}",
-        *(("-" if number is None else f"{number:.4g}") for number in (summary.std, *ratios)),
-        audited.verdict.value,
-        _told(audited),
-    )
-
-
-def _told(audited: Audited) -> str:
-    """The laws, the explanation of a fault, or both if the values do not decide."""
-    if audited.is_fault or not audited.laws:
-        return audited.explanation
-    laws = [named(law, MOST_NAMES) for law in audited.laws]
-    if audited.verdict is Verdict.UNDECIDED:
-        laws.append(audited.explanation)
-    return "; ".join(laws)
-
-
-def _short(name: str) -> str:
-    """The name, or its beginning and end."""
-    if len(name) <= _WIDEST_NAME:
-        return name
-    half = (_WIDEST_NAME - 3) // 2
-    return f"{name[:half]}...{name[-half:]}"

@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin
 
 from service.audit.checkpoint import INDEX_SUFFIX, opened_checkpoint, read_source, shards
 from service.audit.sources import AuditError
 from service.audit.stored import Stored
-from service.cli.output import complain
+from service.cli.progress import complain_above_bar
 from service.cli.remote import RefusedError, Remote, http_url, plain
 from service.models.planning import INDEX, SINGLE
 
-_RETRIES = 8
+_RETRIES = 3
 _MOST_INDEX_BYTES = 2**26
 
 
 class RemoteSource:
     """A file on a server, of which ranges are fetched."""
+
+    is_local = False
 
     def __init__(self, remote: Remote) -> None:
         """Raises RemoteError if there is no such file with ranges."""
@@ -40,22 +42,45 @@ def opened_reference(where: str) -> Iterator[list[Stored]]:
     """
     with ExitStack() as stack:
         if "://" in where:
-            yield _of_url(where, stack)
+            tensors = _of_url(where, stack)
+            if not tensors:
+                raise AuditError(f"{plain(where)} has no tensor")
+            yield tensors
         else:
             yield stack.enter_context(opened_checkpoint(Path(where)))
 
 
 def _of_url(url: str, stack: ExitStack) -> list[Stored]:
-    path = http_url(url).path or ""
+    parts = http_url(url)
+    path = parts.path or ""
     if path.endswith(INDEX_SUFFIX):
         return _of_index(url, stack)
     if path.endswith((".npy", ".safetensors")):
         return read_source(RemoteSource(_remote(url, stack)))
-    folder = url.rstrip("/") + "/"
+    if path.endswith(".raw"):
+        message = "a .raw file tells no shape and dtype; write .npy or .safetensors for .raw"
+        raise RefusedError(f"{plain(url)}: {message}")
+    if path in ("", "/") or PurePosixPath(path).suffix or parts.query is not None:
+        raise RefusedError(f"{plain(url)}: {_TAKEN}")
+    return _of_model(url.rstrip("/") + "/", stack)
+
+
+_TAKEN = (
+    "--like takes a URL that ends in .npy, .safetensors or .index.json before its fields, or that "
+    "of a model, which ends in its token"
+)
+
+
+def _of_model(folder: str, stack: ExitStack) -> list[Stored]:
     try:
         return _of_index(folder + INDEX, stack)
     except RefusedError:
-        return read_source(RemoteSource(_remote(folder + SINGLE, stack)))
+        remote = _remote(folder + SINGLE, stack)
+    try:
+        source = RemoteSource(remote)
+    except RefusedError as error:
+        raise RefusedError(f"{plain(folder)} has no {SINGLE}: {error}\n{_TAKEN}") from None
+    return read_source(source)
 
 
 def _of_index(url: str, stack: ExitStack) -> list[Stored]:
@@ -70,4 +95,5 @@ def _of_index(url: str, stack: ExitStack) -> list[Stored]:
 
 
 def _remote(url: str, stack: ExitStack) -> Remote:
-    return stack.enter_context(Remote(url, retries=_RETRIES, connections=1, notify=complain))
+    remote = Remote(url, retries=_RETRIES, connections=1, notify=complain_above_bar, attended=True)
+    return stack.enter_context(remote)

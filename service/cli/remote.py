@@ -8,10 +8,11 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import responses
-from threading import Event, Lock
+from threading import Event, Lock, Timer
 from typing import Self, TypeVar
 from urllib.parse import urljoin
 
@@ -39,6 +40,9 @@ _TIMEOUT = Timeout(connect=10, read=SECONDS)
 
 _MOST_WAIT = 30
 """The longest wait between two attempts in seconds, also if Retry-After asks for more."""
+
+_TOLD_AFTER = 5
+"""Seconds of an answer after which a person who waits for it is told so."""
 
 _BUSY = (429, 502, 503, 504)
 """The statuses of answers that may be better the next time."""
@@ -100,10 +104,19 @@ class Remote:
     `retries` limits how often one request is repeated. `connections` is the number of threads.
     `notify` gets one line when a thread waits before a retry for the first time. Leaving the
     context closes the connections.
+
+    `attended` says that a person waits for each answer. `notify` then gets a line for each wait,
+    also for one that is no retry, and a server that answers too slowly is not asked again.
     """
 
     def __init__(
-        self, url: str, *, retries: int, connections: int, notify: Callable[[str], None]
+        self,
+        url: str,
+        *,
+        retries: int,
+        connections: int,
+        notify: Callable[[str], None],
+        attended: bool = False,
     ) -> None:
         """Raises RefusedError if `url` is no HTTP or HTTPS URL."""
         parts = http_url(url)
@@ -111,6 +124,7 @@ class Remote:
         self._path = parts.path or ""
         self._server = f"{parts.host}:{parts.port or port_by_scheme[parts.scheme or 'http']}"
         self._notify = notify
+        self._attended = attended
         self._notified, self._notifying = False, Lock()
         self._pool = Connections(num_pools=1, maxsize=connections, timeout=_TIMEOUT)
         self._retries = Retry(
@@ -174,9 +188,10 @@ class Remote:
         try:
             if answer.status != 200:
                 raise RefusedError(f"{plain(self.url)}: {_status(answer.status)}")
-            content = answer.read(most + 1, decode_content=False)
+            with self._told_of_wait():
+                content = answer.read(most + 1, decode_content=False)
         except HTTPError as error:
-            raise RemoteError(_line(error)) from None
+            raise RemoteError(self._failure(error)) from None
         finally:
             answer.close()
         if len(content) > most:
@@ -248,10 +263,14 @@ class Remote:
         retries = self._retries
         while True:
             try:
-                return attempt()
+                with self._told_of_wait():
+                    return attempt()
             except NameResolutionError as error:
                 raise RemoteError(_line(error)) from None
             except (*_TRANSIENT, _TryAgainError) as error:
+                refused = isinstance(error, NewConnectionError)
+                if self._attended and isinstance(error, TimeoutError) and not refused:
+                    raise RemoteError(f"given up: {self._failure(error)}") from None
                 try:
                     retries = retries.increment("GET", self.url, error=error)
                 except MaxRetryError:
@@ -260,7 +279,9 @@ class Remote:
                     raise RemoteError(f"given up after {times}: {self._failure(error)}") from None
                 asked = error.seconds if isinstance(error, _TryAgainError) else 0.0
                 seconds = max(retries.get_backoff_time(), asked)
-                if seconds:
+                if seconds and self._attended:
+                    self._notify(f"{self._failure(error)}; trying again in {seconds:g} s")
+                elif seconds:
                     self._notify_once(f"{self._failure(error)}; trying again")
                 if self._stopped.wait(seconds):
                     raise RemoteError("stopped") from None
@@ -270,6 +291,21 @@ class Remote:
                 raise RemoteError(_line(error)) from None
             except HTTPError as error:
                 raise RemoteError(_line(error)) from None
+
+    @contextmanager
+    def _told_of_wait(self) -> Iterator[None]:
+        """Tell a person who waits for an answer, if it takes long."""
+        if not self._attended:
+            yield
+            return
+        most = f"it is given up after {SECONDS} s without progress"
+        timer = Timer(_TOLD_AFTER, self._notify, [f"waiting for {self._server}; {most}"])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _failure(self, error: Exception) -> str:
         """The server, and why it has not answered as it should."""

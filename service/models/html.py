@@ -33,7 +33,12 @@ def element(tag: str, *content: Content, **attributes: str) -> Element:
 
 def written_page(root: Element) -> bytes:
     """The page in UTF-8."""
-    return f"<!doctype html>\n{tostring(root, encoding='unicode', method='html')}\n".encode()
+    return b"<!doctype html>\n" + written(root) + b"\n"
+
+
+def written(part: Element) -> bytes:
+    """A part of a page in UTF-8."""
+    return tostring(part, encoding="unicode", method="html").encode()
 
 
 def shown_name(text: str) -> str:

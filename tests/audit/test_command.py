@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+import zipfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from service.cli.audit import audit_checkpoint
 from tests.application import ask, ready
@@ -69,6 +71,7 @@ def test_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     tensors["head.weight"][0, 0] = np.nan
     said, _ = audited(capfd, str(written(tmp_path, tensors)), "--json", status=1)
     record = json.loads(said)
+    assert sum(line.startswith('{"name": ') for line in said.splitlines()) == len(tensors)
     assert record["faults"] == 1
     rows = {each["name"]: each for each in record["tensors"]}
     row = rows["conv2.weight"]
@@ -128,9 +131,10 @@ def test_the_bars_are_the_histogram(tmp_path: Path, capfd: pytest.CaptureFixture
     said, _ = audited(capfd, *arguments, "--json", "--html", str(tmp_path / "a.html"))
     counts = json.loads(said)["tensors"][0]["histogram"]["counts"]
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
-    heights = [float(height) for height in re.findall(r"v-([0-9.]+)h", page)]
-    most = 40 * np.array([count for count in counts if count]) / max(counts)
-    assert np.abs(np.array(heights) / max(heights) - most / most.max()).max() < 0.05
+    (outline,) = re.findall(r'd="M0 40((?:v?-?[0-9]*h2)+)V40z" class="bars"', page)
+    steps = [int(step or 0) for step in re.findall(r"(?:v(-?[0-9]+))?h2", outline)]
+    heights = -np.cumsum(steps)
+    assert np.abs(heights / 40 - np.array(counts) / max(counts)).max() < 0.03
 
 
 def test_one_law_of_a_small_tensor_is_not_all(
@@ -178,10 +182,57 @@ def test_what_cannot_be_read_ends_with_status_2(
         (str(written(tmp_path, healthy())), "--html", str(tmp_path / "no" / "a.html")),
         (str(written(tmp_path, healthy())), "--like", str(tmp_path / "absent.npy")),
         (str(written(tmp_path, healthy())), "--like", "http://"),
+        (str(tmp_path / "w.npy"), str(tmp_path / "model.pt")),
+        ("http://127.0.0.1/model.safetensors",),
     ):
         said, complained = audited(capfd, *arguments, status=2)
         assert said == ""
         assert len(complained) == 1, complained
+
+
+def test_what_file_must_be_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    """A URL keeps its slashes, and several files have an advice."""
+    _, (said,) = audited(capfd, "http://x/w.npy", status=2)
+    assert said == "http://x/w.npy: FILE must be a file or a directory; --like takes a URL"
+    _, (said,) = audited(capfd, "a.npy", "b.npy", status=2)
+    assert said.startswith("give one FILE; for several files, give a directory")
+
+
+def test_a_file_beside_an_index_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is not audited, which nobody should have to guess."""
+    save_file({"a": np.ones((3, 4), np.float32)}, tmp_path / "one.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "one.safetensors"}}))
+    _, complained = audited(capfd, str(tmp_path), status=1)
+    assert complained == []
+    np.save(tmp_path / "other.npy", np.ones(3))
+    _, (said,) = audited(capfd, str(tmp_path), status=1)
+    assert said.endswith(
+        "the files of the index were read, but not other.npy; give that file as FILE to audit it"
+    )
+    _, complained = audited(capfd, str(index), status=1)
+    assert complained == []
+
+
+def test_a_layout_that_does_not_fit_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """For how many weights, in a line and in the JSON. Biases have no layout."""
+    tensors = {name: healthy()[name] for name in ("conv1.weight", "fc.weight", "fc.bias")}
+    path = str(written(tmp_path, tensors))
+    _, (said,) = audited(capfd, path, "--layout", "OIHW")
+    assert said.startswith("--layout OIHW fits 1 of 2 weights: not fc.weight (200x512)")
+    _, (said,) = audited(capfd, path, "--layout", "OIW")
+    assert said.startswith(
+        "--layout OIW fits none of 2 weights: not conv1.weight (64x32x5x5) and 1"
+    )
+    said, _ = audited(capfd, path, "--layout", "OIHW", "--json")
+    found = json.loads(said)["layout"]
+    assert found == {"requested": "OIHW", "fitted": 1, "not_fitted": ["fc.weight"]}
+    said, complained = audited(capfd, path, "--layout", "torch", "--json")
+    assert (json.loads(said)["layout"]["not_fitted"], complained) == ([], [])
+    said, _ = audited(capfd, path, "--json")
+    assert "layout" not in json.loads(said)
 
 
 TARGET = "/v1/weights.{}?shape=64,3,7,7&scheme=he_normal&seed=42&name=conv1.weight"
@@ -251,7 +302,7 @@ def test_like_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     # NumPy's types take every keyword for `allow_pickle`.
     np.savez(there, **{**tensors, "a.bias": np.ones(200, np.float32)})  # type: ignore[arg-type]
     said, _ = audited(capfd, str(here), "--like", str(there), status=1)
-    assert "a.bias: 200 elements differ, the first at [0]: 0.0, not 1.0" in said
+    assert "a.bias: 200 elements differ, the first at [0]: here 0.0, there 1.0" in said
     assert said.splitlines()[-1] == "2 tensors, no faults, 1 difference"
     page = tmp_path / "audit.html"
     audited(capfd, str(here), "--like", str(there), "--html", str(page), status=1)
@@ -304,9 +355,66 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < 16 * 1024, peaks
 
 
+def fortran_ordered(path: Path, shape: tuple[int, int]) -> None:
+    """Write a file of float32 in Fortran order, some columns at a time."""
+    header = {"descr": "<f4", "fortran_order": True, "shape": shape}
+    rng = np.random.default_rng(5)
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for first in range(0, shape[1], 64):
+            count = min(64, shape[1] - first)
+            stream.write(rng.standard_normal((count, shape[0]), np.float32).tobytes())
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_a_file_in_fortran_order(tmp_path: Path) -> None:
+    """512 MiB need no more than 64 MiB do, within 16 MiB. Few rows, and few columns."""
+    peaks = []
+    for rows, columns in ((2**14, 2**10), (2**17, 2**10), (2**3, 2**24), (2**24, 2**3)):
+        path = tmp_path / "w.npy"
+        fortran_ordered(path, (rows, columns))
+        peaks.append(peak_of(path))
+    assert max(peaks) - peaks[0] < 16 * 1024, peaks
+
+
+@pytest.mark.slow
+def test_a_zipped_array_in_fortran_order_is_kept_once(tmp_path: Path) -> None:
+    """240 MiB need no more than 240 MiB and some pieces above what a small file needs."""
+    peaks = []
+    for columns in (16, 960):
+        fortran_ordered(tmp_path / "w.npy", (2**16, columns))
+        with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+            archive.write(tmp_path / "w.npy")
+        peaks.append(peak_of(tmp_path / "w.npz"))
+    assert peaks[1] - peaks[0] < (240 + 24) * 1024, peaks
+
+
+def test_names_of_more_tensors_than_a_network_is_deep(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """10,001 names that differ in one number are no depth that a scheme takes."""
+    rng = np.random.default_rng(9)
+    tensors = {f"h.{n}.weight": normal(rng, (8, 8), 0.02).astype(np.float32) for n in range(10_001)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    said, _ = audited(capfd, str(tmp_path / "model.safetensors"))
+    assert said.splitlines()[-1] == "10001 tensors, no faults"
+
+
+def test_more_axes_than_a_spec_has(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Zeros and ones, and drawn values."""
+    rng = np.random.default_rng(9)
+    shape = (2,) * 10
+    tensors: Tensors = {
+        "levels": rng.integers(0, 2, shape).astype(np.float32),
+        "drawn.weight": normal(rng, shape, 0.02).astype(np.float32),
+    }
+    said, _ = audited(capfd, str(written(tmp_path, tensors)))
+    assert said.splitlines()[-1] == "2 tensors, no faults"
+
+
 def test_help_names_every_option() -> None:
     """Run as a command."""
     done = run("audit", "--help")
     assert done.returncode == 0
-    for option in ("--layout", "--like", "--json", "--html"):
+    for option in ("--layout", "--like", "--all", "--faults", "--json", "--html"):
         assert option in done.stdout.decode()

@@ -173,9 +173,9 @@ def test_other_tensors_are_told() -> None:
     )
     assert {each.name: each.what for each in found} == {
         "a": "is only here",
-        "b": "has the shape (2, 3), not (3, 2)",
-        "c": "has the dtype float32, not float64",
-        "d": "is not here",
+        "b": "has the shape (2, 3) here, (3, 2) there",
+        "c": "has the dtype float32 here, float64 there",
+        "d": "is only there",
     }
 
 

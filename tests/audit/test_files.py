@@ -7,6 +7,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_values_come_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     np.save(tmp_path / "c.npy", values)
     np.save(tmp_path / "f.npy", np.asfortranarray(values))
     np.savez_compressed(tmp_path / "z.npz", w=values)
-    monkeypatch.setattr(npy, "MOST_REORDERED_BYTES", 0)
+    monkeypatch.setattr(npy, "STRIP_BYTES", 2**20)
     for name in ("c.npy", "f.npy", "z.npz"):
         with opened_checkpoint(tmp_path / name) as (tensor,):
             pieces = list(tensor.raw())
@@ -108,6 +109,40 @@ def test_values_come_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             assert max(map(len, pieces)) <= PIECE_BYTES
             assert b"".join(pieces) == values.tobytes()
             assert b"".join(tensor.raw()) == values.tobytes()  # They can be read again.
+
+
+@pytest.mark.parametrize("shape", [(1500, 1000), (3, 70_000), (5, 2, 3, 4000), (40, 30, 1, 50)])
+@pytest.mark.parametrize(("strip", "piece"), [(2**16, 2**12), (2**10, 2**9), (16, 8)])
+def test_a_file_in_fortran_order_is_read_in_strips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], strip: int, piece: int
+) -> None:
+    """The values are those in C order, however few fit into a strip and into a piece."""
+    monkeypatch.setattr(npy, "STRIP_BYTES", strip)
+    monkeypatch.setattr(npy, "PIECE_BYTES", piece)
+    if prod(shape) > 10**5 and strip < 2**16:
+        shape = tuple(min(extent, 20) for extent in shape)
+    values = np.random.default_rng(4).integers(-100, 100, shape, np.int16)
+    np.save(tmp_path / "f.npy", np.asfortranarray(values))
+    with opened_checkpoint(tmp_path / "f.npy") as (tensor,):
+        pieces = list(tensor.raw())
+        assert max(map(len, pieces)) <= piece
+        assert b"".join(pieces) == values.tobytes()
+
+
+def test_an_archive_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its directory lists all members, so opening it for each would take the square of them."""
+    opened: list[Path] = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, path: Path) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+    path = tmp_path / "model.npz"
+    np.savez(path, **{f"w{number}": drawn((3, 4)) for number in range(20)})  # type: ignore[arg-type]
+    monkeypatch.setattr(zipfile, "ZipFile", Counted)
+    assert len(read(path)) == 20
+    assert opened == [path]
 
 
 def test_a_directory_and_an_index(tmp_path: Path) -> None:
@@ -319,9 +354,12 @@ def test_an_index_that_does_not_fit_its_files(tmp_path: Path) -> None:
     save_file({"b": drawn((3, 4)), "c": drawn((2,))}, tmp_path / "two.safetensors")
     refused("has 'c', which", a="one.safetensors", b="two.safetensors")
     save_file({"a": drawn((3, 4))}, tmp_path / "two.safetensors")
-    refused("'a' is in", a="one.safetensors", b="two.safetensors")
+    refused("'a' is in .*; give one of the files", a="one.safetensors", b="two.safetensors")
     (tmp_path / "other.index.json").write_text("{}")
-    refused("2 indices", a="one.safetensors")
+    refused(
+        "2 indices, model.safetensors.index.json, other.index.json; give one of them as FILE",
+        a="one.safetensors",
+    )
 
 
 def test_other_paths(tmp_path: Path) -> None:
