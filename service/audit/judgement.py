@@ -55,7 +55,7 @@ SAME_STD = 1e-3
 
 ZERO_ON_PURPOSE = re.compile(
     r"lora_(embedding_)?b|pos\w*_?emb\w*|(cls|dist|mask|class)_token|ada_?ln|adaptive|zero_conv|"
-    r"zero_init|zero_proj|rel\w*_pos\w*|rezero|resweight|skip_?gain|final_layer|"
+    r"zero_init|zero_proj|rel\w*_pos\w*|rezero|resweight|skip_?gain|final_layer(?!_?norm)|"
     r"heads\.head",
     re.IGNORECASE,
 )
@@ -98,8 +98,8 @@ def _of_constant(found: Audited, value: float) -> Audited:
         if weight:
             return found.decided(Verdict.CONSTANT, f"{explanation}, and it is a weight")
         return found.decided(expected, explanation)
-    purpose = ZERO_ON_PURPOSE.search(found.tensor.name)
-    if purpose is not None and found.role is not Role.VARIANCE:
+    purpose = ZERO_ON_PURPOSE.search(found.tensor.name) if weight else None
+    if purpose is not None:
         return found.decided(expected, f"zeros, as usual for {purpose[0]}")
     if weight or found.role in (Role.SCALE, Role.VARIANCE):
         return found.decided(Verdict.FORGOTTEN, f"all zeros, and it is a {found.role.value}")
@@ -164,9 +164,11 @@ def _of_orthogonal(found: Audited, readings: Readings, gain: float) -> Audited:
     of_shape = orthogonal_of(shape, readings.right, gain)
     laws = [law for law in of_shape if isclose(law.std, rms, rel_tol=_slack(found))]
     law = distinct(laws)[0] if laws else plain_orthogonal(rms, gain)
-    what = "orthogonal blocks" if found.orthogonal.of_blocks else "orthogonal"
-    explanation = f"{what} with gain {gain:.6g}"
-    return replace(found, laws=(law,)).decided(Verdict.CONSISTENT, explanation)
+    what, note = "orthogonal", None
+    if found.orthogonal.of_blocks:
+        what, note = "orthogonal blocks", "each block of the matrix is orthogonal"
+    told = replace(found, laws=(law,), note=note)
+    return told.decided(Verdict.CONSISTENT, f"{what} with gain {gain:.6g}")
 
 
 def _slack(found: Audited) -> float:

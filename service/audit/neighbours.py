@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
-from service.fields.types import MOST_DEPTH
 from service.audit.verdicts import Audited, Verdict
+from service.fields.types import MOST_DEPTH
 
 Shapes = Mapping[str, tuple[int, ...]]
 """The shapes of a checkpoint's tensors by name."""

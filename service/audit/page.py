@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
-from service.audit.verdicts import FAULTS, Audited, Verdict
 from service.audit.candidates import Candidate
 from service.audit.likeness import Difference
 from service.audit.overview import counts_of, faults_first
 from service.audit.tally import Histogram
+from service.audit.verdicts import FAULTS, Audited, Verdict
 from service.models.html import count_of, element, shown_name, significant, written, written_page
 
 _STYLE = """
@@ -196,14 +196,26 @@ def _cells(audited: Audited) -> Iterator[Element]:
     yield element("td", *_histogram(audited))
     kind = "fault" if audited.is_fault else ""
     laws = "; ".join(named(law, MOST_NAMES) for law in audited.laws)
-    explained = shown_name(audited.explanation) if audited.verdict is not Verdict.CONSISTENT else ""
     yield element(
         "td",
         element("span", audited.verdict.value, class_=kind),
         *([element("div", laws)] if laws else []),
-        *([element("div", explained, class_="quiet")] if explained else []),
+        *(element("div", shown_name(text), class_="quiet") for text in _remarks(audited)),
         class_="verdict",
     )
+
+
+def _remarks(audited: Audited) -> Iterator[str]:
+    """The explanation if the law does not tell it, the laws that are not excluded, and the note."""
+    if audited.verdict is not Verdict.CONSISTENT:
+        yield audited.explanation
+    near = [law.names[0] for each in audited.laws for law in each.near]
+    if near:
+        yield f"not excluded: {', '.join(near[:MOST_NAMES])}" + (
+            ", ..." if len(near) > MOST_NAMES else ""
+        )
+    if audited.note is not None:
+        yield audited.note
 
 
 def _facts(audited: Audited) -> Iterator[str]:
@@ -218,9 +230,11 @@ def _facts(audited: Audited) -> Iterator[str]:
 
 
 def named(law: Candidate, most: int) -> str:
-    """A law in one line: its distribution, its std, and the first names that mean it."""
+    """A law in one line: its distribution, its std, the first names that mean it, and how many laws
+    of other gains are not excluded."""
     names = ", ".join(law.names[:most]) + (", ..." if len(law.names) > most else "")
-    return f"{law.distribution.replace('_', ' ')} {law.std:.4g} ({names})"
+    near = f"; {len(law.near)} near" if law.near else ""
+    return f"{law.distribution.replace('_', ' ')} {law.std:.4g} ({names}{near})"
 
 
 def _histogram(audited: Audited) -> list[Element]:

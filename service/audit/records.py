@@ -5,11 +5,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from service.audit.verdicts import Audited
 from service.audit.candidates import Candidate
 from service.audit.likeness import Difference
 from service.audit.overview import counts_of, fitted_count, not_fitted
 from service.audit.tally import Summary
+from service.audit.verdicts import Audited
 from service.wire.json_text import json_bytes
 
 
@@ -62,6 +62,7 @@ def tensor_record(audited: Audited) -> dict[str, Any]:
         "verdict": audited.verdict.value,
         "fault": audited.is_fault,
         "explanation": audited.explanation,
+        "note": audited.note,
         "laws": [law_record(law) for law in audited.laws],
         "layer": None if audited.reading is None else audited.reading.layer,
         "layout": None if audited.reading is None else audited.reading.letters,
@@ -76,7 +77,7 @@ def tensor_record(audited: Audited) -> dict[str, Any]:
 
 
 def law_record(law: Candidate) -> dict[str, Any]:
-    """A distribution and the names that mean it."""
+    """A distribution, the names that mean it, and laws of other gains that are not excluded."""
     limit = None
     if law.low is not None and law.high is not None and law.mean == 0:
         limit = max(abs(law.low), abs(law.high))
@@ -86,6 +87,7 @@ def law_record(law: Candidate) -> dict[str, Any]:
         "std": law.std,
         "limit": limit,
         "names": list(law.names),
+        "near": [{"std": each.std, "names": list(each.names)} for each in law.near],
     }
 
 

@@ -61,7 +61,7 @@ def _kaiming(distribution: str, modes: tuple[str, ...]) -> list[Request]:
         return []
     scheme = f"torch.kaiming_{distribution}"
     gains: list[Fields] = [{"negative_slope": slope} for slope in SLOPES]
-    gains += [{"activation": "tanh"}, {"activation": "selu"}, {"activation": "linear"}]
+    gains += [{"activation": "tanh"}, {"activation": "selu"}]
     rows = [_with_mode(gain, mode) for gain in gains for mode in modes]
     return [(scheme, row) for row in rows]
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from service.audit.verdicts import Audited
 from service.audit.audit import audit
 from service.audit.checkpoint import left_out, opened_checkpoint
 from service.audit.likeness import Difference, differences
@@ -13,6 +12,7 @@ from service.audit.page import audit_page
 from service.audit.records import audit_json
 from service.audit.sources import AuditError
 from service.audit.stored import Stored
+from service.audit.verdicts import Audited
 from service.cli.audit_reference import opened_reference
 from service.cli.audit_text import audit_text
 from service.cli.files import opened

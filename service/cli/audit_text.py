@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from service.audit.verdicts import Audited, Gains, Verdict
 from service.audit.likeness import Difference
 from service.audit.overview import Alike, counts_of, joined
 from service.audit.page import described, named
+from service.audit.verdicts import Audited, Gains, Verdict
 from service.models.html import shown_name
 
 MOST_NAMES = 2
@@ -110,14 +110,19 @@ def _told(alike: Alike) -> str:
     laws += ["..."] if len(first.laws) > MOST_LAWS else []
     if first.verdict is Verdict.UNDECIDED:
         laws.append(explanation)
+    if first.note is not None:
+        laws.append(_of_all([each.note for each in alike.tensors]))
     return "; ".join(laws)
 
 
 def _explanation(alike: Alike) -> str:
+    return _of_all([each.explanation for each in alike.tensors])
+
+
+def _of_all(texts: Sequence[str | None]) -> str:
     """What is said of all, or of the first one."""
-    told = {each.explanation for each in alike.tensors}
-    first = shown_name(alike.tensors[0].explanation)
-    return first if len(told) == 1 else f"{first} (the first one)"
+    first = shown_name(texts[0] or "")
+    return first if len(set(texts)) == 1 else f"{first} (the first one)"
 
 
 def _fault(alike: Alike) -> str:

@@ -248,6 +248,7 @@ def test_scales_that_are_zeros_in_all_blocks_are_so_on_purpose() -> None:
         ("embeddings.weight", Verdict.FORGOTTEN),
         ("fc.weight", Verdict.FORGOTTEN),
         ("position.conv.weight", Verdict.FORGOTTEN),
+        ("final_layer_norm.proj.weight", Verdict.FORGOTTEN),
     ],
 )
 def test_zeros_by_name(name: str, verdict: Verdict) -> None:
