@@ -28,7 +28,7 @@ from service.api.routes.weights import Issuer
 from service.api.routing import PlainRoute, route_table, routed
 from service.api.streaming import StreamPool
 from service.api.table import Row, alone
-from service.audit.of_spec import compile_loops
+from service.audit.spec.of_spec import compile_loops
 from service.errors import FaninError
 from service.models.store import ModelStore
 from service.settings import Settings

@@ -17,7 +17,7 @@ from service.api.operations import PROBLEM_TYPE, completed, document_operations,
 from service.api.reasons import REASONS, Reason
 from service.api.responses import TAG_LIST
 from service.api.routing import PlainRoute
-from service.audit.of_spec import SpecAudit
+from service.audit.spec.of_spec import SpecAudit
 from service.calibration import Calibration, Measurement
 from service.dtypes import DTYPES, Dtype
 from service.fields import Spec

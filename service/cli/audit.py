@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from service.audit.audit import audit
-from service.audit.checkpoint import left_out, opened_checkpoint
-from service.audit.likeness import Difference, differences
-from service.audit.overview import fitted_count, not_fitted
-from service.audit.page import audit_page
-from service.audit.records import audit_json
-from service.audit.sources import AuditError
-from service.audit.stored import Stored
-from service.audit.verdicts import Audited
+from service.audit.checkpoint.audit import audit
+from service.audit.checkpoint.overview import fitted_count, not_fitted
+from service.audit.checkpoint.page import audit_page
+from service.audit.checkpoint.records import audit_json
+from service.audit.checkpoint.verdicts import Audited
+from service.audit.files.checkpoint import left_out, opened_checkpoint
+from service.audit.files.likeness import Difference, differences
+from service.audit.files.sources import AuditError
+from service.audit.files.stored import Stored
 from service.cli.audit_reference import opened_reference
 from service.cli.audit_text import audit_text
 from service.cli.files import opened

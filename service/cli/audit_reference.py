@@ -5,9 +5,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin
 
-from service.audit.checkpoint import INDEX_SUFFIX, opened_checkpoint, read_source, shards
-from service.audit.sources import AuditError
-from service.audit.stored import Stored
+from service.audit.files.checkpoint import INDEX_SUFFIX, opened_checkpoint, read_source, shards
+from service.audit.files.sources import AuditError
+from service.audit.files.stored import Stored
 from service.cli.progress import complain_above_bar
 from service.cli.remote import RefusedError, Remote, http_url, plain
 from service.models.planning import INDEX, SINGLE

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from service.audit.likeness import Difference
-from service.audit.overview import Alike, counts_of, joined
-from service.audit.page import described, named
-from service.audit.verdicts import Audited, Gains, Verdict
+from service.audit.checkpoint.overview import Alike, counts_of, joined
+from service.audit.checkpoint.page import described, named
+from service.audit.checkpoint.verdicts import Audited, Gains, Verdict
+from service.audit.files.likeness import Difference
 from service.models.html import shown_name
 
 MOST_NAMES = 2

@@ -18,9 +18,9 @@ from openapi_schema_validator import OAS31Validator
 from service.api import admission
 from service.api.pages import POLICY
 from service.api.routes.audit import MOST_AUDITS
-from service.audit.expectation import RARELY
-from service.audit.of_spec import MOST_ELEMENTS, SpecAudit
-from service.audit.verdict import RESOLUTION, Bin, Comparison, Extreme, Statistics
+from service.audit.spec.expectation import RARELY
+from service.audit.spec.of_spec import MOST_ELEMENTS, SpecAudit
+from service.audit.spec.verdict import RESOLUTION, Bin, Comparison, Extreme, Statistics
 from service.chunks import TensorBody
 from tests.api.patterns import settled
 from tests.application import Answer, ask, problem, ready

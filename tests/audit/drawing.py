@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from service.audit.stored import PIECE_BYTES, Stored
+from service.audit.files.stored import PIECE_BYTES, Stored
 
 Array = npt.NDArray[Any]
 

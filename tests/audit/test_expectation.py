@@ -21,10 +21,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.audit import haar
-from service.audit.expectation import cuts_of, edges_between, expectation_of
-from service.audit.of_spec import MOST_ELEMENTS, SpecAudit, SpecAuditor, refuse_many_elements
-from service.audit.selection import Axis, Selection
+from service.audit.spec import haar
+from service.audit.spec.expectation import cuts_of, edges_between, expectation_of
+from service.audit.spec.of_spec import MOST_ELEMENTS, SpecAudit, SpecAuditor, refuse_many_elements
+from service.audit.spec.selection import Axis, Selection
 from service.audit.tally import Tally
 from service.audit.values import decoded
 from service.dtypes import DTYPES

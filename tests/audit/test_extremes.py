@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
-from service.audit.expectation import expectation_of
-from service.audit.parts import parts_of
+from service.audit.spec.expectation import expectation_of
+from service.audit.spec.parts import parts_of
 from service.dtypes import DTYPES
 from service.errors import ImpossibleError
 from service.stream.cells import spacing

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.audit.audit import audit
-from service.audit.checkpoint import opened_checkpoint
-from service.audit.likeness import differences
-from service.audit.verdicts import Verdict
+from service.audit.checkpoint.audit import audit
+from service.audit.checkpoint.verdicts import Verdict
+from service.audit.files.checkpoint import opened_checkpoint
+from service.audit.files.likeness import differences
 from tests.audit.drawing import RATIO, Array, normal, stored, truncated, uniform, written
 
 Tensors = dict[str, Array]

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from service.audit import npy
-from service.audit.checkpoint import opened_checkpoint
-from service.audit.sources import AuditError
-from service.audit.stored import PIECE_BYTES, Stored
+from service.audit.files import npy
+from service.audit.files.checkpoint import opened_checkpoint
+from service.audit.files.sources import AuditError
+from service.audit.files.stored import PIECE_BYTES, Stored
 from tests.audit.drawing import Array, cast
 from tests.process import ROOT
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.audit.audit import audit
-from service.audit.checkpoint import opened_checkpoint
-from service.audit.consistency import FEWEST
-from service.audit.verdicts import Audited, Verdict
+from service.audit.checkpoint.audit import audit
+from service.audit.checkpoint.verdicts import Audited, Verdict
+from service.audit.files.checkpoint import opened_checkpoint
+from service.audit.laws.consistency import FEWEST
 from tests.audit.drawing import cast, normal, stored
 from tests.peers.environment import draw, peers_python, torch_python
 from tests.process import run

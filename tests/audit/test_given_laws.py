@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from service.audit.audit import audit, audit_tensor
-from service.audit.verdicts import Audited, Verdict
+from service.audit.checkpoint.audit import audit, audit_tensor
+from service.audit.checkpoint.verdicts import Audited, Verdict
 from tests.audit.drawing import Array, cast, normal, orthogonal, stored, uniform
 
 ROOT_2 = math.sqrt(2)

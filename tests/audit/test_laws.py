@@ -14,8 +14,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from service.audit.audit import audit_tensor
-from service.audit.verdicts import Audited, Verdict
+from service.audit.checkpoint.audit import audit_tensor
+from service.audit.checkpoint.verdicts import Audited, Verdict
 from tests.audit.drawing import (
     RATIO,
     Array,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.audit.verdicts import FAULTS, Verdict
+from service.audit.checkpoint.verdicts import FAULTS, Verdict
 from tests.application import ready
 from tests.server import Address
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from urllib3 import Timeout
 
-from service.audit import npy
+from service.audit.files import npy
 from service.cli import connections, remote
 from service.cli.audit import audit_checkpoint
 from tests.application import ask, ready

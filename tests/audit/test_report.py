@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from service.audit.audit import audit
-from service.audit.likeness import Difference
-from service.audit.overview import joined
-from service.audit.page import audit_page
-from service.audit.verdicts import Audited
+from service.audit.checkpoint.audit import audit
+from service.audit.checkpoint.overview import joined
+from service.audit.checkpoint.page import audit_page
+from service.audit.checkpoint.verdicts import Audited
+from service.audit.files.likeness import Difference
 from service.cli.audit import audit_checkpoint
 from service.cli.audit_text import MOST_REPEATED, audit_text
 from tests.audit.drawing import Array, normal, stored

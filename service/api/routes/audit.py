@@ -24,8 +24,8 @@ from service.api.readiness import Readiness
 from service.api.responses import json_response, not_modified
 from service.api.routing import PlainRoute
 from service.api.streaming import StreamPool, read_body
-from service.audit.of_spec import SpecAudit, SpecAuditor, refuse_many_elements
-from service.audit.picture import MEDIA_TYPE, svg
+from service.audit.spec.of_spec import SpecAudit, SpecAuditor, refuse_many_elements
+from service.audit.spec.picture import MEDIA_TYPE, svg
 from service.errors import Problem, UnavailableError
 from service.fields.parsing import parse_query
 from service.plan import Plan, seeded_plan

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from service.audit.npy import read_npy, read_npz
-from service.audit.safetensors import parsed_object, read_safetensors
-from service.audit.sources import AuditError, FileSource, Source
-from service.audit.stored import Stored
+from service.audit.files.npy import read_npy, read_npz
+from service.audit.files.safetensors import parsed_object, read_safetensors
+from service.audit.files.sources import AuditError, FileSource, Source
+from service.audit.files.stored import Stored
 
 INDEX_SUFFIX = ".index.json"
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
-from service.audit.candidates import Candidate
-from service.audit.likeness import Difference
-from service.audit.overview import counts_of, faults_first
+from service.audit.checkpoint.overview import counts_of, faults_first
+from service.audit.checkpoint.verdicts import FAULTS, Audited, Verdict
+from service.audit.files.likeness import Difference
+from service.audit.laws.candidates import Candidate
 from service.audit.tally import Histogram
-from service.audit.verdicts import FAULTS, Audited, Verdict
 from service.models.html import count_of, element, shown_name, significant, written, written_page
 
 _STYLE = """

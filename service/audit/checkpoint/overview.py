@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from service.audit.readings import Role
-from service.audit.verdicts import FAULTS, Audited, Verdict
+from service.audit.checkpoint.verdicts import FAULTS, Audited, Verdict
+from service.audit.laws.readings import Role
 from service.initializers.layers import FRAMEWORKS
 
 

@@ -12,8 +12,8 @@ from statistics import NormalDist
 
 from pydantic import ValidationError
 
-from service.audit.readings import Reading
-from service.audit.variants import Fields, Request, variants
+from service.audit.laws.readings import Reading
+from service.audit.laws.variants import Fields, Request, variants
 from service.errors import FaninError
 from service.fields import Spec
 from service.initializers.schemes import SCHEMES, Law, Scheme
@@ -151,7 +151,7 @@ def candidates_of(
 def variants_of(
     shape: tuple[int, ...], readings: tuple[Reading, ...], distribution: str
 ) -> tuple[Candidate, ...]:
-    """The different laws of other gains and stds (`service.audit.variants`), for these meanings.
+    """The different laws of other gains and stds (`variants.py`), for these meanings.
 
     A vector has no meanings, and its laws are those of plain numbers.
     """

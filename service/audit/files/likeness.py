@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.audit.stored import Stored
+from service.audit.files.stored import Stored
 
 Advance = Callable[[int], object]
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from service.audit.expectation import Expectation, Expected, cuts_of
+from service.audit.spec.expectation import Expectation, Expected, cuts_of
 from service.audit.tally import Histogram, Summary
 from service.plan.rounded import significant, significant_mean
 

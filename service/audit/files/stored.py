@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.audit.sources import AuditError, Source
+from service.audit.files.sources import AuditError, Source
 from service.audit.values import decoded
 from service.dtypes import DTYPES
 

@@ -2,7 +2,7 @@
 
 Nothing is drawn for it. A statistic is a sum of a function over all elements: x for the mean,
 (x - mean)^2 for the std, and an indicator for the zeros and for each bin of the histogram. Each
-part of the tensor (`service.audit.parts`) contributes its expectation and its variance.
+part of the tensor (`service.audit.spec.parts`) contributes its expectation and its variance.
 
 The results are equal on all machines, as those of `service.plan.rounded`.
 """
@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from service.audit import haar
-from service.audit.marginals import Pieces, binned, pieces_of
-from service.audit.parts import Part, parts_of
-from service.audit.selection import Selection
+from service.audit.spec import haar
+from service.audit.spec.marginals import Pieces, binned, pieces_of
+from service.audit.spec.parts import Part, parts_of
+from service.audit.spec.selection import Selection
 from service.audit.tally import Edges
 from service.plan.extremes import outermost_values
 from service.plan.rounded import FINE, RAREST, total_of

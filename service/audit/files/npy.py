@@ -16,8 +16,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from service.audit.sources import AuditError, Source
-from service.audit.stored import PIECE_BYTES, Stored, checked_shape, pieces_of
+from service.audit.files.sources import AuditError, Source
+from service.audit.files.stored import PIECE_BYTES, Stored, checked_shape, pieces_of
 
 MOST_HEADER_BYTES = 10_000
 """NumPy's own limit for files from others: a longer literal is slow to parse."""

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from service.audit.candidates import Candidate
-from service.audit.orthogonality import Orthogonal
-from service.audit.readings import Reading, Role
-from service.audit.stored import Stored
+from service.audit.files.stored import Stored
+from service.audit.laws.candidates import Candidate
+from service.audit.laws.orthogonality import Orthogonal
+from service.audit.laws.readings import Reading, Role
 from service.audit.tally import Summary
 from service.initializers.fans import Fans
 

@@ -8,11 +8,11 @@ from math import prod
 import numpy as np
 
 from service.audit.definition import defined_bytes
-from service.audit.expectation import Expectation, edges_of_all, expectation_of
-from service.audit.explanation import explained
+from service.audit.spec.expectation import Expectation, edges_of_all, expectation_of
+from service.audit.spec.explanation import explained
+from service.audit.spec.verdict import Bin, Statistics, Verdict, compared, exactly
 from service.audit.tally import Edges, Tally
 from service.audit.values import decoded
-from service.audit.verdict import Bin, Statistics, Verdict, compared, exactly
 from service.chunks import TensorBody
 from service.errors import ImpossibleError, Problem
 from service.fields import Spec, write_value

@@ -3,7 +3,7 @@
 Elements of a normal, uniform or truncated draw are independent. The others are not:
 
 - *orthogonal*: entries are uncorrelated, and their squares have the covariances of the Haar measure
-  (`service.audit.haar`). The squares of whole rows add up to a constant.
+  (`service.audit.spec.haar`). The squares of whole rows add up to a constant.
 - *sparse*: the number of zeros in a whole unit is fixed. A part of a unit has a hypergeometric one.
 - *repeated*: a value that stands m times counts m times, so its variance counts m^2 times.
 - *functions of a draw with a shift*: another block has the same random words.
@@ -12,9 +12,9 @@ Elements of a normal, uniform or truncated draw are independent. The others are 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from service.audit import haar
-from service.audit.marginals import Marginal, constant, marginal_of
-from service.audit.selection import Selection
+from service.audit.spec import haar
+from service.audit.spec.marginals import Marginal, constant, marginal_of
+from service.audit.spec.selection import Selection
 from service.initializers.schemes import Law
 from service.plan.tensor import Tensor
 from service.plan.work import elements_of_an_output

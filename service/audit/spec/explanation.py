@@ -1,7 +1,7 @@
 """Why an audit says what it says, in sentences."""
 
+from service.audit.spec.verdict import Bin, Comparison, Extreme, Statistics
 from service.audit.tally import Summary
-from service.audit.verdict import Bin, Comparison, Extreme, Statistics
 
 
 def explained(

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.audit.consistency import half_unit
-from service.audit.judgement import judged
-from service.audit.neighbours import ALONE, Company, Neighbours, compared
-from service.audit.orthogonality import GramTest, Orthogonal
-from service.audit.readings import Readings, readings_of
-from service.audit.stored import Stored
+from service.audit.checkpoint.judgement import judged
+from service.audit.checkpoint.neighbours import ALONE, Company, Neighbours, compared
+from service.audit.checkpoint.verdicts import Audited, Gains, Verdict
+from service.audit.files.stored import Stored
+from service.audit.laws.consistency import half_unit
+from service.audit.laws.orthogonality import GramTest, Orthogonal
+from service.audit.laws.readings import Readings, readings_of
 from service.audit.tally import Edges, Summary, Tally
-from service.audit.verdicts import Audited, Gains, Verdict
 
 BINS = 64
 """The bins of a tensor's histogram."""
@@ -30,7 +30,7 @@ def audit(
 ) -> list[Audited]:
     """Audit each tensor, then compare their verdicts. Raises AuditError for unreadable values.
 
-    `layout` is the name of a framework, or letters (`service.audit.readings`).
+    `layout` is the name of a framework, or letters (`service.audit.laws.readings`).
     """
     company = Company({tensor.name: tensor.shape for tensor in tensors})
     return compared(

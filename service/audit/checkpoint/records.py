@@ -5,11 +5,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from service.audit.candidates import Candidate
-from service.audit.likeness import Difference
-from service.audit.overview import counts_of, fitted_count, not_fitted
+from service.audit.checkpoint.overview import counts_of, fitted_count, not_fitted
+from service.audit.checkpoint.verdicts import Audited
+from service.audit.files.likeness import Difference
+from service.audit.laws.candidates import Candidate
 from service.audit.tally import Summary
-from service.audit.verdicts import Audited
 from service.wire.json_text import json_bytes
 
 

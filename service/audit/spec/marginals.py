@@ -11,7 +11,7 @@ from math import inf, nextafter, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from service.audit import haar
+from service.audit.spec import haar
 from service.initializers.schemes import Law
 from service.plan.extremes import outermost_values, rounded_value
 from service.plan.rounded import (

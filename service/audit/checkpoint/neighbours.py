@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
-from service.audit.verdicts import Audited, Verdict
+from service.audit.checkpoint.verdicts import Audited, Verdict
 from service.fields.types import MOST_DEPTH
 
 Shapes = Mapping[str, tuple[int, ...]]

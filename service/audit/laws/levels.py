@@ -7,7 +7,7 @@ from math import isclose, prod
 from pydantic import ValidationError
 
 from service.audit.definition import defined_bytes
-from service.audit.readings import Reading
+from service.audit.laws.readings import Reading
 from service.audit.tally import Summary
 from service.errors import FaninError
 from service.fields import Spec

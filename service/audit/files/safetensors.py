@@ -8,8 +8,8 @@ from math import prod
 from struct import unpack
 from typing import Any
 
-from service.audit.sources import AuditError, Source
-from service.audit.stored import Stored, checked_shape, itemsize_of, pieces_of
+from service.audit.files.sources import AuditError, Source
+from service.audit.files.stored import Stored, checked_shape, itemsize_of, pieces_of
 from service.dtypes import DTYPES
 from service.wire.safetensors import RESERVED_KEY
 

@@ -13,9 +13,9 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from service.audit.candidates import Candidate, fitted, truncated_moments
+from service.audit.laws.candidates import Candidate, fitted, truncated_moments
+from service.audit.laws.variants import CUTS
 from service.audit.tally import Summary
-from service.audit.variants import CUTS
 from service.dtypes import DTYPES
 from service.errors import FaninError
 from service.initializers.truncation import between
@@ -85,8 +85,8 @@ def distance(
     """How far the std is from the law's in standard errors; None if the law is excluded.
 
     The values are those of a tensor of one dtype. With `exact` nothing is allowed for frameworks
-    that draw in 16 bits. An orthogonal law needs the test of `service.audit.orthogonality`, and is
-    excluded here.
+    that draw in 16 bits. An orthogonal law needs the test of `orthogonality.py`, and is excluded
+    here.
     """
     if summary.finite < FEWEST or summary.std is None or candidate.distribution == "orthogonal":
         return None

@@ -10,8 +10,8 @@ from decimal import Decimal
 from math import ceil, floor
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from service.audit.of_spec import SpecAudit
-from service.audit.verdict import Bin, Comparison
+from service.audit.spec.of_spec import SpecAudit
+from service.audit.spec.verdict import Bin, Comparison
 
 MEDIA_TYPE = "image/svg+xml"
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isclose
 
-from service.audit.candidates import (
+from service.audit.checkpoint.neighbours import Neighbours
+from service.audit.checkpoint.verdicts import Audited, Verdict
+from service.audit.laws.candidates import (
     USUAL_FAMILIES,
     Candidate,
     bias_candidates,
@@ -16,7 +18,7 @@ from service.audit.candidates import (
     plain_orthogonal,
     variants_of,
 )
-from service.audit.consistency import (
+from service.audit.laws.consistency import (
     FEWEST,
     LIKELY_ERRORS,
     TORCH_BOUND,
@@ -28,13 +30,11 @@ from service.audit.consistency import (
     window,
     without,
 )
-from service.audit.levels import level_names, two_levels
-from service.audit.neighbours import Neighbours
-from service.audit.readings import Readings, Role
-from service.audit.tables import table_of
+from service.audit.laws.levels import level_names, two_levels
+from service.audit.laws.readings import Readings, Role
+from service.audit.laws.tables import table_of
+from service.audit.laws.variants import CUTS
 from service.audit.tally import Summary
-from service.audit.variants import CUTS
-from service.audit.verdicts import Audited, Verdict
 
 CLEARLY_BETTER = 4.0
 """The difference of two squared distances, in standard errors, at which the nearer law is e^2 times

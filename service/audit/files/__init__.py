@@ -1,0 +1,1 @@
+"""The tensors of checkpoints: files of several formats, and whether two have equal values."""
