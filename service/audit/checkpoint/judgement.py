@@ -27,6 +27,7 @@ from service.audit.laws.consistency import (
     half_unit,
     has_planted_zeros,
     outliers,
+    possible,
     window,
     without,
 )
@@ -234,7 +235,7 @@ def _distributions(found: Audited, classes: tuple[Candidate, ...]) -> tuple[str,
 
 def _fitting(found: Audited, laws: Iterable[Candidate], *, exact: bool = False) -> list[_Fit]:
     fits = []
-    for law in laws:
+    for law in possible(laws, found.summary, found.tensor.dtype):
         errors = distance(law, found.summary, found.tensor.dtype, exact=exact)
         if errors is not None:
             fits.append(_Fit(law, errors))

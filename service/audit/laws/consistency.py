@@ -4,7 +4,7 @@ First the class is tested, by the kurtosis and the outermost values. Then mean a
 each with its standard error, and for bounded laws the outermost value: it is near the bound.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, inf, sqrt
@@ -54,6 +54,9 @@ FAR = 3.0
 """The factor of the std beyond which no rounding to a dtype makes a tensor consistent. It saves the
 computation of the rounded distribution."""
 
+LEAST_FLOAT16 = 2.0**-8
+"""The std below which some values of a float16 tensor have fewer digits than the dtype has."""
+
 QUANTILES = 4096
 """The values of a law of which the kurtosis after rounding to 8 bits is computed."""
 
@@ -79,6 +82,23 @@ class Expected:
     levels: int = 0
 
 
+def possible(candidates: Iterable[Candidate], summary: Summary, dtype: str) -> list[Candidate]:
+    """The candidates whose std is not far from that of the values. Most laws are not among them.
+
+    Rounding to a dtype changes a std by less than the half unit, unless numbers are subnormal or of
+    8 bits. No law has a larger kurtosis than a normal.
+    """
+    std = summary.std
+    if std is None or summary.finite < FEWEST:
+        return []
+    share = STANDARD_ERRORS * sqrt(0.5 / summary.finite) + 2 * half_unit(dtype) + FLOAT32_SLACK
+    narrow = dtype in DTYPES and DTYPES[dtype].itemsize == 1
+    if narrow or (dtype == "float16" and std < LEAST_FLOAT16) or share > 1 / FAR:
+        return [each for each in candidates if each.std / FAR < std < each.std * FAR]
+    low, high = std / (1 + share), std / (1 - share)
+    return [each for each in candidates if low <= each.std <= high]
+
+
 def distance(
     candidate: Candidate, summary: Summary, dtype: str, *, exact: bool = False
 ) -> float | None:
@@ -90,11 +110,11 @@ def distance(
     """
     if summary.finite < FEWEST or summary.std is None or candidate.distribution == "orthogonal":
         return None
-    if not candidate.std / FAR < summary.std < candidate.std * FAR:
-        return None
     expected = expected_of(candidate, dtype)
+    if exact and expected.slack:
+        expected = replace(expected, slack=0.0)
     if exact:
-        return _distance(candidate, summary, replace(expected, slack=0.0))
+        return _distance(candidate, summary, expected)
     found = _distance(candidate, summary, expected)
     if found is None and candidate.distribution == "normal" and dtype in _COARSE:
         found = _distance(candidate, summary, _coarse(candidate, dtype))
