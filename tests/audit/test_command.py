@@ -389,17 +389,6 @@ def test_a_zipped_array_in_fortran_order_is_kept_once(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < (240 + 24) * 1024, peaks
 
 
-def test_names_of_more_tensors_than_a_network_is_deep(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """10,001 names that differ in one number are no depth that a scheme takes."""
-    rng = np.random.default_rng(9)
-    tensors = {f"h.{n}.weight": normal(rng, (8, 8), 0.02).astype(np.float32) for n in range(10_001)}
-    save_file(tensors, tmp_path / "model.safetensors")
-    said, _ = audited(capfd, str(tmp_path / "model.safetensors"))
-    assert said.splitlines()[-1] == "10001 tensors, no faults"
-
-
 def test_more_axes_than_a_spec_has(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Zeros and ones, and drawn values."""
     rng = np.random.default_rng(9)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from service.audit.checkpoint.audit import audit, audit_tensor
+from service.audit.checkpoint.neighbours import Company
 from service.audit.checkpoint.verdicts import Audited, Verdict
 from tests.audit.drawing import Array, cast, normal, orthogonal, stored, uniform
 
@@ -253,3 +254,14 @@ def test_tables_are_expected() -> None:
     assert found.explanation == "the values of rotary_frequencies"
     assert found.verdict is Verdict.EXPECTED_CONSTANT
     assert audited("mixer.A_log", a_log * 1.001).verdict is Verdict.TRAINED
+
+
+def test_more_tensors_than_a_network_is_deep() -> None:
+    """10,001 names that differ in one number are no depth that a scheme takes."""
+    for count, depth in ((10_000, 10_000), (10_001, None), (1, None)):
+        shapes = {f"h.{number}.weight": (64, 64) for number in range(count)}
+        neighbours = Company(shapes).neighbours("h.0.weight")
+        assert neighbours.depth == depth
+        values = normal(np.random.default_rng(19), (64, 64), 0.02)
+        found = audit_tensor(stored("h.0.weight", cast(values, "float32")), None, neighbours)
+        assert found.verdict is Verdict.CONSISTENT
