@@ -5,7 +5,7 @@ import { drawDepth, fetchStacks } from "./depth.mjs";
 import { byId, show } from "./elements.mjs";
 import { drawLines, prepareLines, readLanguage } from "./lines.mjs";
 import {
-  clearProblems, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
+  advicePairs, clearProblems, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
 } from "./question.mjs";
 import { Refusal, json } from "./service.mjs";
 import { drawTensor, fetchTensor } from "./tensor.mjs";
@@ -69,7 +69,7 @@ function showFailure(error) {
 }
 
 async function answerFor(pairs, signal) {
-  const { value: advice, refusal } = await settled(json(`/recommend?${queryOf(pairs)}`, signal));
+  const { value: advice, refusal } = await settled(json(`/recommend?${queryOf(advicePairs(pairs))}`, signal));
   const certificate = await certificateFor(pairs, advice, refusal, signal);
   signal.throwIfAborted();
   clearProblems();
@@ -108,8 +108,9 @@ async function answerFor(pairs, signal) {
 }
 
 function whatIsRefused(errors) {
-  const count = new Set(errors.map(({ field }) => field).filter((field) => field !== "")).size;
-  if (count === 0) return "The service cannot answer this.";
+  if (errors.every(({ field }) => field === "")) return "The service cannot answer this.";
+  // What has no name, such as =2, is a field as well.
+  const count = new Set(errors.map(({ field, message }) => field || message)).size;
   return `The service cannot answer this: ${count === 1 ? "a field needs" : `${count} fields need`} a change.`;
 }
 
@@ -151,6 +152,14 @@ function redraw() {
   }
 }
 
+/** Move the focus to the answer, and the view if the answer begins outside of its upper half. */
+function goToAnswer() {
+  const target = byId("answer");
+  target.focus({ preventScroll: true });
+  const { top } = target.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) target.scrollIntoView();
+}
+
 let timer = 0;
 
 /** Ask after a pause, which ends when the next key is pressed. */
@@ -178,10 +187,21 @@ addEventListener("popstate", () => {
   readLanguage();
   answer();
 });
+// A link to another question is answered in place: the focus and the view go to the answer.
+document.querySelector("main").addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="/?"]');
+  if (link === null || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  clearTimeout(timer);
+  history.pushState(null, "", link.getAttribute("href"));
+  readAddress();
+  answer();
+  goToAnswer();
+});
 // The part behind the # is the language, so the link to the answer must not write it.
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
-  byId("answer").focus();
+  goToAnswer();
 });
 let width = innerWidth;
 addEventListener("resize", () => {
