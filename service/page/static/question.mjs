@@ -47,9 +47,12 @@ function put(control, value) {
 /** The question as pairs: the controls that are not empty, then the further fields. */
 export function question() {
   const given = NAMES.map((field) => [field, valueOf(field)]).filter(([, value]) => value !== "");
-  const more = byId("more").value.replace(/\s*=\s*/g, "=").trim().split(/[\s&]+/).filter((each) => each !== "");
+  const more = joined(byId("more").value).trim().split(/[\s&]+/).filter((each) => each !== "");
   return [...given, ...more.flatMap(pairsOf)];
 }
+
+/** Further fields without spaces around =. A field without a value does not take the next field. */
+const joined = (text) => text.replace(/\s+=/g, "=").replace(/=\s+(?=[^\s=&]+(?:[\s&]|$))/g, "=");
 
 function valueOf(field) {
   const value = byId(field).value;
