@@ -265,3 +265,37 @@ def test_more_tensors_than_a_network_is_deep() -> None:
         values = normal(np.random.default_rng(19), (64, 64), 0.02)
         found = audit_tensor(stored("h.0.weight", cast(values, "float32")), None, neighbours)
         assert found.verdict is Verdict.CONSISTENT
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "limit", "scheme"),
+    [
+        ("head.weight", (1, 4096), 1 / 64, "torch.linear"),
+        ("first.weight", (4096, 1), 1.0, "torch.linear"),
+        ("value/kernel", (10_000, 1), math.sqrt(6 / 10_001), "keras.dense"),
+    ],
+)
+def test_one_input_or_one_output(
+    name: str, shape: tuple[int, ...], limit: float, scheme: str
+) -> None:
+    """A critic's last layer is a weight, and no vector."""
+    found = audited(name, uniform(np.random.default_rng(20), shape, limit))
+    assert scheme in {each for law in found.laws for each in law.names}
+    assert found.fans is not None
+    assert audited(name, np.zeros(shape)).verdict is Verdict.FORGOTTEN
+
+
+def test_vectors_with_more_axes_are_scales() -> None:
+    """Control: the scales of ConvNeXt's blocks and of norms of images."""
+    for name, shape in (("norm.weight", (64, 1, 1)), ("gamma", (1, 1, 1, 64)), ("g", (1, 64))):
+        assert audited(name, np.ones(shape)).verdict is Verdict.EXPECTED_CONSTANT
+
+
+def test_a_depthwise_name_tells_the_fans() -> None:
+    """9 inputs and 9 outputs for each channel, whatever the last part of the name is."""
+    rng = np.random.default_rng(21)
+    for name in ("depthwise_conv2d/kernel", "separable_conv2d/depthwise_kernel"):
+        found = audited(name, uniform(rng, (3, 3, 512, 1), math.sqrt(6 / (9 * 513))))
+        assert found.fans is not None
+        assert (found.fans.fan_in, found.fans.fan_out) == (9, 9)
+        assert "keras.depthwise_conv2d" in {name for law in found.laws for name in law.names}

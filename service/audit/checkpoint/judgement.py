@@ -32,7 +32,7 @@ from service.audit.laws.consistency import (
     without,
 )
 from service.audit.laws.levels import level_names, two_levels
-from service.audit.laws.readings import Readings, Role
+from service.audit.laws.readings import Readings, Role, is_vector
 from service.audit.laws.tables import table_of
 from service.audit.laws.variants import CUTS
 from service.audit.tally import Summary
@@ -55,6 +55,7 @@ SAME_STD = 1e-3
 """The relative difference of the std of an orthogonal matrix from that of its shape and gain."""
 
 ZERO_ON_PURPOSE = re.compile(
+    r"(?:^|[./])(?:wpe|pos|positions?)(?=$|[./](?:weight|embeddings?)$)|"
     r"lora_(embedding_)?b|pos\w*_?emb\w*|(cls|dist|mask|class)_token|ada_?ln|adaptive|zero_conv|"
     r"zero_init|zero_proj|rel\w*_pos\w*|rezero|resweight|skip_?gain|final_layer(?!_?norm)|"
     r"heads\.head",
@@ -67,10 +68,12 @@ layer of torchvision's ViT."""
 
 def judged(found: Audited, readings: Readings, neighbours: Neighbours) -> Audited:
     """The same with its verdict and its laws."""
-    return _by_values(found) or _by_laws(found, readings, neighbours)
+    return _by_values(found, has_layout=bool(readings.right)) or _by_laws(
+        found, readings, neighbours
+    )
 
 
-def _by_values(found: Audited) -> Audited | None:
+def _by_values(found: Audited, *, has_layout: bool) -> Audited | None:
     """The verdict if the values alone decide it."""
     tensor, summary = found.tensor, found.summary
     if not summary.count:
@@ -83,14 +86,14 @@ def _by_values(found: Audited) -> Audited | None:
     if not tensor.is_float:
         return found.decided(Verdict.NOT_FLOAT, f"{tensor.dtype} has no initial law")
     if summary.min == summary.max:
-        return _of_constant(found, summary.min or 0.0)
+        return _of_constant(found, summary.min or 0.0, has_layout=has_layout)
     if found.role.is_statistic:
         return found.decided(Verdict.TRAINED, "a running statistic that has seen data")
     return None
 
 
-def _of_constant(found: Audited, value: float) -> Audited:
-    weight = found.role is Role.WEIGHT and not _is_vector(found.tensor.shape)
+def _of_constant(found: Audited, value: float, *, has_layout: bool) -> Audited:
+    weight = found.role is Role.WEIGHT and (has_layout or not is_vector(found.tensor.shape))
     expected = Verdict.EXPECTED_CONSTANT
     if found.tensor.count == 1:
         return found.decided(expected, f"one element, {value:.6g}")
@@ -152,7 +155,7 @@ def _of_levels(found: Audited, readings: Readings) -> Audited | None:
     explanation = f"{share}, the others are 0"
     if names:
         explanation += f": {', '.join(names)}"
-    elif found.role is Role.WEIGHT and not _is_vector(tensor.shape):
+    elif found.role is Role.WEIGHT and not is_vector(tensor.shape):
         return found.decided(Verdict.NO_KNOWN_LAW, f"{explanation}, which no scheme means here")
     return found.decided(Verdict.EXPECTED_CONSTANT, explanation)
 
@@ -422,8 +425,3 @@ def _class_name(law: Candidate) -> str:
     if law.distribution != "truncated_normal" or bounds is None or isclose(bounds[1], 2):
         return name
     return f"{name} (cut at {bounds[1]:.3g} standard deviations)"
-
-
-def _is_vector(shape: tuple[int, ...]) -> bool:
-    """Whether at most one axis is longer than 1."""
-    return sum(extent > 1 for extent in shape) < 2
