@@ -111,6 +111,38 @@ def test_a_given_gain_needs_company() -> None:
         assert each.laws[0].names[0] == name
 
 
+def test_a_gain_that_the_tensors_exclude_together_is_not_stated() -> None:
+    """A slope of 0.4 is 3 % from 0.3, which no single small tensor excludes, but all together do."""
+    tensors = []
+    for number, shape in enumerate(((40, 120), (60, 80), (80, 80), (90, 100), (50, 160), (70, 70))):
+        std = math.sqrt(2 / 1.16 / shape[1])
+        values = normal(np.random.default_rng(30 + number), shape, std)
+        tensors.append(stored(f"layers.{number}.weight", cast(values, "float32")))
+    for each in audit(tensors):
+        assert each.verdict is not Verdict.CONSISTENT, (each.explanation, each.laws)
+
+
+def test_a_wrong_layout_of_few_elements_may_be_an_accident() -> None:
+    """The std of a small convolution is often near one of the laws of other letters."""
+    few = normal(np.random.default_rng(40), (20, 10, 3), math.sqrt(2 / 200))
+    assert audited("conv.weight", few).verdict is Verdict.UNDECIDED
+    many = normal(np.random.default_rng(40), (200, 100, 3), math.sqrt(2 / 20_000))
+    assert audited("conv.weight", many).verdict is Verdict.WRONG_LAYOUT
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.5, 0.1), (1.0, 0.03), (-0.03, 0.0884)])
+def test_a_mean_of_its_own_is_no_training(mean: float, std: float) -> None:
+    """nn.init.normal_ and uniform_ take any mean. It is told."""
+    rng = np.random.default_rng(41)
+    for values, kind in (
+        (mean + normal(rng, (300, 200), std), "normal"),
+        (mean + uniform(rng, (300, 200), std * math.sqrt(3)), "uniform"),
+    ):
+        found = audited("a.weight", values)
+        assert found.verdict is Verdict.NO_KNOWN_LAW, found.explanation
+        assert found.explanation.startswith(f"{kind} with mean {mean:.1g}"[: len(kind) + 13])
+
+
 def test_a_shared_gain_explains_more_than_a_wrong_layout() -> None:
     """A shape on which the gain's std is that of He's law with the fans exchanged."""
     gain = 5 / 3
