@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from service.audit.checkpoint.overview import Alike, counts_of, joined
-from service.audit.checkpoint.page import described, named
+from service.audit.checkpoint.law_text import listed
+from service.audit.checkpoint.overview import Alike, counts_of, joined, predicate
+from service.audit.checkpoint.page import described
 from service.audit.checkpoint.verdicts import Audited, Gains, Verdict
 from service.audit.files.likeness import Difference
 from service.models.html import shown_name
@@ -11,8 +12,8 @@ from service.models.html import shown_name
 MOST_NAMES = 2
 """The most names of a law in the table."""
 
-MOST_LAWS = 2
-"""The most laws of an undecided tensor in the table."""
+MOST_LAWS = 4
+"""The most laws of an undecided tensor in the table, each with its first name."""
 
 MOST_REPEATED = 20
 """The most faults after the table, and the most differences."""
@@ -30,15 +31,19 @@ def audit_text(
     *,
     every: bool = False,
     faults: bool = False,
+    like: str = "",
 ) -> bytes:
-    """The text. `every` is a row for each tensor, and `faults` shows the rows of faults alone."""
+    """The text. `every` is a row for each tensor, and `faults` shows the rows of faults alone.
+
+    `like` is what the tensors were compared with.
+    """
     wrong = [each for each in audited if each.is_fault]
     shown = wrong if faults else audited
     alike = [Alike(each.tensor.name, (each,)) for each in shown] if every else joined(shown)
     lines = _table(alike) if alike else []
     if differences is not None:
         texts = [described(each) for each in differences]
-        lines += ["", *(_first(texts) or ["all tensors are equal to the others"])]
+        lines += ["", *(_first(texts) or [f"all tensors are equal to those of {like}"])]
     if wrong and not faults:
         lines += ["", *_first([_fault(each) for each in joined(wrong)])]
     lines += ["", *_counts(audited, len(wrong), differences)]
@@ -106,8 +111,7 @@ def _told(alike: Alike) -> str:
     explanation = _explanation(alike)
     if first.is_fault or not first.laws:
         return explanation
-    laws = [named(law, MOST_NAMES) for law in first.laws[:MOST_LAWS]]
-    laws += ["..."] if len(first.laws) > MOST_LAWS else []
+    laws = listed(first.laws, MOST_NAMES, MOST_LAWS)
     if first.verdict is Verdict.UNDECIDED:
         laws.append(explanation)
     if first.note is not None:
@@ -126,9 +130,8 @@ def _of_all(texts: Sequence[str | None]) -> str:
 
 
 def _fault(alike: Alike) -> str:
-    count = len(alike.tensors)
-    be = "is" if count == 1 else "are"
-    return f"fault: {_named(alike)} {be} {alike.tensors[0].verdict.value}: {_explanation(alike)}"
+    told = predicate(alike.tensors[0].verdict, len(alike.tensors))
+    return f"fault: {_named(alike)} {told}: {_explanation(alike)}"
 
 
 def _first(lines: Sequence[str]) -> list[str]:

@@ -9,9 +9,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from service.audit.checkpoint.audit import audit
-from service.audit.checkpoint.overview import joined
+from service.audit.checkpoint.overview import joined, predicate
 from service.audit.checkpoint.page import audit_page
-from service.audit.checkpoint.verdicts import Audited
+from service.audit.checkpoint.verdicts import FAULTS, Audited
 from service.audit.files.likeness import Difference
 from service.cli.audit import audit_checkpoint
 from service.cli.audit_text import MOST_REPEATED, audit_text
@@ -97,7 +97,7 @@ def test_the_text_ends_with_the_faults_and_the_counts() -> None:
     assert text(of(tensors))[-6:] == [
         "",
         "fault: h.1.fc.weight is forgotten: all zeros, and it is a weight",
-        "fault: h.2.fc.weight is NaN or infinity: 0 NaN and 1 infinities among 16384 elements",
+        "fault: h.2.fc.weight has NaN or infinity: 0 NaN and 1 infinities among 16384 elements",
         "",
         "verdicts: 1 NaN or infinity, 1 forgotten, 3 consistent, 8 expected constant",
         "13 tensors, 2 faults",
@@ -134,6 +134,19 @@ def test_equal_faults_of_blocks_are_one_line() -> None:
     ]
 
 
+def test_every_fault_is_the_predicate_of_a_sentence() -> None:
+    """About one tensor and about several."""
+    told = {(predicate(verdict, 1), predicate(verdict, 3)) for verdict in FAULTS}
+    assert told == {
+        ("has NaN or infinity", "have NaN or infinity"),
+        ("has the fans of a wrong layout", "have the fans of a wrong layout"),
+        ("is forgotten", "are forgotten"),
+        ("is constant", "are constant"),
+        ("is duplicated", "are duplicated"),
+        ("is uncorrected", "are uncorrected"),
+    }
+
+
 def test_many_differences_are_not_all_printed() -> None:
     """The last line has their number."""
     found = [Difference(f"a{n}", "is only there") for n in range(30)]
@@ -167,7 +180,7 @@ def test_options_of_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str
 
 
 def page(tensors: dict[str, Array], found: list[Difference] | None = None) -> str:
-    return audit_page("model", of(tensors), found).decode()
+    return audit_page("model", of(tensors), found, "other.npz").decode()
 
 
 def test_the_page_begins_with_the_faults() -> None:
@@ -183,10 +196,10 @@ def test_the_page_begins_with_the_faults() -> None:
         ("", "3 consistent"),
         ("", "8 expected constant"),
     ]
-    links = re.findall(r'<a href="#(t[0-9]+)"><bdi>([^<]*)</bdi></a> is ([^<]*)</li>', content)
+    links = re.findall(r'<a href="#(t[0-9]+)"><bdi>([^<]*)</bdi></a> ([^<]*)</li>', content)
     assert links == [
-        ("t0", "h.1.fc.weight", "forgotten: all zeros, and it is a weight"),
-        ("t1", "h.3.fc.weight", "NaN or infinity: 1 NaN and 0 infinities among 16384 elements"),
+        ("t0", "h.1.fc.weight", "is forgotten: all zeros, and it is a weight"),
+        ("t1", "h.3.fc.weight", "has NaN or infinity: 1 NaN and 0 infinities among 16384 elements"),
     ]
     rows = re.findall(r"<tr( id=\"t[0-9]+\")?><th [^>]*><bdi>([^<]*)", content)
     assert rows[:3] == [
@@ -210,7 +223,7 @@ def test_differences_of_the_page() -> None:
     found = [first, *(Difference(f"b{n}", "is only there") for n in range(300))]
     content = page(blocks(), found)
     assert "<li>a: 1 element differs, at [2]: here 0.5, there 0.25</li>" in content
-    assert "Here is this checkpoint, and there is what it was compared with." in content
+    assert "Here is this checkpoint, and there is other.npz" in content
     assert "<p>and 101 more differences</p>" in content
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
-from service.audit.checkpoint.overview import counts_of, faults_first
+from service.audit.checkpoint.law_text import listed
+from service.audit.checkpoint.overview import counts_of, faults_first, predicate
 from service.audit.checkpoint.verdicts import FAULTS, Audited, Verdict
 from service.audit.files.likeness import Difference
 from service.audit.laws.candidates import Candidate
@@ -79,14 +80,20 @@ _WIDTH, _HEIGHT = 128, 40
 MOST_LISTED = 200
 """The most faults above the table, and the most differences."""
 
-MOST_NAMES = 6
+MOST_NAMES = 4
 """The most names of a law in a cell. The JSON has all."""
+
+MOST_LAWS = 4
+"""The most laws of an undecided tensor that have a line of their own."""
 
 
 def audit_page(
-    title: str, audited: Sequence[Audited], differences: Sequence[Difference] | None
+    title: str,
+    audited: Sequence[Audited],
+    differences: Sequence[Difference] | None,
+    like: str = "",
 ) -> bytes:
-    """The page in UTF-8. `title` is the name of the checkpoint."""
+    """The page in UTF-8. `title` names the checkpoint, and `like` what it was compared with."""
     ordered = faults_first(audited)
     faults = [each for each in ordered if each.is_fault]
     elements = sum(each.summary.count for each in audited)
@@ -102,7 +109,7 @@ def audit_page(
             element("p", told, class_="fault" if faults or differences else ""),
             element("ul", *_counts(audited), class_="counts"),
             *(_faults(faults) if faults else []),
-            *([] if differences is None else _differences(differences)),
+            *([] if differences is None else _differences(differences, like)),
             element("h2", "Tensors"),
             element("p", _LEGEND, class_="quiet"),
         ),
@@ -132,7 +139,7 @@ def _faults(faults: Sequence[Audited]) -> list[Element]:
     lines = []
     for number, each in enumerate(faults[:MOST_LISTED]):
         name = element("a", element("bdi", shown_name(each.tensor.name)), href=f"#t{number}")
-        told = f" is {each.verdict.value}: {shown_name(each.explanation)}"
+        told = f" {predicate(each.verdict, 1)}: {shown_name(each.explanation)}"
         lines.append(element("li", name, told))
     return [element("h2", "Faults"), element("ul", *lines), *_more(len(faults), "fault")]
 
@@ -143,11 +150,11 @@ def _more(count: int, noun: str) -> list[Element]:
     return [element("p", f"and {count_of(more, f'more {noun}')}")] if more > 0 else []
 
 
-def _differences(differences: Sequence[Difference]) -> list[Element]:
+def _differences(differences: Sequence[Difference], like: str) -> list[Element]:
     if not differences:
-        return [element("p", "All tensors are equal to those that they were compared with.")]
+        return [element("p", f"All tensors are equal to those of {like}")]
     lines = (element("li", described(each)) for each in differences[:MOST_LISTED])
-    told = element("p", "Here is this checkpoint, and there is what it was compared with.")
+    told = element("p", f"Here is this checkpoint, and there is {like}")
     return [
         element("h2", "Differences"),
         told,
@@ -195,11 +202,10 @@ def _cells(audited: Audited) -> Iterator[Element]:
         yield element("td", text, class_="number", title=title)
     yield element("td", *_histogram(audited))
     kind = "fault" if audited.is_fault else ""
-    laws = "; ".join(named(law, MOST_NAMES) for law in audited.laws)
     yield element(
         "td",
         element("span", audited.verdict.value, class_=kind),
-        *([element("div", laws)] if laws else []),
+        *(element("div", text) for text in listed(audited.laws, MOST_NAMES, MOST_LAWS)),
         *(element("div", shown_name(text), class_="quiet") for text in _remarks(audited)),
         class_="verdict",
     )
@@ -227,14 +233,6 @@ def _facts(audited: Audited) -> Iterator[str]:
     if audited.fans is not None:
         yield f"fan_in\u00a0{audited.fans.fan_in:g}"
         yield f"fan_out\u00a0{audited.fans.fan_out:g}"
-
-
-def named(law: Candidate, most: int) -> str:
-    """A law in one line: its distribution, its std, the first names that mean it, and how many laws
-    of other gains are not excluded."""
-    names = ", ".join(law.names[:most]) + (", ..." if len(law.names) > most else "")
-    near = f"; {len(law.near)} near" if law.near else ""
-    return f"{law.distribution.replace('_', ' ')} {law.std:.4g} ({names}{near})"
 
 
 def _histogram(audited: Audited) -> list[Element]:
