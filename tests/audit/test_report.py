@@ -1,7 +1,11 @@
 """The report of many tensors: joined rows, the faults repeated, and a page that can be opened."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +20,7 @@ from service.audit.files.likeness import Difference
 from service.cli.audit import audit_checkpoint
 from service.cli.audit_text import MOST_REPEATED, audit_text
 from tests.audit.drawing import Array, normal, stored
+from tests.process import ROOT, run
 
 
 def blocks(count: int = 4) -> dict[str, Array]:
@@ -74,8 +79,10 @@ def test_names_with_many_numbers_are_not_joined() -> None:
     assert len(joined(of(tensors))) == 1200
 
 
-def text(audited: list[Audited], **options: bool) -> list[str]:
-    return audit_text(audited, None, **options).decode().splitlines()
+def text(
+    audited: list[Audited], *, every: bool = False, faults: bool = False, width: int | None = None
+) -> list[str]:
+    return audit_text(audited, None, every=every, faults=faults, width=width).decode().splitlines()
 
 
 def test_a_joined_row_has_the_range_of_the_std() -> None:
@@ -154,6 +161,65 @@ def test_many_differences_are_not_all_printed() -> None:
     assert sum(line.endswith("is only there") for line in lines) == MOST_REPEATED
     assert "... and 10 more" in lines
     assert lines[-1] == "13 tensors, no faults, 30 differences"
+
+
+def words(lines: list[str]) -> list[str]:
+    return " ".join(lines).split()
+
+
+def many_laws() -> list[Audited]:
+    """Long names, an undecided tensor with several laws, and a fault."""
+    rng = np.random.default_rng(3)
+    uniform = rng.uniform(-0.5, 0.5, (12, 12)).astype(np.float32)
+    tensors = {"encoder.layers.encoder_layer_0.self_attention.in_proj.weight": uniform}
+    tensors |= {"c.weight": rng.uniform(-0.5, 0.5, (12, 12)).astype(np.float32)}
+    return of({**tensors, "fc.weight": np.zeros((8, 8), np.float32)})
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_text_fits_a_terminal(width: int) -> None:
+    """No line is longer, and no word is lost. The last column continues on indented lines."""
+    audited = many_laws()
+    whole, lines = text(audited), text(audited, width=width)
+    assert max(map(len, whole)) > width
+    assert max(map(len, lines)) <= width
+    assert {word.rstrip(":") for word in words(lines)} == {
+        word.rstrip(":") for word in words(whole)
+    }
+    assert text(audited, width=10_000) == whole
+    rest = next(place for place, line in enumerate(lines) if line.startswith("c.weight")) + 1
+    assert lines[rest].startswith("  ")
+
+
+def test_a_long_name_has_its_own_line_in_a_narrow_terminal() -> None:
+    """Its numbers are below those of the other rows."""
+    lines = text(many_laws(), width=80)
+    place = next(i for i, line in enumerate(lines) if line.endswith("in_proj.weight"))
+    column = lines[0].index("shape")
+    assert lines[place + 1].strip().startswith("12x12")
+    assert lines[place + 1].index("12x12") == column
+    row = next(line for line in lines if line.startswith("c.weight"))
+    assert row.index("12x12") == column
+    assert lines[1] == "  verdict: law or explanation"
+    assert "  forgotten: all zeros, and it is a weight" in lines
+
+
+def test_only_a_terminal_is_fitted(tmp_path: Path) -> None:
+    """The size is that of the terminal. A pipe has whole rows."""
+    path = str(tmp_path / "model.safetensors")
+    save_file({"a.very.long.name.of.a.layer.weight": blocks()["h.0.fc.weight"]}, path)
+    piped = run("audit", path).stdout.decode().splitlines()
+    assert len(piped) == 5
+    watcher, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 70))
+    command = [sys.executable, "-m", "service", "audit", path]
+    environment = {name: text for name, text in os.environ.items() if name != "COLUMNS"}
+    subprocess.run(command, cwd=ROOT, stdout=terminal, env=environment, check=True)
+    shown = os.read(watcher, 65536).decode().splitlines()
+    os.close(terminal)
+    os.close(watcher)
+    assert max(map(len, shown)) <= 70
+    assert shown[1] == "  verdict: law or explanation"
 
 
 def test_options_of_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
