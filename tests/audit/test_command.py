@@ -78,7 +78,7 @@ def test_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (row["fan_in"], row["fan_out"], row["layout"]) == (576, 1152, "OIHW")
     assert row["laws"][0]["limit"] == pytest.approx(1 / 24)
     assert row["std"] == pytest.approx(tensors["conv2.weight"].std(), rel=1e-5)
-    assert row["gain"]["lecun"] == pytest.approx(row["std"] * 24)
+    assert row["std_ratio"]["lecun"] == pytest.approx(row["std"] * 24)
     assert (
         sum(row["histogram"]["counts"]) + row["histogram"]["below"] + row["histogram"]["above"]
         == row["count"]
