@@ -112,7 +112,7 @@ def test_the_page_is_one_file(tmp_path: Path, capfd: pytest.CaptureFixture[str])
     }
     path, page = written(tmp_path, tensors), tmp_path / "audit.html"
     audited(capfd, str(path), "--html", str(page))
-    content = page.read_text(encoding="utf-8")
+    content = page.read_text(encoding="utf-8").replace("<wbr>", "")
     found = Page(content)
     assert "script" not in found.tags
     assert found.addresses == []

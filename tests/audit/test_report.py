@@ -246,7 +246,7 @@ def test_options_of_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str
 
 
 def page(tensors: dict[str, Array], found: list[Difference] | None = None) -> str:
-    return audit_page("model", of(tensors), found, "other.npz").decode()
+    return audit_page("model", of(tensors), found, "other.npz").decode().replace("<wbr>", "")
 
 
 def test_the_page_begins_with_the_faults() -> None:
@@ -281,6 +281,20 @@ def test_a_histogram_has_the_ends_of_its_axis() -> None:
     content = page({"a.weight": np.linspace(-1, 1, 4096, dtype=np.float32).reshape(64, 64)})
     assert "histogram from -1.125 to 1.125" in content
     assert '<div class="ends"><span>-1.125</span><span>1.125</span></div>' in content
+
+
+def test_names_are_broken_after_their_separators() -> None:
+    """Not within a word, nor within a number."""
+    tensors = {
+        "block_4.batch_normalization.moving_mean": np.zeros(3, np.float32),
+        "a/b.weight": normal(np.random.default_rng(1), (256, 64), 0.02).astype(np.float32),
+    }
+    content = audit_page("model", of(tensors), None).decode()
+    name = "<bdi>block_4.<wbr>batch_<wbr>normalization.<wbr>moving_<wbr>mean</bdi>"
+    assert name in content
+    assert "<bdi>a/<wbr>b.<wbr>weight</bdi>" in content
+    assert "normal std 0.02 (normal&amp;<wbr>std=0.02, " in content
+    assert re.findall(r"[^./;=_]<wbr>|<wbr>[0-9]", content) == []
 
 
 def test_differences_of_the_page() -> None:

@@ -1,5 +1,6 @@
 """The audit as one HTML file, without a script and without other files."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element
@@ -10,7 +11,15 @@ from service.audit.checkpoint.verdicts import FAULTS, Audited, Verdict
 from service.audit.files.likeness import Difference
 from service.audit.laws.candidates import Candidate
 from service.audit.tally import Histogram
-from service.models.html import count_of, element, shown_name, significant, written, written_page
+from service.models.html import (
+    Content,
+    count_of,
+    element,
+    shown_name,
+    significant,
+    written,
+    written_page,
+)
 
 _STYLE = """
 :root{color-scheme:light dark;--ground:#fff;--text:#1b1f24;--quiet:#57606a;--edge:#d0d7de;
@@ -32,8 +41,8 @@ section{content-visibility:auto;contain-intrinsic-size:auto 1rem auto 900rem}
 table{border-collapse:collapse;table-layout:fixed;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
 th,td{padding:.5rem;text-align:left;vertical-align:top;border-top:1px solid var(--edge)}
 thead th{background:var(--panel);white-space:nowrap}
-thead th:first-child{width:28%}
-thead .number{width:5.5rem}
+thead th:first-child{width:26%}
+thead .number{width:4.5rem}
 .values{width:10rem}
 tbody th{font-weight:400;overflow-wrap:anywhere}
 tr:target{background:var(--panel)}
@@ -80,7 +89,7 @@ _WIDTH, _HEIGHT = 128, 40
 MOST_LISTED = 200
 """The most faults above the table, and the most differences."""
 
-MOST_NAMES = 4
+MOST_NAMES = 3
 """The most names of a law in a cell. The JSON has all."""
 
 MOST_LAWS = 4
@@ -138,9 +147,9 @@ def _faults(faults: Sequence[Audited]) -> list[Element]:
     """The faults with their explanations. Each leads to its row, of which they are the first."""
     lines = []
     for number, each in enumerate(faults[:MOST_LISTED]):
-        name = element("a", element("bdi", shown_name(each.tensor.name)), href=f"#t{number}")
-        told = f" {predicate(each.verdict, 1)}: {shown_name(each.explanation)}"
-        lines.append(element("li", name, told))
+        name = element("a", element("bdi", *_breakable(each.tensor.name)), href=f"#t{number}")
+        told = _breakable(f" {predicate(each.verdict, 1)}: {each.explanation}")
+        lines.append(element("li", name, *told))
     return [element("h2", "Faults"), element("ul", *lines), *_more(len(faults), "fault")]
 
 
@@ -153,7 +162,7 @@ def _more(count: int, noun: str) -> list[Element]:
 def _differences(differences: Sequence[Difference], like: str) -> list[Element]:
     if not differences:
         return [element("p", f"All tensors are equal to those of {like}")]
-    lines = (element("li", described(each)) for each in differences[:MOST_LISTED])
+    lines = (element("li", *_breakable(described(each))) for each in differences[:MOST_LISTED])
     told = element("p", f"Here is this checkpoint, and there is {like}")
     return [
         element("h2", "Differences"),
@@ -190,7 +199,7 @@ def _tables(audited: Sequence[Audited]) -> Iterator[Element]:
 def _cells(audited: Audited) -> Iterator[Element]:
     yield element(
         "th",
-        element("bdi", shown_name(audited.tensor.name)),
+        element("bdi", *_breakable(audited.tensor.name)),
         element("div", " · ".join(_facts(audited)), class_="quiet"),
         scope="row",
     )
@@ -202,13 +211,27 @@ def _cells(audited: Audited) -> Iterator[Element]:
         yield element("td", text, class_="number", title=title)
     yield element("td", *_histogram(audited))
     kind = "fault" if audited.is_fault else ""
+    laws = listed(audited.laws, MOST_NAMES, MOST_LAWS)
     yield element(
         "td",
         element("span", audited.verdict.value, class_=kind),
-        *(element("div", text) for text in listed(audited.laws, MOST_NAMES, MOST_LAWS)),
-        *(element("div", shown_name(text), class_="quiet") for text in _remarks(audited)),
+        *(element("div", *_breakable(text)) for text in laws),
+        *(element("div", *_breakable(text), class_="quiet") for text in _remarks(audited)),
         class_="verdict",
     )
+
+
+_BREAK = re.compile(r"(?<=[./&=_])(?=[^\W\d])")
+"""Where a name may be broken: after a separator, but not within a number."""
+
+
+def _breakable(text: str) -> Iterator[Content]:
+    """The text, which a browser breaks at spaces and after the separators of names."""
+    first, *others = _BREAK.split(shown_name(text))
+    yield first
+    for part in others:
+        yield element("wbr")
+        yield part
 
 
 def _remarks(audited: Audited) -> Iterator[str]:
