@@ -395,8 +395,9 @@ def test_a_bar_that_hides_all_others_is_cut(address: Address, query: str, share:
 
 
 def test_no_bar_of_a_normal_is_cut(address: Address) -> None:
-    """Nor does the text tell of one."""
+    """Nor does the text tell of one, and no text is stretched."""
     root, texts = shown(address, QUERY)
+    assert not any(each.get("textLength") for each in root.iter(f"{SVG}text"))
     assert not any("is cut" in text for text in texts)
     assert [each.get("class") for each in root.iter(f"{SVG}path")].count("gap") == 0
 

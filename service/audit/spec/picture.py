@@ -327,7 +327,7 @@ def _text(
         attributes["class"] = class_
     if turned:
         attributes["transform"] = f"rotate(-90 {x:.2f} {y:.2f})"
-    if not text.removesuffix("…").isascii():
+    if not text.removesuffix("…").replace("±", "").isascii():
         # The widths of other scripts differ from font to font.
         width = _width_of(text, class_.partition(" ")[0])
         attributes |= {"textLength": f"{width:.2f}", "lengthAdjust": "spacingAndGlyphs"}
