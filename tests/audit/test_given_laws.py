@@ -129,7 +129,7 @@ def test_a_wrong_layout_of_few_elements_may_be_an_accident() -> None:
     found = audited("conv.weight", few)
     assert found.verdict is Verdict.UNDECIDED
     assert "by accident" in found.explanation
-    many = normal(np.random.default_rng(40), (120, 100, 3), math.sqrt(2 / 12_000))
+    many = normal(np.random.default_rng(40), (96, 48, 3, 3), math.sqrt(2 / 13_824))
     assert audited("conv.weight", many).verdict is Verdict.WRONG_LAYOUT
 
 
