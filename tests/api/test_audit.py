@@ -303,6 +303,8 @@ def test_the_picture(address: Address) -> None:
         "shape=8192,8192&scheme=normal&std=1e-300&dtype=float64&seed=1&slice=0:3,0:9",
         "shape=4096,4096&scheme=constant&value=3",
         "shape=50&scheme=constant&value=-0.3",
+        "shape=4,4&scheme=constant&value=-1.7e308&dtype=float64",
+        "shape=4,4&scheme=uniform&low=1.6e308&high=1.7e308&dtype=float64&seed=1",
         "shape=scalar&scheme=normal&seed=3",
         "shape=0,3&scheme=he_normal&seed=7",
     ],
@@ -432,6 +434,24 @@ def test_names_are_text_in_the_picture(address: Address, name: str) -> None:
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= known
     assert not any("on" in attribute[:2] for each in root.iter() for attribute in each.attrib)
     assert b"<script" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("%E2%80%AEtensor", "[U+202E]tensor"),
+        ("%EF%BF%BE", "[U+FFFE]"),
+        ("%EF%BF%BF", "[U+FFFF]"),
+        ("a%20b", "a b"),
+    ],
+)
+def test_characters_that_cannot_be_seen_are_shown(address: Address, name: str, shown: str) -> None:
+    """An override of the direction would exchange the letters of the heading."""
+    body = ask(address, f"{PICTURE}?shape=9,9&scheme=he_normal&seed=7&name={name}").body
+    root = ElementTree.fromstring(body)
+    assert root.findtext(f"{SVG}title") == f"{shown}: consistent"
+    assert shown in [each.text for each in root.iter(f"{SVG}text")]
+    assert "\u202e" not in body.decode()
 
 
 def test_the_document_describes_both(address: Address) -> None:

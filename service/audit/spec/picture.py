@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from service.audit.spec.of_spec import SpecAudit
 from service.audit.spec.verdict import Bin, Comparison
+from service.models.html import shown_name
 
 MEDIA_TYPE = "image/svg+xml"
 
@@ -73,8 +74,12 @@ _WIDTHS = {"wide": 1.0, "upper": 0.8, "other": 0.66, "fixed": 0.62, "bold": 1.15
 
 
 def svg(audit: SpecAudit, name: str) -> bytes:
-    """The picture in UTF-8. `name` is the name of the tensor and may hold any characters."""
+    """The picture in UTF-8. `name` is the name of the tensor and may hold any characters.
+
+    Those that cannot be seen are shown as their numbers, such as [U+202E].
+    """
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "width": "100%", "role": "img"})
+    name = shown_name(name)
     title = _plain(f"{name or _NAMELESS}: {audit.verdict}")
     SubElement(root, "title").text = title
     SubElement(root, "desc").text = _plain(_description(audit, name))
@@ -230,7 +235,8 @@ def _plot_of_one(root: Element, top: float, value: float, count: int) -> None:
 
 def _ordinates(root: Element, top: float, most: float) -> float:
     """The ticks of the numbers of values. Returns the last one, which is at the top."""
-    counts = _ticks(0.0, most, 6, whole=True)
+    # All values may be beyond the bins.
+    counts = _ticks(0.0, max(most, 1.0), 6, whole=True)
     highest = float(counts[-1])
     for tick in counts:
         y = top + _PLOT * (1 - float(tick) / highest)
