@@ -309,9 +309,9 @@ def _of_varied(found: Audited, fits: _Fits) -> Audited:
             laws.append(fit.law)
         else:
             near.append(fit.law)
-    told = _of_laws(found, _with_near(tuple(laws), near), fits.classes)
-    if len(laws) > 1:
-        return replace(told, others=tuple(laws))
+    told = _of_laws(found, _with_near(distinct(laws), near), fits.classes)
+    if len(told.laws) > 1:
+        return replace(told, others=told.laws)
     accident = _accident(fits.tried, lead.law, found)
     if told.verdict is not Verdict.CONSISTENT or accident <= ACCIDENT:
         return told

@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import prod
+from math import exp, lgamma, log, log1p, prod
 
 from service.audit.checkpoint.verdicts import Audited, Verdict
 from service.audit.laws.candidates import Candidate
@@ -144,7 +144,11 @@ def _with_shared_variants(audited: list[Audited]) -> list[Audited]:
         for law in laws:
             for name in law.names:
                 having[name].append((each, law))
-    shared = {name for name, pairs in having.items() if len(pairs) > 1 and _is_shared(pairs)}
+    without_law = (each for each in audited if each.others or each.verdict is Verdict.NO_KNOWN_LAW)
+    shapes = len({each.tensor.shape for each in without_law})
+    shared = {
+        name for name, pairs in having.items() if len(pairs) > 1 and _is_shared(pairs, shapes)
+    }
     for number, each in enumerate(audited):
         found = [law for law in each.others if shared.intersection(law.names)]
         if len(found) == 1:
@@ -155,11 +159,12 @@ def _with_shared_variants(audited: list[Audited]) -> list[Audited]:
     return audited
 
 
-def _is_shared(pairs: list[tuple[Audited, Candidate]]) -> bool:
+def _is_shared(pairs: list[tuple[Audited, Candidate]], shapes: int) -> bool:
     """Whether tensors have a law together, and not by accident.
 
-    Together their std is within three standard errors. Tensors with the same std count as one. Each
-    other std that fits too makes an accident less probable.
+    Together their std is within three standard errors. Tensors with the same std count as one.
+    `shapes` is the number of shapes without a usual law: the more there are, the more of them have
+    a law by accident, by the binomial distribution.
     """
     counts: dict[float, int] = defaultdict(int)
     away = 0.0
@@ -171,12 +176,31 @@ def _is_shared(pairs: list[tuple[Audited, Candidate]]) -> bool:
     law = pairs[0][1]
     if abs(away / total) > LIKELY_ERRORS * std_error(law, total):
         return False
-    # Tensors of several shapes that have one std have a plain number.
-    shapes = {each.tensor.shape for each, _ in pairs}
-    accident = float(TRIED_NUMBERS if len(counts) == 1 < len(shapes) else TRIED)
-    for count in counts.values():
-        accident *= min(1.0, window(law, count) / SPAN)
-    return accident <= ACCIDENT
+    if len(counts) == 1 < len({each.tensor.shape for each, _ in pairs}):
+        # Tensors of several shapes that have one std have a plain number.
+        return TRIED_NUMBERS * _share(law, total) <= ACCIDENT
+    share = sum(_share(law, count) for count in counts.values()) / len(counts)
+    return TRIED * _at_least(len(counts), max(shapes, len(counts)), share) <= ACCIDENT
+
+
+def _share(law: Candidate, count: int) -> float:
+    """The probability that any std is near that of a law with so many elements."""
+    return min(1.0, window(law, count) / SPAN)
+
+
+def _at_least(least: int, of: int, share: float) -> float:
+    """The probability of `least` or more events of so many, each of which has this probability."""
+    if share >= 1:
+        return 1.0
+    logs = (
+        lgamma(of + 1)
+        - lgamma(k + 1)
+        - lgamma(of - k + 1)
+        + k * log(share)
+        + (of - k) * log1p(-share)
+        for k in range(least, of + 1)
+    )
+    return sum(map(exp, logs))
 
 
 def _with_fan_out(audited: list[Audited]) -> list[Audited]:
