@@ -1,6 +1,6 @@
 // The section about depth: a stack of layers like this one, with the recommended scheme and rivals.
 
-import { byId, described, element, fill, fillTable, shortest, show } from "./elements.mjs";
+import { NO_PICTURE, byId, canDraw, described, element, fill, fillTable, shortest, show } from "./elements.mjs";
 import { given, queryOf, stackPairs, numberFields } from "./question.mjs";
 import { Refusal, json } from "./service.mjs";
 
@@ -42,6 +42,7 @@ export async function fetchStacks(pairs, advice, own, signal) {
     }
     // One after another: the service computes them in one thread, and its queue is short.
     stacks.push({ label, ...(await stackOf(`/propagate?${queryOf([...common, ...more])}`, signal)) });
+    if (stacks.at(-1).failed) break;
   }
   return { why: "", stacks, width, depth, advice };
 }
@@ -64,12 +65,14 @@ function isRecommended(label, stacks) {
   return !/[?&](gain|scale|mode|std)=/.test(first.weights_url);
 }
 
+/** A stack, or why there is none: a refusal of this stack, or a failure, which ends the others as well. */
 async function stackOf(path, signal) {
   try {
     return { answer: await json(path, signal), problem: "" };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { answer: null, problem: error.message };
+    const { failed, message } = error;
+    return { answer: null, problem: failed ? `Curves are missing: ${message}.` : message, failed };
   }
 }
 
@@ -114,10 +117,11 @@ const nameOf = ({ answer, label }) =>
 export function drawDepth({ why, stacks, width: fanIn, depth, advice }, width) {
   const told = stacks.filter(({ answer }) => answer !== null);
   byId("depth-about").textContent = why || (told.length === 0 ? stacks[0].problem : aboutOf(fanIn, depth, told[0]));
+  if (told.length > 0) byId("depth-about").textContent += missingOf(stacks);
   show("depth-scroll", stacks.length > 0);
   fillRows(stacks);
   fill("depth-legend");
-  if (told.length === 0) {
+  if (told.length === 0 || !canDraw()) {
     fill("depth-plot");
     return;
   }
@@ -133,6 +137,12 @@ export function drawDepth({ why, stacks, width: fanIn, depth, advice }, width) {
     ...picture("forward", "Variance of the signal behind each layer"),
     ...picture("backward", "Squared norm of the gradient behind each layer", ofThisLayer(advice)),
   );
+}
+
+/** Why some curves, or the pictures of all of them, are missing; "" if none is. */
+function missingOf(stacks) {
+  const failed = stacks.find((stack) => stack.failed);
+  return `${failed ? ` ${failed.problem}` : ""}${canDraw() ? "" : ` ${NO_PICTURE}`}`;
 }
 
 /** The lines as they are drawn with their names, and what the band is. */
