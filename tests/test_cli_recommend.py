@@ -40,7 +40,10 @@ def test_the_short_report_is_the_decision_and_its_reasons() -> None:
     lines = short_report(ANSWER).splitlines()
     assert lines[0].startswith("Use he_normal: N(0, std^2) with std = gain / sqrt(fan_in) = ")
     assert lines[2] == f"  {ANSWER.equation}"
-    assert any(line.startswith("- Your own std of 0.01, where 0.08") for line in lines)
+    assert any(
+        line.startswith("- Your own std of 0.01 multiplies the variance by 0.0144 ")
+        for line in lines
+    )
     assert any(line.startswith("Or normal (std 0.01) if you know more about") for line in lines)
     assert lines[-2] == "/v1/weights.npy?shape=64,32,3,3&scheme=he_normal"
     assert lines[-1].startswith("--long adds ")

@@ -23,7 +23,8 @@ LANGUAGE_MODEL_STD = 0.02
 class Alternative:
     """Another way to initialize the tensor: `what` it is and `when` to take it.
 
-    `gain`, `std` and `limit` are None if they do not apply. `multipliers` are the factors that the
+    `gain`, `std` and `limit` are None if they do not apply. `bias_std` is the std that the layer's
+    biases must have, None if they start as recommended. `multipliers` are the factors that the
     network must apply besides, by what they multiply.
     """
 
@@ -34,6 +35,7 @@ class Alternative:
     gain: float | None
     std: float | None
     limit: float | None
+    bias_std: float | None
     multipliers: dict[str, float]
     weights_url: str
 
@@ -67,7 +69,11 @@ def _draws(plan: Plan) -> list[object]:
 
 
 def _of_plan(
-    plan: Plan, what: str, when: str, multipliers: dict[str, float] | None = None
+    plan: Plan,
+    what: str,
+    when: str,
+    multipliers: dict[str, float] | None = None,
+    bias_std: float | None = None,
 ) -> Offer:
     facts = plan.facts
     alternative = Alternative(
@@ -78,6 +84,7 @@ def _of_plan(
         gain=facts.gain,
         std=facts.std,
         limit=facts.limit,
+        bias_std=bias_std,
         multipliers=multipliers or {},
         weights_url=url_of(plan),
     )
@@ -89,6 +96,7 @@ def _planned(
     what: str,
     when: str,
     multipliers: dict[str, float] | None = None,
+    bias_std: float | None = None,
     **fields: object,
 ) -> Offer | None:
     """The alternative with these scheme fields.
@@ -99,7 +107,7 @@ def _planned(
     if plan is None or plan.facts == decision.facts:
         return None
     factors = dict(decision.choice.multipliers) | (multipliers or {})
-    return _of_plan(plan, what, when, factors)
+    return _of_plan(plan, what, when, factors, bias_std)
 
 
 def _requested(decision: Decision) -> Offer | None:
@@ -134,6 +142,7 @@ def _edge_of_chaos(decision: Decision) -> Offer | None:
         decision,
         f"the edge of chaos: gain {gain:.6g} with biases of std {bias_std:.6g}, so chi_1 = 1",
         "the stack is deep, and gradients should keep their variance as well",
+        bias_std=bias_std,
         scheme="variance_scaling",
         gain=gain,
     )
@@ -444,8 +453,8 @@ def _backward(decision: Decision) -> Offer | None:
         return None
     return _planned(
         decision,
-        f"Var(w) = {context.backward_gain**2:.6g} / fan_out, which keeps the variance of gradients",
-        "the variance of gradients matters more than that of activations",
+        f"Var(w) = {context.backward_gain**2:.6g} / fan_out, for the variance of gradients",
+        "gradients should keep their variance rather than activations",
         scheme="variance_scaling",
         activation=context.output_activation.name,
         gain_rule="backward",

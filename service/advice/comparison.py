@@ -83,8 +83,10 @@ def compared(decision: Decision) -> Compared | None:
     if plan is None:
         return None
     std, recommended = std_of(plan), decision.std
-    # A mean other than 0 adds to E[y^2] what this factor does not count.
-    factor = decision.forward_factor(std) if plan.facts.mean == 0 else None
+    # A mean other than 0 adds to E[y^2] what this factor does not count. Behind fixed values the
+    # variance depends on the signal.
+    counts = plan.facts.mean == 0 and plan.facts.distribution != "deterministic"
+    factor = decision.forward_factor(std) if counts else None
     return Compared(
         scheme=plan.facts.scheme,
         std=std,

@@ -93,16 +93,20 @@ def _compared(decision: Decision) -> str | None:
         return None
     std, recommended = std_of(decision.requested), decision.std
     factor = decision.forward_factor(std)
-    if factor is None or decision.requested.facts.mean != 0 or 0 in (std, recommended):
+    facts = decision.requested.facts
+    # Behind fixed values, such as those of a filter, the variance depends on the signal.
+    fixed = facts.distribution == "deterministic"
+    if factor is None or fixed or facts.mean != 0 or 0 in (std, recommended):
         return None
     if f"{std:.6g}" == f"{recommended:.6g}":
         return f"Your own std is the recommended one, {std:.6g}."
     layers = decision.depth or EXAMPLE_DEPTH
     passed = decision.through(factor, layers)
     deep = "" if passed is None else f", which leaves {_after(factor, layers)}"
+    where = "in each layer" if decision.context.in_stack else "in this layer"
     return (
-        f"Your own std of {std:.6g}, where {recommended:.6g} is recommended, multiplies the "
-        f"variance by {factor:.4g}{deep}."
+        f"Your own std of {std:.6g} multiplies the variance by {factor:.4g} {where}{deep}; the "
+        f"recommended std is {recommended:.6g}."
     )
 
 
@@ -135,9 +139,10 @@ def _chaos(decision: Decision) -> str | None:
         return None
     chi = context.input_activation.derivative_moment / context.input_activation.second_moment
     layers = decision.depth or EXAMPLE_DEPTH
+    grown = f", to {_power(chi, layers - 1)} from layer {layers} back to layer 1"
     return (
-        f"In layers of equal width gradients grow by chi_1 = gain^2 E[f'^2] = {chi:.6g} a layer, "
-        f"to {_after(chi, layers)}."
+        f"In layers of equal width gradients grow by chi_1 = gain^2 E[f'^2] = {chi:.6g} a layer"
+        f"{grown if layers > 1 else ''}."
     )
 
 
@@ -263,6 +268,9 @@ _LINES: tuple[Line, ...] = (
 
 
 def _after(factor: float, layers: int) -> str:
+    return f"{_power(factor, layers)} after {layers} layers"
+
+
+def _power(factor: float, layers: int) -> str:
     through = compounded(factor, layers)
-    number = "more than float64 holds" if through is None else f"{through:.3g}"
-    return f"{number} after {layers} layers"
+    return "more than float64 holds" if through is None else f"{through:.3g}"

@@ -17,7 +17,7 @@ from service.cli.audit_reference import opened_reference
 from service.cli.audit_text import audit_text
 from service.cli.files import opened
 from service.cli.options import Once
-from service.cli.output import FAILED, REFUSED, complain, printed
+from service.cli.output import FAILED, REFUSED, complain, printed, terminal_width
 from service.cli.parser import LineParser, complain_of
 from service.cli.progress import progress_bar
 from service.cli.remote import RemoteError
@@ -69,10 +69,11 @@ def audit_checkpoint(arguments: list[str]) -> int:
     except OSError as error:
         complain(f"{file}: {error.strerror or error}")
         return REFUSED
+    like = "" if options.like is None else shown_name(options.like)
     if options.html is not None:
         try:
             with opened(options.html) as stream:
-                stream.write(audit_page(file, audited, found))
+                stream.write(audit_page(file, audited, found, like))
         except OSError as error:
             complain(f"{options.html}: {error.strerror or error}")
             return REFUSED
@@ -81,7 +82,14 @@ def audit_checkpoint(arguments: list[str]) -> int:
     if options.json:
         text = audit_json(audited, found, options.layout)
     else:
-        text = audit_text(audited, found, every=options.all, faults=options.faults)
+        text = audit_text(
+            audited,
+            found,
+            every=options.all,
+            faults=options.faults,
+            like=like,
+            width=terminal_width(),
+        )
     status = printed(text)
     return status or (FAILED if found or any(each.is_fault for each in audited) else 0)
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from shutil import get_terminal_size
 from typing import IO, TextIO
 
 STANDARD_OUTPUT = "-"
@@ -64,6 +65,13 @@ def printed(content: bytes) -> int:
         complain(f"{STANDARD_OUTPUT}: {error.strerror or error}")
         return FAILED
     return 0
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that standard output is; None if it is none."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return get_terminal_size().columns
 
 
 @contextmanager

@@ -26,6 +26,9 @@ _LINE = 16
 _MOST_CHARACTERS = 92
 """Of a line. At 13 px wide fonts take 7.2 px for a character on average."""
 
+_GAP = 20
+"""Between two entries of the legend. A row of spaces would be drawn as one."""
+
 _MOST_DOTS = 200
 _MOST_TITLE = 90
 _BOUNDS = (-math.log10(LIMIT), math.log10(LIMIT))
@@ -226,7 +229,9 @@ def _legend(root: Element, answer: Propagation, y: float) -> None:
     parts = ["line: wide layers", "dotted: median", "band: 95 of 100 draws"]
     if any(element.get("class") == "bound" for element in root.iter()):
         parts.append("dashed: bound of the verdict")
-    _text(root, _LEFT, y - _LINE, "   ".join(parts))
+    line = SubElement(root, "text", {"x": _short(_LEFT), "y": _short(y - _LINE)})
+    for place, part in enumerate(parts):
+        SubElement(line, "tspan", {"dx": str(_GAP)} if place else {}).text = part
     _text(root, _RIGHT, y - _LINE, "layer", anchor="end")
     if answer.simulation is not None and answer.simulation.networks > 0:
         _text(root, _LEFT, y, f"dots: mean of {answer.simulation.networks} simulated networks")

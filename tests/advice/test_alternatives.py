@@ -162,6 +162,15 @@ def test_the_clients_own_choice_comes_first_and_once() -> None:
     assert [each.scheme for each in found].count("lecun_normal") == 1
 
 
+def test_the_edge_of_chaos_tells_its_biases_as_a_number() -> None:
+    """Its words, and a member for programs. The other alternatives have the recommended biases."""
+    edge, *others = asked("shape=64,64&activation=tanh").alternatives
+    assert edge.bias_std is not None
+    assert f"biases of std {edge.bias_std:.6g}" in edge.what
+    assert others
+    assert all(each.bias_std is None for each in others)
+
+
 def test_tanh_has_its_edge_of_chaos() -> None:
     """Gain 1.4674 with biases of std 0.3885 (sqrt(0.15097)); a deep stack has it recommended."""
     whats = [each.what for each in asked("shape=64,64&activation=tanh").alternatives]

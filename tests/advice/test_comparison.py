@@ -105,3 +105,17 @@ def test_one_value_in_a_weight_warns_of_symmetry(fields: str) -> None:
 def test_zeros_are_right_in_some_places(query: str) -> None:
     """Biases, scales, a head, and the end of a residual branch."""
     assert codes(asked(query)) == []
+
+
+@pytest.mark.parametrize("scheme", ["sobel", "laplacian", "prewitt"])
+def test_fixed_values_have_no_factor(scheme: str) -> None:
+    """Behind a filter the variance depends on the signal. A random law of that shape has one."""
+    shape = "shape=1,1,3,3&layer=conv2d&depth=30"
+    answer = asked(f"{shape}&scheme={scheme}")
+    assert answer.compared is not None
+    assert answer.compared.per_layer_factor is None
+    assert answer.compared.after_depth is None
+    assert not any(each.startswith("Your own std") for each in answer.rationale)
+    drawn = asked(f"{shape}&scheme=he_normal").compared
+    assert drawn is not None
+    assert drawn.per_layer_factor is not None

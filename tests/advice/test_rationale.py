@@ -60,7 +60,10 @@ def test_the_rule_comes_first_and_the_branches_after_it() -> None:
             "activation=elu",
             "by 0.891, so the variance is stable, while that of gradients changes by 1.036",
         ),
-        ("activation=tanh", "grow by chi_1 = gain^2 E[f'^2] = 1.17781 a layer"),
+        (
+            "activation=tanh",
+            "chi_1 = gain^2 E[f'^2] = 1.17781 a layer, to 115 from layer 30 back to layer 1.",
+        ),
         ("activation=relu&normalization=batch", "and a std of 0.01 will do"),
         ("activation=relu&depth=30", "95 of 100 networks of 30 layers"),
         ("activation=relu&normalization=layer", "taken for the output of layer normalization"),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -280,9 +281,11 @@ def test_the_picture(address: Address) -> None:
     assert "prefers-color-scheme: dark" in (root.findtext(f"{SVG}style") or "")
     texts = [each.text or "" for each in root.iter(f"{SVG}text")]
     assert {"w", "Verdict: consistent", "values in a bin", "expected"} <= set(texts)
-    assert "number of values in a bin" in texts
+    assert "number of values" in texts
     width = bins[0]["high"] - bins[0]["low"]
-    assert f"value (bins of width {width:.4g})" in texts
+    assert {"value", f"bins of width {width:.4g}"} <= set(texts)
+    mean = found["statistics"]["mean"]
+    assert f"mean {mean['realised']:.6g}, expected 0 ± {mean['standard_error']:.2g}" in texts
 
 
 @pytest.mark.parametrize(
@@ -292,11 +295,16 @@ def test_the_picture(address: Address) -> None:
         f"{QUERY}&dtype=float8_e4m3fn",
         f"shape=9,9&scheme=he_normal&seed=7&name={'W' * 400}",
         f"shape=9,9&scheme=he_normal&seed=7&name={'%E9%87%8D' * 150}",
+        "shape=64,64&scheme=sparse&sparsity=0.9&seed=1",
+        "shape=64,64&scheme=identity",
+        "shape=64,64&scheme=zeros",
         "shape=64,64&scheme=normal&mean=1e308&std=1e305&dtype=float64&seed=1",
         "shape=64,64&scheme=normal&mean=1&std=1e-12&dtype=float64&seed=1",
         "shape=8192,8192&scheme=normal&std=1e-300&dtype=float64&seed=1&slice=0:3,0:9",
         "shape=4096,4096&scheme=constant&value=3",
         "shape=50&scheme=constant&value=-0.3",
+        "shape=4,4&scheme=constant&value=-1.7e308&dtype=float64",
+        "shape=4,4&scheme=uniform&low=1.6e308&high=1.7e308&dtype=float64&seed=1",
         "shape=scalar&scheme=normal&seed=3",
         "shape=0,3&scheme=he_normal&seed=7",
     ],
@@ -322,10 +330,84 @@ def test_the_picture_scales_and_keeps_its_text_inside(address: Address, query: s
             assert apart, (query, boxes)
 
 
+def shown(address: Address, query: str) -> tuple[ElementTree.Element, list[str]]:
+    """The picture, and its texts without the URL."""
+    root = ElementTree.fromstring(ask(address, f"{PICTURE}?{query}").body)
+    texts = (each for each in root.iter(f"{SVG}text") if each.get("class") != "url")
+    return root, [each.text or "" for each in texts]
+
+
+def test_the_text_can_be_read_on_a_phone(address: Address) -> None:
+    """Of 375 px in width: at least 9 px."""
+    root, _ = shown(address, QUERY)
+    width = float((root.get("viewBox") or "").split()[2])
+    sizes = re.findall(r"font(?:-size)?: ([0-9]+)px", root.findtext(f"{SVG}style") or "")
+    assert len(sizes) == 4
+    assert min(map(int, sizes)) * 375 / width > 9
+
+
+@pytest.mark.parametrize(
+    ("query", "value", "place"),
+    [
+        ("scheme=zeros", "0", 0.5),
+        ("scheme=ones", "1", 1.0),
+        ("scheme=constant&value=-0.5", "-0.5", 0.0),
+    ],
+)
+def test_one_value_is_a_narrow_bar(address: Address, query: str, value: str, place: float) -> None:
+    """At the value, on an axis that has 0. A bin would look like a uniform distribution."""
+    root, texts = shown(address, f"shape=64,64&{query}")
+    assert f"all values are {value}" in texts
+    (bar,) = root.iter(f"{SVG}rect")
+    assert bar.findtext(f"{SVG}title") == f"{float(value)}: 4096, expected 4096"
+    ends = next(
+        each.get("d") or "" for each in root.iter(f"{SVG}path") if each.get("class") == "axis"
+    )
+    left, right = (float(text) for text in re.findall(r"[MH]([0-9.]+)", ends))
+    x, width = (float(bar.get(name) or 0) for name in ("x", "width"))
+    assert width < (right - left) / 20
+    assert x + width / 2 == pytest.approx(left + place * (right - left), abs=0.1)
+    assert value in texts
+
+
+def test_one_drawn_value_has_its_expectation(address: Address) -> None:
+    """All bins are shown, although all values are equal."""
+    root, texts = shown(address, "shape=scalar&scheme=normal&seed=3")
+    assert len(list(root.iter(f"{SVG}rect"))) > 1
+    assert any(text.startswith("it is ") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("query", "share"), [("scheme=sparse&sparsity=0.9&seed=1", "90.6"), ("scheme=identity", "98.4")]
+)
+def test_a_bar_that_hides_all_others_is_cut(address: Address, query: str, share: str) -> None:
+    """It has a mark, and words tell its number and the share of zeros. The next one is high."""
+    root, texts = shown(address, f"shape=64,64&{query}")
+    found = audit(address, f"shape=64,64&{query}")
+    bins = found["histogram"][1:-1]
+    *_, second, first = sorted(bins, key=lambda each: max(each["count"], each["expected"]))
+    told = f"the bar at {first['low']:.4g} to {first['high']:.4g} is cut: {first['count']:,} values"
+    assert told in texts
+    assert f"{share} % of the values are 0, expected {share} %" in texts
+    assert [each.get("class") for each in root.iter(f"{SVG}path")].count("gap") == 1
+    heights = [float(bar.get("height") or 0) for bar in root.iter(f"{SVG}rect")]
+    *_, next_one, highest = sorted(heights)
+    assert highest / 2 < next_one < highest
+    assert next_one == heights[bins.index(second)]
+
+
+def test_no_bar_of_a_normal_is_cut(address: Address) -> None:
+    """Nor does the text tell of one, and no text is stretched."""
+    root, texts = shown(address, QUERY)
+    assert not any(each.get("textLength") for each in root.iter(f"{SVG}text"))
+    assert not any("is cut" in text for text in texts)
+    assert [each.get("class") for each in root.iter(f"{SVG}path")].count("gap") == 0
+
+
 def box_of(text: ElementTree.Element) -> tuple[float, float, float, float]:
     """About the most room that a text takes: x, y, width and height."""
     class_ = (text.get("class") or "").partition(" ")[0]
-    size = {"title": 17, "verdict": 14, "url": 11}.get(class_, 13)
+    size = {"title": 18, "verdict": 15, "url": 12}.get(class_, 14)
     each = 0.62 if class_ == "url" else 0.7
     shown = text.text or ""
     width = size * sum(1.1 if letter == "W" and each == 0.7 else each for letter in shown)
@@ -352,6 +434,24 @@ def test_names_are_text_in_the_picture(address: Address, name: str) -> None:
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= known
     assert not any("on" in attribute[:2] for each in root.iter() for attribute in each.attrib)
     assert b"<script" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("%E2%80%AEtensor", "[U+202E]tensor"),
+        ("%EF%BF%BE", "[U+FFFE]"),
+        ("%EF%BF%BF", "[U+FFFF]"),
+        ("a%20b", "a b"),
+    ],
+)
+def test_characters_that_cannot_be_seen_are_shown(address: Address, name: str, shown: str) -> None:
+    """An override of the direction would exchange the letters of the heading."""
+    body = ask(address, f"{PICTURE}?shape=9,9&scheme=he_normal&seed=7&name={name}").body
+    root = ElementTree.fromstring(body)
+    assert root.findtext(f"{SVG}title") == f"{shown}: consistent"
+    assert shown in [each.text for each in root.iter(f"{SVG}text")]
+    assert "\u202e" not in body.decode()
 
 
 def test_the_document_describes_both(address: Address) -> None:

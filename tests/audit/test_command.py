@@ -78,7 +78,7 @@ def test_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (row["fan_in"], row["fan_out"], row["layout"]) == (576, 1152, "OIHW")
     assert row["laws"][0]["limit"] == pytest.approx(1 / 24)
     assert row["std"] == pytest.approx(tensors["conv2.weight"].std(), rel=1e-5)
-    assert row["gain"]["lecun"] == pytest.approx(row["std"] * 24)
+    assert row["std_ratio"]["lecun"] == pytest.approx(row["std"] * 24)
     assert (
         sum(row["histogram"]["counts"]) + row["histogram"]["below"] + row["histogram"]["above"]
         == row["count"]
@@ -112,7 +112,7 @@ def test_the_page_is_one_file(tmp_path: Path, capfd: pytest.CaptureFixture[str])
     }
     path, page = written(tmp_path, tensors), tmp_path / "audit.html"
     audited(capfd, str(path), "--html", str(page))
-    content = page.read_text(encoding="utf-8")
+    content = page.read_text(encoding="utf-8").replace("<wbr>", "")
     found = Page(content)
     assert "script" not in found.tags
     assert found.addresses == []
@@ -146,7 +146,10 @@ def test_one_law_of_a_small_tensor_is_not_all(
     said, _ = audited(capfd, str(tmp_path / "layer.weight.npy"))
     line = next(line for line in said.splitlines() if line.startswith("layer.weight"))
     assert "undecided" in line
-    assert "truncated normal 0.08796 (truncated_normal&std=0.1&std_kind=parent, " in line
+    assert (
+        "truncated normal std 0.08796, cut at ±0.2 (truncated_normal&std=0.1&std_kind=parent"
+        in line
+    )
     assert "; the values may also be " in line
     assert "; more elements would decide" in line
 
@@ -248,7 +251,7 @@ def test_like_a_tensor_of_a_server(
     path = tmp_path / f"w.{format_name}"
     path.write_bytes(content)
     said, _ = audited(capfd, str(path), "--like", address.url + target)
-    assert "all tensors are equal to the others" in said
+    assert f"\nall tensors are equal to those of {address.url + target}\n" in said
     element = 5 * 147 + 2 * 49 + 3 * 7 + 4
     content[len(content) - 64 * 147 * 4 + 4 * element] ^= 1
     path.write_bytes(content)
@@ -285,7 +288,7 @@ def test_like_a_model_of_a_server(
     folder = tmp_path / "model"
     assert len(list(folder.glob("*.safetensors"))) == (4 if members else 1)
     said, _ = audited(capfd, str(folder), "--like", url)
-    assert "all tensors are equal to the others" in said
+    assert f"\nall tensors are equal to those of {url}\n" in said
     changed = sorted(folder.glob("*.safetensors"))[0]
     content = bytearray(changed.read_bytes())
     content[-4 * 1024 * 1024 if len(content) > 4 * 1024 * 1024 else -1] ^= 0x40
@@ -307,7 +310,8 @@ def test_like_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "audit.html"
     audited(capfd, str(here), "--like", str(there), "--html", str(page), status=1)
     assert ": no fault, 1 difference<" in page.read_text(encoding="utf-8")
-    said, _ = audited(capfd, str(here), "--like", str(here))
+    said, _ = audited(capfd, str(here), "--like", str(here), "--html", str(page))
+    assert f"<p>All tensors are equal to those of {here}</p>" in page.read_text(encoding="utf-8")
     assert said.splitlines()[-1] == "2 tensors, no faults"
 
 

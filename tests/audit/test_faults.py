@@ -241,6 +241,9 @@ def test_scales_that_are_zeros_in_all_blocks_are_so_on_purpose() -> None:
     [
         ("layers.0.q_proj.lora_B.default.weight", Verdict.EXPECTED_CONSTANT),
         ("pos_embed", Verdict.EXPECTED_CONSTANT),
+        ("pos", Verdict.EXPECTED_CONSTANT),
+        ("transformer.wpe.weight", Verdict.EXPECTED_CONSTANT),
+        ("compose.weight", Verdict.FORGOTTEN),
         ("vit.embeddings.position_embeddings", Verdict.EXPECTED_CONSTANT),
         ("blocks.3.adaLN_modulation.1.weight", Verdict.EXPECTED_CONSTANT),
         ("blocks.3.attn.relative_position_bias_table", Verdict.EXPECTED_CONSTANT),

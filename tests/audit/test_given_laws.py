@@ -111,6 +111,42 @@ def test_a_given_gain_needs_company() -> None:
         assert each.laws[0].names[0] == name
 
 
+def test_a_gain_that_the_tensors_exclude_together_is_not_stated() -> None:
+    """A slope of 0.4 is 3 % from 0.3. No small tensor excludes that alone, but all together do."""
+    tensors = []
+    for number, shape in enumerate(((40, 120), (60, 80), (80, 80), (90, 100), (50, 160), (70, 70))):
+        std = math.sqrt(2 / 1.16 / shape[1])
+        values = normal(np.random.default_rng(30 + number), shape, std)
+        tensors.append(stored(f"layers.{number}.weight", cast(values, "float32")))
+    for each in audit(tensors):
+        assert each.verdict is not Verdict.CONSISTENT, (each.explanation, each.laws)
+
+
+def test_a_wrong_layout_of_few_elements_may_be_an_accident() -> None:
+    """The std of a small convolution is often near one of the laws of other letters."""
+    std = math.sqrt(1 / (32 * 16))
+    few = normal(np.random.default_rng(40), (32, 16, 5), std)
+    found = audited("conv.weight", few)
+    assert found.verdict is Verdict.UNDECIDED
+    assert "by accident" in found.explanation
+    many = normal(np.random.default_rng(40), (96, 48, 3, 3), math.sqrt(2 / 13_824))
+    assert audited("conv.weight", many).verdict is Verdict.WRONG_LAYOUT
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.5, 0.1), (1.0, 0.03), (-0.03, 0.0884)])
+def test_a_mean_of_its_own_is_no_training(mean: float, std: float) -> None:
+    """nn.init.normal_ and uniform_ take any mean. It is told."""
+    rng = np.random.default_rng(41)
+    for values, kind in (
+        (mean + normal(rng, (300, 200), std), "normal"),
+        (mean + uniform(rng, (300, 200), std * math.sqrt(3)), "uniform"),
+    ):
+        found = audited("a.weight", values)
+        assert found.verdict is Verdict.NO_KNOWN_LAW, found.explanation
+        told = float(found.explanation.removeprefix(f"{kind} with mean ").split()[0])
+        assert told == pytest.approx(mean, abs=0.002)
+
+
 def test_a_shared_gain_explains_more_than_a_wrong_layout() -> None:
     """A shape on which the gain's std is that of He's law with the fans exchanged."""
     gain = 5 / 3
@@ -265,3 +301,37 @@ def test_more_tensors_than_a_network_is_deep() -> None:
         values = normal(np.random.default_rng(19), (64, 64), 0.02)
         found = audit_tensor(stored("h.0.weight", cast(values, "float32")), None, neighbours)
         assert found.verdict is Verdict.CONSISTENT
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "limit", "scheme"),
+    [
+        ("head.weight", (1, 4096), 1 / 64, "torch.linear"),
+        ("first.weight", (4096, 1), 1.0, "torch.linear"),
+        ("value/kernel", (10_000, 1), math.sqrt(6 / 10_001), "keras.dense"),
+    ],
+)
+def test_one_input_or_one_output(
+    name: str, shape: tuple[int, ...], limit: float, scheme: str
+) -> None:
+    """A critic's last layer is a weight, and no vector."""
+    found = audited(name, uniform(np.random.default_rng(20), shape, limit))
+    assert scheme in {each for law in found.laws for each in law.names}
+    assert found.fans is not None
+    assert audited(name, np.zeros(shape)).verdict is Verdict.FORGOTTEN
+
+
+def test_vectors_with_more_axes_are_scales() -> None:
+    """Control: the scales of ConvNeXt's blocks and of norms of images."""
+    for name, shape in (("norm.weight", (64, 1, 1)), ("gamma", (1, 1, 1, 64)), ("g", (1, 64))):
+        assert audited(name, np.ones(shape)).verdict is Verdict.EXPECTED_CONSTANT
+
+
+def test_a_depthwise_name_tells_the_fans() -> None:
+    """9 inputs and 9 outputs for each channel, whatever the last part of the name is."""
+    rng = np.random.default_rng(21)
+    for name in ("depthwise_conv2d/kernel", "separable_conv2d/depthwise_kernel"):
+        found = audited(name, uniform(rng, (3, 3, 512, 1), math.sqrt(6 / (9 * 513))))
+        assert found.fans is not None
+        assert (found.fans.fan_in, found.fans.fan_out) == (9, 9)
+        assert "keras.depthwise_conv2d" in {name for law in found.laws for name in law.names}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.audit.checkpoint.verdicts import FAULTS, Verdict
@@ -52,7 +53,7 @@ def test_the_table_is_what_is_printed(tmp_path: Path, address: Address) -> None:
 
 def test_the_comparison_with_a_server(tmp_path: Path, address: Address) -> None:
     """The file that curl has fetched is equal to the URL."""
-    assert "all tensors are equal to the others" in shell(SHELL[1], tmp_path, address)
+    assert "all tensors are equal to those of http://" in shell(SHELL[1], tmp_path, address)
 
 
 def test_the_answer_about_a_spec_begins_as_the_page_says(tmp_path: Path, address: Address) -> None:
@@ -62,6 +63,31 @@ def test_the_answer_about_a_spec_begins_as_the_page_says(tmp_path: Path, address
     found = json.loads(shell(SHELL[2], tmp_path, address))
     told = json.loads(shown)
     assert list(found.items())[: len(told)] == list(told.items())
+
+
+def test_every_member_of_the_json_is_on_the_page(tmp_path: Path) -> None:
+    """With each option, and with one object of each kind."""
+    (tmp_path / "there").mkdir()
+    rng = np.random.default_rng(1)
+    for folder, std in ((tmp_path, 0.25), (tmp_path / "there", 0.3)):
+        np.save(folder / "a.weight.npy", rng.standard_normal((16, 24)).astype(np.float32) * std)
+    path = "a.weight.npy"
+    options = ("--json", "--layout", "torch", "--like", f"there/{path}")
+    done = subprocess.run(
+        [sys.executable, "-m", "service", "audit", path, *options],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+    record = json.loads(done.stdout)
+    (section,) = re.findall(r"^## The JSON\n(.*?)^## ", PAGE, re.MULTILINE | re.DOTALL)
+    told = set(re.findall(r"`([a-z_0-9]+)`", section))
+    (difference,), (tensor,) = record["differences"], record["tensors"]
+    law = tensor["laws"][0]
+    found = [record, record["layout"], difference, tensor, law, law["near"][0]]
+    found += [tensor["std_ratio"], tensor["histogram"]]
+    assert {name for each in found for name in each} == told
 
 
 def test_every_verdict_is_on_the_page() -> None:

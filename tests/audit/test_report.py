@@ -1,7 +1,11 @@
 """The report of many tensors: joined rows, the faults repeated, and a page that can be opened."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +13,14 @@ import pytest
 from safetensors.numpy import save_file
 
 from service.audit.checkpoint.audit import audit
-from service.audit.checkpoint.overview import joined
+from service.audit.checkpoint.overview import joined, predicate
 from service.audit.checkpoint.page import audit_page
-from service.audit.checkpoint.verdicts import Audited
+from service.audit.checkpoint.verdicts import FAULTS, Audited
 from service.audit.files.likeness import Difference
 from service.cli.audit import audit_checkpoint
 from service.cli.audit_text import MOST_REPEATED, audit_text
 from tests.audit.drawing import Array, normal, stored
+from tests.process import ROOT, run
 
 
 def blocks(count: int = 4) -> dict[str, Array]:
@@ -74,8 +79,10 @@ def test_names_with_many_numbers_are_not_joined() -> None:
     assert len(joined(of(tensors))) == 1200
 
 
-def text(audited: list[Audited], **options: bool) -> list[str]:
-    return audit_text(audited, None, **options).decode().splitlines()
+def text(
+    audited: list[Audited], *, every: bool = False, faults: bool = False, width: int | None = None
+) -> list[str]:
+    return audit_text(audited, None, every=every, faults=faults, width=width).decode().splitlines()
 
 
 def test_a_joined_row_has_the_range_of_the_std() -> None:
@@ -97,7 +104,7 @@ def test_the_text_ends_with_the_faults_and_the_counts() -> None:
     assert text(of(tensors))[-6:] == [
         "",
         "fault: h.1.fc.weight is forgotten: all zeros, and it is a weight",
-        "fault: h.2.fc.weight is NaN or infinity: 0 NaN and 1 infinities among 16384 elements",
+        "fault: h.2.fc.weight has NaN or infinity: 1 infinity among 16384 elements",
         "",
         "verdicts: 1 NaN or infinity, 1 forgotten, 3 consistent, 8 expected constant",
         "13 tensors, 2 faults",
@@ -134,6 +141,19 @@ def test_equal_faults_of_blocks_are_one_line() -> None:
     ]
 
 
+def test_every_fault_is_the_predicate_of_a_sentence() -> None:
+    """About one tensor and about several."""
+    told = {(predicate(verdict, 1), predicate(verdict, 3)) for verdict in FAULTS}
+    assert told == {
+        ("has NaN or infinity", "have NaN or infinity"),
+        ("has the fans of a wrong layout", "have the fans of a wrong layout"),
+        ("is forgotten", "are forgotten"),
+        ("is constant", "are constant"),
+        ("is duplicated", "are duplicated"),
+        ("is uncorrected", "are uncorrected"),
+    }
+
+
 def test_many_differences_are_not_all_printed() -> None:
     """The last line has their number."""
     found = [Difference(f"a{n}", "is only there") for n in range(30)]
@@ -141,6 +161,65 @@ def test_many_differences_are_not_all_printed() -> None:
     assert sum(line.endswith("is only there") for line in lines) == MOST_REPEATED
     assert "... and 10 more" in lines
     assert lines[-1] == "13 tensors, no faults, 30 differences"
+
+
+def words(lines: list[str]) -> list[str]:
+    return " ".join(lines).split()
+
+
+def many_laws() -> list[Audited]:
+    """Long names, an undecided tensor with several laws, and a fault."""
+    rng = np.random.default_rng(3)
+    uniform = rng.uniform(-0.5, 0.5, (12, 12)).astype(np.float32)
+    tensors = {"encoder.layers.encoder_layer_0.self_attention.in_proj.weight": uniform}
+    tensors |= {"c.weight": rng.uniform(-0.5, 0.5, (12, 12)).astype(np.float32)}
+    return of({**tensors, "fc.weight": np.zeros((8, 8), np.float32)})
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_text_fits_a_terminal(width: int) -> None:
+    """No line is longer, and no word is lost. The last column continues on indented lines."""
+    audited = many_laws()
+    whole, lines = text(audited), text(audited, width=width)
+    assert max(map(len, whole)) > width
+    assert max(map(len, lines)) <= width
+    assert {word.rstrip(":") for word in words(lines)} == {
+        word.rstrip(":") for word in words(whole)
+    }
+    assert text(audited, width=10_000) == whole
+    rest = next(place for place, line in enumerate(lines) if line.startswith("c.weight")) + 1
+    assert lines[rest].startswith("  ")
+
+
+def test_a_long_name_has_its_own_line_in_a_narrow_terminal() -> None:
+    """Its numbers are below those of the other rows."""
+    lines = text(many_laws(), width=80)
+    place = next(i for i, line in enumerate(lines) if line.endswith("in_proj.weight"))
+    column = lines[0].index("shape")
+    assert lines[place + 1].strip().startswith("12x12")
+    assert lines[place + 1].index("12x12") == column
+    row = next(line for line in lines if line.startswith("c.weight"))
+    assert row.index("12x12") == column
+    assert lines[1] == "  verdict: law or explanation"
+    assert "  forgotten: all zeros, and it is a weight" in lines
+
+
+def test_only_a_terminal_is_fitted(tmp_path: Path) -> None:
+    """The size is that of the terminal. A pipe has whole rows."""
+    path = str(tmp_path / "model.safetensors")
+    save_file({"a.very.long.name.of.a.layer.weight": blocks()["h.0.fc.weight"]}, path)
+    piped = run("audit", path).stdout.decode().splitlines()
+    assert len(piped) == 5
+    watcher, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 70))
+    command = [sys.executable, "-m", "service", "audit", path]
+    environment = {name: text for name, text in os.environ.items() if name != "COLUMNS"}
+    subprocess.run(command, cwd=ROOT, stdout=terminal, env=environment, check=True)
+    shown = os.read(watcher, 65536).decode().splitlines()
+    os.close(terminal)
+    os.close(watcher)
+    assert max(map(len, shown)) <= 70
+    assert shown[1] == "  verdict: law or explanation"
 
 
 def test_options_of_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +246,7 @@ def test_options_of_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str
 
 
 def page(tensors: dict[str, Array], found: list[Difference] | None = None) -> str:
-    return audit_page("model", of(tensors), found).decode()
+    return audit_page("model", of(tensors), found, "other.npz").decode().replace("<wbr>", "")
 
 
 def test_the_page_begins_with_the_faults() -> None:
@@ -183,10 +262,10 @@ def test_the_page_begins_with_the_faults() -> None:
         ("", "3 consistent"),
         ("", "8 expected constant"),
     ]
-    links = re.findall(r'<a href="#(t[0-9]+)"><bdi>([^<]*)</bdi></a> is ([^<]*)</li>', content)
+    links = re.findall(r'<a href="#(t[0-9]+)"><bdi>([^<]*)</bdi></a> ([^<]*)</li>', content)
     assert links == [
-        ("t0", "h.1.fc.weight", "forgotten: all zeros, and it is a weight"),
-        ("t1", "h.3.fc.weight", "NaN or infinity: 1 NaN and 0 infinities among 16384 elements"),
+        ("t0", "h.1.fc.weight", "is forgotten: all zeros, and it is a weight"),
+        ("t1", "h.3.fc.weight", "has NaN or infinity: 1 NaN among 16384 elements"),
     ]
     rows = re.findall(r"<tr( id=\"t[0-9]+\")?><th [^>]*><bdi>([^<]*)", content)
     assert rows[:3] == [
@@ -204,13 +283,27 @@ def test_a_histogram_has_the_ends_of_its_axis() -> None:
     assert '<div class="ends"><span>-1.125</span><span>1.125</span></div>' in content
 
 
+def test_names_are_broken_after_their_separators() -> None:
+    """Not within a word, nor within a number."""
+    tensors = {
+        "block_4.batch_normalization.moving_mean": np.zeros(3, np.float32),
+        "a/b.weight": normal(np.random.default_rng(1), (256, 64), 0.02).astype(np.float32),
+    }
+    content = audit_page("model", of(tensors), None).decode()
+    name = "<bdi>block_4.<wbr>batch_<wbr>normalization.<wbr>moving_<wbr>mean</bdi>"
+    assert name in content
+    assert "<bdi>a/<wbr>b.<wbr>weight</bdi>" in content
+    assert "normal std 0.02 (normal&amp;<wbr>std=0.02, " in content
+    assert re.findall(r"[^./;=_]<wbr>|<wbr>[0-9]", content) == []
+
+
 def test_differences_of_the_page() -> None:
     """It says which side has which value, and how many are not listed."""
     first = Difference("a", "1 element differs", 1, (2,), 0.5, 0.25)
     found = [first, *(Difference(f"b{n}", "is only there") for n in range(300))]
     content = page(blocks(), found)
     assert "<li>a: 1 element differs, at [2]: here 0.5, there 0.25</li>" in content
-    assert "Here is this checkpoint, and there is what it was compared with." in content
+    assert "Here is this checkpoint, and there is other.npz" in content
     assert "<p>and 101 more differences</p>" in content
 
 

@@ -228,6 +228,83 @@ def test_the_skip_link_keeps_the_language(chromium: Browser) -> None:
 
 
 @ci
+@pytest.mark.parametrize("size", [DESK, PHONE])
+@pytest.mark.parametrize("key", ["Enter", None])
+def test_a_question_leads_to_its_answer(
+    chromium: Browser, size: tuple[int, int], key: str | None
+) -> None:
+    """By a tap and by Enter: focus and view are at the answer, and Back comes to the one before."""
+    with chromium.tab(size) as tab:
+        tab.open("/")
+        first = tab.text("#decision")
+        link = tab.page.get_by_role("link", name="And sigmoid?")
+        if key is None:
+            link.click()
+        else:
+            link.focus()
+            tab.page.keyboard.press(key)
+        tab.settle()
+        assert "activation=sigmoid" in tab.page.url
+        assert tab.page.input_value("#activation") == "sigmoid"
+        assert tab.data("document.activeElement.id") == "answer"
+        top = tab.data("document.querySelector('#decision').getBoundingClientRect().top")
+        assert 0 <= top < size[1] / 2
+        tab.page.go_back()
+        tab.settle()
+        assert tab.text("#decision") == first
+
+
+@ci
+def test_a_question_may_be_opened_in_another_tab(chromium: Browser) -> None:
+    """With Control the browser follows the link, and this tab stays."""
+    with chromium.tab() as tab:
+        tab.open("/")
+        with tab.page.context.expect_page() as opened:
+            tab.page.get_by_role("link", name="And sigmoid?").click(modifiers=["Control"])
+        opened.value.wait_for_selector("#answer[aria-busy=false]")
+        assert opened.value.input_value("#activation") == "sigmoid"
+        assert tab.page.input_value("#activation") == "relu"
+
+
+@ci
+def test_the_questions_follow_the_form(chromium: Browser) -> None:
+    """In the order of Tab as on the screen of a desk."""
+    with chromium.tab() as tab:
+        tab.open("/")
+        tab.page.focus("#more")
+        for _ in range(2):
+            tab.page.keyboard.press("Tab")
+        inside = "document.activeElement.closest('#questions') !== null"
+        assert tab.data(inside)
+
+
+@ci
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_no_word_of_a_table_is_broken(chromium: Browser, size: tuple[int, int]) -> None:
+    """A name has one line, and on a desk so has a gain with whose it is."""
+    query = "shape=512,512&layout=torch&layer=dense&activation=tanh&depth=10&name=w"
+    lines = """(selector) => [...document.querySelectorAll(selector)].flatMap(cell => {
+      const text = cell.firstChild;
+      return [...text.data.matchAll(/\\S+/g)].map(word => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return range.getClientRects().length;
+      });
+    })"""
+    with chromium.tab(size) as tab:
+        tab.open(f"/?{query}&scheme=glorot_normal")
+        assert set(tab.data(f"({lines})('#depth-table th, #classic th')")) == {1}
+        if size == DESK:
+            heights = tab.data(
+                "[...document.querySelectorAll('#classic tbody th')].map(cell => {"
+                "const range = document.createRange(); range.selectNodeContents(cell);"
+                "return range.getClientRects().length; })"
+            )
+            assert set(heights) == {1}
+
+
+@ci
 @pytest.mark.parametrize("size", [DESK, PHONE, (360, 740)])
 def test_no_table_is_cut_off(chromium: Browser, size: tuple[int, int]) -> None:
     """Every cell of both tables lies in the window, also with a gain of neither He nor Glorot."""

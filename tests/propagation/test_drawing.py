@@ -9,7 +9,7 @@ from service.propagation.drawing import svg
 from tests.propagation.asking import network, stack
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
-ELEMENTS = {"svg", "title", "desc", "style", "text", "g", "path", "circle"}
+ELEMENTS = {"svg", "title", "desc", "style", "text", "tspan", "g", "path", "circle"}
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -131,6 +131,19 @@ def test_the_bounds_of_the_verdict_are_drawn_where_the_axis_has_them() -> None:
         content = svg(stack(f"width=1024&depth=40&activation=relu&{query}"), "x")
         assert len(classes(drawn(content), "bound")) == lines, query
         assert (b"dashed: bound" in content) == (lines > 0)
+
+
+def test_the_entries_of_the_legend_stand_apart() -> None:
+    """Each is a piece of its own with a gap before it: spaces alone would be drawn as one."""
+    root = drawn(svg(stack("width=1024&depth=40&activation=relu&gain=2"), "x"))
+    entries = list(root.iter(f"{NAMESPACE}tspan"))
+    assert [(each.text or "").split(":")[0] for each in entries] == [
+        "line",
+        "dotted",
+        "band",
+        "dashed",
+    ]
+    assert all(float(each.get("dx", 0)) >= 16 for each in entries[1:])
 
 
 def test_a_band_that_stops_says_so() -> None:

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isclose
 
-from service.audit.checkpoint.neighbours import Neighbours
+from service.audit.checkpoint.neighbours import ACCIDENT, SPAN, Neighbours
 from service.audit.checkpoint.verdicts import Audited, Verdict
 from service.audit.laws.candidates import (
-    USUAL_FAMILIES,
     Candidate,
     bias_candidates,
     candidates_of,
@@ -32,7 +31,7 @@ from service.audit.laws.consistency import (
     without,
 )
 from service.audit.laws.levels import level_names, two_levels
-from service.audit.laws.readings import Readings, Role
+from service.audit.laws.readings import Readings, Role, is_vector
 from service.audit.laws.tables import table_of
 from service.audit.laws.variants import CUTS
 from service.audit.tally import Summary
@@ -41,12 +40,9 @@ CLEARLY_BETTER = 4.0
 """The difference of two squared distances, in standard errors, at which the nearer law is e^2 times
 as likely as the other one."""
 
-SPAN = 3.0
-"""The stds of weights are within a factor of about e^3."""
-
-ACCIDENT = 0.05
-"""The largest probability with which any std is near one of the laws of other gains. Where it is
-larger, such a law is not stated unless tensors of other shapes have it too."""
+MISREAD_ACCIDENT = 0.1
+"""The largest probability with which any std is near one of the laws of another layout. Where it is
+larger, a wrong layout is not stated."""
 
 CUT_SLACK = 0.1
 """The relative error of a bound in units of the measured std."""
@@ -55,6 +51,7 @@ SAME_STD = 1e-3
 """The relative difference of the std of an orthogonal matrix from that of its shape and gain."""
 
 ZERO_ON_PURPOSE = re.compile(
+    r"(?:^|[./])(?:wpe|pos|positions?)(?=$|[./](?:weight|embeddings?)$)|"
     r"lora_(embedding_)?b|pos\w*_?emb\w*|(cls|dist|mask|class)_token|ada_?ln|adaptive|zero_conv|"
     r"zero_init|zero_proj|rel\w*_pos\w*|rezero|resweight|skip_?gain|final_layer(?!_?norm)|"
     r"heads\.head",
@@ -67,30 +64,33 @@ layer of torchvision's ViT."""
 
 def judged(found: Audited, readings: Readings, neighbours: Neighbours) -> Audited:
     """The same with its verdict and its laws."""
-    return _by_values(found) or _by_laws(found, readings, neighbours)
+    return _by_values(found, has_layout=bool(readings.right)) or _by_laws(
+        found, readings, neighbours
+    )
 
 
-def _by_values(found: Audited) -> Audited | None:
+def _by_values(found: Audited, *, has_layout: bool) -> Audited | None:
     """The verdict if the values alone decide it."""
     tensor, summary = found.tensor, found.summary
     if not summary.count:
         return found.decided(Verdict.EMPTY, "it has no element")
     if summary.nan or summary.inf:
-        explanation = (
-            f"{summary.nan} NaN and {summary.inf} infinities among {summary.count} elements"
-        )
+        kinds = [f"{summary.nan} NaN"] if summary.nan else []
+        if summary.inf:
+            kinds.append(f"{summary.inf} infinit{'y' if summary.inf == 1 else 'ies'}")
+        explanation = f"{' and '.join(kinds)} among {summary.count} elements"
         return found.decided(Verdict.NOT_FINITE, explanation)
     if not tensor.is_float:
         return found.decided(Verdict.NOT_FLOAT, f"{tensor.dtype} has no initial law")
     if summary.min == summary.max:
-        return _of_constant(found, summary.min or 0.0)
+        return _of_constant(found, summary.min or 0.0, has_layout=has_layout)
     if found.role.is_statistic:
         return found.decided(Verdict.TRAINED, "a running statistic that has seen data")
     return None
 
 
-def _of_constant(found: Audited, value: float) -> Audited:
-    weight = found.role is Role.WEIGHT and not _is_vector(found.tensor.shape)
+def _of_constant(found: Audited, value: float, *, has_layout: bool) -> Audited:
+    weight = found.role is Role.WEIGHT and (has_layout or not is_vector(found.tensor.shape))
     expected = Verdict.EXPECTED_CONSTANT
     if found.tensor.count == 1:
         return found.decided(expected, f"one element, {value:.6g}")
@@ -152,7 +152,7 @@ def _of_levels(found: Audited, readings: Readings) -> Audited | None:
     explanation = f"{share}, the others are 0"
     if names:
         explanation += f": {', '.join(names)}"
-    elif found.role is Role.WEIGHT and not _is_vector(tensor.shape):
+    elif found.role is Role.WEIGHT and not is_vector(tensor.shape):
         return found.decided(Verdict.NO_KNOWN_LAW, f"{explanation}, which no scheme means here")
     return found.decided(Verdict.EXPECTED_CONSTANT, explanation)
 
@@ -188,10 +188,10 @@ class _Fit:
 class _Fits:
     """What fits a tensor.
 
-    `usual` are the laws of schemes without further fields, with the right meanings of the axes.
-    `varied` are those of other gains and stds. `misread` are usual laws with the letters of another
-    framework. `classes` are the distributions of an unknown std. `tried` is the number of laws of
-    other gains and stds that were compared.
+    `usual` are the laws of well-known schemes without further fields, with the right meanings of
+    the axes. `varied` are those of rare schemes, and of other gains and stds. `misread` are usual
+    laws with the letters of another framework. `classes` are the distributions of an unknown std.
+    `tried` and `tried_misread` are the numbers of laws that were compared.
     """
 
     usual: list[_Fit]
@@ -199,27 +199,30 @@ class _Fits:
     misread: list[_Fit]
     classes: tuple[Candidate, ...]
     tried: int
+    tried_misread: int
 
 
 def _fits_of(found: Audited, readings: Readings, neighbours: Neighbours) -> _Fits:
     shape = found.tensor.shape
     classes = clean_classes(found.summary, found.tensor.dtype)
     if found.role is Role.WEIGHT and readings.right:
-        usual = candidates_of(shape, readings.right, neighbours.depth)
+        schemes = candidates_of(shape, readings.right, neighbours.depth)
     else:
-        usual = bias_candidates(shape, neighbours.fan_ins)
-    varied = [
-        law
-        for distribution in _distributions(found, classes)
-        for law in variants_of(shape, readings.right, distribution)
+        schemes = bias_candidates(shape, neighbours.fan_ins)
+    distributions = _distributions(found, classes)
+    usual = [law for law in schemes if is_well_known(law)]
+    rare = [law for law in schemes if not is_well_known(law)]
+    varied = [law for each in distributions for law in variants_of(shape, readings.right, each)] + [
+        law for law in rare if law.distribution in distributions
     ]
     misread = candidates_of(shape, readings.wrong, usual=True)
     return _Fits(
-        _fitting(found, usual),
-        _fitting(found, varied, exact=True),
-        _fitting(found, misread),
-        classes,
-        len(varied),
+        usual=_fitting(found, usual),
+        varied=_fitting(found, varied, exact=True),
+        misread=_fitting(found, misread),
+        classes=classes,
+        tried=len(varied),
+        tried_misread=sum(law.distribution in distributions for law in misread),
     )
 
 
@@ -245,12 +248,12 @@ def _fitting(found: Audited, laws: Iterable[Candidate], *, exact: bool = False) 
 def _of_distribution(found: Audited, readings: Readings, neighbours: Neighbours) -> Audited:
     """The verdict by the laws that the statistics are consistent with."""
     if found.summary.finite < FEWEST:
-        return found.decided(Verdict.UNDECIDED, f"fewer than {FEWEST} elements decide nothing")
+        explanation = f"too few elements to tell a law: at least {FEWEST} are needed"
+        return found.decided(Verdict.UNDECIDED, explanation)
     fits = _fits_of(found, readings, neighbours)
-    likely = _likely(fits.usual)
-    if likely and not _is_rare(likely):
+    if _likely(fits.usual):
         return _of_usual(found, fits.usual, fits)
-    if fits.misread and fits.usual and not _is_rare(fits.usual):
+    if fits.misread and fits.usual:
         return _of_usual(found, [*fits.usual, *fits.misread], fits)
     if fits.misread and (_likely(fits.misread) or not _likely(fits.varied)):
         return _of_misread(found, fits)
@@ -265,21 +268,15 @@ def _likely(fits: list[_Fit]) -> list[_Fit]:
     return [fit for fit in fits if fit.errors <= LIKELY_ERRORS]
 
 
-def _is_rare(fits: list[_Fit]) -> bool:
-    """Whether only frameworks other than PyTorch, Keras, Flax and JAX have these laws."""
-    schemes = [name.partition("&")[0] for fit in fits for name in fit.law.names]
-    return all("." in name and name.partition(".")[0] not in USUAL_FAMILIES for name in schemes)
-
-
 def _of_usual(found: Audited, usual: list[_Fit], fits: _Fits) -> Audited:
     """The verdict on a tensor that has a usual law.
 
     A law of another gain is one of the laws if it is clearly better, and else beside the nearest
     law: it can be neither excluded nor preferred. He's law with a slope is beside He's law.
     """
-    usual, rare = _without_rare(usual)
     nearest = min(fit.errors for fit in usual)
-    laws, near = [fit.law for fit in usual], [fit.law for fit in rare]
+    laws = [fit.law for fit in usual]
+    near = [_as_misread(fit.law) for fit in fits.misread if not any(map(fit.law.is_same, laws))]
     schemes = {name for law in laws for name in _schemes(law)}
     for fit in fits.varied:
         same = any(fit.law.is_same(law) for law in laws)
@@ -292,12 +289,10 @@ def _of_usual(found: Audited, usual: list[_Fit], fits: _Fits) -> Audited:
     return _of_laws(found, _with_near(distinct(laws), near), fits.classes)
 
 
-def _without_rare(usual: list[_Fit]) -> tuple[list[_Fit], list[_Fit]]:
-    """The well-known laws and the others; all are well-known if no such law is likely."""
-    known = [fit for fit in usual if is_well_known(fit.law)]
-    if not _likely(known):
-        return usual, []
-    return known, [fit for fit in usual if fit not in known]
+def _as_misread(law: Candidate) -> Candidate:
+    """The law with names that tell the letters by which its fans are counted."""
+    letters = "" if law.reading is None else law.reading.letters
+    return replace(law, names=tuple(f"{name}&layout={letters}" for name in law.names))
 
 
 def _of_varied(found: Audited, fits: _Fits) -> Audited:
@@ -317,7 +312,7 @@ def _of_varied(found: Audited, fits: _Fits) -> Audited:
     told = _of_laws(found, _with_near(tuple(laws), near), fits.classes)
     if len(laws) > 1:
         return replace(told, others=tuple(laws))
-    accident = fits.tried * window(lead.law, found.summary.finite) / SPAN
+    accident = _accident(fits.tried, lead.law, found)
     if told.verdict is not Verdict.CONSISTENT or accident <= ACCIDENT:
         return told
     explanation = (
@@ -396,13 +391,23 @@ def _of_misread(found: Audited, fits: _Fits) -> Audited:
     if others:
         explanation += f"; {_may_be(others)}; more elements would decide"
         return told.decided(Verdict.UNDECIDED, explanation)
+    if _accident(fits.tried_misread, laws[0], found) > MISREAD_ACCIDENT:
+        explanation += "; so few elements have such a std by accident too"
+        return told.decided(Verdict.UNDECIDED, explanation)
     return told.decided(Verdict.WRONG_LAYOUT, explanation)
+
+
+def _accident(tried: int, law: Candidate, found: Audited) -> float:
+    """The probability that a std which nobody meant is near one of so many laws."""
+    return tried * window(law, found.summary.finite) / SPAN
 
 
 def _without_law(found: Audited, classes: tuple[Candidate, ...]) -> Audited:
     if not classes:
         return found.decided(Verdict.TRAINED, "the values have none of the usual distributions")
-    explanation = f"{_one_of(classes)} with std {found.summary.std:.6g}, which no scheme means here"
+    mean = "" if classes[0].mean == 0 else f"mean {classes[0].mean:.6g} and "
+    std = f"{mean}std {found.summary.std:.6g}"
+    explanation = f"{_one_of(classes)} with {std}, which no scheme means here"
     if len(classes) > 1:
         explanation += "; more elements would decide"
         return found.decided(Verdict.UNDECIDED, explanation)
@@ -422,8 +427,3 @@ def _class_name(law: Candidate) -> str:
     if law.distribution != "truncated_normal" or bounds is None or isclose(bounds[1], 2):
         return name
     return f"{name} (cut at {bounds[1]:.3g} standard deviations)"
-
-
-def _is_vector(shape: tuple[int, ...]) -> bool:
-    """Whether at most one axis is longer than 1."""
-    return sum(extent > 1 for extent in shape) < 2

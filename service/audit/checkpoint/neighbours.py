@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from service.audit.checkpoint.verdicts import Audited, Verdict
+from service.audit.laws.candidates import Candidate
+from service.audit.laws.consistency import LIKELY_ERRORS, std_error, window
 from service.fields.types import MOST_DEPTH
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -30,6 +32,17 @@ _TABLE = re.compile(
     re.IGNORECASE,
 )
 """Names of tables that are computed, and so equal in all layers."""
+
+
+SPAN = 3.0
+"""The stds of weights are within a factor of about e^3."""
+
+TRIED, TRIED_NUMBERS = 40, 12
+"""About so many laws of other gains and stds are tried for a tensor, and so many plain numbers."""
+
+ACCIDENT = 0.05
+"""The largest probability with which a std that nobody meant is near one of the laws of other
+gains. Where it is larger, such a law is not stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +134,49 @@ def _with_repeated_zeros(audited: list[Audited]) -> list[Audited]:
 
 
 def _with_shared_variants(audited: list[Audited]) -> list[Audited]:
-    """A gain or std that tensors of several shapes have is no accident.
+    """A gain or std that several tensors have is no accident.
 
     It also explains a std better than a wrong layout does.
     """
-    shapes: dict[str, set[tuple[int, ...]]] = defaultdict(set)
+    having: dict[str, list[tuple[Audited, Candidate]]] = defaultdict(list)
     for each in audited:
         laws = each.laws[:1] if each.verdict is Verdict.CONSISTENT else each.others
         for law in laws:
             for name in law.names:
-                shapes[name].add(each.tensor.shape)
+                having[name].append((each, law))
+    shared = {name for name, pairs in having.items() if len(pairs) > 1 and _is_shared(pairs)}
     for number, each in enumerate(audited):
-        shared = [law for law in each.others if any(len(shapes[name]) > 1 for name in law.names)]
-        if len(shared) == 1:
-            explanation = (
-                f"{shared[0].distribution.replace('_', ' ')} with std {shared[0].std:.6g}, as in "
-                "tensors of other shapes"
-            )
-            told = replace(each, laws=(shared[0],))
+        found = [law for law in each.others if shared.intersection(law.names)]
+        if len(found) == 1:
+            kind = found[0].distribution.replace("_", " ")
+            explanation = f"{kind} with std {found[0].std:.6g}, as in other tensors"
+            told = replace(each, laws=(found[0],))
             audited[number] = told.decided(Verdict.CONSISTENT, explanation)
     return audited
+
+
+def _is_shared(pairs: list[tuple[Audited, Candidate]]) -> bool:
+    """Whether tensors have a law together, and not by accident.
+
+    Together their std is within three standard errors. Tensors with the same std count as one. Each
+    other std that fits too makes an accident less probable.
+    """
+    counts: dict[float, int] = defaultdict(int)
+    away = 0.0
+    for each, law in pairs:
+        assert each.summary.std is not None
+        counts[law.std] += each.summary.finite
+        away += each.summary.finite * (each.summary.std / law.std - 1)
+    total = sum(counts.values())
+    law = pairs[0][1]
+    if abs(away / total) > LIKELY_ERRORS * std_error(law, total):
+        return False
+    # Tensors of several shapes that have one std have a plain number.
+    shapes = {each.tensor.shape for each, _ in pairs}
+    accident = float(TRIED_NUMBERS if len(counts) == 1 < len(shapes) else TRIED)
+    for count in counts.values():
+        accident *= min(1.0, window(law, count) / SPAN)
+    return accident <= ACCIDENT
 
 
 def _with_fan_out(audited: list[Audited]) -> list[Audited]:

@@ -18,6 +18,16 @@ def counts_of(audited: Iterable[Audited]) -> list[tuple[Verdict, int]]:
     return sorted(found, key=lambda row: row[0] not in FAULTS)
 
 
+def predicate(verdict: Verdict, count: int) -> str:
+    """The verdict as the predicate of a sentence about so many tensors."""
+    have, be = ("has", "is") if count == 1 else ("have", "are")
+    if verdict is Verdict.NOT_FINITE:
+        return f"{have} NaN or infinity"
+    if verdict is Verdict.WRONG_LAYOUT:
+        return f"{have} the fans of a wrong layout"
+    return f"{be} {verdict.value}"
+
+
 def faults_first(audited: Iterable[Audited]) -> list[Audited]:
     """The tensors with a fault, then the others, each in their order."""
     return sorted(audited, key=lambda each: not each.is_fault)

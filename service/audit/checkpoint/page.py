@@ -1,15 +1,25 @@
 """The audit as one HTML file, without a script and without other files."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
-from service.audit.checkpoint.overview import counts_of, faults_first
+from service.audit.checkpoint.law_text import listed
+from service.audit.checkpoint.overview import counts_of, faults_first, predicate
 from service.audit.checkpoint.verdicts import FAULTS, Audited, Verdict
 from service.audit.files.likeness import Difference
 from service.audit.laws.candidates import Candidate
 from service.audit.tally import Histogram
-from service.models.html import count_of, element, shown_name, significant, written, written_page
+from service.models.html import (
+    Content,
+    count_of,
+    element,
+    shown_name,
+    significant,
+    written,
+    written_page,
+)
 
 _STYLE = """
 :root{color-scheme:light dark;--ground:#fff;--text:#1b1f24;--quiet:#57606a;--edge:#d0d7de;
@@ -31,8 +41,8 @@ section{content-visibility:auto;contain-intrinsic-size:auto 1rem auto 900rem}
 table{border-collapse:collapse;table-layout:fixed;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
 th,td{padding:.5rem;text-align:left;vertical-align:top;border-top:1px solid var(--edge)}
 thead th{background:var(--panel);white-space:nowrap}
-thead th:first-child{width:28%}
-thead .number{width:5.5rem}
+thead th:first-child{width:26%}
+thead .number{width:4.5rem}
 .values{width:10rem}
 tbody th{font-weight:400;overflow-wrap:anywhere}
 tr:target{background:var(--panel)}
@@ -79,14 +89,20 @@ _WIDTH, _HEIGHT = 128, 40
 MOST_LISTED = 200
 """The most faults above the table, and the most differences."""
 
-MOST_NAMES = 6
+MOST_NAMES = 3
 """The most names of a law in a cell. The JSON has all."""
+
+MOST_LAWS = 4
+"""The most laws of an undecided tensor that have a line of their own."""
 
 
 def audit_page(
-    title: str, audited: Sequence[Audited], differences: Sequence[Difference] | None
+    title: str,
+    audited: Sequence[Audited],
+    differences: Sequence[Difference] | None,
+    like: str = "",
 ) -> bytes:
-    """The page in UTF-8. `title` is the name of the checkpoint."""
+    """The page in UTF-8. `title` names the checkpoint, and `like` what it was compared with."""
     ordered = faults_first(audited)
     faults = [each for each in ordered if each.is_fault]
     elements = sum(each.summary.count for each in audited)
@@ -102,7 +118,7 @@ def audit_page(
             element("p", told, class_="fault" if faults or differences else ""),
             element("ul", *_counts(audited), class_="counts"),
             *(_faults(faults) if faults else []),
-            *([] if differences is None else _differences(differences)),
+            *([] if differences is None else _differences(differences, like)),
             element("h2", "Tensors"),
             element("p", _LEGEND, class_="quiet"),
         ),
@@ -131,9 +147,9 @@ def _faults(faults: Sequence[Audited]) -> list[Element]:
     """The faults with their explanations. Each leads to its row, of which they are the first."""
     lines = []
     for number, each in enumerate(faults[:MOST_LISTED]):
-        name = element("a", element("bdi", shown_name(each.tensor.name)), href=f"#t{number}")
-        told = f" is {each.verdict.value}: {shown_name(each.explanation)}"
-        lines.append(element("li", name, told))
+        name = element("a", element("bdi", *_breakable(each.tensor.name)), href=f"#t{number}")
+        told = _breakable(f" {predicate(each.verdict, 1)}: {each.explanation}")
+        lines.append(element("li", name, *told))
     return [element("h2", "Faults"), element("ul", *lines), *_more(len(faults), "fault")]
 
 
@@ -143,11 +159,11 @@ def _more(count: int, noun: str) -> list[Element]:
     return [element("p", f"and {count_of(more, f'more {noun}')}")] if more > 0 else []
 
 
-def _differences(differences: Sequence[Difference]) -> list[Element]:
+def _differences(differences: Sequence[Difference], like: str) -> list[Element]:
     if not differences:
-        return [element("p", "All tensors are equal to those that they were compared with.")]
-    lines = (element("li", described(each)) for each in differences[:MOST_LISTED])
-    told = element("p", "Here is this checkpoint, and there is what it was compared with.")
+        return [element("p", f"All tensors are equal to those of {like}")]
+    lines = (element("li", *_breakable(described(each))) for each in differences[:MOST_LISTED])
+    told = element("p", f"Here is this checkpoint, and there is {like}")
     return [
         element("h2", "Differences"),
         told,
@@ -183,7 +199,7 @@ def _tables(audited: Sequence[Audited]) -> Iterator[Element]:
 def _cells(audited: Audited) -> Iterator[Element]:
     yield element(
         "th",
-        element("bdi", shown_name(audited.tensor.name)),
+        element("bdi", *_breakable(audited.tensor.name)),
         element("div", " · ".join(_facts(audited)), class_="quiet"),
         scope="row",
     )
@@ -195,14 +211,27 @@ def _cells(audited: Audited) -> Iterator[Element]:
         yield element("td", text, class_="number", title=title)
     yield element("td", *_histogram(audited))
     kind = "fault" if audited.is_fault else ""
-    laws = "; ".join(named(law, MOST_NAMES) for law in audited.laws)
+    laws = listed(audited.laws, MOST_NAMES, MOST_LAWS)
     yield element(
         "td",
         element("span", audited.verdict.value, class_=kind),
-        *([element("div", laws)] if laws else []),
-        *(element("div", shown_name(text), class_="quiet") for text in _remarks(audited)),
+        *(element("div", *_breakable(text)) for text in laws),
+        *(element("div", *_breakable(text), class_="quiet") for text in _remarks(audited)),
         class_="verdict",
     )
+
+
+_BREAK = re.compile(r"(?<=[./&=_])(?=[^\W\d])")
+"""Where a name may be broken: after a separator, but not within a number."""
+
+
+def _breakable(text: str) -> Iterator[Content]:
+    """The text, which a browser breaks at spaces and after the separators of names."""
+    first, *others = _BREAK.split(shown_name(text))
+    yield first
+    for part in others:
+        yield element("wbr")
+        yield part
 
 
 def _remarks(audited: Audited) -> Iterator[str]:
@@ -227,14 +256,6 @@ def _facts(audited: Audited) -> Iterator[str]:
     if audited.fans is not None:
         yield f"fan_in\u00a0{audited.fans.fan_in:g}"
         yield f"fan_out\u00a0{audited.fans.fan_out:g}"
-
-
-def named(law: Candidate, most: int) -> str:
-    """A law in one line: its distribution, its std, the first names that mean it, and how many laws
-    of other gains are not excluded."""
-    names = ", ".join(law.names[:most]) + (", ..." if len(law.names) > most else "")
-    near = f"; {len(law.near)} near" if law.near else ""
-    return f"{law.distribution.replace('_', ' ')} {law.std:.4g} ({names}{near})"
 
 
 def _histogram(audited: Audited) -> list[Element]:

@@ -68,7 +68,7 @@ def tensor_record(audited: Audited) -> dict[str, Any]:
         "layout": None if audited.reading is None else audited.reading.letters,
         "fan_in": None if fans is None else fans.fan_in,
         "fan_out": None if fans is None else fans.fan_out,
-        "gain": None
+        "std_ratio": None
         if gains is None
         else {"he": gains.he, "glorot": gains.glorot, "lecun": gains.lecun},
         **summary_record(audited.summary),

@@ -4,7 +4,7 @@ The names are those of the table of schemes. Two names are one candidate if thei
 same distribution, for example `torch.linear` and `he_uniform` with negative_slope = sqrt 5.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, isclose, pi, prod, sqrt
@@ -17,7 +17,7 @@ from service.audit.laws.variants import Fields, Request, variants
 from service.errors import FaninError
 from service.fields import Spec
 from service.initializers.schemes import SCHEMES, Law, Scheme
-from service.initializers.schemes.plain import normal_law, uniform_within
+from service.initializers.schemes.plain import normal_law, uniform_between
 from service.initializers.schemes.truncated import CUT_DEFAULTS, cut_at_sigmas
 from service.initializers.truncation import between
 from service.plan.laws import laws_of
@@ -215,21 +215,23 @@ def plain_orthogonal(std: float, gain: float) -> Candidate:
     return replace(law, names=(name,), reading=None)
 
 
-def fitted(scheme: str, std: float, bound: float | None = None) -> Candidate | None:
-    """The law of a plain scheme with mean 0 and this std.
+def fitted(
+    scheme: str, std: float, mean: float = 0.0, bound: float | None = None
+) -> Candidate | None:
+    """The law of a plain scheme with this std and mean.
 
     `bound` is that of a truncated normal in standard deviations before the truncation, if it is
     not 2. A checkpoint may ask for some of them for each tensor, so no spec is made.
     """
-    numbers = CUT_DEFAULTS if bound is None else replace(CUT_DEFAULTS, bounds=(bound,))
-    law = cut_at_sigmas(0.0, std, numbers) if scheme == "truncated_normal" else _FITTED[scheme](std)
+    if scheme == "normal":
+        law = normal_law(mean, std)
+    elif scheme == "uniform":
+        limit = std * sqrt(3)
+        law = uniform_between(mean - limit, mean + limit, std)
+    else:
+        numbers = CUT_DEFAULTS if bound is None else replace(CUT_DEFAULTS, bounds=(bound,))
+        law = cut_at_sigmas(mean, std, numbers)
     return _of_law(law, scheme, SCHEMES[scheme], Reading("dense", "OI"))
-
-
-_FITTED: dict[str, Callable[[float], Law]] = {
-    "normal": lambda std: normal_law(0.0, std),
-    "uniform": lambda std: uniform_within(std * sqrt(3), std),
-}
 
 
 def distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:

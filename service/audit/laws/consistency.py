@@ -4,7 +4,7 @@ First the class is tested, by the kurtosis and the outermost values. Then mean a
 each with its standard error, and for bounded laws the outermost value: it is near the bound.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, inf, sqrt
@@ -126,7 +126,7 @@ def _distance(candidate: Candidate, summary: Summary, expected: Expected) -> flo
     if not _has_mean(summary, expected):
         return None
     away = abs(summary.std - expected.std) / expected.std - expected.slack
-    errors = max(0.0, away) / _std_error(candidate, summary.finite)
+    errors = max(0.0, away) / std_error(candidate, summary.finite)
     return errors if errors <= STANDARD_ERRORS and has_class(candidate, summary, expected) else None
 
 
@@ -135,7 +135,7 @@ def window(candidate: Candidate, n: int) -> float:
 
     The outermost value of a bounded law tells its limit better than the std does.
     """
-    share = 2 * LIKELY_ERRORS * _std_error(candidate, n)
+    share = 2 * LIKELY_ERRORS * std_error(candidate, n)
     return share if candidate.low is None else min(share, bound_gap(candidate, n))
 
 
@@ -184,10 +184,11 @@ _LEAST_STD, _MOST_STD = 2.0**-1000, 2.0**1000
 
 @lru_cache(maxsize=64)
 def clean_classes(summary: Summary, dtype: str) -> tuple[Candidate, ...]:
-    """The distributions with mean 0 that the values may have, with the measured std.
+    """The distributions that the values may have, with the measured std.
 
     They are normal, uniform, and a normal cut at two standard deviations. There are several if the
-    values are too few to tell them apart. If it is none of these, the other `CUTS` are tried.
+    values are too few to tell them apart. If it is none of these, the other `CUTS` are tried. The
+    mean is 0, or the measured one if none has the mean 0.
     """
     if summary.std is None or not summary.std > 0 or summary.finite < FEWEST:
         return ()
@@ -195,28 +196,36 @@ def clean_classes(summary: Summary, dtype: str) -> tuple[Candidate, ...]:
         return ()
     if not _LEAST_STD < summary.std < _MOST_STD:
         return ()
-    usual = [fitted(scheme, summary.std) for scheme in ("normal", "uniform", "truncated_normal")]
-    found = _of_any_std(usual, summary, dtype)
-    if found:
-        return found
-    return _of_any_std(
-        [fitted("truncated_normal", summary.std, cut) for cut in CUTS], summary, dtype
-    )
+    means = (0.0, summary.mean)
+    return next(filter(None, (_with_mean(mean, summary, dtype) for mean in means)), ())
+
+
+def _with_mean(mean: float, summary: Summary, dtype: str) -> tuple[Candidate, ...]:
+    assert summary.std is not None
+    assert summary.skewness is not None
+    # With a mean of its own, a distribution is also tested for its symmetry.
+    if mean and abs(summary.skewness) > KURTOSIS_ERRORS * sqrt(6 / summary.finite):
+        return ()
+    std = summary.std
+    usual = [fitted(scheme, std, mean) for scheme in ("normal", "uniform", "truncated_normal")]
+    cut = (fitted("truncated_normal", std, mean, bound) for bound in CUTS)
+    return _of_any_std(usual, summary, dtype) or _of_any_std(cut, summary, dtype)
 
 
 def _of_any_std(
-    fits: Sequence[Candidate | None], summary: Summary, dtype: str
+    fits: Iterable[Candidate | None], summary: Summary, dtype: str
 ) -> tuple[Candidate, ...]:
     """The fits whose distribution the values have.
 
     The measured std has a standard error. The limit that is computed from it has the same relative
-    error, which may be larger than the distance of the outermost value from the limit.
+    error, which may be larger than the distance of the outermost value from the limit. A measured
+    mean has an error of 5 std / sqrt n, which is up to twice as much.
     """
     found = []
     for fit in fits:
         if fit is None:
             continue
-        share = _std_error(fit, summary.finite) * STANDARD_ERRORS
+        share = std_error(fit, summary.finite) * STANDARD_ERRORS * (3 if fit.mean else 1)
         forms = [expected_of(fit, dtype)]
         if fit.distribution == "normal" and dtype in _COARSE:
             forms.append(_coarse(fit, dtype))
@@ -225,7 +234,7 @@ def _of_any_std(
     return tuple(found)
 
 
-def _std_error(candidate: Candidate, n: int) -> float:
+def std_error(candidate: Candidate, n: int) -> float:
     """The standard error of the std of n values, relative to it."""
     return sqrt((candidate.kurtosis - 1) / (4 * n))
 

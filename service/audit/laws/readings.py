@@ -103,7 +103,7 @@ def readings_of(name: str, shape: tuple[int, ...], layout: str | None = None) ->
     `layout` is the name of a framework, or letters. Letters are for tensors with as many axes.
     """
     leaf = _SEPARATORS.split(name)[-1].lower()
-    if sum(extent > 1 for extent in shape) < 2 or _BIAS.fullmatch(leaf):
+    if _BIAS.fullmatch(leaf) or (is_vector(shape) and not _is_weight(leaf, shape)):
         return Readings(_role_of_vector(leaf), (), (), _framework(leaf))
     if layout is not None and layout not in FRAMEWORKS and len(layout) == len(shape):
         layer = layer_of_letters(layout)
@@ -118,6 +118,19 @@ def readings_of(name: str, shape: tuple[int, ...], layout: str | None = None) ->
     own = ("keras", "flax") if framework == "keras" and layout is None else (framework,)
     right = _of_frameworks(own, name, leaf, shape, told=True)
     return Readings(Role.WEIGHT, right, _exchanged(right, shape), framework)
+
+
+def is_vector(shape: tuple[int, ...]) -> bool:
+    """Whether at most one axis is longer than 1."""
+    return sum(extent > 1 for extent in shape) < 2
+
+
+def _is_weight(leaf: str, shape: tuple[int, ...]) -> bool:
+    """Whether it is the weight of a dense layer with one input or one output, such as a critic's.
+
+    Vectors with more axes are scales, such as those of images with ones behind the channels.
+    """
+    return len(shape) == 2 and leaf not in ("gamma", "beta") and _framework(leaf) is not None
 
 
 def _heads(name: str, leaf: str, shape: tuple[int, ...]) -> tuple[Reading, ...]:
@@ -149,6 +162,8 @@ def _of_frameworks(
         if layer.name == "embedding" and told and leaf == "kernel":
             continue
         if layer.depthwise != (leaf == "depthwise_kernel") and leaf.endswith("_kernel"):
+            continue
+        if "depthwise" in lower and told and layer.name.startswith("conv"):
             continue
         for framework in frameworks:
             letters = layer.letters.get(framework, "")

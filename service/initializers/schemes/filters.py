@@ -478,9 +478,9 @@ SCHEMES = (
         "sobel",
         "The slope of a picture along x, y or z, smoothed along the other axes. variant=x finds "
         "vertical edges, and variant=y finds horizontal ones.",
-        "product of one factor for each axis; a factor has the coefficients of a polynomial in t, "
-        "lowest power first: (1 + t)^(k - 2) (t - 1) along the variant's axis, (1 + t)^(k - 1) "
-        "along the others; k is the extent of the axis",
+        "outer product of a vector along each axis: the coefficients of (1 + t)^(k - 2) (t - 1) "
+        "along the variant's axis and those of (1 + t)^(k - 1) along the others, from t^0 up, "
+        "where k is the extent of the axis",
         partial(_derivative, _sobel_slope, _binomial),
         "variant",
         defaults=_ALONG_X,
@@ -492,8 +492,8 @@ SCHEMES = (
         "prewitt",
         "The slope of a picture along x, y or z, summed along the other axes. variant=x finds "
         "vertical edges, and variant=y finds horizontal ones.",
-        "product of one factor for each axis: j - (k - 1)/2 at place j of the variant's axis, "
-        "which has k places, and 1 along the others",
+        "outer product of a vector along each axis: j - (k - 1)/2 at place j of the k places of "
+        "the variant's axis, and 1 along the others",
         partial(_derivative, _ramp, _ones),
         "variant",
         defaults=_ALONG_X,

@@ -123,7 +123,7 @@ def _refuse_moments(requested: Numbers) -> None:
 SCHEMES = (
     Scheme(
         name="zeros",
-        summary="Every element is 0: biases, the last layer of a residual branch.",
+        summary="Every element is 0. Biases start so, and the last weights of residual branches.",
         formula="w = 0",
         distribution="constant",
         fields=(),
@@ -132,7 +132,7 @@ SCHEMES = (
     ),
     Scheme(
         name="ones",
-        summary="Every element is 1: the scales of a normalization.",
+        summary="Every element is 1. The scales of a normalization start so.",
         formula="w = 1",
         distribution="constant",
         fields=(),

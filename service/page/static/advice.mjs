@@ -16,7 +16,7 @@ export function drawAdvice(pairs, advice, own) {
   byId("decision").textContent = own === null ? decision : recommended;
   byId("equation").textContent = advice.equation ?? "";
   drawAxes(advice.layout, given(pairs, "shape"));
-  drawFacts(advice, own);
+  drawFacts(advice, own, given(pairs, "bias_std"));
   fill("why", ...advice.rationale.map(line));
   drawWarnings([...advice.warnings, ...(own?.warnings ?? []).filter(({ code }) => !OF_SPELLING.has(code))]);
   drawClassic(pairs, advice);
@@ -30,14 +30,18 @@ const USES = {
   identity: "Use it for a layer that should change nothing at first, such as one added to a trained network, and for recurrent weights with ReLU.",
   dirac: "Use it for a convolution that should change nothing at first, such as one added to a trained network.",
   constant: "Use it for biases and scales. In a weight matrix it makes all units of the layer equal, and training keeps them equal.",
-  zeros: "In a weight matrix it makes all units of the layer equal, and training keeps them equal.",
-  ones: "In a weight matrix it makes all units of the layer equal, and training keeps them equal.",
+  zeros: "In a weight matrix, zeros make all units of the layer equal, and training keeps them equal.",
+  ones: "In a weight matrix, ones make all units of the layer equal, and training keeps them equal.",
 };
+
+/** Schemes of which the summary says the formula. */
+const IN_WORDS = ["zeros", "ones", "constant"];
 
 /** Say what the question's own scheme does, and when it is used; nothing if `scheme` is null. */
 export function drawScheme(pairs, scheme, certificate) {
   const said = scheme === null ? [] : [
-    `${scheme.name}: ${scheme.summary}`, USES[scheme.name], bestPatch(pairs, certificate), `${scheme.formula}.`,
+    `${scheme.name}: ${scheme.summary}`, USES[scheme.name], bestPatch(pairs, certificate),
+    IN_WORDS.includes(scheme.name) ? "" : `The values: ${scheme.formula}.`,
   ];
   byId("scheme-about").textContent = said.filter(Boolean).join(" ");
 }
@@ -79,7 +83,7 @@ export function drawAxes(layout, shape) {
   fill("axes", ...(fits ? extents.map(axis) : []));
 }
 
-function drawFacts(advice, own) {
+function drawFacts(advice, own, ownBiases = "") {
   const columns = [advice, own].filter((each) => each !== null);
   const row = (name, value, strong = false) => [
     name,
@@ -95,7 +99,10 @@ function drawFacts(advice, own) {
     ...NUMBERS.map((name) => row(name, (each) => shortest(each[name]), name === "std" || name === "limit")),
   ];
   if (advice !== null) {
-    rows.push(["biases", element("td", { colSpan: columns.length, textContent: biasesOf(advice.bias) })]);
+    const told = biasesOf(advice.bias);
+    const cells = own !== null && ownBiases !== "" ? [told, `std ${ownBiases}`] : [told];
+    const colSpan = cells.length === 1 ? columns.length : 1;
+    rows.push(["biases", ...cells.map((textContent) => element("td", { colSpan, textContent }))]);
   }
   fillTable("facts", ["", ...titles], rows);
 }
@@ -150,11 +157,12 @@ function drawAlternatives(pairs, advice) {
   const numbers = new Set([...numberFields(), "scheme"]);
   fill(
     "alternatives",
-    ...others.map(({ scheme, what, when, std, weights_url: url }) => {
+    ...others.map(({ scheme, what, when, std, bias_std: biases, weights_url: url }) => {
       const scheming = [...new URLSearchParams(url.split("?")[1])].filter(([field]) => numbers.has(field));
-      const kept = pairs.filter(([field]) => !numbers.has(field));
+      if (biases !== null) scheming.push(["bias_std", shortest(biases)]);
+      const kept = pairs.filter(([field]) => !numbers.has(field) && field !== "bias_std");
       const link = element("a", { href: `/?${queryOf([...kept, ...scheming])}`, textContent: scheme });
-      return element("li", {}, link, `: ${what}, if ${when}.${sizeOf(what, std, advice.std)}`);
+      return element("li", {}, link, `: ${what}. Use it if ${when}.${sizeOf(what, std, advice.std)}`);
     }),
   );
 }

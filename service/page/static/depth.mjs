@@ -22,16 +22,15 @@ const STYLES = [
  *
  * `own` is the certificate of the question's own scheme, or null. */
 export async function fetchStacks(pairs, advice, own, signal) {
-  if (!(advice.fan_in >= 1) || !advice.layout?.includes("I")) {
-    return { why: "Only weights that a signal passes make a stack of layers.", stacks: [] };
-  }
+  const why = whyNone(pairs, advice);
+  if (why !== "") return { why, stacks: [] };
   const width = Math.min(MOST_WIDTH, Math.round(advice.fan_in));
   const depth = given(pairs, "depth") || document.body.dataset.exampleDepth;
-  const common = [["width", String(width)], ["depth", depth], ...stackPairs(pairs, numberFields())];
-  const wanted = [{ label: "recommended", more: [] }];
-  if (own !== null) wanted.push({ label: own.scheme, more: schemeOf(advice.compared.weights_url), own });
+  const common = [["width", String(width)], ["depth", depth], ...surroundings(pairs, advice)];
+  const recommended = recommendedStack(advice);
+  const wanted = [{ label: "recommended", more: recommended.more }, ...ownStack(pairs, advice, own)];
   for (const rival of RIVALS) {
-    if (rival !== own?.scheme) wanted.push({ label: rival, more: [["scheme", rival]] });
+    if (!wanted.some(({ label }) => label === rival)) wanted.push({ label: rival, more: [["scheme", rival]] });
   }
   const stacks = [];
   for (const { label, more, own: theOwn } of wanted) {
@@ -41,10 +40,60 @@ export async function fetchStacks(pairs, advice, own, signal) {
       continue;
     }
     // One after another: the service computes them in one thread, and its queue is short.
-    stacks.push({ label, ...(await stackOf(`/propagate?${queryOf([...common, ...more])}`, signal)) });
-    if (stacks.at(-1).failed) break;
+    const found = await stackOf(`/propagate?${queryOf([...common, ...more])}`, signal);
+    const name = label === "recommended" ? nameOf(found.answer, advice, recommended.of) : label;
+    stacks.push({ label: name, ...found });
+    if (found.failed) break;
   }
-  return { why: "", stacks, width, depth, advice };
+  const about = [recommended.note, ...notesOf(pairs, stacks[0].answer)];
+  return { why: "", stacks, width, depth, advice, about };
+}
+
+/** Why a layer has no stack of layers like it; "" if it has one. */
+function whyNone(pairs, { layout, fan_in: fanIn }) {
+  const apart = layout?.includes("E") && !layout.includes("I");
+  if (apart || given(pairs, "layer").startsWith("depthwise")) {
+    return "A depthwise kernel filters each channel alone. The stacks here are of layers that sum over all channels, so they say nothing of this layer.";
+  }
+  return fanIn >= 1 && layout?.includes("I") ? "" : "Only weights that a signal passes make a stack of layers.";
+}
+
+/** What stands around each layer. A role says how its block is built. */
+function surroundings(pairs, { understood: { residual, normalization } }) {
+  const asked = stackPairs(pairs, numberFields());
+  if (residual === "none") return asked;
+  const block = [["residual", residual], ["normalization", normalization]];
+  return [...asked.filter(([field]) => !block.some(([name]) => name === field)), ...block];
+}
+
+/** The stack of the recommendation: the fields of its weights, whose they are, and a note.
+ *
+ * A layer that stands once in a network, or beside others in a block, makes no stack by itself. The
+ * service then recommends weights for each layer of the stack. */
+function recommendedStack({ weights_url: url, std, bias, understood: { position, residual } }) {
+  if (position === "first" || position === "output") {
+    const note = `The ${position} layer stands once in a network, so the stack is of hidden layers and what is recommended for them.`;
+    return { more: [], of: "for hidden layers", note };
+  }
+  if (residual !== "none") {
+    const note = "The layer is one of a residual block, so the stack is of blocks of two layers, each with the weights that are recommended for it.";
+    return { more: [], of: "in blocks", note };
+  }
+  if (std === 0) {
+    const note = "A stack of weights of 0 would carry no signal, so the stack is of hidden layers and what is recommended for them.";
+    return { more: [], of: "for hidden layers", note };
+  }
+  const biases = bias.std > 0 ? [["bias_std", String(bias.std)]] : [];
+  return { more: [...schemeOf(url), ...biases], of: "", note: "" };
+}
+
+/** The stack of the question's own weights, or of its own biases beside the recommended weights. */
+function ownStack(pairs, advice, own) {
+  const std = given(pairs, "bias_std");
+  if (own === null && std === "") return [];
+  const label = `${(own ?? advice).scheme}${std === "" ? "" : `, biases of std ${std}`}`;
+  const scheme = schemeOf(own === null ? advice.weights_url : advice.compared.weights_url);
+  return [{ label, more: [...scheme, ...(std === "" ? [] : [["bias_std", std]])], own: own ?? advice }];
 }
 
 /** The scheme in a URL with its numbers. Fans are those of the stack. */
@@ -60,9 +109,42 @@ const isRandom = ({ distribution, mean }) => distribution !== "deterministic" &&
 
 /** Whether a rival is what is recommended: its curve would be the same. */
 function isRecommended(label, stacks) {
-  const first = stacks[0]?.answer?.layers[0];
-  if (!first || first.scheme !== label || first.bias_std > 0) return false;
-  return !/[?&](gain|scale|mode|std)=/.test(first.weights_url);
+  const layers = stacks[0]?.answer?.layers ?? [];
+  const same = ({ scheme, bias_std: std, weights_url: url }) =>
+    scheme === label && std === 0 && !/[?&](gain|scale|mode|std)=/.test(url);
+  return layers.length > 0 && layers.every(same);
+}
+
+/** The name of the recommended stack. It is "recommended" if it has the scheme and gain of the advice. */
+function nameOf(answer, { scheme, gain, std }, of) {
+  if (answer === null) return "recommended";
+  const [first] = answer.layers;
+  const used = [...new Set(answer.layers.map((layer) => layer.scheme))];
+  if (of !== "") return `${used.join(" and ")} ${of}`;
+  const same = gain === null ? near(first.std, std) : near(first.gain, gain);
+  return first.scheme === scheme && same ? `${scheme} (recommended)` : first.scheme;
+}
+
+/** Whether two numbers are the same but for the rounding of /propagate to six digits. */
+const near = (number, other) => Math.abs(number - other) <= 1e-5 * Math.abs(other);
+
+/** What a person may not expect of the stack. */
+function notesOf(pairs, answer) {
+  if (answer === null) return [];
+  const { layers } = answer;
+  const notes = [];
+  const unsaid = given(pairs, "activation") === "" && given(pairs, "input_activation") === "";
+  if (unsaid && layers.every(({ activation }) => activation === "linear")) {
+    notes.push("No activation is given, so the layers are linear.");
+  }
+  if (given(pairs, "normalization") === "batch" && layers.length > 1) {
+    const factor = layers[0].stream_gradient / layers[1].stream_gradient;
+    const closed = layers[0].activation === "relu" ? "pi / (pi - 1) = " : "";
+    if (factor > 1) {
+      notes.push(`Batch normalization subtracts what the inputs of a batch have in common, so the gradient grows backward by ${closed}${powers(factor)} in each layer.`);
+    }
+  }
+  return notes;
 }
 
 /** A stack, or why there is none: a refusal of this stack, or a failure, which ends the others as well. */
@@ -76,20 +158,17 @@ async function stackOf(path, signal) {
   }
 }
 
-/** The variance of the signal behind each layer, and of the gradient before it. */
+/** The variance of the signal behind each layer, and of the gradient with respect to it. */
 function curvesOf({ answer: { layers } }) {
-  const last = layers.length;
+  const passed = layers.filter(({ stream }) => stream !== null);
   return {
     forward: [
       { layer: 0, value: 1 },
-      ...layers.map(({ number, stream, stream_band }) => ({ layer: number, value: stream, band: stream_band })),
+      ...passed.map(({ number, stream, stream_band }) => ({ layer: number, value: stream, band: stream_band })),
     ],
-    backward: [
-      ...layers.map(({ number, stream_gradient, stream_gradient_band }) => ({
-        layer: number - 1, value: stream_gradient, band: stream_gradient_band,
-      })),
-      { layer: last, value: 1 },
-    ],
+    backward: passed.map(({ number, stream_gradient, stream_gradient_band }) => ({
+      layer: number, value: stream_gradient, band: stream_gradient_band,
+    })),
   };
 }
 
@@ -99,8 +178,8 @@ function linesOf(told) {
   for (const stack of told) {
     const curves = curvesOf(stack);
     const line = lines.find((each) => alike(each, curves));
-    if (line !== undefined) line.names.push(nameOf(stack));
-    else lines.push({ ...curves, names: [nameOf(stack)], style: STYLES[lines.length] });
+    if (line !== undefined) line.names.push(stack.label);
+    else lines.push({ ...curves, names: [stack.label], style: STYLES[lines.length] });
   }
   return lines;
 }
@@ -110,16 +189,13 @@ const alike = (line, curves) =>
     line[which].every(({ value }, place) => Math.abs(value - curves[which][place].value) <= 1e-9 * Math.abs(value)),
   );
 
-const nameOf = ({ answer, label }) =>
-  label === "recommended" && answer ? `${answer.layers[0].scheme} (recommended)` : label;
-
 /** Draw the section. */
-export function drawDepth({ why, stacks, width: fanIn, depth, advice }, width) {
+export function drawDepth({ why, stacks, width: fanIn, depth, advice, about }, width) {
   const told = stacks.filter(({ answer }) => answer !== null);
-  byId("depth-about").textContent = why || (told.length === 0 ? stacks[0].problem : aboutOf(fanIn, depth, told[0]));
+  byId("depth-about").textContent = why || (told.length === 0 ? stacks[0].problem : aboutOf(fanIn, depth, told[0], about));
   if (told.length > 0) byId("depth-about").textContent += missingOf(stacks);
   show("depth-scroll", stacks.length > 0);
-  fillRows(stacks);
+  fillRows(stacks, told);
   fill("depth-legend");
   if (told.length === 0 || !canDraw()) {
     fill("depth-plot");
@@ -135,7 +211,7 @@ export function drawDepth({ why, stacks, width: fanIn, depth, advice }, width) {
   fill(
     "depth-plot",
     ...picture("forward", "Variance of the signal behind each layer"),
-    ...picture("backward", "Squared norm of the gradient behind each layer", ofThisLayer(advice)),
+    ...picture("backward", "Squared norm of the gradient with respect to the output of each layer, relative to the last layer", ofThisLayer(advice)),
   );
 }
 
@@ -172,18 +248,21 @@ function ofThisLayer({ fan_in: fanIn, fan_out: fanOut }) {
   return `. The layers of this stack have equal width, so ${ratio} of your layer is not in it. In your layer this ratio also multiplies the variance of the gradient.`;
 }
 
-function aboutOf(fanIn, depth, { answer }) {
-  return `${depth} equal layers with fan_in = fan_out = ${fanIn}. ${answer.summary}`;
+function aboutOf(fanIn, depth, { label, answer }, about) {
+  const { layers, summary } = answer;
+  const what = layers.length > Number(depth) ? `${depth} blocks of two layers` : `${depth} equal layers`;
+  const told = `With ${label} the stack is ${summary[0].toLowerCase()}${summary.slice(1)}`;
+  return [`${what} with fan_in = fan_out = ${fanIn}.`, ...about, told].filter(Boolean).join(" ");
 }
 
-function fillRows(stacks) {
-  const rows = stacks.map((stack) => {
-    const { answer, problem } = stack;
-    if (answer === null) return [nameOf(stack), element("td", { colSpan: 3, textContent: problem })];
-    const { layers, verdict } = answer;
-    return [nameOf(stack), shortest(layers.at(-1).stream), shortest(layers[0].stream_gradient), verdict];
+function fillRows(stacks, told) {
+  const rows = stacks.map(({ label, answer, problem }) => {
+    if (answer === null) return [label, element("td", { colSpan: 3, textContent: problem })];
+    const { forward, backward } = curvesOf({ answer });
+    return [label, powers(forward.at(-1).value), powers(backward[0].value), answer.verdict];
   });
-  fillTable("depth-table", ["scheme", "variance at the end", "gradient at the start", "verdict"], rows);
+  const first = told.length === 0 ? 1 : curvesOf(told[0]).backward[0].layer;
+  fillTable("depth-table", ["scheme", "variance at the end", `gradient at layer ${first}`, "verdict"], rows);
 }
 
 /** The points of a line that have a band. */
@@ -191,6 +270,7 @@ const bandOf = (line, which) => line[which].filter(({ band }) => band && band[0]
 
 function drawCurves(lines, which, width) {
   const floor = (value) => Math.max(LEAST, value);
+  const last = lines[0].forward.at(-1).layer;
   const values = lines.flatMap((each) => each[which].map(({ value }) => value)).filter((value) => value > LEAST);
   const domain = [Math.min(0.1, ...values), Math.max(10, ...values)];
   const marks = [Plot.ruleY([1], { stroke: "currentColor", strokeOpacity: 0.4 })];
@@ -212,7 +292,7 @@ function drawCurves(lines, which, width) {
     marginBottom: 40,
     marginTop: 12,
     className: "drawing",
-    x: { label: "layer", ticks: Math.min(10, lines[0][which].length - 1), tickFormat: (each) => (Number.isInteger(each) ? String(each) : "") },
+    x: { label: "layer", domain: [0, last], ticks: Math.min(10, last), tickFormat: (each) => (Number.isInteger(each) ? String(each) : "") },
     y: { type: "log", domain, clamp: true, label: null, grid: true, ticks: powersIn(domain), tickFormat: powers },
     marks,
   });
@@ -226,7 +306,10 @@ function powersIn([low, high]) {
   return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, place) => Number(`1e${step * (first + place)}`));
 }
 
-/** A tick of a logarithmic axis: 0.01, 1, 100, 1e-9. */
+/** A number with at most four digits, as on the axes: 0.01, 1, 115.2, 1.074e9, 1e-9. */
 function powers(value) {
-  return value >= 0.001 && value <= 1000 ? String(value) : value.toExponential(0).replace("+", "");
+  if (value === null) return "–";
+  const short = Number(value.toPrecision(4));
+  const plain = short === 0 || (short >= 0.001 && short <= 1000);
+  return plain ? String(short) : short.toExponential().replace("+", "");
 }

@@ -5,7 +5,7 @@ import { drawDepth, fetchStacks } from "./depth.mjs";
 import { byId, show } from "./elements.mjs";
 import { drawLines, prepareLines, readLanguage } from "./lines.mjs";
 import {
-  clearProblems, errorsOfLength, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
+  advicePairs, clearProblems, errorsOfLength, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
 } from "./question.mjs";
 import { Refusal, inTime, json, orEnd } from "./service.mjs";
 import { drawTensor, fetchTensor } from "./tensor.mjs";
@@ -112,7 +112,7 @@ async function answerFor(pairs, signal, timely) {
 async function adviceFor(pairs, timely) {
   const errors = errorsOfLength(pairs);
   if (errors.length > 0) throw new Refusal(414, errors);
-  return json(`/recommend?${queryOf(pairs)}`, timely);
+  return json(`/recommend?${queryOf(advicePairs(pairs))}`, timely);
 }
 
 /** Whether the sentence about a scheme is about this one. */
@@ -126,8 +126,9 @@ async function sentence(pairs, certificate, signal, timely) {
 }
 
 function whatIsRefused(errors) {
-  const count = new Set(errors.map(({ field }) => field).filter((field) => field !== "")).size;
-  if (count === 0) return "The service cannot answer this.";
+  if (errors.every(({ field }) => field === "")) return "The service cannot answer this.";
+  // What has no name, such as =2, is a field as well.
+  const count = new Set(errors.map(({ field, message }) => field || message)).size;
   return `The service cannot answer this: ${count === 1 ? "a field needs" : `${count} fields need`} a change.`;
 }
 
@@ -170,6 +171,14 @@ function redraw() {
   }
 }
 
+/** Move the focus to the answer, and the view if the answer begins outside of its upper half. */
+function goToAnswer() {
+  const target = byId("answer");
+  target.focus({ preventScroll: true });
+  const { top } = target.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) target.scrollIntoView();
+}
+
 let timer = 0;
 
 /** Ask after a pause, which ends when the next key is pressed. */
@@ -197,10 +206,21 @@ addEventListener("popstate", () => {
   readLanguage();
   answer();
 });
+// A link to another question is answered in place: the focus and the view go to the answer.
+document.querySelector("main").addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="/?"]');
+  if (link === null || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  clearTimeout(timer);
+  history.pushState(null, "", link.getAttribute("href"));
+  readAddress();
+  answer();
+  goToAnswer();
+});
 // The part behind the # is the language, so the link to the answer must not write it.
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
-  byId("answer").focus();
+  goToAnswer();
 });
 let width = innerWidth;
 addEventListener("resize", () => {

@@ -63,9 +63,12 @@ function put(control, value) {
 /** The question as pairs: the controls that are not empty, then the further fields. */
 export function question() {
   const given = NAMES.map((field) => [field, valueOf(field)]).filter(([, value]) => value !== "");
-  const more = byId("more").value.trim().split(/[\s&]+/).filter((each) => each !== "");
+  const more = joined(byId("more").value).trim().split(/[\s&]+/).filter((each) => each !== "");
   return [...given, ...more.flatMap(pairsOf)];
 }
+
+/** Further fields without spaces around =. A field without a value does not take the next field. */
+const joined = (text) => text.replace(/\s+=/g, "=").replace(/=\s+(?=[^\s=&]+(?:[\s&]|$))/g, "=");
 
 function valueOf(field) {
   const value = byId(field).value;
@@ -83,16 +86,20 @@ export function seeded(pairs) {
   return pairs.some(([field]) => field === "seed") ? pairs : [...pairs, ["seed", SEED]];
 }
 
+/** Those pairs that are fields of /recommend: the biases belong to the stack of layers alone. */
+export const advicePairs = (pairs) => pairs.filter(([field]) => field !== "bias_std");
+
 /** Those pairs that are fields of a tensor. */
-export const tensorPairs = (pairs) => pairs.filter(([field]) => !words("adviceFields").has(field));
+export const tensorPairs = (pairs) =>
+  advicePairs(pairs).filter(([field]) => !words("adviceFields").has(field));
 
 /** Fields of a layer that say nothing about a stack of equal layers. */
 const OF_THE_LAYER = new Set([
   "shape", "layout", "layer", "groups", "parts", "stride", "fan_in", "fan_out", "dtype", "order",
-  "slice", "seed", "name", "role", "position", "depth", "scheme",
+  "slice", "seed", "name", "role", "position", "depth", "scheme", "bias_std",
 ]);
 
-/** Those pairs that describe a stack of layers like this one, without its shape and scheme. */
+/** Those pairs that describe a stack of layers like this one, without its shape, scheme and biases. */
 export function stackPairs(pairs, schemeFields) {
   const stack = words("stackFields");
   return pairs.filter(
@@ -179,7 +186,7 @@ export function showProblems(errors) {
     const label = control?.id === "more" || control === null ? field : "";
     const start = label === "" ? message : `${label}: ${message}`;
     const note = element("p", { className: "problem" }, start);
-    note.append(element("span", { className: "hint", textContent: hint }));
+    note.append(element("span", { className: "hint" }, ...withLinks(placed(hint, field, control))));
     if (control === null) {
       byId("problems").append(note);
       continue;
@@ -189,6 +196,16 @@ export function showProblems(errors) {
     control.closest(".field").append(note);
   }
 }
+
+/** A hint to add a field that has no control says where it is added. */
+function placed(hint, field, control) {
+  const lacks = control?.id === "more" && hint.startsWith(`add ${field}=`);
+  return lacks ? hint.replace(/^add (\S+)/, "write $1 here, under More fields") : hint;
+}
+
+/** A hint in parts, with a link where it names the path of a list. */
+const withLinks = (hint) =>
+  hint.split(/(\/[a-z]+)(?= lists all)/).map((part) => (part.startsWith("/") ? element("a", { href: part, textContent: part }) : part));
 
 function markInvalid(control, note) {
   control.setAttribute("aria-invalid", "true");

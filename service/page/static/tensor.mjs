@@ -116,5 +116,6 @@ function measuredOf({ rounded, mean, std, distribution }, values, law) {
 
 function orthogonality(matrix) {
   const { most, what, scale } = departure(matrix);
-  return `${what} is ${shortest(scale)} times the identity; the largest difference is ${most.toExponential(1)} of it.`;
+  const times = shortest(scale) === "1" ? "" : `${shortest(scale)} times `;
+  return `${what} is ${times}the identity. Its elements differ from that by ${(most * scale).toExponential(1)} at most.`;
 }
