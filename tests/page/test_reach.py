@@ -409,7 +409,8 @@ def test_without_scripts_the_page_says_where_to_go(chromium: Browser) -> None:
     context = chromium.chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{chromium.address.url}/")
-    assert "needs JavaScript" in page.inner_text("noscript")
-    page.click("noscript a")
+    assert "needs JavaScript" in page.inner_text("body noscript")
+    assert page.evaluate("getComputedStyle(document.getElementById('unloaded')).display") == "none"
+    page.click("body noscript a")
     assert "/v1/weights.npy" in page.inner_text("body")
     context.close()

@@ -1,6 +1,6 @@
 // The section about depth: a stack of layers like this one, with the recommended scheme and rivals.
 
-import { byId, described, element, fill, fillTable, shortest, show } from "./elements.mjs";
+import { NO_PICTURE, byId, canDraw, described, element, fill, fillTable, shortest, show } from "./elements.mjs";
 import { given, queryOf, stackPairs, numberFields } from "./question.mjs";
 import { Refusal, json } from "./service.mjs";
 
@@ -43,6 +43,7 @@ export async function fetchStacks(pairs, advice, own, signal) {
     const found = await stackOf(`/propagate?${queryOf([...common, ...more])}`, signal);
     const name = label === "recommended" ? nameOf(found.answer, advice, recommended.of) : label;
     stacks.push({ label: name, ...found });
+    if (found.failed) break;
   }
   const about = [recommended.note, ...notesOf(pairs, stacks[0].answer)];
   return { why: "", stacks, width, depth, advice, about };
@@ -146,12 +147,14 @@ function notesOf(pairs, answer) {
   return notes;
 }
 
+/** A stack, or why there is none: a refusal of this stack, or a failure, which ends the others as well. */
 async function stackOf(path, signal) {
   try {
     return { answer: await json(path, signal), problem: "" };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { answer: null, problem: error.message };
+    const { failed, message } = error;
+    return { answer: null, problem: failed ? `Curves are missing: ${message}.` : message, failed };
   }
 }
 
@@ -190,10 +193,11 @@ const alike = (line, curves) =>
 export function drawDepth({ why, stacks, width: fanIn, depth, advice, about }, width) {
   const told = stacks.filter(({ answer }) => answer !== null);
   byId("depth-about").textContent = why || (told.length === 0 ? stacks[0].problem : aboutOf(fanIn, depth, told[0], about));
+  if (told.length > 0) byId("depth-about").textContent += missingOf(stacks);
   show("depth-scroll", stacks.length > 0);
   fillRows(stacks, told);
   fill("depth-legend");
-  if (told.length === 0) {
+  if (told.length === 0 || !canDraw()) {
     fill("depth-plot");
     return;
   }
@@ -209,6 +213,12 @@ export function drawDepth({ why, stacks, width: fanIn, depth, advice, about }, w
     ...picture("forward", "Variance of the signal behind each layer"),
     ...picture("backward", "Squared norm of the gradient with respect to the output of each layer, relative to the last layer", ofThisLayer(advice)),
   );
+}
+
+/** Why some curves, or the pictures of all of them, are missing; "" if none is. */
+function missingOf(stacks) {
+  const failed = stacks.find((stack) => stack.failed);
+  return `${failed ? ` ${failed.problem}` : ""}${canDraw() ? "" : ` ${NO_PICTURE}`}`;
 }
 
 /** The lines as they are drawn with their names, and what the band is. */

@@ -32,6 +32,12 @@ export function described(drawing, text) {
   return drawing;
 }
 
+/** Whether the scripts that draw have been loaded. */
+export const canDraw = () => typeof globalThis.Plot?.plot === "function";
+
+/** What stands in place of a picture without them. */
+export const NO_PICTURE = "There is no picture, because a script of this page has not been loaded. Load the page again.";
+
 /** A number with at most six significant digits, or a dash where there is none. */
 export function shortest(number) {
   if (number === null || number === undefined) return "–";

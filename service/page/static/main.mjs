@@ -5,9 +5,9 @@ import { drawDepth, fetchStacks } from "./depth.mjs";
 import { byId, show } from "./elements.mjs";
 import { drawLines, prepareLines, readLanguage } from "./lines.mjs";
 import {
-  advicePairs, clearProblems, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
+  advicePairs, clearProblems, errorsOfLength, queryOf, question, readAddress, seeded, showProblems, tensorPairs, writeAddress,
 } from "./question.mjs";
-import { Refusal, json } from "./service.mjs";
+import { Refusal, inTime, json, orEnd } from "./service.mjs";
 import { drawTensor, fetchTensor } from "./tensor.mjs";
 import { prepareTyping } from "./typing.mjs";
 
@@ -45,7 +45,7 @@ async function answer() {
   const { signal } = running;
   byId("answer").setAttribute("aria-busy", "true");
   try {
-    await answerFor(seeded(question()), signal);
+    await answerFor(seeded(question()), signal, inTime(signal));
   } catch (error) {
     if (signal.aborted) return;
     // A section that is still on its way is not drawn any more.
@@ -68,9 +68,10 @@ function showFailure(error) {
   showProblems(refused ? error.errors : [told]);
 }
 
-async function answerFor(pairs, signal) {
-  const { value: advice, refusal } = await settled(json(`/recommend?${queryOf(advicePairs(pairs))}`, signal));
-  const certificate = await certificateFor(pairs, advice, refusal, signal);
+/** `signal` ends what is drawn, and `timely` the requests as well, whose time is limited. */
+async function answerFor(pairs, signal, timely) {
+  const { value: advice, refusal } = await settled(adviceFor(pairs, timely));
+  const certificate = await certificateFor(pairs, advice, refusal, timely);
   signal.throwIfAborted();
   clearProblems();
   if (refusal !== null) showProblems(refusal.errors);
@@ -85,9 +86,8 @@ async function answerFor(pairs, signal) {
   }
   const own = advice !== null && advice.compared !== null ? certificate : null;
   const described = own !== null || advice === null;
-  const scheme = described ? await json(`/schemes/${certificate.scheme}`, signal) : null;
   complete = false;
-  drawScheme(pairs, scheme, certificate);
+  if (!described || !isAbout(certificate.scheme)) drawScheme(pairs, null, certificate);
   if (advice === null) drawCertificate(pairs, certificate);
   else drawAdvice(pairs, advice, own);
   show("depth-block", advice !== null);
@@ -96,15 +96,33 @@ async function answerFor(pairs, signal) {
   shown = {};
   const part = async (draw, asked) => {
     shown[draw.name] = await asked;
-    await drawable;
+    await orEnd(drawable, timely);
     signal.throwIfAborted();
     draw(shown[draw.name]);
   };
   await Promise.all([
-    part(tensorSection, settled(fetchTensor(certificate, signal))),
-    part(depthSection, advice === null ? null : fetchStacks(pairs, advice, own, signal)),
+    part(tensorSection, settled(fetchTensor(certificate, timely))),
+    part(depthSection, advice === null ? null : fetchStacks(pairs, advice, own, timely)),
+    described ? sentence(pairs, certificate, signal, timely) : null,
   ]);
   complete = true;
+}
+
+/** The recommendation. A question that no address has room for is refused here. */
+async function adviceFor(pairs, timely) {
+  const errors = errorsOfLength(pairs);
+  if (errors.length > 0) throw new Refusal(414, errors);
+  return json(`/recommend?${queryOf(advicePairs(pairs))}`, timely);
+}
+
+/** Whether the sentence about a scheme is about this one. */
+const isAbout = (scheme) => byId("scheme-about").textContent.startsWith(`${scheme}: `);
+
+/** The sentence about the question's own scheme. The answer is whole without it. */
+async function sentence(pairs, certificate, signal, timely) {
+  const { value } = await settled(json(`/schemes/${certificate.scheme}`, timely));
+  signal.throwIfAborted();
+  drawScheme(pairs, value, certificate);
 }
 
 function whatIsRefused(errors) {
@@ -117,16 +135,17 @@ function whatIsRefused(errors) {
 /** The certificate of the tensor that is shown: the question's own, or the recommended one.
  *
  * Some tensors belong to no layer that there is advice for. They are shown without it. */
-async function certificateFor(pairs, advice, refusal, signal) {
+async function certificateFor(pairs, advice, refusal, timely) {
   if (advice !== null) {
-    return json(certificateUrl(advice.compared?.weights_url ?? advice.weights_url), signal);
+    return json(certificateUrl(advice.compared?.weights_url ?? advice.weights_url), timely);
   }
   if (refusal.status !== 422) return null;
   const tensor = tensorPairs(pairs);
   // The depth describes the network to /recommend. Of a tensor it is a number of a few schemes.
   for (const each of [tensor, tensor.filter(([field]) => field !== "depth")]) {
-    const { value } = await settled(json(`/v1/weights.json?${queryOf(each)}`, signal));
-    if (value !== null) return value;
+    const found = await settled(json(`/v1/weights.json?${queryOf(each)}`, timely));
+    if (found.value !== null) return found.value;
+    if (found.refusal.failed) throw found.refusal;
   }
   return null;
 }
@@ -209,4 +228,5 @@ addEventListener("resize", () => {
   width = innerWidth;
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+byId("unloaded").remove();
 answer();

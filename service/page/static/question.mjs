@@ -1,6 +1,6 @@
 // The question: the fields of the form, which are those of /recommend, and the query of the page.
 
-import { byId, element } from "./elements.mjs";
+import { byId, counted, element } from "./elements.mjs";
 
 const NAMES = [
   "shape", "layout", "layer", "activation", "depth", "normalization", "role", "scheme", "dtype",
@@ -21,6 +21,22 @@ const pairsOf = (query) => [...new URLSearchParams(query)];
 export function queryOf(pairs) {
   const text = new URLSearchParams(pairs).toString();
   return text.replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%40", "@");
+}
+
+/** Characters of the longest query that the page asks with.
+ *
+ * The server reads addresses of 8,192 bytes, and heads of 16,384. A head has two addresses, because
+ * browsers send that of the page as well. */
+const MOST_QUERY = 7000;
+
+/** The errors of a question that is too long for an address: its longest field is. */
+export function errorsOfLength(pairs) {
+  const query = queryOf(pairs);
+  if (query.length <= MOST_QUERY) return [];
+  const lengths = pairs.map(([, value]) => encodeURIComponent(value).length);
+  const [field] = pairs[lengths.indexOf(Math.max(...lengths))];
+  const message = `the question is too long for an address: it has ${counted(query.length)} characters, and ${counted(MOST_QUERY)} fit`;
+  return [{ field, message, hint: "shorten this text" }];
 }
 
 /** Put the address's query into the form. A further field, or a field's second value, is in `more`. */
@@ -109,6 +125,8 @@ let lastEdit = { field: null, at: -Infinity };
  *
  * What is typed into a field without a long pause is one edit, and one entry of the history. */
 export function writeAddress(pairs, field) {
+  // The server refuses a longer address, so the page could not be loaded again.
+  if (errorsOfLength(pairs).length > 0) return;
   const address = `/?${queryOf(pairs)}${location.hash}`;
   const now = performance.now();
   const sameEdit = field === lastEdit.field && now - lastEdit.at < EDIT;

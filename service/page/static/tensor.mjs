@@ -1,6 +1,6 @@
 // The section with the values of a tensor: a histogram or a picture, and what was measured.
 
-import { byId, counted, described, fill, shortest } from "./elements.mjs";
+import { NO_PICTURE, byId, canDraw, counted, described, fill, shortest } from "./elements.mjs";
 import { drawHistogram, histogramOf } from "./histogram.mjs";
 import { lawOf } from "./laws.mjs";
 import {
@@ -54,7 +54,7 @@ export function drawTensor({ certificate, shown, view, values, why }, width) {
   }
   const drawing = pictureOf({ certificate, shown, view, values }, width);
   if (drawing === null) {
-    const why = "There is no picture, because an axis cannot show numbers of this size.";
+    const why = canDraw() ? "There is no picture, because an axis cannot show numbers of this size." : NO_PICTURE;
     byId("tensor-about").textContent = aboutOf(certificate, values, why);
     fill("tensor-plot");
     return;
@@ -62,16 +62,16 @@ export function drawTensor({ certificate, shown, view, values, why }, width) {
   fill("tensor-plot", described(drawing, `${byId("tensor-about").textContent} ${byId("measured").textContent}`));
 }
 
-/** The picture; null if no axis fits the numbers. */
+/** The picture; null if no axis fits the numbers, or without the scripts that draw. */
 function pictureOf({ certificate, shown, view, values }, width) {
   if (view === "histogram") {
     const law = lawOf(certificate);
     byId("measured").textContent = measuredOf(certificate, values, law);
     const bins = histogramOf(values, law, certificate.dtype);
-    return bins === null ? null : drawHistogram(bins, certificate.dtype, width);
+    return bins === null || !canDraw() ? null : drawHistogram(bins, certificate.dtype, width);
   }
   const most = values.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
-  if (most > 0 && !fitsAnAxis(0, most)) return null;
+  if (!canDraw() || (most > 0 && !fitsAnAxis(0, most))) return null;
   if (view === "sequence") return drawSequence(values, width);
   byId("tensor-about").textContent += coloursOf(most);
   if (view === "kernels") return drawKernels(kernelsOf(shown, values), width);
