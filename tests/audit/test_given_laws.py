@@ -335,3 +335,12 @@ def test_a_depthwise_name_tells_the_fans() -> None:
         assert found.fans is not None
         assert (found.fans.fan_in, found.fans.fan_out) == (9, 9)
         assert "keras.depthwise_conv2d" in {name for law in found.laws for name in law.names}
+
+
+def test_stacked_norms_are_no_weights() -> None:
+    """Layers of Flax that nn.scan stacks have their scales and biases on two axes."""
+    for name, value in (("layers/LayerNorm_0/scale", 1.0), ("layers/Dense_0/bias", 0.0)):
+        found = audited(name, np.full((12, 64), value))
+        assert found.verdict is Verdict.EXPECTED_CONSTANT, found.explanation
+    assert audited("layers/LayerNorm_0/scale", np.zeros((12, 64))).verdict is Verdict.FORGOTTEN
+    assert audited("layers/Dense_0/kernel", np.zeros((12, 64))).verdict is Verdict.FORGOTTEN

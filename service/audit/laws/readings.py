@@ -75,6 +75,9 @@ _BIAS = re.compile(r"(.*_)?bias(es)?(_.*)?|beta|b|bhn")
 _SCALE = re.compile(r"weight|gamma|scale|g")
 _MEAN = re.compile(r"(running_|moving_)?mean")
 _VARIANCE = re.compile(r"(running_|moving_)?var(iance)?")
+_NO_WEIGHT = (_BIAS, re.compile(r"gamma|scale|g"), _MEAN, _VARIANCE)
+"""The last parts of names that are no weight, also where the layers are stacked on an axis."""
+
 _ROLES = (
     (_BIAS, Role.BIAS),
     (_SCALE, Role.SCALE),
@@ -103,7 +106,8 @@ def readings_of(name: str, shape: tuple[int, ...], layout: str | None = None) ->
     `layout` is the name of a framework, or letters. Letters are for tensors with as many axes.
     """
     leaf = _SEPARATORS.split(name)[-1].lower()
-    if _BIAS.fullmatch(leaf) or (is_vector(shape) and not _is_weight(leaf, shape)):
+    no_weight = any(names.fullmatch(leaf) for names in _NO_WEIGHT)
+    if no_weight or (is_vector(shape) and not _is_weight(leaf, shape)):
         return Readings(_role_of_vector(leaf), (), (), _framework(leaf))
     if layout is not None and layout not in FRAMEWORKS and len(layout) == len(shape):
         layer = layer_of_letters(layout)
