@@ -96,7 +96,7 @@ def test_a_name_is_escaped(address: Address, name: str) -> None:
     root = ElementTree.fromstring(answer.body)
     assert name in "".join(root.itertext())
     assert {element.tag.rpartition("}")[2] for element in root.iter()} <= {
-        *("svg", "title", "desc", "style", "text", "g", "path", "circle")
+        *("svg", "title", "desc", "style", "text", "tspan", "g", "path", "circle")
     }
 
 
