@@ -287,3 +287,53 @@ def test_a_plain_truncated_normal_is_no_fault() -> None:
     values = truncated(np.random.default_rng(21), (300, 784), math.sqrt(2 / 784))
     (found,) = audit([stored("a.weight", values.astype(np.float32))])
     assert found.verdict is Verdict.UNCORRECTED
+
+
+NETWORKS = {
+    "torch": (
+        ("fc1.weight", (256, 784), "OI", "IO"),
+        ("conv1.weight", (96, 40, 5), "OIW", "WIO"),
+        ("conv2.weight", (64, 32, 3, 3), "OIHW", "HWIO"),
+        ("conv3.weight", (128, 48, 1, 1), "OIHW", "HWIO"),
+        ("conv4.weight", (64, 16, 3, 3, 3), "OIDHW", "DHWIO"),
+    ),
+    "keras": (
+        ("dense/kernel", (784, 256), "IO", "OI"),
+        ("c1/kernel", (5, 40, 96), "WIO", "OIW"),
+        ("c2/kernel", (3, 3, 48, 96), "HWIO", "OIHW"),
+        ("c3/kernel", (1, 1, 48, 128), "HWIO", "OIHW"),
+        ("c4/kernel", (3, 3, 3, 16, 64), "DHWIO", "OIDHW"),
+    ),
+}
+"""Names, shapes, the letters of the framework, and those by which a planted std is counted."""
+
+
+def _std_of(law: str, shape: tuple[int, ...], letters: str) -> float:
+    """The std of He's, LeCun's or Glorot's law with the fans of these letters."""
+    counts = {"I": 1, "O": 1, "k": 1}
+    for extent, letter in zip(shape, letters, strict=True):
+        counts[letter if letter in "IO" else "k"] *= extent
+    fan_in, fan_out = counts["I"] * counts["k"], counts["O"] * counts["k"]
+    return math.sqrt({"he": 2 / fan_in, "lecun": 1 / fan_in, "glorot": 2 / (fan_in + fan_out)}[law])
+
+
+@pytest.mark.parametrize("planted", [*range(5), None])
+@pytest.mark.parametrize("law", ["he", "lecun", "glorot"])
+@pytest.mark.parametrize("framework", NETWORKS)
+@pytest.mark.parametrize("is_uniform", [False, True])
+def test_fans_of_another_layout_are_found_in_each_layer(
+    framework: str, law: str, planted: int | None, *, is_uniform: bool
+) -> None:
+    """In one layer or in all of them. In a dense layer Glorot's std is the same."""
+    tensors, faults = [], set()
+    for number, (name, shape, right, wrong) in enumerate(NETWORKS[framework]):
+        is_planted = planted in (None, number) and not (law == "glorot" and len(shape) == 2)
+        std = _std_of(law, shape, wrong if is_planted else right)
+        rng = np.random.default_rng([number, 7])
+        values = uniform(rng, shape, std * math.sqrt(3)) if is_uniform else normal(rng, shape, std)
+        tensors.append(stored(name, values.astype(np.float32)))
+        faults |= {name} if is_planted else set()
+    found = audit(tensors)
+    assert {each.tensor.name for each in found if each.is_fault} == faults, [
+        (each.tensor.name, each.verdict, each.explanation) for each in found
+    ]

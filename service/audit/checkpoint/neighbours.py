@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import exp, lgamma, log, log1p, prod
+from math import exp, isclose, lgamma, log, log1p, prod
 
 from service.audit.checkpoint.verdicts import Audited, Verdict
 from service.audit.laws.candidates import Candidate
@@ -221,11 +221,17 @@ def _with_fan_out(audited: list[Audited]) -> list[Audited]:
 
 
 def _is_of_fan_out(audited: Audited) -> bool:
-    """Whether a convolution has He's law with mode=fan_out, and its fans differ."""
-    shape = audited.tensor.shape
-    if len(shape) < 3 or shape[0] == shape[1] or audited.verdict is not Verdict.CONSISTENT:
+    """Whether a convolution has He's law with fan_out, and it is not one with fan_in as well."""
+    law = audited.laws[0] if audited.verdict is Verdict.CONSISTENT else None
+    if law is None or law.reading is None or not law.reading.layer.startswith("conv"):
         return False
-    return "torch.kaiming_normal&mode=fan_out" in audited.laws[0].names
+    fans = law.reading.fans(audited.tensor.shape)
+    if fans is None or not fans.fan_in or not fans.fan_out:
+        return False
+    same = (
+        isclose(law.std**2, square, rel_tol=1e-3) for square in (2 / fans.fan_in, 1 / fans.fan_in)
+    )
+    return isclose(law.std**2, 2 / fans.fan_out, rel_tol=1e-3) and not any(same)
 
 
 def _with_duplicates(audited: list[Audited]) -> list[Audited]:

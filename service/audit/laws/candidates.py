@@ -16,6 +16,7 @@ from service.audit.laws.readings import Reading
 from service.audit.laws.variants import Fields, Request, variants
 from service.errors import FaninError
 from service.fields import Spec
+from service.initializers.layers import preset_letters
 from service.initializers.schemes import SCHEMES, Law, Scheme
 from service.initializers.schemes.plain import normal_law, uniform_between
 from service.initializers.schemes.truncated import CUT_DEFAULTS, cut_at_sigmas
@@ -316,6 +317,8 @@ def _requests(
             continue
         if usual and not of_layer_alone and not _is_usual(scheme):
             continue
+        if _is_misread(scheme, reading):
+            continue
         found.append((scheme, {}))
         if scheme.name in _CUT and not of_layer_alone:
             found.append((scheme, {"distribution": "truncated_normal"}))
@@ -326,6 +329,24 @@ def _requests(
         if scheme.name in _FAN_OUT and (reading.layer.startswith("conv") or is_square):
             found.append((scheme, {"mode": "fan_out"}))
     return found
+
+
+def _is_misread(scheme: Scheme, reading: Reading) -> bool:
+    """Whether a framework's initializer would count the axes of another framework's weight.
+
+    With letters that it has not for the layer, it takes the shape as it is. This is a wrong layout.
+    So is fan_out in a dense layer, which cannot be told from one.
+    """
+    preset = scheme.preset
+    if scheme.mode == "fan_out" and reading.layer == "dense":
+        return True
+    if preset is None or preset.layer is not None or scheme.mode is None:
+        return False
+    own = preset_letters(preset.framework, reading.layer) or ""
+    if sorted(own) == sorted(reading.letters):
+        return False
+    known = preset.framework in USUAL_FAMILIES and reading.layer == "dense"
+    return not known or own[:1] != reading.letters.strip("E")[:1]
 
 
 _CUT = ("he_normal", "glorot_normal", "lecun_normal")

@@ -174,7 +174,9 @@ def _of_frameworks(
             if len(letters) == len(shape):
                 found.append(Reading(layer.name, letters))
     if len(shape) == 3:
-        found += [Reading("dense", row.letters) for row in _dense_rows(frameworks)]
+        # Where a name tells a framework, only the name of its part tells heads (`_heads`).
+        rows = [row.letters for row in _dense_rows(frameworks)]
+        found += [Reading("dense", each) for each in rows if not told or len(set(each)) == 3]
     return tuple(reading for reading in dict.fromkeys(found) if _is_possible(reading, shape))
 
 

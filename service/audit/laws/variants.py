@@ -75,9 +75,9 @@ def _xavier(distribution: str) -> list[Request]:
 def _scaled(distribution: str, modes: tuple[str, ...]) -> list[Request]:
     """`variance_scaling` with the scales of LeCun and He in other modes than theirs, and with 1/2.
 
-    The latter is that of CLIP's feed-forward layers.
+    The latter is that of CLIP's feed-forward layers, which are normal.
     """
-    scales = [("fan_in", 0.5)]
+    scales = [("fan_in", 0.5)] if distribution == "normal" else []
     scales += [(mode, scale) for mode in modes if mode != "fan_in" for scale in (1.0, 2.0)]
     return [
         ("variance_scaling", {"scale": scale, "mode": mode, "distribution": distribution})
